@@ -1,0 +1,1 @@
+"""From cutouts in a survey's own files to sharded TFRecords."""

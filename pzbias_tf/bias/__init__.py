@@ -1,0 +1,1 @@
+"""The paper's contribution, one idea a file: channels, balanced subset, soft labels, calibration."""

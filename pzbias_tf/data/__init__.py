@@ -1,0 +1,1 @@
+"""The data contract: records, manifest, catalogue, and the way into batches."""

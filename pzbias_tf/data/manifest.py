@@ -1,0 +1,145 @@
+"""manifest.json: what a data set folder holds, and proof that it is complete.
+
+The manifest is written last, by atomic rename, so that its presence means that
+every shard is there.  Readers compare the records that they see with it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from typing import Any, Mapping
+
+MANIFEST_NAME = "manifest.json"
+CATALOG_NAME = "catalog.fits"
+REJECTED_NAME = "rejected.csv"
+SCHEMA_VERSION = 1
+SPLITS = ("train", "validation", "test", "target")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Shard:
+  """One TFRecord file.
+
+  Attributes:
+    split: "train", "validation", "test" or "target".
+    name: file name inside the data set folder.
+    records: number of records.
+    bytes: size of the file.
+    sha256: hexadecimal digest of the file.
+  """
+
+  split: str
+  name: str
+  records: int
+  bytes: int
+  sha256: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Manifest:
+  """The contents of manifest.json.
+
+  Attributes:
+    dataset: name of the surveys' common data set, e.g. "sdss", "cfhtls".
+    survey: name of the survey it was converted as.
+    bands: band names along the image's last axis.
+    image_shape: (height, width, bands) of a stored image.
+    dtype: "float32" or "float16".
+    byte_order: always "little".
+    flux_divisor: stored values are divided by this on reading.
+    augment_copies: records that each training galaxy has.
+    seed: salt of the order of records and of the splits.
+    split_rule: how the splits were made, in words.
+    source: where the galaxies came from: path, layout, columns.
+    galaxies: {"read": n, "written": n, "rejected": n}.
+    replaced: {column: n} of catalogue values replaced at conversion.
+    shards: all shards, in split order, then in number order.
+    preset: settings that train.main prefers for this data set ({} for none).
+    schema_version: version of the record and folder layout.
+  """
+
+  dataset: str
+  survey: str
+  bands: tuple[str, ...]
+  image_shape: tuple[int, int, int]
+  dtype: str = "float32"
+  byte_order: str = "little"
+  flux_divisor: float = 1.0
+  augment_copies: int = 1
+  seed: int = 0
+  split_rule: str = ""
+  source: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  galaxies: Mapping[str, int] = dataclasses.field(default_factory=dict)
+  replaced: Mapping[str, int] = dataclasses.field(default_factory=dict)
+  shards: tuple[Shard, ...] = ()
+  preset: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  schema_version: int = SCHEMA_VERSION
+
+  def split_shards(self, split: str) -> tuple[Shard, ...]:
+    """The shards of one split, in number order."""
+    return tuple(shard for shard in self.shards if shard.split == split)
+
+  def records(self, split: str) -> int:
+    """Number of records of one split."""
+    return sum(shard.records for shard in self.split_shards(split))
+
+  def to_json(self) -> str:
+    """The manifest as JSON text, keys in the order of the attributes."""
+    return json.dumps(dataclasses.asdict(self), indent=1) + "\n"
+
+  def digest(self) -> str:
+    """SHA-256 of the manifest's text: names one exact data set."""
+    return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+  def save(self, folder: str) -> None:
+    """Writes manifest.json into `folder` by atomic rename."""
+    write_atomically(os.path.join(folder, MANIFEST_NAME), self.to_json())
+
+  @classmethod
+  def load(cls, folder: str) -> Manifest:
+    """Reads the manifest of a complete data set.
+
+    Raises:
+      FileNotFoundError: the folder holds no manifest.
+      ValueError: the manifest is damaged or of another version.
+    """
+    path = os.path.join(folder, MANIFEST_NAME)
+    try:
+      with open(path, encoding="utf-8") as file:
+        fields = json.load(file)
+    except FileNotFoundError as error:
+      raise FileNotFoundError(
+          f"{path} is missing: {folder} is no complete data set. Make one with "
+          f"`python -m data_tools.make_tfrecords --output={folder}`") from error
+    except json.JSONDecodeError as error:
+      raise ValueError(f"{path}: damaged ({error}); convert the data set again") from error
+    return cls._from_fields(fields, path)
+
+  @classmethod
+  def _from_fields(cls, fields: dict[str, Any], path: str) -> Manifest:
+    version = fields.get("schema_version")
+    if version != SCHEMA_VERSION:
+      raise ValueError(
+          f"{path}: schema version {version}, this package reads {SCHEMA_VERSION}; "
+          "convert the data set again")
+    try:
+      fields["shards"] = tuple(Shard(**shard) for shard in fields["shards"])
+      fields["bands"] = tuple(fields["bands"])
+      fields["image_shape"] = tuple(fields["image_shape"])
+      return cls(**fields)
+    except (KeyError, TypeError) as error:
+      raise ValueError(f"{path}: damaged ({error}); convert the data set again") from error
+
+
+def write_atomically(path: str, text: str) -> None:
+  """Writes a text file under a hidden name, flushes it and renames it."""
+  folder, name = os.path.split(path)
+  hidden = os.path.join(folder, f".{name}.{os.getpid()}.tmp")
+  with open(hidden, "w", encoding="utf-8") as file:
+    file.write(text)
+    file.flush()
+    os.fsync(file.fileno())
+  os.replace(hidden, path)

@@ -1,0 +1,1 @@
+"""From predictions to numbers: predictions files, metrics, Step 4."""

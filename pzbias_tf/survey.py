@@ -1,0 +1,255 @@
+"""What distinguishes one survey from another, as data.
+
+A `Survey` holds the redshift grid, the magnitude grid, the number of redshift
+outputs and the thresholds of the method.  Everything else in the package asks
+a `Survey`; no survey is named in any other file of the library.
+
+Source: Lin et al. 2022 (arXiv:2202.09964), Sections 2 and 3.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tomllib
+from typing import Mapping
+
+import numpy as np
+
+WIDE_BINS = 40
+"""Number of wide redshift bins of the residual curves and of Step 4."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Survey:
+  """Redshift grid, magnitude grid, outputs and thresholds of one survey.
+
+  Attributes:
+    name: name used in run folders, e.g. "sdss".
+    dataset: name of the data set that the survey lives in; surveys that share
+      images (CFHTLS-WIDE and CFHTLS-DEEP) share a data set.
+    bands: band names, in the order of the image's last axis.
+    image_size: side of a cutout, pixels.
+    pixel_scale_arcsec: arcsec per pixel.
+    flux_divisor: stored pixel values are divided by this on reading.
+    z_min: lower edge of the redshift grid.
+    z_max: upper edge of the redshift grid.
+    bins: number of redshift bins.
+    r_min: lower edge of the magnitude grid (r band, AB).
+    r_max: upper edge of the magnitude grid.
+    r_step: height of a magnitude row.
+    extend_left: bins that Step 3 adds below z_min, as a fraction of `bins`.
+    extend_right: bins that Step 3 adds above z_max, as a fraction of `bins`.
+    extend_exceptions: {bins: (left, right)} where the fractions do not hold.
+    balance_threshold: most galaxies of a (redshift, magnitude) cell that the
+      balanced subset of Step 2 keeps.
+    outlier_threshold: abs(dz) above which an estimate counts as an outlier.
+    fit_z_min: the residual's slope is fitted above this redshift.
+    batch_size: default global batch of Baseline and Step 1.
+    batch_size_output: default global batch of Steps 2 and 3.
+    field: part of the data set that Steps 2 and 3 use ("" means all of it).
+    sample: sample of the data set that Steps 2 and 3, and every test, use
+      ("" means all of it).
+    published_variants: True where the study's modified samples (`--errl`,
+      `--midreduce`, `--itealter`) are defined.
+  """
+
+  name: str
+  dataset: str = ""
+  bands: tuple[str, ...] = ("u", "g", "r", "i", "z")
+  image_size: int = 64
+  pixel_scale_arcsec: float
+  flux_divisor: float = 1.0
+  z_min: float = 0.0
+  z_max: float
+  bins: int
+  r_min: float
+  r_max: float
+  r_step: float = 0.5
+  extend_left: float = 0.5
+  extend_right: float = 0.5
+  extend_exceptions: Mapping[int, tuple[int, int]] = dataclasses.field(
+      default_factory=dict, hash=False)
+  balance_threshold: int
+  outlier_threshold: float
+  fit_z_min: float
+  batch_size: int = 32
+  batch_size_output: int = 32
+  field: str = ""
+  sample: str = ""
+  published_variants: bool = False
+
+  def __post_init__(self):
+    if not self.dataset:
+      object.__setattr__(self, "dataset", self.name)
+    if self.bins < 1:
+      raise ValueError(f"survey {self.name}: bins must be positive, got {self.bins}")
+    if not self.z_min < self.z_max or not self.r_min < self.r_max:
+      raise ValueError(
+          f"survey {self.name}: z_min < z_max and r_min < r_max are needed, got "
+          f"[{self.z_min}, {self.z_max}] and [{self.r_min}, {self.r_max}]")
+    steps = (self.r_max - self.r_min) / self.r_step
+    if abs(steps - round(steps)) > 1e-6:
+      raise ValueError(
+          f"survey {self.name}: r_max - r_min = {self.r_max - self.r_min} is no "
+          f"multiple of r_step = {self.r_step}")
+
+  # The redshift grid.
+
+  @property
+  def bin_width(self) -> float:
+    """Width w of a redshift bin."""
+    return (self.z_max - self.z_min) / self.bins
+
+  @property
+  def extension(self) -> tuple[int, int]:
+    """Bins that Step 3 adds on the left and on the right."""
+    if self.bins in self.extend_exceptions:
+      return tuple(self.extend_exceptions[self.bins])
+    return int(self.bins * self.extend_left), int(self.bins * self.extend_right)
+
+  @property
+  def bins_extended(self) -> int:
+    """Number of redshift bins of Step 3."""
+    return self.bins + sum(self.extension)
+
+  def edges(self, *, extended: bool = False) -> np.ndarray:
+    """Edges of the redshift bins, [bins + 1] float64."""
+    left, right = self.extension if extended else (0, 0)
+    return self.z_min + self.bin_width * np.arange(-left, self.bins + right + 1)
+
+  def centers(self, *, extended: bool = False) -> np.ndarray:
+    """Centres of the redshift bins, [bins] float64."""
+    edges = self.edges(extended=extended)
+    return edges[:-1] + 0.5 * self.bin_width
+
+  def wide_edges(self) -> np.ndarray:
+    """Edges of the wide redshift bins, [WIDE_BINS + 1] float64."""
+    return np.linspace(self.z_min, self.z_max, WIDE_BINS + 1)
+
+  def redshift_bin(self, z: np.ndarray) -> np.ndarray:
+    """Bin of each redshift on the un-extended grid, clipped to it, int64.
+
+    Args:
+      z: redshifts, any shape.
+
+    Returns:
+      Integers in [0, bins).  z = z_max falls into the last bin.
+
+    Raises:
+      ValueError: a redshift is not finite.
+    """
+    return _grid_index(z, self.z_min, self.bin_width, self.bins, "redshift")
+
+  # The magnitude grid.
+
+  @property
+  def rows(self) -> int:
+    """Number of magnitude rows."""
+    return int(round((self.r_max - self.r_min) / self.r_step))
+
+  @property
+  def outputs(self) -> int:
+    """Number m of redshift outputs: one for each overlapping group of rows."""
+    return self.rows // 2 + 1
+
+  def magnitude_row(self, r_mag: np.ndarray) -> np.ndarray:
+    """Row of each magnitude, clipped to the grid, int64 in [0, rows).
+
+    Raises:
+      ValueError: a magnitude is not finite (conversion replaces those).
+    """
+    return _grid_index(r_mag, self.r_min, self.r_step, self.rows, "magnitude")
+
+  def with_bins(self, bins: int) -> Survey:
+    """The same survey on a grid of another number of redshift bins."""
+    return dataclasses.replace(self, bins=bins)
+
+
+def _grid_index(values, lower, step, size, what):
+  """clip(floor((values - lower) / step), 0, size - 1)."""
+  values = np.asarray(values, np.float64)
+  if not np.all(np.isfinite(values)):
+    raise ValueError(
+        f"{np.sum(~np.isfinite(values))} of {values.size} {what} values are not "
+        "finite; leave those galaxies out or convert the catalogue again")
+  return np.clip(np.floor((values - lower) / step), 0, size - 1).astype(np.int64)
+
+
+SDSS = Survey(
+    name="sdss",
+    pixel_scale_arcsec=0.396,
+    z_max=0.4, bins=180,
+    r_min=12.5, r_max=18.0,
+    extend_exceptions={20: (20, 20)},
+    balance_threshold=200, outlier_threshold=0.05, fit_z_min=0.15,
+    batch_size=128, published_variants=True,
+)
+
+CFHTLS_WIDE = Survey(
+    name="cfhtls_wide", dataset="cfhtls",
+    # The instrument's figure (MegaCam); the data files do not say.
+    pixel_scale_arcsec=0.187, flux_divisor=1000.0,
+    z_max=4.0, bins=1000,
+    r_min=16.0, r_max=25.5,
+    extend_right=1.0,
+    balance_threshold=100, outlier_threshold=0.15, fit_z_min=0.8,
+    field="W", sample="HQ",
+)
+
+CFHTLS_DEEP = dataclasses.replace(
+    CFHTLS_WIDE, name="cfhtls_deep", balance_threshold=5, field="D")
+
+SURVEYS = {survey.name: survey for survey in (SDSS, CFHTLS_WIDE, CFHTLS_DEEP)}
+
+# A data set without a further word means the larger of its parts.
+_ALIASES = {"cfhtls": CFHTLS_WIDE}
+
+
+def load_survey(name_or_path: str) -> Survey:
+  """Finds a survey by name, or reads one from a TOML file.
+
+  The file's keys are the attributes of `Survey`; keys of
+  `[extend_exceptions]` are numbers of bins.
+
+  Args:
+    name_or_path: "sdss", "cfhtls", "cfhtls_wide", "cfhtls_deep", or FILE.toml.
+
+  Raises:
+    ValueError: no such survey, or a key of the file is unknown or missing.
+    OSError: the file cannot be read.
+  """
+  if name_or_path in SURVEYS:
+    return SURVEYS[name_or_path]
+  if name_or_path in _ALIASES:
+    return _ALIASES[name_or_path]
+  if not name_or_path.endswith(".toml"):
+    raise ValueError(
+        f"no survey {name_or_path!r}; choose one of "
+        f"{', '.join([*SURVEYS, *_ALIASES])}, or name a .toml file that defines one")
+  with open(name_or_path, "rb") as file:
+    try:
+      settings = tomllib.load(file)
+    except tomllib.TOMLDecodeError as error:
+      raise ValueError(f"{name_or_path}: not a valid TOML file: {error}") from error
+  return _survey_from_mapping(settings, origin=name_or_path)
+
+
+def _survey_from_mapping(settings: Mapping, *, origin: str) -> Survey:
+  """Makes a Survey of a TOML table, naming the file in every complaint."""
+  settings = dict(settings)
+  settings.setdefault("name", os.path.splitext(os.path.basename(origin))[0])
+  known = {field.name for field in dataclasses.fields(Survey)}
+  unknown = sorted(set(settings) - known)
+  if unknown:
+    raise ValueError(
+        f"{origin}: unknown keys {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+  if "bands" in settings:
+    settings["bands"] = tuple(settings["bands"])
+  if "extend_exceptions" in settings:
+    settings["extend_exceptions"] = {
+        int(bins): tuple(sides) for bins, sides in settings["extend_exceptions"].items()}
+  try:
+    return Survey(**settings)
+  except TypeError as error:  # a required key is missing
+    raise ValueError(f"{origin}: {error}") from error
