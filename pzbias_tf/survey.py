@@ -165,6 +165,15 @@ class Survey:
     """The same survey on a grid of another number of redshift bins."""
     return dataclasses.replace(self, bins=bins)
 
+  def whole_dataset(self) -> Survey:
+    """The survey as Baseline and Step 1 see it: every field and sample of the data set.
+
+    The balancing threshold, which they do not use, is 0, so that surveys that
+    share a data set share those stages.
+    """
+    return dataclasses.replace(
+        self, name=self.dataset, field="", sample="", balance_threshold=0)
+
 
 def _grid_index(values, lower, step, size, what):
   """clip(floor((values - lower) / step), 0, size - 1)."""
@@ -232,10 +241,10 @@ def load_survey(name_or_path: str) -> Survey:
       settings = tomllib.load(file)
     except tomllib.TOMLDecodeError as error:
       raise ValueError(f"{name_or_path}: not a valid TOML file: {error}") from error
-  return _survey_from_mapping(settings, origin=name_or_path)
+  return survey_from_mapping(settings, origin=name_or_path)
 
 
-def _survey_from_mapping(settings: Mapping, *, origin: str) -> Survey:
+def survey_from_mapping(settings: Mapping, *, origin: str) -> Survey:
   """Makes a Survey of a TOML table, naming the file in every complaint."""
   settings = dict(settings)
   settings.setdefault("name", os.path.splitext(os.path.basename(origin))[0])

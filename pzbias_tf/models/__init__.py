@@ -1,0 +1,5 @@
+"""The networks: a representation, an output module, and the two joined."""
+
+from pzbias_tf.models.network import build_network
+
+__all__ = ["build_network"]

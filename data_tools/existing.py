@@ -1,0 +1,102 @@
+"""Recognises a data set that is already there, and clears away unfinished ones."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from typing import Any, Mapping
+
+from absl import logging
+import numpy as np
+
+from data_tools import shard_writer
+from data_tools.readers.base import CutoutSource, ImageError
+from pzbias_tf.data import manifest as manifest_lib
+from pzbias_tf.survey import Survey
+
+_SAMPLED_IMAGES = 32
+_COMPARED = ("layout", "columns", "fingerprint", "settings", "survey", "redshift_grid",
+             "survey_flux_divisor")
+
+
+def describe(source: CutoutSource, survey: Survey, settings: Mapping[str, Any],
+             origin: Mapping[str, Any] | None = None) -> dict[str, Any]:
+  """What a data set is made from, for its manifest.
+
+  Args:
+    source: the galaxies.
+    survey: the survey.
+    settings: settings of the conversion.
+    origin: further words, e.g. how the source was simulated.
+  """
+  described = dict(source.description, fingerprint=fingerprint(source),
+                   settings=dict(settings), survey=survey.name,
+                   redshift_grid=(survey.z_min, survey.z_max),
+                   survey_flux_divisor=survey.flux_divisor, **(origin or {}))
+  return json.loads(json.dumps(described, default=str))
+
+
+def fingerprint(source: CutoutSource) -> str:
+  """Tells sources apart: SHA-256 of the catalogue and of a sample of images.
+
+  Reading all of a 50 GB cube for this would take minutes; files' dates would
+  change with every copy.
+  """
+  digest = hashlib.sha256(repr((len(source.catalog), tuple(source.image_shape))).encode())
+  for name in source.catalog.colnames:
+    values = np.asarray(source.catalog[name])
+    if values.dtype.kind == "U":
+      values = np.char.encode(values, "utf-8")
+    digest.update(name.encode() + np.ascontiguousarray(values).tobytes())
+  rows = np.unique(np.linspace(0, len(source.catalog) - 1, _SAMPLED_IMAGES).astype(int))
+  for row in rows if len(source.catalog) else ():
+    try:
+      digest.update(np.ascontiguousarray(source.images(int(row))).tobytes())
+    except ImageError as error:
+      digest.update(str(error).encode())
+  return digest.hexdigest()
+
+
+def find(output: str, described: Mapping[str, Any],
+         preset: Mapping[str, Any]) -> manifest_lib.Manifest | None:
+  """The complete data set in `output` if it is the one that is asked for.
+
+  Returns:
+    Its manifest, or None where there is no complete data set.
+
+  Raises:
+    FileExistsError: a complete data set of something else is there.
+  """
+  if not os.path.exists(os.path.join(output, manifest_lib.MANIFEST_NAME)):
+    return None
+  manifest = manifest_lib.Manifest.load(output)
+  wanted = {key: described.get(key) for key in _COMPARED}
+  wanted["preset"] = json.loads(json.dumps(preset))
+  there = {key: manifest.source.get(key) for key in _COMPARED}
+  there["preset"] = dict(manifest.preset)
+  other = [key for key in wanted if wanted[key] != there[key]]
+  if other:
+    raise FileExistsError(
+        f"{output} holds a data set with other {', '.join(other)} (made from "
+        f"{manifest.source.get('path', 'elsewhere')}); name another --output, or delete it")
+  _check_files(output, manifest)
+  logging.info("%s already holds this data set; nothing to do", output)
+  return manifest
+
+
+def clear_unfinished(output: str) -> None:
+  """Removes the shards of a conversion that was cut off, and nothing else."""
+  removed = shard_writer.remove_shards(output)
+  if removed:
+    logging.warning("%s holds %d shards but no %s: an unfinished conversion; it starts again",
+                    output, removed, manifest_lib.MANIFEST_NAME)
+
+
+def _check_files(output, manifest):
+  for shard in manifest.shards:
+    path = os.path.join(output, shard.name)
+    if not os.path.exists(path) or os.path.getsize(path) != shard.bytes:
+      raise FileExistsError(
+          f"{path} is missing or of another size than its manifest says: the data set is "
+          f"damaged; delete {output} and convert again")

@@ -1,0 +1,29 @@
+"""Salted hashes of object ids: what orders the records and draws the splits.
+
+A hash depends on the id and the salt alone, so the order of records and the
+splits do not change with the order of the input or the number of processes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Iterable
+
+import numpy as np
+
+
+def object_hash(key: str, salt: str) -> int:
+  """A 64-bit hash of `key`; other salts give independent hashes."""
+  digest = hashlib.blake2b(f"{salt}:{key}".encode(), digest_size=8).digest()
+  return int.from_bytes(digest, "little")
+
+
+def object_hashes(keys: Iterable[str], salt: str) -> np.ndarray:
+  """`object_hash` of every key, [n] uint64."""
+  return np.array([object_hash(str(key), salt) for key in keys], np.uint64)
+
+
+def hash_fractions(keys: Iterable[str], salt: str) -> np.ndarray:
+  """The hashes as uniform numbers in [0, 1), [n] float64."""
+  # 53 bits are what a double holds: no value is rounded up to 1.
+  return (object_hashes(keys, salt) >> np.uint64(11)).astype(np.float64) * 2.0**-53

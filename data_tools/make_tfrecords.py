@@ -1,0 +1,154 @@
+"""Converts a survey's images and labels to a data set of TFRecords.
+
+  python -m data_tools.make_tfrecords --survey=sdss --input=sdss.npz --output=data/sdss
+
+Without --input it simulates a small survey and converts that.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+from absl import app
+from absl import flags
+from absl import logging
+
+from data_tools import convert as convert_lib
+from data_tools import preset as preset_lib
+from data_tools import readers
+from data_tools import splits
+from data_tools import summary as summary_lib
+from data_tools.readers.columns import ROLES
+from pzbias_tf import survey as survey_lib
+from pzbias_tf.data import manifest as manifest_lib
+
+convert = convert_lib.convert
+ConversionSettings = convert_lib.ConversionSettings
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ConversionConfig:
+  """All that the command line says.
+
+  Attributes:
+    survey: name of a survey, or FILE.toml.
+    input: file or folder of the survey; "" simulates.
+    output: the data set's folder; "" is data/<data set>.
+    layout: a key of readers.READERS, or "auto".
+    options: how the reader finds columns.
+    settings: what shapes the data set.
+    num: galaxies to simulate.
+    preset: "cpu", "none" or "auto" (cpu where the input is simulated).
+  """
+
+  survey: str = "sdss"
+  input: str = ""
+  output: str = ""
+  layout: str = readers.AUTO
+  options: readers.ReaderOptions = readers.ReaderOptions()
+  settings: ConversionSettings = ConversionSettings()
+  num: int = 12000
+  preset: str = "auto"
+
+
+def run(config: ConversionConfig) -> manifest_lib.Manifest:
+  """Reads (or simulates), converts and reports."""
+  survey = survey_lib.load_survey(config.survey)
+  output = config.output or os.path.join("data", survey.dataset)
+  origin = {} if config.input else simulation_of(config, survey)
+  path = config.input or simulate(config, survey.dataset)
+  source = readers.read(path, survey, config.options, layout=config.layout)
+  manifest = convert(source, survey, output, settings=config.settings,
+                     preset=training_preset(config), origin=origin)
+  print(summary_lib.summary(manifest, output))
+  return manifest
+
+
+def simulation_of(config: ConversionConfig, survey: survey_lib.Survey) -> dict[str, dict]:
+  """What is simulated where there is no input, for the manifest."""
+  return {"simulated": {"survey": survey.name, "num": config.num,
+                        "seed": config.settings.seed}}
+
+
+def simulate(config: ConversionConfig, dataset: str) -> str:
+  """Simulates a survey, saying so; returns its folder."""
+  from data_tools import simulate as simulate_lib  # real data do not need it
+
+  folder = os.path.join("data", f"simulated_{dataset}")
+  print(f"No --input is given: {config.num} galaxies of {config.survey} are simulated into "
+        f"{folder}. They are not observations.", flush=True)
+  simulate_lib.simulate(config.survey, config.num, config.settings.seed, folder)
+  return folder
+
+
+def training_preset(config: ConversionConfig) -> dict:
+  """The training settings that go into the manifest."""
+  chosen = config.preset
+  if chosen == "auto":
+    chosen = "none" if config.input else "cpu"
+  return dict(preset_lib.CPU_PRESET) if chosen == "cpu" else {}
+
+
+def define_flags() -> None:
+  """Defines the command line."""
+  flags.DEFINE_string("survey", "sdss", "sdss, cfhtls, cfhtls_wide, cfhtls_deep or FILE.toml.")
+  flags.DEFINE_string("input", "", "File or folder of the survey; without it, one is simulated.")
+  flags.DEFINE_string("output", "", "Folder of the data set; default data/<data set>.")
+  flags.DEFINE_enum("layout", readers.AUTO, [readers.AUTO, *readers.READERS],
+                    "How the input is laid out.")
+  flags.DEFINE_string("table", "", "Table of a cube, where it has another name than usual.")
+  for role, column in ROLES.items():
+    flags.DEFINE_string(f"{role}_column", "", f"Input column of {column}; default: the layout's.")
+  flags.DEFINE_float("ebv", None, "One E(B-V) (mag) for all galaxies, in place of a column.")
+  flags.DEFINE_bool("r_from_image", False,
+                    "r magnitude from the r band summed, nanomaggies (layout cube).")
+  flags.DEFINE_float("max_r_mag", None, "Reject galaxies fainter than this (mag).")
+  flags.DEFINE_string("split", "", "train,validation,test fractions by hash of the id, e.g. "
+                      "0.76,0.04,0.20; overrides a published split.")
+  flags.DEFINE_integer("seed", 0, "Salt of record order, splits and augmentation.")
+  flags.DEFINE_integer("augment_copies", 1, "Records of each training galaxy, 1 to 8, each "
+                       "under its own rotation or reflection.")
+  flags.DEFINE_enum("dtype", "float32", convert_lib.DTYPES, "Type of the stored pixels.")
+  flags.DEFINE_float("shard_size_mb", 150.0, "Size of a shard (1e6 bytes).")
+  flags.DEFINE_integer("num_workers", 1, "Processes; the data set is the same for any number.")
+  flags.DEFINE_string("scratch_dir", "", "Folder for unpacked copies of compressed cubes.")
+  flags.DEFINE_integer("num", 12000, "Galaxies to simulate where there is no input.")
+  flags.DEFINE_enum("preset", "auto", ["auto", "cpu", "none"],
+                    "Training settings for the manifest; auto: cpu where it is simulated.")
+
+
+def config_from_flags(values: flags.FlagValues) -> ConversionConfig:
+  """The command line as one frozen object.
+
+  Raises:
+    ValueError: a flag's value does not fit.
+  """
+  columns = {role: values[f"{role}_column"].value for role in ROLES}
+  return ConversionConfig(
+      survey=values.survey, input=values.input, output=values.output, layout=values.layout,
+      options=readers.ReaderOptions(
+          columns={role: name for role, name in columns.items() if name}, ebv=values.ebv,
+          r_from_image=values.r_from_image, table=values.table, scratch=values.scratch_dir),
+      settings=ConversionSettings(
+          seed=values.seed, split=splits.parse_fractions(values.split),
+          augment_copies=values.augment_copies, dtype=values.dtype,
+          shard_size_mb=values.shard_size_mb, max_r_mag=values.max_r_mag,
+          num_workers=values.num_workers),
+      num=values.num, preset=values.preset)
+
+
+def main(argv) -> None:
+  """Converts; a mistake of the user ends in one line, not in a traceback."""
+  if len(argv) > 1:
+    raise app.UsageError(f"unexpected arguments {' '.join(argv[1:])}")
+  logging.set_verbosity(logging.INFO)
+  try:
+    run(config_from_flags(flags.FLAGS))
+  except (ValueError, OSError) as error:
+    raise SystemExit(f"make_tfrecords: {error}") from error
+
+
+if __name__ == "__main__":
+  define_flags()
+  app.run(main)

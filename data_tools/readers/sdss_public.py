@@ -1,0 +1,55 @@
+"""The SDSS public release: `cube` and `labels`, as sdss.npz or a pair of .npy files.
+
+The cube is (659857, 64, 64, 5) float32 ugriz, `labels` a record array of 64
+columns (Pasquet et al. 2019).  Usual cuts: z <= 0.4, r <= 17.8.
+"""
+
+from __future__ import annotations
+
+from data_tools.readers import base
+from data_tools.readers import columns as columns_lib
+from data_tools.readers import cube_files
+from data_tools.readers import npy_access
+from data_tools.readers.images import CubeImages
+from pzbias_tf.survey import Survey
+
+FILES = "sdss.npz with cube and labels, or cube.npy beside labels.npy"
+NAMES = {
+    "id": ("objid", "bestobjid", "specobjid", "dr7objid", "dr8objid"),
+    "z": ("z",), "ebv": ("EBV",), "r": ("dered_petro_r",), "r_err": ("petroMagErr_r",),
+    "i": ("dered_petro_i",), "i_err": ("petroMagErr_i",), "z_photo": ("zphot",),
+    "ra": ("ra",), "dec": ("dec",),
+}
+
+
+def matches(path: str) -> bool:
+  """A cube whose table names the release's magnitude column."""
+  try:
+    files = cube_files.find(path)
+  except FileNotFoundError:
+    return False
+  return files is not None and "dered_petro_r" in cube_files.column_names(files.table)
+
+
+def read(path: str, survey: Survey, options: base.ReaderOptions) -> base.CutoutSource:
+  """Reads the public release; the cube stays on disk.
+
+  Raises:
+    OSError: a file is missing.
+    ValueError: a column is missing, or cube and labels do not belong together.
+  """
+  del survey  # the images' bands are checked for every layout alike
+  files = cube_files.find(path, table=options.table)
+  if files is None:
+    raise FileNotFoundError(f"{path}: no {FILES}")
+  table = cube_files.columns_of(files.table)
+  num = cube_files.check_shape(table, files)
+  catalog, chosen = columns_lib.build_catalog(table, NAMES, num, options, origin=files.table)
+  location = npy_access.locate(files.cube, files.member, scratch=options.scratch)
+  return base.CutoutSource(
+      catalog=base.with_split(catalog), images=CubeImages((location,)),
+      image_shape=location.shape[1:],
+      description={"path": path, "layout": "sdss_public", "columns": chosen})
+
+
+READER = base.Reader(files=FILES, matches=matches, read=read)

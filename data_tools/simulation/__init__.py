@@ -1,0 +1,1 @@
+"""Simulated galaxies: photometry -> population -> images -> a survey's own files."""

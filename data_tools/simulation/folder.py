@@ -1,0 +1,99 @@
+"""The folder of a simulation: complete or not there, and never overwritten."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import json
+import os
+import shutil
+import tempfile
+from typing import Any, Iterator, Mapping
+
+from absl import logging
+
+import pzbias_tf
+
+RECORD_NAME = "simulation.json"
+"""The settings; written last, so its presence means that the folder is complete."""
+
+
+def is_finished(output: str, settings: Mapping[str, Any]) -> bool:
+  """True where the folder holds a simulation of these settings, False where it is free.
+
+  Args:
+    output: the folder.
+    settings: what the simulation is made of.
+
+  Raises:
+    FileExistsError: it holds another simulation or anything else.
+  """
+  if not os.path.isdir(output):
+    if os.path.lexists(output):
+      raise FileExistsError(f"{output} is a file; name a folder that does not exist yet")
+    return False
+  path = os.path.join(output, RECORD_NAME)
+  if not os.path.isfile(path):
+    if os.listdir(output):
+      raise FileExistsError(
+          f"{output} holds files that the simulator did not write (no {RECORD_NAME}); "
+          "name another folder, or empty this one")
+    return False
+  _check_same(output, _read_record(path), settings)
+  return True
+
+
+@contextlib.contextmanager
+def appearing(output: str, settings: Mapping[str, Any]) -> Iterator[str]:
+  """A hidden folder beside `output` that takes its place at the end, or goes away.
+
+  Args:
+    output: absolute path of the folder; absent or empty.
+    settings: written into the folder last.
+
+  Yields:
+    The hidden folder to fill.
+  """
+  parent, name = os.path.split(output)
+  os.makedirs(parent, exist_ok=True)
+  prefix = f".{name}.simulating-"
+  _warn_of_leftovers(os.path.join(parent, prefix))
+  hidden = tempfile.mkdtemp(prefix=prefix, dir=parent)
+  try:
+    os.chmod(hidden, 0o755)  # mkdtemp's folders are for the owner alone
+    yield hidden
+    with open(os.path.join(hidden, RECORD_NAME), "w", encoding="utf-8") as file:
+      json.dump({**settings, "version": pzbias_tf.__version__}, file, indent=2)
+    os.rename(hidden, output)  # replaces an empty folder, fails on any other
+  except BaseException:
+    shutil.rmtree(hidden, ignore_errors=True)
+    raise
+
+
+def _check_same(output, found, settings):
+  """Raises FileExistsError unless the record tells of the same settings."""
+  differing = [f"{name} is {found.get(name)!r}, not {value!r}"
+               for name, value in settings.items() if found.get(name) != value]
+  if differing:
+    raise FileExistsError(
+        f"{output} holds another simulation ({'; '.join(differing)}); "
+        "name another folder, ask for the same settings, or remove this folder")
+  if found.get("version") != pzbias_tf.__version__:
+    logging.warning("%s was simulated by version %s, this is %s; remove the folder to "
+                    "simulate it anew", output, found.get("version"), pzbias_tf.__version__)
+
+
+def _warn_of_leftovers(prefix):
+  for left in glob.glob(f"{glob.escape(prefix)}*"):
+    logging.warning("%s: an interrupted run left it, or another run is writing it now; "
+                    "remove it in the first case", left)
+
+
+def _read_record(path) -> dict[str, Any]:
+  with open(path, encoding="utf-8") as file:
+    try:
+      found = json.load(file)
+    except ValueError as error:
+      raise FileExistsError(
+          f"{path} is damaged: {error}; remove the folder, or name another") from error
+  return found if isinstance(found, dict) else {}

@@ -1,0 +1,190 @@
+"""Writes chunks in the file layouts that the surveys' authors publish.
+
+The last stop of the simulator, and what the converter's readers are fed with.
+Every writer streams: no more than a few chunks of images are in memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+from typing import Callable, Iterable, Iterator
+import zipfile
+
+import numpy as np
+
+from data_tools.simulation.observation import Chunk, Observation
+
+IMAGE_BANDS = "ugriz"
+FILE_GALAXIES = 2500
+"""Galaxies in a CFHTLS cube file."""
+
+_FIRST_OBJID = 1237645879551000000  # the range of SDSS DR8 object ids
+# Shares of training and validation galaxies in the published SDSS split.
+_TRAIN, _VALIDATION = 393219 / 516524, 20000 / 516524
+
+Progress = Callable[[int], None]
+"""Is told the number of galaxies that were just written."""
+
+_PUBLIC_COLUMNS = np.dtype(
+    [("objid", np.int64), ("ra", np.float64), ("dec", np.float64), ("z", np.float64),
+     ("EBV", np.float32), ("zphot", np.float32)]
+    + [(f"dered_petro_{band}", np.float32) for band in IMAGE_BANDS]
+    + [(f"petroMagErr_{band}", np.float32) for band in IMAGE_BANDS])
+_RESEARCH_COLUMNS = ("z", "EBV", "zphot", "dered_petro_r", "petroMagErr_r",
+                     "dered_petro_i", "petroMagErr_i")
+
+
+def write_public_npy(folder: str, observation: Observation, num: int, seed: int,
+                     progress: Progress) -> None:
+  """SDSS public release, unpacked: cube.npy beside labels.npy."""
+  del seed
+  labels, cube = np.empty(num, _PUBLIC_COLUMNS), None
+  for first, chunk in _numbered(observation.chunks(0, num)):
+    if cube is None:
+      cube = np.lib.format.open_memmap(
+          os.path.join(folder, "cube.npy"), mode="w+", dtype="<f4",
+          shape=(num, *chunk.images.shape[1:]))
+    rows = slice(first, first + len(chunk.z))
+    cube[rows], labels[rows] = chunk.images, public_labels(chunk, first)
+    progress(len(chunk.z))
+  cube.flush()
+  np.save(os.path.join(folder, "labels.npy"), labels)
+
+
+def write_public(folder: str, observation: Observation, num: int, seed: int,
+                 progress: Progress) -> None:
+  """SDSS public release: sdss.npz with cube and labels."""
+  del seed
+  tables = []
+
+  def images():
+    for first, chunk in _numbered(observation.chunks(0, num)):
+      tables.append(public_labels(chunk, first))
+      yield chunk.images
+      progress(len(chunk.z))
+
+  write_npz(os.path.join(folder, "sdss.npz"), "cube", images(), num,
+            {"labels": lambda: np.concatenate(tables)})
+
+
+def write_research(folder: str, observation: Observation, num: int, seed: int,
+                   progress: Progress) -> None:
+  """SDSS research code: an image a file, index arrays, labels (.npz, never a pickle)."""
+  data = os.path.join(folder, "data")
+  os.makedirs(data)
+  tables = []
+  for first, chunk in _numbered(observation.chunks(0, num)):
+    for row, image in enumerate(chunk.images, start=first):
+      np.save(os.path.join(data, f"{row}.py.npy"), image)
+    tables.append(public_labels(chunk, first))
+    progress(len(chunk.z))
+  labels = np.concatenate(tables)
+  np.savez(os.path.join(folder, "label.npz"),
+           **{name: labels[name].astype(np.float64) for name in _RESEARCH_COLUMNS})
+  order = np.random.default_rng(seed).permutation(num)
+  train, validation = round(_TRAIN * num), round((_TRAIN + _VALIDATION) * num)
+  for name, rows in zip(("train", "val", "test"), np.split(order, [train, validation])):
+    np.save(os.path.join(folder, f"{name}.npy"), np.sort(rows))
+
+
+def write_cubes(folder: str, observation: Observation, num: int, seed: int,
+                progress: Progress) -> None:
+  """CFHTLS: CUBE_WD_ZHQ_0001.npz ... and CUBE_WD_ZLR_0001.npz ..., cube and info."""
+  del seed
+  low = round(observation.samples[1].share * num)
+  for sample, sample_num in enumerate((num - low, low)):
+    name = observation.samples[sample].name
+    with contextlib.closing(observation.chunks(sample, sample_num)) as chunks:
+      for number, first in enumerate(range(0, sample_num, FILE_GALAXIES), start=1):
+        path = os.path.join(folder, f"CUBE_WD_Z{name}_{number:04d}.npz")
+        file_num = min(FILE_GALAXIES, sample_num - first)
+        _write_cube(path, name, chunks, file_num, progress)
+
+
+LAYOUTS = {
+    "sdss": {"public_npy": write_public_npy, "public": write_public, "research": write_research},
+    "cfhtls": {"cubes": write_cubes},
+}
+"""Writers of each data set; the first one is the default."""
+
+
+def public_labels(chunk: Chunk, first: int) -> np.ndarray:
+  """The `labels` record array of the SDSS public release (a part of its 64 columns)."""
+  labels = np.empty(len(chunk.z), _PUBLIC_COLUMNS)
+  labels["objid"] = _FIRST_OBJID + first + np.arange(len(chunk.z))
+  labels["ra"], labels["dec"] = chunk.ra, chunk.dec
+  labels["z"], labels["EBV"], labels["zphot"] = chunk.z, chunk.ebv, chunk.z_photo
+  for column, band in enumerate(IMAGE_BANDS):
+    labels[f"dered_petro_{band}"] = chunk.mag[:, column]
+    labels[f"petroMagErr_{band}"] = chunk.mag_err[:, column]
+  return labels
+
+
+def cube_info(chunk: Chunk, sample: str) -> np.ndarray:
+  """The `info` record array of a CFHTLS cube; HQ and LR name their columns differently."""
+  r, i = IMAGE_BANDS.index("r"), IMAGE_BANDS.index("i")
+  columns = (("zphot", "R", "Rerr", "I", "Ierr") if sample == "HQ"
+             else ("ZPHOT", "R", "ERRR", "Ip_2", "ERRIp_2"))
+  values = (chunk.z_photo, chunk.mag[:, r], chunk.mag_err[:, r],
+            chunk.mag[:, i], chunk.mag_err[:, i])
+  info = np.empty(len(chunk.z), np.dtype(
+      [("ZSPEC", np.float64), ("EBV", np.float32)] + [(name, np.float32) for name in columns]
+      + [("ZFLAG", np.float32), ("FIELD", "S2")]))
+  info["ZSPEC"], info["EBV"] = chunk.z, chunk.ebv
+  for name, column in zip(columns, values):
+    info[name] = column
+  info["ZFLAG"], info["FIELD"] = (4.0 if sample == "HQ" else 3.0), chunk.field
+  return info
+
+
+def write_npz(path: str, name: str, blocks: Iterable[np.ndarray], num: int,
+              tables: dict[str, Callable[[], np.ndarray]]) -> None:
+  """Writes an uncompressed .npz whose large member comes in blocks.
+
+  `np.savez` needs the whole array; zip members carry a fixed date, so that equal
+  contents are equal bytes.
+
+  Args:
+    path: file to write.
+    name: name of the large array.
+    blocks: [n, ...] float32 pieces of it, `num` rows in all.
+    num: its length.
+    tables: further arrays, made once the blocks are written.
+  """
+  blocks = iter(blocks)
+  block = next(blocks)
+  header = {"descr": "<f4", "fortran_order": False, "shape": (num, *block.shape[1:])}
+  with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+    with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+      np.lib.format.write_array_header_1_0(member, header)
+      for block in itertools.chain([block], blocks):
+        member.write(np.ascontiguousarray(block, "<f4").data)
+    for table, make in tables.items():
+      with archive.open(zipfile.ZipInfo(f"{table}.npy"), "w", force_zip64=True) as member:
+        np.lib.format.write_array(member, make(), allow_pickle=False)
+
+
+def _write_cube(path, sample, chunks, num, progress):
+  """One CFHTLS file with the next `num` galaxies."""
+  tables = []
+
+  def images():
+    written = 0
+    while written < num:
+      chunk = next(chunks)
+      tables.append(cube_info(chunk, sample))
+      written += len(chunk.z)
+      yield chunk.images
+      progress(len(chunk.z))
+
+  write_npz(path, "cube", images(), num, {"info": lambda: np.concatenate(tables)})
+
+
+def _numbered(chunks: Iterable[Chunk]) -> Iterator[tuple[int, Chunk]]:
+  """Chunks with the number of their first galaxy."""
+  first = 0
+  for chunk in chunks:
+    yield first, chunk
+    first += len(chunk.z)

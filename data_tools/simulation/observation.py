@@ -1,0 +1,179 @@
+"""Samples -> chunks of images with their catalogue, a bounded number at a time.
+
+A chunk's random numbers depend on (seed, sample, chunk) alone: the same galaxy
+comes out for any number of galaxies asked for and any number of threads.
+"""
+
+from __future__ import annotations
+
+import collections
+import concurrent.futures
+import dataclasses
+import os
+from typing import Iterator
+
+import numpy as np
+
+from data_tools.simulation import photometry
+from data_tools.simulation import rendering
+from data_tools.simulation import structure
+from data_tools.simulation.instruments import Instrument
+from data_tools.simulation.population import Galaxies, Population, Selection
+from data_tools.simulation.samples import simulated_survey
+
+CHUNK = 250
+"""Galaxies simulated at once; another number would give other galaxies."""
+
+_MEAN_EBV, _MAX_EBV = 0.03, 0.3
+_MAX_THREADS = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Chunk:
+  """What the survey would publish about n galaxies.
+
+  Attributes:
+    images: [n, size, size, bands] float32, stored flux units.
+    z: spectroscopic redshifts, [n] float64.
+    z_photo: a reference photometric redshift with invented errors, [n].
+    ebv: Galactic reddening E(B-V), [n].
+    mag: catalogue magnitudes, dereddened, with errors in them, [n, bands].
+    mag_err: their standard errors, [n, bands].
+    field: field names, [n] str.
+    ra: right ascension, deg, [n].
+    dec: declination, deg, [n].
+  """
+
+  images: np.ndarray
+  z: np.ndarray
+  z_photo: np.ndarray
+  ebv: np.ndarray
+  mag: np.ndarray
+  mag_err: np.ndarray
+  field: np.ndarray
+  ra: np.ndarray
+  dec: np.ndarray
+
+
+class Observation:
+  """A simulated survey, ready to be taken in chunks.
+
+  Attributes:
+    samples: the survey's samples.
+  """
+
+  def __init__(self, dataset: str, *, seed: int, image_size: int):
+    """Builds the tables that all chunks share.
+
+    Args:
+      dataset: "sdss" or "cfhtls".
+      seed: not negative.
+      image_size: side of a cutout, pixels.
+    """
+    survey = simulated_survey(dataset)
+    self.samples = survey.samples
+    self._instrument, self._seed, self._size = survey.instrument, seed, image_size
+    grid = photometry.flux_grid(survey.instrument.filters, survey.z_max)
+    self._populations = [
+        [Population(part, grid, survey.instrument) for part in sample.parts]
+        for sample in survey.samples]
+
+  def chunks(self, sample: int, num: int) -> Iterator[Chunk]:
+    """The first `num` galaxies of a sample, in order, computed on several threads."""
+    sizes = [min(CHUNK, num - first) for first in range(0, num, CHUNK)]
+    threads = min(_MAX_THREADS, os.cpu_count() or 1)
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+      waiting = collections.deque()
+      for number, size in enumerate(sizes):
+        waiting.append(pool.submit(self.chunk, sample, number, size))
+        if len(waiting) > threads:  # bounds the images in memory
+          yield waiting.popleft().result()
+      while waiting:
+        yield waiting.popleft().result()
+
+  def chunk(self, sample: int, number: int, size: int = CHUNK) -> Chunk:
+    """The first `size` galaxies of one chunk.
+
+    Args:
+      sample: which of `samples`.
+      number: number of the chunk within the sample.
+      size: at most CHUNK.
+    """
+    rng = self._rng(sample, number, 0)
+    parts = rng.choice(len(self.samples[sample].parts), CHUNK,
+                       p=self.samples[sample].part_shares)
+    pieces, places = [], []
+    for part, population in enumerate(self._populations[sample]):
+      place = np.flatnonzero(parts == part)
+      names = self.samples[sample].field_names[part]
+      pieces.append(observe(population, names, len(place), int(np.sum(place < size)), self._size,
+                            self._rng(sample, number, 1, part)))
+      places.append(place[place < size])
+    return _interleaved(pieces, np.argsort(np.concatenate(places)))
+
+  def _rng(self, *key):
+    """A generator of its own for every (sample, chunk, purpose)."""
+    return np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=key))
+
+
+def observe(population: Population, field_names: tuple[str, ...], drawn: int, kept: int,
+            size: int, rng: np.random.Generator) -> Chunk:
+  """Draws galaxies of one selection and takes their pictures.
+
+  Args:
+    population: what to draw from.
+    field_names: fields that the galaxies are scattered over.
+    drawn: number of galaxies to draw.
+    kept: the first of them to observe, so that a shorter run is a prefix.
+    size: side of a cutout, pixels.
+    rng: source of every random number.
+  """
+  instrument, cut = population.instrument, population.selection
+  galaxies = population.draw(drawn, rng)
+  shapes = structure.draw_shapes(galaxies, population, rng)
+  ebv = np.minimum(rng.exponential(_MEAN_EBV, drawn), _MAX_EBV)
+  left = 10 ** (-0.4 * ebv[:, None] * np.asarray(instrument.extinction))
+  rms = np.tile(instrument.sky_rms[cut.field], (drawn, 1))
+  error = _mag_error(galaxies.flux * left, shapes, rms, instrument)
+  mag = instrument.zero_point - 2.5 * np.log10(np.maximum(galaxies.flux, 1e-12))
+  mag = mag + error * rng.standard_normal(error.shape)
+  table = dict(
+      z=galaxies.z, z_photo=_reference_photo_z(galaxies, cut, rng), ebv=ebv, mag=mag,
+      mag_err=error, field=np.asarray(field_names)[rng.integers(len(field_names), size=drawn)],
+      ra=rng.uniform(110.0, 260.0, drawn),
+      dec=np.degrees(np.arcsin(rng.uniform(0.0, np.sin(np.radians(60.0)), drawn))))
+  images = rendering.render(shapes.first(kept), left[:kept], instrument, size)
+  rendering.add_noise(images, rms[:kept], instrument.sky_flux, rng)
+  return Chunk(images=images, **{name: column[:kept] for name, column in table.items()})
+
+
+def _mag_error(flux, shapes, rms, instrument):
+  """Error of a magnitude measured in an aperture of twice the disc's radius.
+
+  A floor of 0.005 mag stands for calibration; a hopeless detection gets 0.5.
+  """
+  disc = shapes.components[1].radius_arcsec[:, None]
+  radius_squared = (2 * disc) ** 2 + np.asarray(instrument.fwhm_arcsec) ** 2
+  pixels = np.pi * radius_squared / instrument.pixel_scale_arcsec**2
+  noise = rms * np.sqrt(pixels + flux / instrument.sky_flux)
+  error = 2.5 / np.log(10) * noise / np.maximum(flux, 1e-12)
+  return np.minimum(np.hypot(error, 0.005), 0.5)
+
+
+def _reference_photo_z(galaxies: Galaxies, cut: Selection, rng: np.random.Generator):
+  """A photo-z to compare with: scatter, a mild regression to the pivot, some outliers."""
+  num = len(galaxies.z)
+  z_photo = (galaxies.z + cut.z_photo_slope * (cut.z_photo_pivot - galaxies.z)
+             + cut.z_photo_scatter * (1 + galaxies.z) * rng.standard_normal(num))
+  outlier = rng.random(num) < cut.z_photo_outliers
+  z_photo = np.where(outlier, rng.uniform(0, min(2.0, cut.z_max), num), z_photo)
+  return np.clip(z_photo, 0.001, cut.z_max)
+
+
+def _interleaved(pieces: list[Chunk], order: np.ndarray) -> Chunk:
+  """Puts the galaxies of all parts back in the chunk's order."""
+  if len(pieces) == 1:
+    return pieces[0]
+  return Chunk(**{
+      field.name: np.concatenate([getattr(piece, field.name) for piece in pieces])[order]
+      for field in dataclasses.fields(Chunk)})

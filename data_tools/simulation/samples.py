@@ -1,0 +1,87 @@
+"""Which samples a simulated survey is made of, in numbers.
+
+Redshift and magnitude limits of the surveys' spectroscopic samples; `population`
+draws from them and `observation` puts them together.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from data_tools.simulation.instruments import Instrument
+from data_tools.simulation.instruments import cfhtls_instrument
+from data_tools.simulation.instruments import sdss_instrument
+from data_tools.simulation.population import Selection
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+  """A spectroscopic sample.
+
+  Attributes:
+    name: "HQ" or "LR" for CFHTLS, "MGS" for SDSS's main galaxy sample.
+    share: share of the survey's galaxies.
+    parts: selections of its fields.
+    part_shares: share of the sample's galaxies in each of them.
+    field_names: names of the fields of each part ("" where the survey has none).
+  """
+
+  name: str
+  share: float
+  parts: tuple[Selection, ...]
+  part_shares: tuple[float, ...]
+  field_names: tuple[tuple[str, ...], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class SimulatedSurvey:
+  """An instrument and the samples observed with it; redshifts reach `z_max`."""
+
+  instrument: Instrument
+  samples: tuple[Sample, ...]
+  z_max: float
+
+
+def simulated_survey(dataset: str) -> SimulatedSurvey:
+  """The simulated counterpart of a data set.
+
+  Args:
+    dataset: "sdss" or "cfhtls".
+
+  Raises:
+    ValueError: there is no such simulated survey.
+  """
+  if dataset == "sdss":
+    return _sdss()
+  if dataset == "cfhtls":
+    return _cfhtls()
+  raise ValueError(f"no simulation of a survey {dataset!r}; choose sdss or cfhtls")
+
+
+def _sdss() -> SimulatedSurvey:
+  """The main galaxy sample, r < 17.8 and z <= 0.4 as in Lin et al. (2022).
+
+  The Schechter law alone leaves next to nothing beyond z = 0.3; the tail stands
+  for the luminous red galaxies that the public data hold there.
+  """
+  main = Selection(
+      r_bright=12.6, r_faint=17.8, z_min=0.005, z_max=0.4,
+      tail_share=0.02, tail_start=0.2, tail_scale=0.07,
+      z_photo_scatter=0.017, z_photo_slope=0.07, z_photo_pivot=0.11)
+  return SimulatedSurvey(
+      sdss_instrument(), (Sample("MGS", 1.0, (main,), (1.0,), (("",),)),), z_max=0.4)
+
+
+def _cfhtls() -> SimulatedSurvey:
+  """High-quality (HQ) and low-resolution (LR) spectra in the WIDE and DEEP fields."""
+  common = dict(r_bright=16.5, z_min=0.01, z_max=4.0, tail_start=1.2, tail_scale=0.8,
+                z_photo_slope=0.02, z_photo_pivot=0.6, r_width=0.35)
+  wide = Selection(field="W", r_half=22.4, r_faint=24.0, tail_share=0.01,
+                   z_photo_scatter=0.035, z_photo_outliers=0.02, **common)
+  deep = Selection(field="D", r_half=23.8, r_faint=24.5, tail_share=0.04,
+                   z_photo_scatter=0.03, z_photo_outliers=0.03, **common)
+  wide_low = dataclasses.replace(wide, r_half=22.8, z_photo_outliers=0.03)
+  fields = (tuple(f"W{n}" for n in range(1, 5)), tuple(f"D{n}" for n in range(1, 5)))
+  return SimulatedSurvey(cfhtls_instrument(), (
+      Sample("HQ", 10 / 11, (wide, deep), (0.75, 0.25), fields),
+      Sample("LR", 1 / 11, (wide_low, deep), (0.5, 0.5), fields)), z_max=4.0)

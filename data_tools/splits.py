@@ -1,0 +1,127 @@
+"""Which galaxies train, validate and test: by object, never by row order.
+
+Galaxies without z_spec are the target set.  The others follow the published
+index arrays or hold-outs of the survey, else a salted hash of their id.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from absl import logging
+from astropy.table import Table
+import numpy as np
+
+from data_tools import hashing
+
+DEFAULT_FRACTIONS = (0.76, 0.04, 0.20)
+"""Train, validation and test: the proportions of the published SDSS split."""
+
+_NAMES = np.array(["train", "validation", "test"])
+
+
+@dataclasses.dataclass(frozen=True)
+class HoldOut:
+  """Galaxies kept for testing: those with the smallest hashes of one part.
+
+  Attributes:
+    field: the part's `field`.
+    sample: the part's `sample`.
+    size: galaxies held out.
+    enough: number of galaxies from which on `size` holds.
+    fraction: what is held out of a smaller part.
+  """
+
+  field: str
+  sample: str
+  size: int = 10_000
+  enough: int = 50_000
+  fraction: float = 0.2
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitRule:
+  """A published rule: the hold-outs test, a fraction of the rest validates."""
+
+  holdouts: tuple[HoldOut, ...]
+  validation: float
+
+
+# The study holds out 10,000 galaxies of either part of CFHTLS and has no
+# validation set; low-resolution spectra always train.
+RULES = {
+    "cfhtls": SplitRule((HoldOut("W", "HQ"), HoldOut("D", "HQ")), validation=0.05),
+}
+
+
+def parse_fractions(text: str) -> tuple[float, float, float] | None:
+  """Reads "train,validation,test"; "" gives None.
+
+  Raises:
+    ValueError: not three fractions that sum to 1.
+  """
+  if not text:
+    return None
+  try:
+    fractions = tuple(float(part) for part in text.split(","))
+  except ValueError:
+    fractions = ()
+  if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
+    raise ValueError(f"--split={text}: give three fractions that sum to 1, "
+                     "train,validation,test, e.g. --split=0.76,0.04,0.20")
+  return fractions
+
+
+def assign_splits(catalog: Table, dataset: str, *, seed: int,
+                  fractions: tuple[float, float, float] | None = None
+                  ) -> tuple[np.ndarray, str]:
+  """Gives each galaxy its split.
+
+  Args:
+    catalog: the accepted galaxies, with the published `split` or "".
+    dataset: name of the survey's data set: decides on hold-outs.
+    seed: salt of the hashes.
+    fractions: train, validation, test; overrides whatever is published.
+
+  Returns:
+    The split of each galaxy [galaxies] str ("" where the published splits leave
+    it out), and the rule in words.
+  """
+  published = np.asarray(catalog["split"]).astype("U10")
+  if fractions is not None:
+    split, rule = _by_hash(catalog["id"], fractions, seed)
+    if np.any(published != ""):
+      logging.warning("--split overrides the published split")
+  elif np.any(published != ""):
+    split, rule = published, "published index arrays"
+  elif dataset in RULES and np.any(catalog["sample"] != ""):
+    split, rule = _by_holdout(catalog, RULES[dataset], seed)
+  else:
+    split, rule = _by_hash(catalog["id"], DEFAULT_FRACTIONS, seed)
+  split = np.where(np.isnan(catalog["z_spec"]), "target", split)
+  return split, rule + "; galaxies without z_spec are the target set"
+
+
+def _by_hash(ids, fractions, seed) -> tuple[np.ndarray, str]:
+  edges = np.cumsum(fractions)[:2]
+  draws = hashing.hash_fractions(ids, f"{seed}/split")
+  split = _NAMES[np.searchsorted(edges, draws, side="right")]
+  words = ", ".join(f"{fraction:g} {name}" for fraction, name in zip(fractions, _NAMES))
+  return split.astype("U10"), f"hash of the id, salt {seed}: {words}"
+
+
+def _by_holdout(catalog, rule, seed) -> tuple[np.ndarray, str]:
+  draws = hashing.hash_fractions(catalog["id"], f"{seed}/validation")
+  split = np.where(draws < rule.validation, "validation", "train").astype("U10")
+  order = hashing.object_hashes(catalog["id"], f"{seed}/split")
+  words = []
+  for holdout in rule.holdouts:
+    # Galaxies without z are targets and no part of a test sample.
+    part = np.flatnonzero((catalog["field"] == holdout.field) & ~np.isnan(catalog["z_spec"])
+                          & (catalog["sample"] == holdout.sample))
+    size = (holdout.size if len(part) >= holdout.enough
+            else int(round(holdout.fraction * len(part))))
+    split[part[np.argsort(order[part], kind="stable")[:size]]] = "test"
+    words.append(f"{size} of {len(part)} {holdout.sample} {holdout.field}")
+  return split, (f"hold-outs by hash of the id, salt {seed}: {' and '.join(words)} test; "
+                 f"{rule.validation:g} of the rest validates, the others train")

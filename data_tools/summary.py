@@ -1,0 +1,39 @@
+"""What a conversion did, in a few lines for people."""
+
+from __future__ import annotations
+
+import os
+
+from pzbias_tf.data import manifest as manifest_lib
+
+
+def summary(manifest: manifest_lib.Manifest, output: str) -> str:
+  """What was written, what was not, and what comes next.
+
+  Args:
+    manifest: the data set's manifest.
+    output: its folder.
+  """
+  galaxies = manifest.galaxies
+  size = sum(shard.bytes for shard in manifest.shards)
+  lines = [f"{output}: {galaxies['read']} galaxies read, {galaxies['written']} written, "
+           f"{galaxies['rejected']} rejected; {len(manifest.shards)} shards, {size / 1e6:.1f} MB"]
+  lines += [f"  {split}: {manifest.records(split)} records" for split in manifest_lib.SPLITS]
+  if manifest.augment_copies > 1:
+    lines.append(f"  each training galaxy has {manifest.augment_copies} records")
+  lines += [f"  rejected: {number} x {reason}"
+            for reason, number in manifest.source.get("rejected", {}).items()]
+  lines += [f"  replaced: {number} values of {column}"
+            for column, number in manifest.replaced.items()]
+  lines += [f"  splits: {manifest.split_rule}", f"Next: {next_command(manifest, output)}"]
+  return "\n".join(lines)
+
+
+def next_command(manifest: manifest_lib.Manifest, output: str) -> str:
+  """The command that trains Step 1 on the data set."""
+  command = "python -m train.main --tstep=1 --multir"
+  if manifest.dataset == "cfhtls":
+    command += " --usecfht=1 --bins=1000"
+  if os.path.normpath(output) != os.path.join("data", manifest.dataset):
+    command += f" --data_dir={output}"
+  return command

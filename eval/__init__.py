@@ -1,0 +1,1 @@
+"""`python -m eval.main`: from predictions to metrics, calibration and catalogue."""

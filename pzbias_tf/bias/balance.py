@@ -1,0 +1,70 @@
+"""The nearly balanced training subset of Steps 2 and 3.
+
+Overpopulated redshifts pull every estimate towards them.  Step 2 therefore
+trains on a subset in which no cell of (redshift bin, magnitude row) holds more
+than `threshold` galaxies.
+
+Source: Lin et al. 2022 (Step 2).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pzbias_tf.bias import cells, checks
+from pzbias_tf.survey import Survey
+
+EXPERIMENTS = 5
+"""Number of experiments that draw different subsets from one permutation."""
+
+KEEP_ALL = 10000
+"""A threshold from here on keeps every galaxy (the study's sentinel)."""
+
+
+def balanced_subset(
+    z_spec: np.ndarray, r_mag: np.ndarray, survey: Survey, *,
+    threshold: int, experiment: int, seed: int) -> np.ndarray:
+  """Chooses the galaxies that Steps 2 and 3 train on.
+
+  A cell that holds at most `threshold` galaxies is kept whole.  Of a larger
+  one, a fixed permutation is repeated five times, and experiment e takes the
+  positions [(e - 1) threshold, e threshold): the five experiments use
+  different galaxies as far as the cell allows, and none repeats a galaxy,
+  because the run is shorter than the cell.  So give the same seed to all five.
+
+  The permutation depends on the seed, the cell and the order of the galaxies
+  alone, not on what other cells hold.
+
+  Args:
+    z_spec: spectroscopic redshifts, [n].
+    r_mag: r magnitudes, [n].
+    survey: the survey, whose grids define the cells.
+    threshold: most galaxies of a cell, at least 1; `KEEP_ALL` or more keeps
+      every galaxy.
+    experiment: 1 to 5.
+    seed: not negative.
+
+  Returns:
+    Indices of the chosen galaxies, int64, rising, none twice.
+
+  Raises:
+    ValueError: the columns differ in length, are empty or not finite, or a
+      setting is out of its range.
+  """
+  z_spec, r_mag = checks.columns(z_spec=z_spec, r_mag=r_mag)
+  threshold = checks.whole_number(threshold, "threshold", lowest=1)
+  experiment = checks.whole_number(experiment, "experiment", lowest=1, highest=EXPERIMENTS)
+  seed = checks.whole_number(seed, "seed", lowest=0)
+  if threshold >= KEEP_ALL:
+    return np.arange(z_spec.size, dtype=np.int64)
+  cell = cells.cell_index(z_spec, r_mag, survey)
+  by_cell = np.argsort(cell, kind="stable")
+  numbers, starts, counts = np.unique(cell[by_cell], return_index=True, return_counts=True)
+  crowded = counts > threshold
+  chosen = [by_cell[np.repeat(~crowded, counts)]]
+  for cell_number, start, count in zip(numbers[crowded], starts[crowded], counts[crowded]):
+    order = np.random.default_rng((seed, int(cell_number))).permutation(count)
+    # Repeating the permutation is the same as counting positions modulo its length.
+    run = np.arange((experiment - 1) * threshold, experiment * threshold) % count
+    chosen.append(by_cell[start + order[run]])
+  return np.sort(np.concatenate(chosen)).astype(np.int64)

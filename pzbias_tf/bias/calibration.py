@@ -1,0 +1,173 @@
+"""Step 4: removes residuals that depend on z_photo from point estimates.
+
+The training galaxies are resampled so that they follow the distribution that
+is expected of the test set; the mean residual of the resampled galaxies in a
+cell of (z_photo, magnitude) is then subtracted from the test estimates there.
+No network takes part.
+
+Source: Lin et al. 2022 (Step 4).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+
+from absl import logging
+import numpy as np
+
+from pzbias_tf.bias import cells, checks, grid
+from pzbias_tf.bias.resampling import resample_to_expected
+from pzbias_tf.survey import Survey
+
+__all__ = ["Calibration", "resample_to_expected"]
+
+_FORMAT = "pzbias_tf calibration 1"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Calibration:
+  """Mean residual by cell of (z_photo, magnitude row), to be subtracted.
+
+  Attributes:
+    survey: the survey whose grids define the cells.
+    offset: mean of z_photo - z_spec, [42, rows] float64; 0 in cells without
+      galaxies.  First axis: below z_min, the 40 wide bins, above z_max.
+    count: number of galaxies behind each mean, [42, rows] int64.
+  """
+
+  survey: Survey
+  offset: np.ndarray
+  count: np.ndarray
+
+  def __post_init__(self):
+    shape = (cells.WIDE_CELLS, self.survey.rows)
+    for name, dtype in (("offset", np.float64), ("count", np.int64)):
+      table = np.array(getattr(self, name), dtype)
+      if table.shape != shape or not np.all(np.isfinite(table)):
+        raise ValueError(
+            f"{name} must hold finite numbers in shape {list(shape)} for survey "
+            f"{self.survey.name!r}, got shape {list(table.shape)}; fit it again")
+      table.flags.writeable = False
+      object.__setattr__(self, name, table)
+
+  @property
+  def uncorrected_rows(self) -> tuple[int, ...]:
+    """Magnitude rows that held no galaxies, so that `apply` leaves them alone."""
+    return tuple(int(row) for row in np.flatnonzero(~self.count.any(axis=0)))
+
+  @classmethod
+  def fit(
+      cls, z_spec: np.ndarray, z_photo: np.ndarray, r_mag: np.ndarray,
+      survey: Survey) -> Calibration:
+    """Takes the mean residual of each cell.
+
+    Cells are half-open; the first and the last magnitude row are open-ended,
+    and estimates below z_min or above z_max have cells of their own.
+
+    Args:
+      z_spec: spectroscopic redshifts of the resampled galaxies, [n].
+      z_photo: their Step 3 point estimates, [n].
+      r_mag: their r magnitudes, [n].
+      survey: the survey.
+
+    Returns:
+      The calibration; rows without galaxies are logged.
+
+    Raises:
+      ValueError: the columns differ in length, are empty, or not finite.
+    """
+    z_spec, z_photo, r_mag = checks.columns(z_spec=z_spec, z_photo=z_photo, r_mag=r_mag)
+    cell = _calibration_cell(z_photo, r_mag, survey)
+    shape = (cells.WIDE_CELLS, survey.rows)
+    count = np.bincount(cell, minlength=shape[0] * shape[1])
+    total = np.bincount(cell, weights=z_photo - z_spec, minlength=shape[0] * shape[1])
+    fitted = cls(
+        survey=survey, offset=(total / np.maximum(count, 1)).reshape(shape),
+        count=count.reshape(shape))
+    if fitted.uncorrected_rows:
+      logging.warning(
+          "Step 4: magnitude rows %s hold no training galaxies; their estimates stay "
+          "uncorrected.", ", ".join(map(str, fitted.uncorrected_rows)))
+    return fitted
+
+  def apply(self, z_photo: np.ndarray, r_mag: np.ndarray) -> np.ndarray:
+    """Corrects point estimates.
+
+    Args:
+      z_photo: Step 3 point estimates, [n].
+      r_mag: r magnitudes, [n].
+
+    Returns:
+      [n] float64; estimates in cells without training galaxies are unchanged.
+
+    Raises:
+      ValueError: the columns differ in length, are empty, or not finite.
+    """
+    z_photo, r_mag = checks.columns(z_photo=z_photo, r_mag=r_mag)
+    return z_photo - self.offset.ravel()[_calibration_cell(z_photo, r_mag, self.survey)]
+
+  def is_corrected(self, z_photo: np.ndarray, r_mag: np.ndarray) -> np.ndarray:
+    """Whether `apply` corrects each estimate: its cell held training galaxies.
+
+    Args:
+      z_photo: point estimates, [n].
+      r_mag: r magnitudes, [n].
+
+    Returns:
+      [n] bool.
+
+    Raises:
+      ValueError: as `apply`.
+    """
+    z_photo, r_mag = checks.columns(z_photo=z_photo, r_mag=r_mag)
+    return self.count.ravel()[_calibration_cell(z_photo, r_mag, self.survey)] > 0
+
+  def save(self, path: str | os.PathLike) -> None:
+    """Writes the calibration and its grid as JSON, whole or not at all.
+
+    Args:
+      path: the file, by convention calibration.json.
+
+    Raises:
+      OSError: the file cannot be written.
+    """
+    content = {
+        "format": _FORMAT, "survey": self.survey.name, "grid": grid.settings(self.survey),
+        "offset": self.offset.tolist(), "count": self.count.tolist()}
+    text = json.dumps(content, indent=1).encode()
+    grid.write_atomically(path, lambda file: file.write(text))
+
+  @classmethod
+  def load(cls, path: str | os.PathLike, survey: Survey) -> Calibration:
+    """Reads what `save` wrote.
+
+    Args:
+      path: the file.
+      survey: the survey that the calibration is wanted for.
+
+    Returns:
+      The calibration.
+
+    Raises:
+      ValueError: the file is no calibration, or was made on another grid.
+      OSError: the file cannot be read.
+    """
+    try:
+      with open(path, encoding="utf-8") as file:
+        content = json.load(file)
+      if content["format"] != _FORMAT:
+        raise ValueError(f"its format is {content['format']!r}")
+      stored, offset, count = content["grid"], content["offset"], content["count"]
+    except (KeyError, ValueError, TypeError) as error:
+      raise ValueError(
+          f"{path} is no calibration ({error}); name a file written by "
+          "Calibration.save") from error
+    grid.check(stored, survey, os.fspath(path))
+    return cls(survey=survey, offset=offset, count=count)
+
+
+def _calibration_cell(z_photo, r_mag, survey):
+  """Cell of each estimate: z_photo cell x rows + magnitude row."""
+  return cells.wide_cell(z_photo, survey) * survey.rows + survey.magnitude_row(r_mag)

@@ -1,0 +1,64 @@
+"""Cells of the method: (redshift bin, magnitude row), and the wide redshift bins."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pzbias_tf.survey import WIDE_BINS, Survey
+
+UNDERFLOW = 0
+OVERFLOW = WIDE_BINS + 1
+WIDE_CELLS = WIDE_BINS + 2
+"""Number of cells: the wide bins, one below z_min, one above z_max."""
+
+# A fraction of a wide bin.  It stands above the rounding of float32 redshifts, so
+# that a bin centre that lies on a wide edge (20 of the 180 of SDSS do) belongs to
+# the same cell however it was stored.
+_EDGE_TOLERANCE = 1e-5
+
+
+def cell_index(z: np.ndarray, r_mag: np.ndarray, survey: Survey) -> np.ndarray:
+  """Cell of each galaxy: redshift bin x rows + magnitude row.
+
+  Args:
+    z: redshifts, [n]; one off the un-extended grid counts in the edge bin.
+    r_mag: r magnitudes, [n]; one off the grid counts in the edge row.
+    survey: the survey.
+
+  Returns:
+    [n] int64 in [0, bins x rows).
+  """
+  return survey.redshift_bin(z) * survey.rows + survey.magnitude_row(r_mag)
+
+
+def cell_counts(z: np.ndarray, r_mag: np.ndarray, survey: Survey) -> np.ndarray:
+  """Number of galaxies by redshift bin and magnitude row, [bins, rows] int64."""
+  counts = np.bincount(cell_index(z, r_mag, survey), minlength=survey.bins * survey.rows)
+  return counts.reshape(survey.bins, survey.rows)
+
+
+def wide_cell(z: np.ndarray, survey: Survey) -> np.ndarray:
+  """Cell of each redshift.
+
+  Wide bins are half-open, [lower, upper), the last one closed; a value within
+  1e-5 of a wide bin of an edge counts as on it.
+
+  Args:
+    z: redshifts, any shape, finite.
+    survey: the survey.
+
+  Returns:
+    int64: 0 below z_min, 1 to 40 for the wide bins, 41 above z_max.
+  """
+  position = (np.asarray(z, np.float64) - survey.z_min) * (
+      WIDE_BINS / (survey.z_max - survey.z_min))
+  cell = np.floor(position + _EDGE_TOLERANCE) + 1
+  on_upper_edge = np.abs(position - WIDE_BINS) <= _EDGE_TOLERANCE
+  cell = np.where(on_upper_edge, WIDE_BINS, cell)
+  return np.clip(cell, UNDERFLOW, OVERFLOW).astype(np.int64)
+
+
+def wide_centers(survey: Survey) -> np.ndarray:
+  """Centres of the wide redshift bins, [WIDE_BINS] float64."""
+  edges = survey.wide_edges()
+  return 0.5 * (edges[:-1] + edges[1:])

@@ -1,0 +1,68 @@
+"""Catalogue columns, checked once at the door of every public function.
+
+The numbers of this package end in a calibrated catalogue, where a NaN would
+pass unseen; so a column that is empty, of another length than its neighbours,
+or not finite is refused here, by name.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def columns(**arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+  """Checks columns of one catalogue and returns them as float64.
+
+  Args:
+    **arrays: name=column; every column is one-dimensional and as long as the
+      others.
+
+  Returns:
+    The columns, [n] float64 each, in the order of the arguments.
+
+  Raises:
+    ValueError: a column is not one-dimensional, is empty, differs in length
+      from the first one, or holds a value that is not finite.
+  """
+  checked = []
+  for name, values in arrays.items():
+    values = np.asarray(values, np.float64)
+    if values.ndim != 1:
+      raise ValueError(
+          f"{name} must be one column of numbers, got shape {values.shape}; pass one "
+          "number per galaxy")
+    if not values.size:
+      raise ValueError(f"{name} is empty; pass at least one galaxy")
+    if checked and values.size != checked[0].size:
+      raise ValueError(
+          f"{name} has {values.size} galaxies where {next(iter(arrays))} has "
+          f"{checked[0].size}; pass columns of the same galaxies")
+    bad = np.flatnonzero(~np.isfinite(values))
+    if bad.size:
+      raise ValueError(
+          f"{name} is not finite for {bad.size} of {values.size} galaxies, first at "
+          f"position {bad[0]}; leave those galaxies out")
+    checked.append(values)
+  return tuple(checked)
+
+
+def whole_number(value: int, name: str, *, lowest: int, highest: int | None = None) -> int:
+  """Checks an integer setting.
+
+  Args:
+    value: the setting.
+    name: what to call it in the complaint.
+    lowest: smallest value allowed.
+    highest: largest value allowed, if there is one.
+
+  Returns:
+    The setting as a Python int.
+
+  Raises:
+    ValueError: it is no whole number, or outside [lowest, highest].
+  """
+  fits = value == int(value) and value >= lowest and (highest is None or value <= highest)
+  if not fits:
+    span = f"at least {lowest}" if highest is None else f"in {lowest}..{highest}"
+    raise ValueError(f"{name} must be a whole number {span}, got {value}")
+  return int(value)

@@ -1,0 +1,168 @@
+"""Dispersion of each output: how widely its estimates scatter, in bins.
+
+Step 3 softens its labels by the width sigma_k of the Gaussian that best turns
+the distribution of z_photo into that of z_spec.
+
+Source: Lin et al. 2022 (Step 3, soft labels).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pzbias_tf.bias import cells, channels, checks
+from pzbias_tf.survey import Survey
+
+MAX_DISPERSION = 1000.0
+"""Upper end of the search, in bins."""
+
+EMPTY_DISPERSION = 1.0
+"""Dispersion of an output that holds no galaxies, in bins."""
+
+_CLIP = 1e-5
+# Below 0.2 bin the kernel's first neighbour is under _CLIP: nothing changes there.
+_COARSE = np.concatenate([[0.0], np.geomspace(0.15, MAX_DISPERSION, 240)])
+_MINIMA = 4
+_GOLDEN = (np.sqrt(5.0) - 1.0) / 2.0
+
+
+def density(z: np.ndarray, r_mag: np.ndarray, survey: Survey) -> np.ndarray:
+  """Histogram of galaxies over (redshift bin, magnitude row).
+
+  Args:
+    z: redshifts, spectroscopic or photometric, [n]; one off the un-extended
+      grid counts in the edge bin.
+    r_mag: r magnitudes, [n].
+    survey: the survey.
+
+  Returns:
+    [bins, rows] float64, summing to 1.
+
+  Raises:
+    ValueError: the columns differ in length, are empty, or not finite.
+  """
+  z, r_mag = checks.columns(z=z, r_mag=r_mag)
+  return cells.cell_counts(z, r_mag, survey) / z.size
+
+
+def dispersion_cross_entropy(sigma: float, x: np.ndarray, y: np.ndarray) -> float:
+  """Cross-entropy of y with x blurred by a Gaussian of width `sigma`.
+
+  - sum_i y(i) log clip(sum_i' x(i') G(i; i', sigma), 1e-5, 1 - 1e-5), where
+  G(.; i', sigma) is exp(-(l - i')^2 / 2 sigma^2) normalised over the bins l.
+
+  Args:
+    sigma: dispersion in bins, in [0, 1000]; 0 leaves x as it is.
+    x: distribution of z_photo over redshift bins, [bins], summing to 1.
+    y: distribution of z_spec over redshift bins, [bins], summing to 1.
+
+  Returns:
+    The cross-entropy, in nats.
+
+  Raises:
+    ValueError: sigma is outside its range, or x and y are no columns of one
+      length.
+  """
+  if not 0.0 <= sigma <= MAX_DISPERSION:
+    raise ValueError(f"sigma must be in [0, {MAX_DISPERSION:g}] bins, got {sigma}")
+  x, y = checks.columns(x=x, y=y)
+  return _cross_entropy(sigma, x, y)
+
+
+def _cross_entropy(sigma, x, y):
+  """`dispersion_cross_entropy` without the checks."""
+  bins = x.size
+  # The kernel depends on l - i' alone: one row of 2 bins - 1 values holds it all.
+  # At 1e-3 bins it is already the identity; smaller would only divide by zero.
+  kernel = np.exp(-0.5 * (np.arange(1 - bins, bins) / max(sigma, 1e-3)) ** 2)
+  total = np.concatenate([[0.0], np.cumsum(kernel)])
+  # Sum over l in [0, bins) of the kernel centred on i'.
+  norm = total[bins:][::-1] - total[:bins][::-1]
+  blurred = np.convolve(kernel, x / norm, mode="valid")
+  return -float(y @ np.log(np.clip(blurred, _CLIP, 1.0 - _CLIP)))
+
+
+def fit_dispersion(x: np.ndarray, y: np.ndarray) -> float:
+  """Finds the dispersion of least cross-entropy, globally.
+
+  The cross-entropy can have several minima, so a grid that is even in
+  log(sigma) finds them and a golden-section search refines the best few.
+
+  Args:
+    x: distribution of z_photo over redshift bins, [bins], summing to 1.
+    y: distribution of z_spec over redshift bins, [bins], summing to 1.
+
+  Returns:
+    sigma in [0, 1000] bins.
+
+  Raises:
+    ValueError: x and y are no columns of one length.
+  """
+  x, y = checks.columns(x=x, y=y)
+  values = np.array([_cross_entropy(sigma, x, y) for sigma in _COARSE])
+  padded = np.concatenate([[np.inf], values, [np.inf]])
+  minima = np.flatnonzero((values <= padded[:-2]) & (values <= padded[2:]))
+  best, least = _COARSE[np.argmin(values)], values.min()
+  for at in minima[np.argsort(values[minima], kind="stable")][:_MINIMA]:
+    lower, upper = _COARSE[max(at - 1, 0)], _COARSE[min(at + 1, _COARSE.size - 1)]
+    sigma, value = _golden_section(lambda s: _cross_entropy(s, x, y), lower, upper)
+    if value < least:
+      best, least = sigma, value
+  return float(best)
+
+
+def _golden_section(function, lower, upper, steps=40):
+  """Smallest value of a function on [lower, upper], found by golden sections."""
+  inner = [upper - _GOLDEN * (upper - lower), lower + _GOLDEN * (upper - lower)]
+  values = [function(point) for point in inner]
+  for _ in range(steps):
+    if values[0] <= values[1]:
+      upper = inner[1]
+      inner, values = [upper - _GOLDEN * (upper - lower), inner[0]], [None, values[0]]
+      values[0] = function(inner[0])
+    else:
+      lower = inner[0]
+      inner, values = [inner[1], lower + _GOLDEN * (upper - lower)], [values[1], None]
+      values[1] = function(inner[1])
+  least = int(values[1] < values[0])
+  return inner[least], values[least]
+
+
+def output_distributions(density_by_row: np.ndarray, survey: Survey) -> np.ndarray:
+  """Redshift distribution of each output, from the histogram by row.
+
+  Args:
+    density_by_row: [bins, rows], as `density` returns it.
+    survey: the survey.
+
+  Returns:
+    [outputs, bins] float64; each sums to 1, or to 0 where the output's rows
+    hold no galaxies.
+  """
+  distributions = (density_by_row @ channels.row_membership(survey)).T
+  totals = distributions.sum(axis=1, keepdims=True)
+  return distributions / np.where(totals > 0, totals, 1.0)
+
+
+def fit_dispersions(
+    z_spec: np.ndarray, z_photo: np.ndarray, r_mag: np.ndarray, survey: Survey) -> np.ndarray:
+  """Fits the dispersion of every output.
+
+  Args:
+    z_spec: spectroscopic redshifts, [n].
+    z_photo: point estimates, [n]; off the un-extended grid they count in the
+      edge bin.
+    r_mag: r magnitudes, [n].
+    survey: the survey.
+
+  Returns:
+    [outputs] float64, in bins; 1 for an output without galaxies.
+
+  Raises:
+    ValueError: the columns differ in length, are empty, or not finite.
+  """
+  z_spec, z_photo, r_mag = checks.columns(z_spec=z_spec, z_photo=z_photo, r_mag=r_mag)
+  x = output_distributions(density(z_photo, r_mag, survey), survey)
+  y = output_distributions(density(z_spec, r_mag, survey), survey)
+  return np.array([
+      fit_dispersion(x_k, y_k) if y_k.any() else EMPTY_DISPERSION for x_k, y_k in zip(x, y)])

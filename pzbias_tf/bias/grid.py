@@ -1,0 +1,72 @@
+"""The grid that a fitted model belongs to, written beside it and checked on loading.
+
+A label model or a calibration is a table over a survey's bins and rows; on
+another grid its numbers would be applied to the wrong galaxies without a sign.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from typing import BinaryIO, Callable, Mapping
+
+from pzbias_tf.survey import Survey
+
+
+def settings(survey: Survey) -> dict[str, float]:
+  """The survey's redshift and magnitude grids as plain numbers."""
+  left, right = survey.extension
+  return {
+      "z_min": float(survey.z_min), "z_max": float(survey.z_max), "bins": survey.bins,
+      "bins_left": left, "bins_right": right,
+      "r_min": float(survey.r_min), "r_max": float(survey.r_max),
+      "r_step": float(survey.r_step),
+  }
+
+
+def check(stored: Mapping[str, float], survey: Survey, path: str) -> None:
+  """Refuses a file that was made on another grid.
+
+  Args:
+    stored: what `settings` gave when the file was written.
+    survey: the survey that the file is wanted for.
+    path: the file, for the complaint.
+
+  Raises:
+    ValueError: a setting is missing or differs.
+  """
+  differing = [
+      f"{key} is {stored.get(key)} in the file and {value} in the survey"
+      for key, value in settings(survey).items() if stored.get(key) != value]
+  if differing:
+    raise ValueError(
+        f"{path} was made on another grid than that of survey {survey.name!r}: "
+        f"{'; '.join(differing)}; load it with the survey it was made for (the same "
+        "--bins), or fit it again")
+
+
+def write_atomically(path: str, write: Callable[[BinaryIO], None]) -> None:
+  """Writes a file under a temporary name, then renames it.
+
+  A run that is cut off leaves the old file or none, never half of one.
+
+  Args:
+    path: where the file shall stand.
+    write: writes the content to an open binary file.
+
+  Raises:
+    OSError: the folder is missing or cannot be written.
+  """
+  path = os.fspath(path)
+  folder = os.path.dirname(path) or "."
+  handle, temporary = tempfile.mkstemp(dir=folder, prefix=".writing-")
+  try:
+    with os.fdopen(handle, "wb") as file:
+      write(file)
+    mask = os.umask(0)
+    os.umask(mask)
+    os.chmod(temporary, 0o666 & ~mask)  # mkstemp makes it private
+    os.replace(temporary, path)
+  except BaseException:
+    os.unlink(temporary)
+    raise

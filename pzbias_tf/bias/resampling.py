@@ -1,0 +1,101 @@
+"""Expected distribution of Step 4: training galaxies resampled to follow the test set.
+
+The mean residual at a given z_photo depends on which true redshifts feed it.
+Those of the test set are unknown, but after Step 3 its estimates are nearly
+free of mode collapse, so they stand in for them.
+
+Source: Lin et al. 2022 (Step 4).
+"""
+
+from __future__ import annotations
+
+from absl import logging
+import numpy as np
+
+from pzbias_tf.bias import cells, checks
+from pzbias_tf.survey import Survey
+
+
+def resample_to_expected(
+    z_spec: np.ndarray, r_mag: np.ndarray, z_photo_target: np.ndarray,
+    r_mag_target: np.ndarray, survey: Survey, *,
+    size: int | None = None, seed: int = 0) -> np.ndarray:
+  """Draws training galaxies that follow the target set's distribution.
+
+  The (magnitude row, redshift bin) counts of the draw, by r_mag and z_spec,
+  follow those of the target set by r_mag_target and z_photo_target, times
+  size / (number of target galaxies), rounded half up.  A bin without training
+  galaxies draws from the nearest bin of its row that has some (of two equally
+  near ones, the lower).  Each galaxy of a bin is drawn once before any is drawn
+  again.  Rows without training galaxies draw nothing and are logged.
+
+  Args:
+    z_spec: spectroscopic redshifts of the training galaxies, [n].
+    r_mag: their r magnitudes, [n].
+    z_photo_target: point estimates of the target set, [n_target]; off the grid
+      they count in the edge bin.
+    r_mag_target: r magnitudes of the target set, [n_target].
+    survey: the survey.
+    size: how many galaxies to draw, but for rounding; n unless given.
+    seed: not negative.
+
+  Returns:
+    Indices into the training galaxies, [about size] int64, ordered by redshift
+    bin, then magnitude row; a galaxy may appear many times.
+
+  Raises:
+    ValueError: columns differ in length, are empty or not finite; a setting is
+      out of range; or nothing would be drawn.
+  """
+  z_spec, r_mag = checks.columns(z_spec=z_spec, r_mag=r_mag)
+  z_photo_target, r_mag_target = checks.columns(
+      z_photo_target=z_photo_target, r_mag_target=r_mag_target)
+  size = checks.whole_number(z_spec.size if size is None else size, "size", lowest=1)
+  seed = checks.whole_number(seed, "seed", lowest=0)
+  available = cells.cell_counts(z_spec, r_mag, survey)
+  target = cells.cell_counts(z_photo_target, r_mag_target, survey)
+  # floor(target x size / n_target + 1/2) in whole numbers, so that a half is a half.
+  wanted = (2 * target * size + z_photo_target.size) // (2 * z_photo_target.size)
+  wanted = _move_to_filled(wanted, available)
+  if not wanted.any():
+    raise ValueError(
+        f"size = {size} leaves no galaxy to draw: every expected count rounds to 0, or "
+        "no magnitude row of the target set holds training galaxies; raise size, or "
+        "pass training galaxies of the target's magnitudes")
+  return _draw(z_spec, r_mag, survey, wanted.ravel(), available.ravel(), seed)
+
+
+def _move_to_filled(wanted, available):
+  """Moves the counts of empty cells to the nearest filled cell of their row."""
+  moved = np.zeros_like(wanted)
+  every_bin = np.arange(wanted.shape[0])
+  for row in range(wanted.shape[1]):
+    filled = np.flatnonzero(available[:, row])
+    if filled.size:
+      nearest = _nearest(every_bin, filled)
+      moved[:, row] = np.bincount(nearest, wanted[:, row], minlength=wanted.shape[0])
+    elif wanted[:, row].any():
+      logging.warning(
+          "Step 4: magnitude row %d holds no training galaxies; %d expected galaxies are "
+          "not drawn, and estimates of that row stay uncorrected.",
+          row, wanted[:, row].sum())
+  return moved
+
+
+def _nearest(values, sorted_options):
+  """The nearest option of each value, the lower one of two equally near."""
+  after = np.clip(np.searchsorted(sorted_options, values), 1, sorted_options.size) - 1
+  lower = sorted_options[after]
+  upper = sorted_options[np.minimum(after + 1, sorted_options.size - 1)]
+  return np.where(np.abs(upper - values) < np.abs(values - lower), upper, lower)
+
+
+def _draw(z_spec, r_mag, survey, wanted, available, seed):
+  """Draws `wanted` galaxies of each cell, going round its galaxies in random order."""
+  cell = cells.cell_index(z_spec, r_mag, survey)
+  order = np.random.default_rng(seed).permutation(cell.size)
+  order = order[np.argsort(cell[order], kind="stable")]
+  starts = np.cumsum(available) - available
+  turn = np.arange(wanted.sum()) - np.repeat(np.cumsum(wanted) - wanted, wanted)
+  # Where galaxies are wanted there are some, so the modulus is never 0.
+  return order[np.repeat(starts, wanted) + turn % np.repeat(available, wanted)]

@@ -1,0 +1,102 @@
+"""Scatter of the estimates around z_spec, bin by bin, smoothed.
+
+Used twice: by the labels of Step 3 (how far an estimate of this bin wanders)
+and by the evaluation (the variance that weights a residual).
+
+Source: Lin et al. 2022 (Step 3, soft labels; evaluation of residuals).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def grouped_median(values: np.ndarray, group: np.ndarray, num_groups: int) -> np.ndarray:
+  """Median of each group; 0 for a group without members.
+
+  Args:
+    values: [n].
+    group: group of each value, [n] integers in [0, num_groups).
+    num_groups: number of groups.
+
+  Returns:
+    [num_groups] float64.
+  """
+  if not values.size:
+    return np.zeros(num_groups)
+  ranked = values[np.lexsort((values, group))]
+  counts = np.bincount(group, minlength=num_groups)
+  starts = np.cumsum(counts) - counts
+  last = values.size - 1  # an empty last group would point past the end
+  lower = ranked[np.minimum(starts + np.maximum(counts - 1, 0) // 2, last)]
+  upper = ranked[np.minimum(starts + counts // 2, last)]
+  return np.where(counts > 0, 0.5 * (lower + upper), 0.0)
+
+
+def typical_square(values: np.ndarray, group: np.ndarray, num_groups: int) -> np.ndarray:
+  """v = (median + mean) / 2 of each group; 0 for a group without members.
+
+  Args:
+    values: squared residuals, [n].
+    group: group of each value, [n] integers in [0, num_groups).
+    num_groups: number of groups.
+
+  Returns:
+    [num_groups] float64.
+  """
+  counts = np.bincount(group, minlength=num_groups)
+  sums = np.bincount(group, weights=values, minlength=num_groups)
+  mean = sums / np.maximum(counts, 1)
+  return 0.5 * (grouped_median(values, group, num_groups) + mean)
+
+
+def smooth(v: np.ndarray, sigma: float) -> np.ndarray:
+  """Spreads each bin's v over its neighbours.
+
+  Between the first and the last bin with v > 0, every bin spreads its v (an
+  empty bin: the last positive v before it) with a Gaussian kernel of width
+  `sigma` that is cut to that range and normalised.
+
+  Args:
+    v: [bins], not negative.
+    sigma: width in bins, not negative; 0 spreads nothing.
+
+  Returns:
+    [bins] float64: the sum of what arrives in each bin; 0 outside the range,
+    and everywhere if no v is positive.
+  """
+  smoothed = np.zeros(v.size)
+  filled = np.flatnonzero(v > 0)
+  if not filled.size:
+    return smoothed
+  inside = np.arange(filled[0], filled[-1] + 1)
+  source = filled[np.searchsorted(filled, inside, side="right") - 1]
+  # At 1e-3 bins the kernel is already the identity; less would divide by zero.
+  distance = (inside[None, :] - inside[:, None]) / max(float(sigma), 1e-3)
+  kernel = np.exp(-0.5 * distance ** 2)
+  kernel /= kernel.sum(axis=1, keepdims=True)
+  smoothed[inside] = v[source] @ kernel
+  return smoothed
+
+
+def smoothed_squares(
+    squares: np.ndarray, redshift_bin: np.ndarray, members: np.ndarray,
+    sigma_disp: np.ndarray, bins: int) -> np.ndarray:
+  """Smoothed mean square residual of each output and redshift bin.
+
+  Args:
+    squares: squared residuals, [n], in any unit.
+    redshift_bin: bin of each galaxy's z_spec, [n] integers in [0, bins).
+    members: which outputs each galaxy belongs to, [n, outputs].
+    sigma_disp: width of each output's kernel, [outputs], in bins.
+    bins: number of redshift bins.
+
+  Returns:
+    s2, [outputs, bins] float64, in the unit of `squares`.
+  """
+  smoothed = np.zeros((members.shape[1], bins))
+  for output, sigma in enumerate(sigma_disp):
+    own = members[:, output] > 0
+    v = typical_square(squares[own], redshift_bin[own], bins)
+    smoothed[output] = smooth(v, sigma)
+  return smoothed

@@ -1,0 +1,81 @@
+"""Augmentation: the dihedral group (rotations by 90 degrees, mirror images), and any angle.
+
+An element is a number from 0 to 7 whose bits are steps, taken in this order:
+bit 0 swaps the axes, bit 1 flips left-right, bit 2 flips up-down.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+DIHEDRAL_ELEMENTS = 8
+"""Size of the group; element 0 changes nothing."""
+
+
+def dihedral_numpy(image: np.ndarray, element: int) -> np.ndarray:
+  """Transforms one image by one element of the dihedral group.
+
+  Args:
+    image: [height, width, band]; square where `element` is odd.
+    element: 0 to 7, see above.
+
+  Returns:
+    The transformed image, same shape and dtype, contiguous.
+
+  Raises:
+    ValueError: no such element, or an image that is not square is transposed.
+  """
+  if not 0 <= element < DIHEDRAL_ELEMENTS:
+    raise ValueError(f"the dihedral group has elements 0 to 7, got {element}")
+  if element & 1:
+    if image.shape[0] != image.shape[1]:
+      raise ValueError(f"cannot transpose an image of shape {image.shape}: it is not square")
+    image = image.swapaxes(0, 1)
+  if element & 2:
+    image = image[:, ::-1]
+  if element & 4:
+    image = image[::-1]
+  return np.ascontiguousarray(image)
+
+
+def dihedral(image: tf.Tensor, element: tf.Tensor) -> tf.Tensor:
+  """Transforms each image of a batch by its own element of the dihedral group.
+
+  Three selections, without a loop or a gather, so that it compiles under XLA.
+
+  Args:
+    image: [batch, size, size, band].
+    element: [batch] int, 0 to 7, see above.
+
+  Returns:
+    The transformed images, same shape and dtype.
+  """
+  def where_bit(bit, changed, image):
+    chosen = tf.bitwise.bitwise_and(element, bit) > 0
+    return tf.where(chosen[:, tf.newaxis, tf.newaxis, tf.newaxis], changed, image)
+
+  image = where_bit(1, tf.transpose(image, [0, 2, 1, 3]), image)
+  image = where_bit(2, tf.reverse(image, [2]), image)
+  return where_bit(4, tf.reverse(image, [1]), image)
+
+
+def rotate_any_angle(flux: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
+  """Rotates each image of a batch by a random angle, bilinearly.
+
+  Pixels from beyond the edge are 0, the level of the subtracted sky.
+
+  Args:
+    flux: [batch, height, width, band] float32.
+    key: stateless seed, [2] int64.
+
+  Returns:
+    The rotated images, same shape.
+
+  Raises:
+    ImportError: tensorflow-addons is not installed.
+  """
+  from pzbias_tf.data import addons  # slow to import, and rarely needed
+
+  angles = tf.random.stateless_uniform(tf.shape(flux)[:1], key, 0.0, 2.0 * np.pi)
+  return addons.rotate(flux, angles)

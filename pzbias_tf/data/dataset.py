@@ -1,0 +1,76 @@
+"""An open data set: manifest, catalogue and shards, checked against each other."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+
+import numpy as np
+from astropy.table import Table
+
+from pzbias_tf.data.catalog import load_catalog
+from pzbias_tf.data.manifest import CATALOG_NAME, SPLITS, Manifest
+from pzbias_tf.survey import Survey
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+  """A complete data set folder.
+
+  Attributes:
+    folder: the folder.
+    manifest: its manifest.
+  """
+
+  folder: str
+  manifest: Manifest
+
+  @classmethod
+  def open(cls, folder: str) -> Dataset:
+    """Opens a data set; file sizes are compared with the manifest.
+
+    Raises:
+      FileNotFoundError: no manifest, or a shard is missing.
+      ValueError: a shard has another size than the manifest says.
+    """
+    manifest = Manifest.load(folder)
+    for shard in manifest.shards:
+      path = os.path.join(folder, shard.name)
+      if not os.path.exists(path):
+        raise FileNotFoundError(f"{path} is missing; convert the data set again")
+      if os.path.getsize(path) != shard.bytes:
+        raise ValueError(f"{path} has {os.path.getsize(path)} bytes, the manifest says "
+                         f"{shard.bytes}; convert the data set again")
+    return cls(folder, manifest)
+
+  @functools.cached_property
+  def catalog(self) -> Table:
+    """The catalogue, one row a record (read once).
+
+    Raises:
+      ValueError: it has another number of rows than the manifest has records.
+    """
+    table = load_catalog(self.folder)
+    records = sum(self.manifest.records(split) for split in SPLITS)
+    if len(table) != records:
+      raise ValueError(f"{os.path.join(self.folder, CATALOG_NAME)} has {len(table)} rows, the "
+                       f"manifest counts {records} records; convert the data set again")
+    return table
+
+  def column(self, name: str) -> np.ndarray:
+    """One column of the catalogue as a plain array [records]."""
+    return np.asarray(self.catalog[name])
+
+  def check_survey(self, survey: Survey) -> None:
+    """Refuses images that a survey's networks cannot read.
+
+    Raises:
+      ValueError: the data set belongs to another survey or has other bands.
+    """
+    if self.manifest.dataset != survey.dataset:
+      raise ValueError(f"{self.folder} holds {self.manifest.dataset!r} galaxies, the survey is "
+                       f"{survey.name!r} (data set {survey.dataset!r}); set --data_dir or --survey")
+    if self.manifest.bands != survey.bands:
+      raise ValueError(f"{self.folder} has the bands {self.manifest.bands}, survey "
+                       f"{survey.name!r} expects {survey.bands}")

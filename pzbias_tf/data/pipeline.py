@@ -1,0 +1,198 @@
+"""Shards -> batches.
+
+Records stay serialized until a whole batch is parsed at once; scaling,
+augmentation and label look-up happen later, inside the compiled step.  Every
+random choice is keyed on (seed, epoch) or (seed, step), so that a run that is
+started again sees the batches that it would have seen.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from pzbias_tf.data import schema
+from pzbias_tf.data.dataset import Dataset
+
+READ_BUFFER_BYTES = 8 << 20  # measured: 8 MB reads float32 shards fastest
+SHUFFLE_BYTES = 256 << 20  # serialized records kept in memory for shuffling
+READ_CYCLE = 2
+VIEWS = 8  # elements of the dihedral group
+
+Batch = dict[str, tf.Tensor]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Labels:
+  """What the training step looks up by a record's row.
+
+  Attributes:
+    redshift_bin: [records] int32, bin on the un-extended grid.
+    magnitude_row: [records] int32.
+  """
+
+  redshift_bin: np.ndarray
+  magnitude_row: np.ndarray
+
+
+def training_batches(data: Dataset, *, keep: np.ndarray, labels: Labels, batch_size: int,
+                     image_size: int, seed: int, start_step: int = 0, dihedral: bool = True,
+                     augment: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None,
+                     ) -> tf.data.Dataset:
+  """Endless batches of shuffled passes over some of the training records.
+
+  Batches straddle epochs, so nothing is dropped and every batch is full.
+
+  Args:
+    data: the data set.
+    keep: [records] bool, which records to use; all of them training records.
+    labels: labels of all records.
+    batch_size: galaxies a batch.
+    image_size: central pixels to keep.
+    seed: seed of order and views.
+    start_step: batches to skip: where an interrupted run goes on.
+    dihedral: draw one of the 8 views for each galaxy, else view 0.
+    augment: further augmentation of the whole stored image, called with
+      flux [batch, height, width, band] and a stateless seed [2].
+
+  Returns:
+    A data set of {"image" [batch, size, size, band] float32 flux, "ebv",
+    "row", "redshift_bin", "magnitude_row", "view" [batch]}.
+
+  Raises:
+    ValueError: no record is left.
+  """
+  num = _check_keep(data, "train", keep)
+  epochs, in_epoch = divmod(start_step * batch_size, num)
+  records = _epoch(data, keep, seed, epochs).skip(in_epoch)
+  later = tf.data.Dataset.range(epochs + 1, np.iinfo(np.int64).max)
+  records = records.concatenate(later.flat_map(lambda epoch: _epoch(data, keep, seed, epoch)))
+  batches = records.batch(batch_size, drop_remainder=True).enumerate(start_step)
+  parse = _batch_parser(data, labels, image_size, batch_size)
+
+  def prepare(step, rows_and_records):
+    key = tf.stack([tf.constant(seed, tf.int64), step])
+    batch = parse(*rows_and_records, augment and (lambda flux: augment(flux, key)))
+    batch["view"] = draw_views(seed, step, batch_size) if dihedral else tf.zeros(
+        [batch_size], tf.int32)
+    return batch
+
+  return batches.map(prepare, num_parallel_calls=2, deterministic=True).prefetch(4)
+
+
+def ordered_batches(data: Dataset, split: str, *, keep: np.ndarray, labels: Labels | None,
+                    batch_size: int, image_size: int) -> tf.data.Dataset:
+  """One pass over some records of a split, in record order; the last batch is short.
+
+  Args:
+    data: the data set.
+    split: "train", "validation", "test" or "target".
+    keep: [records] bool, which records to use.
+    labels: labels of all records, or None for galaxies without any.
+    batch_size: galaxies a batch.
+    image_size: central pixels to keep.
+
+  Returns:
+    A data set of batches as in `training_batches`, without "view".
+  """
+  _check_keep(data, split, keep)
+  records = _kept(data, split, _read_shards(_shard_table(data, split), cycle=1), keep)
+  parse = _batch_parser(data, labels, image_size, None)
+  return records.batch(batch_size).map(parse, num_parallel_calls=2, deterministic=True).prefetch(2)
+
+
+def draw_views(seed: int, step: tf.Tensor, batch_size: int) -> tf.Tensor:
+  """The dihedral views of one batch, [batch] int32 in [0, 8)."""
+  key = tf.stack([tf.constant(seed, tf.int64) + (1 << 32), tf.cast(step, tf.int64)])
+  return tf.random.stateless_uniform([batch_size], key, 0, VIEWS, tf.int32)
+
+
+def crop(image: tf.Tensor, size: int) -> tf.Tensor:
+  """The central size x size pixels of [batch, height, width, band].
+
+  Raises:
+    ValueError: the images are smaller than that.
+  """
+  height, width = image.shape[1:3]
+  if size > min(height, width):
+    raise ValueError(f"--image_size={size} exceeds the stored {height} x {width} pixels")
+  top, left = (height - size) // 2, (width - size) // 2
+  return image[:, top:top + size, left:left + size, :]
+
+
+def _check_keep(data, split, keep):
+  if keep.shape != (len(data.catalog),):
+    raise ValueError(f"keep has shape {keep.shape}, the catalogue {len(data.catalog)} rows")
+  num = int(np.sum(keep & (data.column("split") == split)))
+  if num != int(np.sum(keep)):
+    raise ValueError(f"{int(np.sum(keep)) - num} of the chosen records are not in {split!r}")
+  if num == 0:
+    raise ValueError(f"{data.folder}: no galaxy of the split {split!r} is left to use")
+  return num
+
+
+def _shard_table(data, split):
+  """(path, row of the first record, records) of each shard of a split."""
+  first = int(np.argmax(data.column("split") == split))
+  shards = data.manifest.split_shards(split)
+  records = np.array([shard.records for shard in shards], np.int64)
+  starts = first + np.concatenate([[0], np.cumsum(records)[:-1]])
+  return [os.path.join(data.folder, shard.name) for shard in shards], starts, records
+
+
+def _epoch(data, keep, seed, epoch):
+  """The kept training records of one epoch as (row, record), shuffled."""
+  paths, starts, records = _shard_table(data, "train")
+  epoch = tf.cast(epoch, tf.int64)
+  order = tf.random.experimental.stateless_shuffle(
+      tf.range(len(paths)), seed=tf.stack([tf.constant(seed, tf.int64), epoch]))
+  shards = [tf.gather(tf.constant(column), order) for column in (paths, starts, records)]
+  rows = _kept(data, "train", _read_shards(shards, cycle=READ_CYCLE), keep)
+  mean_bytes = sum(s.bytes for s in data.manifest.split_shards("train")) / int(records.sum())
+  size = int(np.clip(SHUFFLE_BYTES / mean_bytes, 128, keep.sum()))
+  # The salt keeps this order apart from the order of the shards.
+  return rows.shuffle(size, seed=epoch * 1_000_003 + seed + 17, reshuffle_each_iteration=False)
+
+
+def _read_shards(shards, *, cycle):
+  """(row, record) of every record of some shards, counts checked."""
+
+  def read(path, start, records):
+    counted = tf.data.TFRecordDataset(path, buffer_size=READ_BUFFER_BYTES).apply(
+        tf.data.experimental.assert_cardinality(records))
+    return counted.enumerate(start)
+
+  return tf.data.Dataset.from_tensor_slices(tuple(shards)).interleave(
+      read, cycle_length=cycle, num_parallel_calls=cycle, deterministic=True)
+
+
+def _kept(data, split, rows, keep):
+  if np.all(keep[data.column("split") == split]):
+    return rows
+  keep = tf.constant(keep)
+  return rows.filter(lambda row, _: keep[row])
+
+
+def _batch_parser(data, labels, image_size, batch_size):
+  """A function of (rows [batch], records [batch]) that parses and looks labels up."""
+  manifest = data.manifest
+
+  def parse(rows, records, augment=None):
+    batch = schema.parse_batch(records, image_shape=manifest.image_shape, dtype=manifest.dtype)
+    # Finds shards that were swapped, or a catalogue of another data set.
+    with tf.control_dependencies([tf.debugging.assert_equal(
+        batch["row"], rows, f"{data.folder}: records and catalogue are not in the same order; "
+        "convert the data set again")]):
+      flux = tf.identity(batch["image"]) / manifest.flux_divisor
+    flux = augment(flux) if augment else flux
+    batch["image"] = tf.ensure_shape(crop(flux, image_size), [batch_size, None, None, None])
+    if labels is not None:
+      batch["redshift_bin"] = tf.gather(tf.constant(labels.redshift_bin, tf.int32), rows)
+      batch["magnitude_row"] = tf.gather(tf.constant(labels.magnitude_row, tf.int32), rows)
+    return batch
+
+  return parse

@@ -1,0 +1,264 @@
+"""Residual curves: how the mean residual depends on z_spec, or on z_photo.
+
+A slope against z_spec or z_photo is the class-dependent bias that Steps 2 to 4
+remove.  Curves have a fixed length, one value for each of the 40 wide redshift
+bins, so that a bin keeps its index whether or not others are empty.
+
+Source: Lin et al. 2022 (evaluation of residuals).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from pzbias_tf.bias import cells, channels, checks, scatter
+from pzbias_tf.evaluation import point
+from pzbias_tf.survey import WIDE_BINS, Survey
+
+_MIN_VARIANCE = 1e-5
+
+
+class Curve(NamedTuple):
+  """A residual curve over the wide redshift bins.
+
+  Attributes:
+    z: centres of the wide bins, [40] float64.
+    mean: mean dz of each bin, [40] float64; NaN where a bin has no galaxies.
+    error: its error, [40] float64; NaN where it cannot be told.
+  """
+
+  z: np.ndarray
+  mean: np.ndarray
+  error: np.ndarray
+
+
+class LineFit(NamedTuple):
+  """A straight line and its errors, which the scatter about the line scales.
+
+  Attributes:
+    slope: change of dz per unit of redshift.
+    intercept: dz at redshift 0.
+    slope_error: standard error of the slope.
+    intercept_error: standard error of the intercept.
+  """
+
+  slope: float
+  intercept: float
+  slope_error: float
+  intercept_error: float
+
+
+def _closed_above_membership(r_mag, survey):
+  """Outputs of each galaxy, for rows that are closed above: (lower, upper].
+
+  Output k then covers r in (r_min - 0.5 + k, r_min + 1 + k], open-ended at both
+  ends of the magnitude range.
+  """
+  row = np.ceil((r_mag - survey.r_min) / survey.r_step) - 1
+  return channels.row_membership(survey)[
+      np.clip(row, 0, survey.rows - 1).astype(np.int64)]
+
+
+def variances(
+    z_spec: np.ndarray, z_photo: np.ndarray, r_mag: np.ndarray, sigma_disp: np.ndarray,
+    survey: Survey) -> tuple[np.ndarray, np.ndarray]:
+  """Variance of z_photo - z_spec by redshift bin and magnitude.
+
+  Per output, (median + mean)/2 of the squared residuals in each redshift bin of
+  z_spec, smoothed by the output's dispersion as in `scatter.smooth`.  A galaxy,
+  or a row, of two outputs takes the mean of the two.
+
+  Args:
+    z_spec: spectroscopic redshifts, [n]; clipped to the un-extended grid.
+    z_photo: point estimates, [n].
+    r_mag: r magnitudes, [n].
+    sigma_disp: dispersion of each output, [outputs], in bins, fitted on these
+      predictions (`dispersion.fit_dispersions`).
+    survey: the survey.
+
+  Returns:
+    The variance of each galaxy, [n] float64, and the grid, [rows, bins]
+    float64; 0 in bins outside the range that an output's galaxies span.
+
+  Raises:
+    ValueError: the columns differ in length, are empty or not finite, or
+      `sigma_disp` does not hold one number for each output.
+  """
+  z_spec, z_photo, r_mag = checks.columns(z_spec=z_spec, z_photo=z_photo, r_mag=r_mag)
+  (sigma_disp,) = checks.columns(sigma_disp=sigma_disp)
+  if sigma_disp.size != survey.outputs or np.any(sigma_disp < 0):
+    raise ValueError(
+        f"sigma_disp must hold {survey.outputs} numbers that are not negative, got "
+        f"{sigma_disp}; fit it with dispersion.fit_dispersions")
+  redshift_bin = survey.redshift_bin(z_spec)
+  members = _closed_above_membership(r_mag, survey)
+  by_output = scatter.smoothed_squares(
+      (z_photo - z_spec) ** 2, redshift_bin, members, sigma_disp, survey.bins)
+  shares = members / members.sum(axis=1, keepdims=True)
+  row_members = channels.row_membership(survey)
+  row_shares = row_members / row_members.sum(axis=1, keepdims=True)
+  of_galaxy = np.sum(shares * by_output[:, redshift_bin].T, axis=1)
+  return of_galaxy, row_shares @ by_output
+
+
+def _wide_sums(cell, *weights):
+  """Sums of each weight over the wide bins, without under- and overflow."""
+  return [
+      np.bincount(cell, weights=weight, minlength=cells.WIDE_CELLS)[1:-1]
+      for weight in weights]
+
+
+def _divide(numerator, denominator):
+  """numerator / denominator, NaN where the denominator is not positive."""
+  positive = denominator > 0
+  return np.where(positive, numerator / np.where(positive, denominator, 1.0), np.nan)
+
+
+def residual_vs_z_spec(
+    z_spec: np.ndarray, z_photo: np.ndarray, variance: np.ndarray, survey: Survey) -> Curve:
+  """Inverse-variance weighted mean of dz in wide bins of z_spec.
+
+  The variance of dz is max(variance, 1e-5) / (1 + z_spec)^2, and the error of
+  the mean 1 / sqrt(sum of weights).
+
+  Args:
+    z_spec: spectroscopic redshifts, [n]; those off the grid fall out.
+    z_photo: point estimates, [n].
+    variance: variance of z_photo - z_spec of each galaxy, [n], as `variances`
+      returns it.
+    survey: the survey.
+
+  Returns:
+    The curve; NaN in bins without galaxies.
+
+  Raises:
+    ValueError: the columns differ in length, are empty, or not finite.
+  """
+  dz = point.normalized_residual(z_spec, z_photo)
+  z_spec, variance = checks.columns(z_spec=z_spec, variance=variance)
+  weight = (1.0 + z_spec) ** 2 / np.maximum(variance, _MIN_VARIANCE)
+  weights, weighted = _wide_sums(cells.wide_cell(z_spec, survey), weight, weight * dz)
+  return Curve(
+      cells.wide_centers(survey), _divide(weighted, weights),
+      np.sqrt(_divide(np.ones(WIDE_BINS), weights)))
+
+
+def residual_vs_z_photo(z_spec: np.ndarray, z_photo: np.ndarray, survey: Survey) -> Curve:
+  """Mean dz in wide bins of z_photo.
+
+  The error of the mean is std / sqrt(n - 1), std being the population's
+  (divided by n).
+
+  Args:
+    z_spec: spectroscopic redshifts, [n].
+    z_photo: point estimates, [n]; those off the grid fall out.
+    survey: the survey.
+
+  Returns:
+    The curve; NaN in bins without galaxies, and in the error of bins with one.
+
+  Raises:
+    ValueError: the columns differ in length, are empty, or not finite.
+  """
+  dz = point.normalized_residual(z_spec, z_photo)
+  cell = cells.wide_cell(z_photo, survey)
+  count, total = _wide_sums(cell, np.ones(dz.size), dz)
+  mean = _divide(total, count)
+  # Around the mean, not as a difference of large squares.
+  deviation = dz - np.concatenate([[0.0], np.nan_to_num(mean), [0.0]])[cell]
+  (squares,) = _wide_sums(cell, deviation ** 2)
+  error = np.sqrt(_divide(_divide(squares, count), count - 1.0))
+  return Curve(cells.wide_centers(survey), mean, error)
+
+
+def linear_fit(curve: Curve, z_min: float) -> LineFit:
+  """Weighted straight-line fit to a residual curve.
+
+  Weights are 1 / error^2.  The errors of the fit are scaled by the square root
+  of the reduced chi-square, so that they tell the scatter about the line, not
+  the errors of the curve alone.
+
+  Args:
+    curve: the curve; bins whose mean or error is NaN, or whose error is 0, are
+      left out.
+    z_min: only bins centred above this redshift are fitted
+      (`survey.fit_z_min` in the paper's figures).
+
+  Returns:
+    Slope, intercept and their errors.
+
+  Raises:
+    ValueError: fewer than three bins are left.
+  """
+  good = (curve.z > z_min) & np.isfinite(curve.mean) & (np.nan_to_num(curve.error) > 0)
+  count = np.count_nonzero(good)
+  if count < 3:
+    raise ValueError(
+        f"a line and its errors need three bins above z = {z_min}, the curve has {count}; "
+        "lower z_min or evaluate more galaxies")
+  z, mean, weight = curve.z[good], curve.mean[good], curve.error[good] ** -2
+  total = weight.sum()
+  center = np.sum(weight * z) / total
+  spread = np.sum(weight * (z - center) ** 2)
+  slope = np.sum(weight * (z - center) * mean) / spread
+  intercept = np.sum(weight * mean) / total - slope * center
+  scale = np.sum(weight * (mean - slope * z - intercept) ** 2) / (count - 2)
+  return LineFit(
+      float(slope), float(intercept), float(np.sqrt(scale / spread)),
+      float(np.sqrt(scale * (1.0 / total + center ** 2 / spread))))
+
+
+def _wide_average(survey):
+  """Matrix [bins, WIDE_BINS] that averages over wide bins, by overlap."""
+  fine, wide = survey.edges(), survey.wide_edges()
+  overlap = np.minimum(fine[1:, None], wide[None, 1:]) - np.maximum(
+      fine[:-1, None], wide[None, :-1])
+  return np.maximum(overlap, 0.0) / (wide[1] - wide[0])
+
+
+def simulated_residual(
+    z_spec: np.ndarray, r_mag: np.ndarray, variance_grid: np.ndarray, survey: Survey) -> Curve:
+  """Residual curve that regression to the crowded redshifts alone would give.
+
+  Per magnitude row and wide bin with centre z_i, the row's histogram over the
+  wide bins' centres z is weighted with exp(-(z_i - z)^2 / 2 var_i), where var_i
+  is the row's variance averaged over the wide bin; the residual is (weighted
+  mean of z - z_i) / (1 + z_i).  Rows are averaged with weight count / var_i.
+
+  Args:
+    z_spec: spectroscopic redshifts of the galaxies under evaluation, [n]; those
+      off the grid fall out.
+    r_mag: their r magnitudes, [n].
+    variance_grid: [rows, bins], as `variances` returns it for them.
+    survey: the survey, of any number of bins.
+
+  Returns:
+    The curve; its error is NaN throughout, since nothing was measured.  NaN in
+    bins where no row has galaxies and a positive variance.
+
+  Raises:
+    ValueError: the columns differ in length, are empty or not finite, or the
+      grid has another shape.
+  """
+  z_spec, r_mag = checks.columns(z_spec=z_spec, r_mag=r_mag)
+  variance_grid = np.asarray(variance_grid, np.float64)
+  if variance_grid.shape != (survey.rows, survey.bins):
+    raise ValueError(
+        f"variance_grid must have shape [{survey.rows}, {survey.bins}], got "
+        f"{list(variance_grid.shape)}; make it with variances() for the same survey")
+  cell = survey.magnitude_row(r_mag) * cells.WIDE_CELLS + cells.wide_cell(z_spec, survey)
+  count = np.bincount(cell, minlength=survey.rows * cells.WIDE_CELLS).reshape(
+      survey.rows, cells.WIDE_CELLS)[:, 1:-1]
+  center = cells.wide_centers(survey)
+  variance = variance_grid @ _wide_average(survey)
+  usable = (count > 0) & (variance > 0)
+  safe = np.where(usable, variance, 1.0)
+  kernel = np.exp(-0.5 * (center[:, None] - center) ** 2 / safe[:, :, None])
+  weight = kernel * count[:, None, :]
+  drawn = np.sum(weight * center, axis=2) / np.where(usable, weight.sum(axis=2), 1.0)
+  residual = (drawn - center) / (1.0 + center)
+  row_weight = np.where(usable, count / safe, 0.0)
+  mean = _divide(np.sum(row_weight * residual, axis=0), row_weight.sum(axis=0))
+  return Curve(center, mean, np.full(WIDE_BINS, np.nan))

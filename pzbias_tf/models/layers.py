@@ -1,0 +1,64 @@
+"""The layers that the networks are made of, with the initial values of Lin et al. 2022."""
+
+from __future__ import annotations
+
+import math
+
+import tensorflow as tf
+
+from pzbias_tf.data.flux import InputScaling
+
+keras = tf.keras
+
+INITIAL_BIAS = 0.1
+
+
+class FluxScaling(keras.layers.Layer):
+  """The input scaling as the first layer, so that a network takes flux."""
+
+  def __init__(self, scaling: InputScaling, **kwargs):
+    super().__init__(**kwargs)
+    self.scaling = scaling
+
+  def call(self, flux):
+    """[batch, height, width, band] flux to scaled flux, same shape."""
+    return self.scaling(flux)
+
+  def get_config(self):
+    """Keras' way to rebuild a layer."""
+    return {**super().get_config(), "scaling": self.scaling.to_json()}
+
+
+def conv(x, filters: int, size: int, name: str, activation: str, *, padding: str = "same"):
+  """A convolution of stride 1 with its activation ("prelu", "relu" or "tanh")."""
+  built_in = None if activation == "prelu" else activation
+  x = keras.layers.Conv2D(filters, size, padding=padding, activation=built_in,
+                          bias_initializer=keras.initializers.Constant(INITIAL_BIAS),
+                          name=name)(x)
+  if activation == "prelu":  # one slope per channel, starting at 0
+    x = keras.layers.PReLU(shared_axes=[1, 2], name=f"{name}_prelu")(x)
+  return x
+
+
+def avg_pool(x, name: str, *, strides: int = 2):
+  """2 x 2 average pooling, 'same'."""
+  return keras.layers.AveragePooling2D(2, strides=strides, padding="same", name=name)(x)
+
+
+def dense(x, units: int, name: str):
+  """A dense layer with ReLU."""
+  return keras.layers.Dense(units, activation="relu",
+                            bias_initializer=keras.initializers.Constant(INITIAL_BIAS),
+                            name=name)(x)
+
+
+def linear(x, units: int, name: str, *, blocks: int = 1):
+  """`blocks` linear layers of `units` each, as one matrix product.
+
+  Glorot's range counts the units of one block, so that the initial values are
+  those of separate layers.
+  """
+  limit = math.sqrt(6.0 / (x.shape[-1] + units))
+  return keras.layers.Dense(
+      blocks * units, kernel_initializer=keras.initializers.RandomUniform(-limit, limit),
+      bias_initializer=keras.initializers.Constant(INITIAL_BIAS), dtype="float32", name=name)(x)

@@ -1,0 +1,68 @@
+"""A representation and an output module, joined; p(z) from their logits."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from pzbias_tf.data.flux import InputScaling
+from pzbias_tf.models.output_module import REDSHIFT_LAYER, build_output_module
+from pzbias_tf.models.representation import build_representation
+from pzbias_tf.survey import Survey
+
+keras = tf.keras
+
+
+def build_network(net: int, survey: Survey, *, multi_output: bool, extended: bool = False,
+                  image_size: int | None = None,
+                  input_scaling: InputScaling | None = None) -> keras.Model:
+  """Builds one of the networks.
+
+  Args:
+    net: 0 Net_P, 1 Net_T, 2 to 4 Net_S1 to Net_S3, 5 Net_Q.
+    survey: gives bands, bins, outputs and the default image size.
+    multi_output: False for the Baseline, True from Step 1 on.
+    extended: True for Step 3, whose redshift outputs are extended.
+    image_size: side of the input, pixels; None means the survey's.
+    input_scaling: None means `InputScaling("sqrt")`.
+
+  Returns:
+    A model of {"image": [batch, size, size, band] flux, "ebv": [batch]} to
+    {"z_logits": [batch, outputs, bins]} and, with multi_output,
+    {"r_logits": [batch, outputs]}.  Its two layers of interest are the models
+    "representation" and "output_module".
+
+  Raises:
+    ValueError: no such network, or the image is too small for it.
+  """
+  size = image_size or survey.image_size
+  representation = build_representation(
+      net, image_size=size, bands=len(survey.bands),
+      input_scaling=input_scaling or InputScaling())
+  output_module = build_output_module(
+      representation.output_shape[-1], survey, multi_output=multi_output, extended=extended)
+  inputs = {"image": keras.Input([size, size, len(survey.bands)], name="image"),
+            "ebv": keras.Input([], name="ebv")}
+  return keras.Model(inputs, output_module(representation(inputs)), name="network")
+
+
+def redshift_variables(network: keras.Model) -> list[tf.Variable]:
+  """The weights of the redshift layers: all that Steps 2 and 3 train."""
+  return network.get_layer("output_module").get_layer(REDSHIFT_LAYER).trainable_variables
+
+
+def redshift_pdf(logits: dict[str, tf.Tensor]) -> tf.Tensor:
+  """p(z) = sum over outputs k of softmax(r)_k softmax(z_k).
+
+  Args:
+    logits: "z_logits" [batch, outputs, bins] and, with several outputs,
+      "r_logits" [batch, outputs].
+
+  Returns:
+    Probability of each bin, [batch, bins] float32, summing to 1
+    (Lin et al. 2022, Section 3.3).
+  """
+  by_output = tf.nn.softmax(tf.cast(logits["z_logits"], tf.float32))
+  if "r_logits" not in logits:
+    return by_output[:, 0, :]
+  weights = tf.nn.softmax(tf.cast(logits["r_logits"], tf.float32))
+  return tf.einsum("bk,bkl->bl", weights, by_output)

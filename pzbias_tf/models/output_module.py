@@ -1,0 +1,38 @@
+"""The output module: from features to redshift and magnitude logits."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from pzbias_tf.models.layers import linear
+from pzbias_tf.survey import Survey
+
+keras = tf.keras
+
+REDSHIFT_LAYER = "redshift"
+MAGNITUDE_LAYER = "magnitude"
+
+
+def build_output_module(features: int, survey: Survey, *, multi_output: bool,
+                        extended: bool = False) -> keras.Model:
+  """Builds the linear layers behind a representation.
+
+  Args:
+    features: length of the feature vector.
+    survey: gives the number of bins and of outputs.
+    multi_output: one redshift output (Baseline), or one per magnitude range
+      and the magnitude output (Step 1 on).
+    extended: on the extended redshift grid (Step 3).
+
+  Returns:
+    A model of features [batch, features] to "z_logits" [batch, outputs, bins]
+    and, with multi_output, "r_logits" [batch, outputs].
+  """
+  outputs = survey.outputs if multi_output else 1
+  bins = survey.bins_extended if extended else survey.bins
+  inputs = keras.Input([features], name="features")
+  z_logits = linear(inputs, bins, REDSHIFT_LAYER, blocks=outputs)
+  logits = {"z_logits": keras.layers.Reshape([outputs, bins], name="by_output")(z_logits)}
+  if multi_output:
+    logits["r_logits"] = linear(inputs, outputs, MAGNITUDE_LAYER)
+  return keras.Model(inputs, logits, name="output_module")

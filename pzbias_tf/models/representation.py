@@ -1,0 +1,136 @@
+"""The representations: from an image and E(B-V) to a feature vector.
+
+Net_P (after Pasquet et al. 2019), Net_T (after Treyer et al. 2023) and the
+shallow Net_S1 to Net_S3 are those of Lin et al. 2022, Section 3.2; Net_Q is a
+small network of our own that learns on a CPU within minutes.
+"""
+
+from __future__ import annotations
+
+from typing import Callable
+
+import tensorflow as tf
+
+from pzbias_tf.data.flux import InputScaling
+from pzbias_tf.models.layers import FluxScaling, avg_pool, conv, dense
+
+keras = tf.keras
+
+# The image is reduced by 8 and then loses 6 pixels to 'valid' convolutions.
+NET_T_MIN_SIZE = 49
+
+
+def build_representation(net: int, *, image_size: int, bands: int,
+                         input_scaling: InputScaling) -> keras.Model:
+  """Builds the representation part of a network.
+
+  Args:
+    net: 0 Net_P, 1 Net_T, 2 to 4 Net_S1 to Net_S3, 5 Net_Q.
+    image_size: side of the input image, pixels.
+    bands: number of bands.
+    input_scaling: how the flux is scaled first.
+
+  Returns:
+    A model of {"image": [batch, size, size, band] flux, "ebv": [batch]} to
+    features [batch, 1024] (Net_P, Net_T) or [batch, 256].
+
+  Raises:
+    ValueError: no such network, or the image is too small for it.
+  """
+  if net not in _TRUNKS:
+    raise ValueError(f"no network --net={net}; choose one of "
+                     + ", ".join(f"{n} ({name})" for n, (name, _, _) in _TRUNKS.items()))
+  name, trunk, units = _TRUNKS[net]
+  if name == "Net_T" and image_size < NET_T_MIN_SIZE:
+    raise ValueError(f"Net_T needs images of at least {NET_T_MIN_SIZE} pixels, got {image_size}")
+  image = keras.Input([image_size, image_size, bands], name="image")
+  ebv = keras.Input([], name="ebv")
+  x = FluxScaling(input_scaling, name="flux_scaling")(image)
+  x = trunk(x)
+  x = keras.layers.Concatenate(name="with_ebv")([x, keras.layers.Reshape([1], name="ebv_column")(ebv)])
+  x = dense(x, units, "dense1")
+  x = dense(x, units, "dense2")
+  return keras.Model({"image": image, "ebv": ebv}, x, name="representation")
+
+
+def _net_p(x):
+  x = conv(x, 64, 5, "conv1", "prelu")
+  x = avg_pool(x, "pool1")
+  x = _inception(x, 48, 64, "inception1")
+  x = _inception(x, 64, 92, "inception2")
+  x = avg_pool(x, "pool2")
+  x = _inception(x, 92, 128, "inception3")
+  x = _inception(x, 92, 128, "inception4")
+  x = avg_pool(x, "pool3")
+  x = _inception(x, 92, 128, "inception5", wide_branch=False)
+  return keras.layers.Flatten(name="flatten")(x)
+
+
+def _inception(x, narrow, wide, name, *, wide_branch=True):
+  """I(a, b) of Net_P; without the 5x5 branch, I'(a, b)."""
+  branches = [conv(x, wide, 1, f"{name}_1x1", "prelu")]
+  for size in (5, 3) if wide_branch else (3,):
+    reduced = conv(x, narrow, 1, f"{name}_{size}x{size}_reduce", "prelu")
+    branches.append(conv(reduced, wide, size, f"{name}_{size}x{size}", "prelu"))
+  pooled = conv(x, narrow, 1, f"{name}_pool_reduce", "prelu")
+  branches.append(avg_pool(pooled, f"{name}_pool", strides=1))
+  return keras.layers.Concatenate(name=name)(branches)
+
+
+def _net_t(x):
+  x = conv(x, 96, 5, "conv1", "relu")
+  x = conv(x, 96, 3, "conv2", "tanh")
+  x = avg_pool(x, "pool1")
+  for number in (1, 2, 3):
+    x = _treyer_block(x, f"block{number}")
+  x = avg_pool(x, "pool2")
+  for number in (4, 5):
+    x = _treyer_block(x, f"block{number}")
+  x = avg_pool(x, "pool3")
+  x = _treyer_block(x, "block6")
+  for number in (3, 4, 5):
+    x = conv(x, 96, 3, f"conv{number}", "relu", padding="valid")
+  x = avg_pool(x, "pool4", strides=1)
+  return keras.layers.Flatten(name="flatten")(x)
+
+
+def _treyer_block(x, name, width=156):
+  """T of Net_T."""
+  narrow = int(0.65 * width)
+  branches = []
+  for size in (5, 3):
+    reduced = conv(x, narrow, 1, f"{name}_{size}x{size}_reduce", "relu")
+    branches.append(conv(reduced, width, size, f"{name}_{size}x{size}", "relu"))
+  pooled = conv(x, narrow, 1, f"{name}_pool_reduce", "relu")
+  branches.append(avg_pool(pooled, f"{name}_pool", strides=1))
+  branches.append(conv(x, int(0.7 * width), 1, f"{name}_1x1", "relu"))
+  return keras.layers.Concatenate(name=name)(branches)
+
+
+def _net_s(depth: int) -> Callable:
+  def trunk(x):
+    for number in range(1, depth + 1):
+      if number > 1:
+        x = avg_pool(x, f"pool{number - 1}")
+      x = conv(x, 64, 3, f"conv{number}", "prelu")
+    return keras.layers.GlobalAveragePooling2D(name="global_mean")(x)
+  return trunk
+
+
+def _net_q(x):
+  for number in (1, 2, 3):
+    x = conv(x, 48, 3, f"conv{number}", "prelu")
+    if number < 3:
+      x = avg_pool(x, f"pool{number}")
+  return keras.layers.Flatten(name="flatten")(x)
+
+
+# --net -> (name, trunk, units of the two dense layers).
+_TRUNKS = {
+    0: ("Net_P", _net_p, 1024),
+    1: ("Net_T", _net_t, 1024),
+    2: ("Net_S1", _net_s(1), 256),
+    3: ("Net_S2", _net_s(2), 256),
+    4: ("Net_S3", _net_s(3), 256),
+    5: ("Net_Q", _net_q, 256),
+}

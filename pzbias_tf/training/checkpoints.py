@@ -1,0 +1,85 @@
+"""Weights by name, and checkpoints to go on from.
+
+A weights file is HDF5 with one data set a variable, called
+<part>/<layer>/<variable>: any version of Keras reads it.  A checkpoint adds
+the optimizer and the position, for going on where a run stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import Iterator, Sequence
+
+import h5py
+import tensorflow as tf
+
+keras = tf.keras
+
+
+def named_weights(model: keras.Model, prefix: str = "") -> Iterator[tuple[str, tf.Variable]]:
+  """(name, variable) of every weight, walking nested models."""
+  for layer in model.layers:
+    path = f"{prefix}{layer.name}"
+    if isinstance(layer, keras.Model):
+      yield from named_weights(layer, f"{path}/")
+    else:
+      for variable in layer.weights:
+        yield f"{path}/{variable.name.split('/')[-1].split(':')[0]}", variable
+
+
+def save_weights(network: keras.Model, path: str) -> None:
+  """Writes all weights by name, by atomic rename."""
+  os.makedirs(os.path.dirname(path), exist_ok=True)
+  hidden = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}.tmp")
+  with h5py.File(hidden, "w") as file:
+    for name, variable in named_weights(network):
+      file[name] = variable.numpy()
+  os.replace(hidden, path)
+
+
+def load_weights(network: keras.Model, path: str, *, skip: Sequence[str] = ()) -> None:
+  """Reads weights by name into a network.
+
+  Args:
+    network: the network.
+    path: a file of `save_weights`.
+    skip: names of layers that keep their values (Step 3's redshift layers).
+
+  Raises:
+    OSError: the file is missing or damaged.
+    ValueError: a weight is missing there or has another shape.
+  """
+  with h5py.File(path, "r") as file:
+    for name, variable in named_weights(network):
+      if name.split("/")[-2] in skip:
+        continue
+      if name not in file:
+        raise ValueError(f"{path} holds no weight {name}: it belongs to another network (--net)")
+      if file[name].shape != tuple(variable.shape):
+        raise ValueError(f"{path}: weight {name} has shape {file[name].shape}, this network's is "
+                         f"{tuple(variable.shape)}; were --net, --bins or --image_size others?")
+      variable.assign(file[name][()])
+
+
+def file_digest(path: str) -> str:
+  """SHA-256 of a file, hexadecimal."""
+  digest = hashlib.sha256()
+  with open(path, "rb") as file:
+    for block in iter(lambda: file.read(1 << 20), b""):
+      digest.update(block)
+  return digest.hexdigest()
+
+
+class StageFiles:
+  """The files of a stage's folder that hold weights."""
+
+  def __init__(self, stage_dir: str):
+    self.folder = stage_dir
+    self.last = os.path.join(stage_dir, "checkpoints", "weights.h5")
+    self.best = os.path.join(stage_dir, "best", "weights.h5")
+    self.resume = os.path.join(stage_dir, "checkpoints")
+
+  def kept(self, iteration: int) -> str:
+    """The weights kept for good at one iteration (`--itealter`)."""
+    return os.path.join(self.folder, "checkpoints", f"weights-{iteration:06d}.h5")

@@ -1,0 +1,171 @@
+"""The settings of one stage of one run, and config.json."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import json
+import os
+import subprocess
+from typing import Any
+
+from pzbias_tf.data.flux import InputScaling
+from pzbias_tf.data.manifest import write_atomically
+from pzbias_tf.survey import Survey, survey_from_mapping
+from pzbias_tf.training.stages import Stage, stage_named
+
+CONFIG_NAME = "config.json"
+_PACKAGES = ("tensorflow", "keras", "tensorflow-addons", "numpy", "astropy", "h5py")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+  """Everything that decides the numbers of a stage.
+
+  Attributes:
+    survey: the survey, on the run's redshift grid.
+    stage: name of the stage.
+    net: number of the network.
+    image_size: central pixels used.
+    input_scaling: how flux is scaled.
+    seed: seed of the run.
+    ne: experiment 1 to 5: seeds of Baseline and Step 1, subset of Steps 2, 3.
+    fth: balancing threshold.
+    nsub: training galaxies that Baseline and Step 1 use, 0 for all.
+    errl: standard deviation of the noise put on training redshifts.
+    midreduce: thin out 0.08 <= z <= 0.12 in the training set.
+    keep_weights_at: iterations whose weights are kept for good.
+    softlabel: soften Step 3's labels.
+    shiftlabel: shift Step 3's labels.
+    augment: "dihedral", "rotate" (any angle, then dihedral) or "none".
+    iterations: number of iterations.
+    batch_size: galaxies a batch, over all devices.
+    learning_rate: initial learning rate.
+    lr_drops: fractions of the iterations after which it is divided by 5.
+    data_digest: digest of the data set's manifest.
+    init_weights_digest: digest of the weights it starts from ("" for none).
+    label_predictions_digest: digest of the predictions that shape its labels.
+  """
+
+  survey: Survey
+  stage: str
+  net: int
+  image_size: int
+  input_scaling: InputScaling
+  seed: int = 0
+  ne: int = 1
+  fth: int
+  nsub: int = 0
+  errl: float = 0.0
+  midreduce: bool = False
+  keep_weights_at: tuple[int, ...] = ()
+  softlabel: bool = True
+  shiftlabel: bool = True
+  augment: str = "dihedral"
+  iterations: int
+  batch_size: int
+  learning_rate: float
+  lr_drops: tuple[float, ...] = ()
+  data_digest: str = ""
+  init_weights_digest: str = ""
+  label_predictions_digest: str = ""
+
+  @property
+  def stage_spec(self) -> Stage:
+    """What the stage trains."""
+    return stage_named(self.stage)
+
+  @property
+  def stage_seed(self) -> int:
+    """Seed of initial weights, order and views: another for each stage and experiment."""
+    return (self.seed * 10 + self.ne) * 10 + self.stage_spec.number
+
+  def settings(self) -> dict[str, Any]:
+    """The attributes as JSON values."""
+    return json.loads(json.dumps(dataclasses.asdict(self)))
+
+  @classmethod
+  def from_settings(cls, settings: dict[str, Any], *, origin: str) -> TrainConfig:
+    """The inverse of `settings`; `origin` names the file in complaints."""
+    settings = dict(settings)
+    settings["survey"] = survey_from_mapping(settings["survey"], origin=origin)
+    settings["input_scaling"] = InputScaling.from_json(settings["input_scaling"])
+    for name in ("keep_weights_at", "lr_drops"):
+      settings[name] = tuple(settings[name])
+    return cls(**settings)
+
+
+def save_config(config: TrainConfig, stage_dir: str, *, provenance: dict[str, Any]) -> None:
+  """Writes config.json: settings, where the inputs came from, versions, revision."""
+  fields = {"settings": config.settings(), "provenance": provenance,
+            "versions": package_versions(), "git_revision": git_revision()}
+  os.makedirs(stage_dir, exist_ok=True)
+  write_atomically(os.path.join(stage_dir, CONFIG_NAME), json.dumps(fields, indent=1) + "\n")
+
+
+def load_config(stage_dir: str) -> tuple[TrainConfig, dict[str, Any]]:
+  """Reads config.json.
+
+  Returns:
+    The settings and the provenance ("data_dir", "init_from", ...).
+
+  Raises:
+    FileNotFoundError: the folder holds no config.json.
+    ValueError: it is damaged.
+  """
+  path = os.path.join(stage_dir, CONFIG_NAME)
+  with open(path, encoding="utf-8") as file:
+    try:
+      fields = json.load(file)
+      return TrainConfig.from_settings(fields["settings"], origin=path), fields["provenance"]
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+      raise ValueError(f"{path}: damaged ({error!r}); train the stage again in another "
+                       "--experiment") from error
+
+
+def check_same_settings(config: TrainConfig, stage_dir: str) -> None:
+  """Refuses to go on in a folder that was trained with other settings.
+
+  Raises:
+    ValueError: some differ; the message shows old and new values.
+  """
+  if not os.path.exists(os.path.join(stage_dir, CONFIG_NAME)):
+    return
+  old, new = _flat(load_config(stage_dir)[0].settings()), _flat(config.settings())
+  differences = [f"  {key}: {old.get(key)!r} there, {new.get(key)!r} now"
+                 for key in sorted(set(old) | set(new)) if old.get(key) != new.get(key)]
+  if differences:
+    raise ValueError("\n".join([
+        f"{stage_dir} was trained with other settings:", *differences,
+        "Name another run with --experiment=..., or delete that folder to train it again."]))
+
+
+def _flat(fields: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+  flat = {}
+  for key, value in fields.items():
+    if isinstance(value, dict):
+      flat.update(_flat(value, f"{prefix}{key}."))
+    else:
+      flat[prefix + key] = value
+  return flat
+
+
+def package_versions() -> dict[str, str]:
+  """Versions of the packages that the numbers depend on."""
+  versions = {}
+  for package in _PACKAGES:
+    try:
+      versions[package] = importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+      versions[package] = "not installed"
+  return versions
+
+
+def git_revision() -> str:
+  """Revision of the source tree this package runs from, "" outside of one."""
+  folder = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+  if not os.path.exists(os.path.join(folder, ".git")):
+    return ""
+  result = subprocess.run(["git", "-C", folder, "describe", "--always", "--dirty"],
+                          capture_output=True, text=True, check=False)
+  return result.stdout.strip()

@@ -1,0 +1,169 @@
+"""Runs one stage: network -> training -> predictions."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+from absl import logging
+import numpy as np
+import tensorflow as tf
+
+from pzbias_tf.bias.balance import KEEP_ALL
+from pzbias_tf.bias.soft_labels import LabelModel, fit_label_model
+from pzbias_tf.data.dataset import Dataset
+from pzbias_tf.data.flux import InputScaling
+from pzbias_tf.data.pipeline import ordered_batches
+from pzbias_tf.evaluation.predict import predict
+from pzbias_tf.evaluation.predictions import Predictions
+from pzbias_tf.models import build_network
+from pzbias_tf.models.output_module import REDSHIFT_LAYER
+from pzbias_tf.training import run_folder, selection
+from pzbias_tf.training.checkpoints import StageFiles, load_weights, save_weights
+from pzbias_tf.training.config import TrainConfig, check_same_settings, save_config
+from pzbias_tf.training.loop import Loop
+from pzbias_tf.training.problem import (
+    Problem, redshift_layers_problem, whole_network_problem)
+from pzbias_tf.training.run_folder import StageInputs
+
+SCALING_GALAXIES = 2048  # the standard deviation of a band to about 1%
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Devices:
+  """Where a stage runs.
+
+  Attributes:
+    strategy: all devices.
+    xla: compile the training step with XLA.
+  """
+
+  strategy: tf.distribute.Strategy
+  xla: bool
+
+
+def train_stage(config: TrainConfig, data: Dataset, stage_dir: str, inputs: StageInputs,
+                devices: Devices, *, provenance: dict[str, str]) -> None:
+  """Trains a stage, or goes on with it, or finds that it is complete.
+
+  Args:
+    config: its settings.
+    data: the data set.
+    stage_dir: its folder.
+    inputs: what it starts from.
+    devices: where it runs.
+    provenance: where its inputs came from, for config.json.
+
+  Raises:
+    ValueError: the folder was trained with other settings.
+  """
+  run_folder.check_inputs_fit(config, inputs)
+  check_same_settings(config, stage_dir)
+  files = StageFiles(stage_dir)
+  if os.path.exists(files.last):
+    logging.info("%s is trained already: %s", config.stage_spec.title, files.last)
+    return
+  save_config(config, stage_dir, provenance=provenance)
+  tf.keras.utils.set_random_seed(config.stage_seed)
+  with devices.strategy.scope():
+    network = make_network(config)
+  if inputs.init_weights:
+    skip = (REDSHIFT_LAYER,) if config.stage_spec.extended else ()
+    load_weights(network, inputs.init_weights, skip=skip)
+  if not config.stage_spec.trains_all and not config.stage_spec.extended and (
+      config.fth >= KEEP_ALL):
+    logging.info("--fth=%d: %s trains nothing and hands %s on", config.fth,
+                 config.stage_spec.title, inputs.init_weights)
+    save_weights(network, files.last)
+    return
+  problem = make_problem(network, data, config, stage_dir, inputs)
+  Loop(problem, config, files, strategy=devices.strategy, xla=devices.xla).run()
+
+
+def make_network(config: TrainConfig) -> tf.keras.Model:
+  """The network of a stage, with initial weights."""
+  stage = config.stage_spec
+  return build_network(config.net, config.survey, multi_output=stage.multi_output,
+                       extended=stage.extended, image_size=config.image_size,
+                       input_scaling=config.input_scaling)
+
+
+def make_problem(network: tf.keras.Model, data: Dataset, config: TrainConfig, stage_dir: str,
+                 inputs: StageInputs) -> Problem:
+  """The stage as a training problem."""
+  if config.stage_spec.trains_all:
+    return whole_network_problem(network, data, config)
+  label_model = None
+  if config.stage_spec.labels_from:
+    label_model = _label_model(config, os.path.join(stage_dir, run_folder.LABEL_MODEL), inputs)
+  return redshift_layers_problem(
+      network, data, config, label_model=label_model,
+      feature_dir=os.path.join(inputs.init_from, run_folder.FEATURES))
+
+
+def predict_stage(config: TrainConfig, data: Dataset, stage_dir: str, *,
+                  weights: str = "") -> None:
+  """Predicts the test set and, from Step 2 on, the balanced subset.
+
+  Predictions that are there already are kept: they belong to the same weights.
+
+  Args:
+    config: the stage's settings.
+    data: the data set.
+    stage_dir: its folder.
+    weights: weights file, "" for the last ones of the stage.
+  """
+  samples = {run_folder.PREDICTIONS_TEST: ("test", _test_records(config, data))}
+  if not config.stage_spec.trains_all:
+    samples[run_folder.PREDICTIONS_BALANCED] = ("train", _mask(
+        data, selection.balanced_records(data, config)))
+  missing = [name for name in samples if not os.path.exists(os.path.join(stage_dir, name))]
+  if not missing:
+    logging.info("%s: predictions are there already", stage_dir)
+    return
+  network = make_network(config)
+  load_weights(network, weights or StageFiles(stage_dir).last)
+  for name in missing:
+    split, keep = samples[name]
+    path = os.path.join(stage_dir, name)
+    if not keep.any():
+      logging.warning("%s: no galaxy in the split %r, so no %s", data.folder, split, path)
+      continue
+    predictions = predict(network, data, split, keep, config.survey,
+                          extended=config.stage_spec.extended)
+    predictions.save(path)
+    logging.info("%s: %d galaxies -> %s", config.stage_spec.title, len(predictions), path)
+
+
+def fit_input_scaling(kind: str, data: Dataset, image_size: int) -> InputScaling:
+  """Measures the input scaling on training galaxies."""
+  if kind != "sqrt_per_band":
+    return InputScaling.fit(kind, np.zeros([0]))
+  keep = data.column("split") == "train"
+  keep[np.flatnonzero(keep)[SCALING_GALAXIES:]] = False
+  batches = ordered_batches(data, "train", keep=keep, labels=None, batch_size=256,
+                            image_size=image_size)
+  return InputScaling.fit(kind, np.concatenate([batch["image"].numpy() for batch in batches]))
+
+
+def _test_records(config, data):
+  return selection.evaluation_records(data, "test", config.survey,
+                                      whole_sample=config.stage_spec.trains_all)
+
+
+def _mask(data, rows):
+  keep = np.zeros(len(data.catalog), bool)
+  keep[rows] = True
+  return keep
+
+
+def _label_model(config, path, inputs):
+  """The label model of Step 3, fitted on the Step 2 predictions of the balanced subset."""
+  if os.path.exists(path):
+    return LabelModel.load(path, config.survey)
+  step2 = Predictions.load(inputs.label_predictions)
+  model = fit_label_model(step2.z_spec, step2.z_photo, step2.r_mag, config.survey)
+  model.save(path)
+  logging.info("Label model of %d galaxies -> %s; dispersions in bins: %s", len(step2), path,
+               np.round(model.sigma_disp, 1).tolist())
+  return model

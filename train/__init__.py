@@ -1,0 +1,1 @@
+"""`python -m train.main`: trains one stage of the method."""

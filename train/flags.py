@@ -1,0 +1,200 @@
+"""The flags of train.main, and how they become settings.
+
+A value comes from the first of: a flag that was given, the data set's preset,
+the survey and the stage.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import Any
+
+from absl import flags
+
+from pzbias_tf.data.dataset import Dataset
+from pzbias_tf.survey import SURVEYS, Survey, load_survey
+from pzbias_tf.training.run_folder import Variant
+from pzbias_tf.training.stages import (
+    ITEALTER_ITERATIONS, ITEALTER_KEPT, STAGES, Stage)
+
+# The published flags, under their names and with their meaning.
+flags.DEFINE_integer("ne", 1, "Experiment: seeds of Baseline and Step 1, balanced subset of "
+                     "Steps 2 and 3.", lower_bound=1, upper_bound=5)
+flags.DEFINE_integer("fth", None, "Balancing threshold of Steps 2 and 3; 10000 keeps every "
+                     "galaxy and lets Step 2 train nothing. Default: the survey's.",
+                     lower_bound=1)
+flags.DEFINE_integer("nsub", 0, "Training galaxies of Baseline and Step 1, 0 for all.",
+                     lower_bound=0)
+flags.DEFINE_float("errl", 0.0, "Standard deviation of Gaussian errors put on the training "
+                   "redshifts of Baseline and Step 1 (SDSS).", lower_bound=0.0)
+flags.DEFINE_bool("midreduce", False, "Keep 10% of the training galaxies with "
+                  "0.08 <= z <= 0.12 (SDSS, in every step).")
+flags.DEFINE_bool("testphase", False, "Only predict, with weights that are there.")
+flags.DEFINE_integer("tstep", 0, "Stage: 0 Baseline, 1 to 3 Steps 1 to 3.", lower_bound=0,
+                     upper_bound=3)
+flags.DEFINE_bool("multir", False, "Several redshift outputs; needed for --tstep >= 1.")
+flags.DEFINE_bool("usecfht", False, "CFHTLS instead of SDSS.")
+flags.DEFINE_bool("usecfhtd", False, "With --usecfht: DEEP instead of WIDE.")
+flags.DEFINE_integer("bins", None, "Redshift bins. Default: the survey's.", lower_bound=1)
+flags.DEFINE_integer("net", None, "Network: 0 Net_P, 1 Net_T, 2 to 4 Net_S1 to Net_S3, 5 Net_Q. "
+                     "Default: 0.", lower_bound=0, upper_bound=5)
+flags.DEFINE_integer("itealter", 0, "1: Baseline and Step 1 for 240,000 iterations at constant "
+                     "rate, weights kept on the way. K > 1: test those of iteration K, or start "
+                     "Steps 2 and 3 from them (SDSS).", lower_bound=0)
+flags.DEFINE_bool("softlabel", True, "Soften the labels of Step 3.")
+flags.DEFINE_bool("shiftlabel", True, "Shift the labels of Step 3.")
+
+# This package's own.
+flags.DEFINE_string("survey", "", "Another survey: sdss, cfhtls_wide, cfhtls_deep, or a .toml "
+                    "file that defines one.")
+flags.DEFINE_string("data_dir", "", "Data set. Default: data/<data set of the survey>.")
+flags.DEFINE_string("workdir", "runs", "Folder of all runs.")
+flags.DEFINE_string("experiment", "", "Name of the run. Default: made from survey, network, ne "
+                    "and the variants above.")
+flags.DEFINE_string("init_from", "", "Folder of the stage to start from, e.g. of another run's "
+                    "Step 1.")
+flags.DEFINE_integer("iterations", None, "Iterations. Default: the stage's.", lower_bound=1)
+flags.DEFINE_integer("batch_size", None, "Galaxies a batch, over all devices. Default: the "
+                     "survey's.", lower_bound=1)
+flags.DEFINE_float("learning_rate", None, "Initial learning rate. Default: the stage's.",
+                   lower_bound=0.0)
+flags.DEFINE_integer("image_size", None, "Use the central pixels only. Default: the whole image.",
+                     lower_bound=1)
+flags.DEFINE_enum("input_scaling", None, ["sqrt", "sqrt_per_band"], "Scaling of the flux; "
+                  "sqrt_per_band also divides each band by its standard deviation. "
+                  "Default: sqrt.")
+flags.DEFINE_enum("augment", "dihedral", ["dihedral", "rotate", "none"], "Augmentation; rotate "
+                  "adds rotation by any angle (tensorflow-addons).")
+flags.DEFINE_enum("xla", "auto", ["auto", "on", "off"], "Compile the training step with XLA; "
+                  "auto: exactly where there is a GPU.")
+flags.DEFINE_integer("num_devices", 0, "Devices: 0 for all GPUs, or one CPU; more than one "
+                     "without GPUs means logical CPU devices.", lower_bound=0)
+flags.DEFINE_integer("seed", 0, "Seed of the run.", lower_bound=0)
+
+FLAGS = flags.FLAGS
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Request:
+  """The flags of one call, read once; None where a default comes from elsewhere.
+
+  Attributes are the flags of those names, except:
+    stage: the stage of `--tstep`.
+    survey: the survey of `--survey`, `--usecfht`, `--usecfhtd` and `--bins`.
+  """
+
+  stage: Stage
+  survey: Survey
+  data_dir: str
+  workdir: str
+  experiment: str
+  init_from: str
+  testphase: bool
+  net: int | None
+  image_size: int | None
+  input_scaling: str | None
+  iterations: int | None
+  batch_size: int | None
+  learning_rate: float | None
+  fth: int | None
+  ne: int
+  nsub: int
+  errl: float
+  midreduce: bool
+  itealter: int
+  softlabel: bool
+  shiftlabel: bool
+  augment: str
+  xla: str
+  num_devices: int
+  seed: int
+
+
+def read_request() -> Request:
+  """Reads the flags.
+
+  Raises:
+    ValueError: they contradict each other; the message names the flags.
+  """
+  stage = STAGES[FLAGS.tstep]
+  if stage.multi_output and not FLAGS.multir:
+    raise ValueError(f"--tstep={stage.number} has several redshift outputs: add --multir")
+  if FLAGS.multir and not stage.multi_output:
+    raise ValueError("--multir belongs to --tstep=1, 2 or 3; the Baseline has a single output")
+  survey = _survey()
+  names = {field.name for field in dataclasses.fields(Request)} - {"stage", "survey", "data_dir"}
+  request = Request(stage=stage, survey=survey,
+                    data_dir=FLAGS.data_dir or os.path.join("data", survey.dataset),
+                    **{name: getattr(FLAGS, name) for name in names})
+  _check_variants(request)
+  return request
+
+
+def resolve(request: Request, data: Dataset) -> dict[str, Any]:
+  """Settings that a flag, the data set's preset or the survey and stage decide.
+
+  Returns:
+    net, fth, image_size, input_scaling (its kind), iterations, batch_size,
+    learning_rate, lr_drops, keep_weights_at.
+  """
+  stage, survey = request.stage, request.survey
+  preset = {**data.manifest.preset, **data.manifest.preset.get("stages", {}).get(stage.name, {})}
+  defaults = {
+      "net": 0, "fth": survey.balance_threshold, "image_size": survey.image_size,
+      "input_scaling": "sqrt", "iterations": stage.iterations,
+      "batch_size": survey.batch_size if stage.trains_all else survey.batch_size_output,
+      "learning_rate": stage.learning_rate, "lr_drops": stage.lr_drops}
+  settings = {name: preset.get(name, default) for name, default in defaults.items()}
+  settings["lr_drops"] = tuple(settings["lr_drops"])
+  settings["keep_weights_at"] = ()
+  if request.itealter == 1:
+    settings.update(iterations=ITEALTER_ITERATIONS, lr_drops=(), keep_weights_at=ITEALTER_KEPT)
+  for name in defaults:
+    if getattr(request, name, None) is not None:
+      settings[name] = getattr(request, name)
+  return settings
+
+
+def variant(request: Request, settings: dict[str, Any], data: Dataset) -> Variant:
+  """What names the default experiments: see `Variant`."""
+  survey = request.survey
+  own = SURVEYS.get(survey.name)
+  whole = [(f"bins{survey.bins}", own is not None and survey.bins != own.bins),
+           (f"nsub{request.nsub}", request.nsub), (f"errl{request.errl:g}", request.errl),
+           ("midreduce", request.midreduce), ("itealter", request.itealter == 1),
+           (f"itealter{request.itealter}", request.itealter > 1),
+           (f"seed{request.seed}", request.seed)]
+  default_fth = data.manifest.preset.get("fth", survey.balance_threshold)
+  return Variant(
+      dataset=survey.dataset, survey=survey.name, net=settings["net"], ne=request.ne,
+      whole=tuple(tag for tag, on in whole if on),
+      balance=(f"fth{settings['fth']}",) if settings["fth"] != default_fth else (),
+      labels=tuple(tag for tag, on in (("hardlabel", not request.softlabel),
+                                       ("noshift", not request.shiftlabel)) if on))
+
+
+def _survey():
+  """The survey that the flags name, on the grid that they name."""
+  if FLAGS.usecfhtd and not FLAGS.usecfht:
+    raise ValueError("--usecfhtd needs --usecfht")
+  if FLAGS.survey and FLAGS.usecfht:
+    raise ValueError("--survey and --usecfht both name a survey; give one of them")
+  name = FLAGS.survey or (
+      "cfhtls_deep" if FLAGS.usecfhtd else "cfhtls_wide" if FLAGS.usecfht else "sdss")
+  survey = load_survey(name)
+  return survey.with_bins(FLAGS.bins) if FLAGS.bins else survey
+
+
+def _check_variants(request):
+  """Refuses variants that the study does not define."""
+  for name in ("errl", "midreduce", "itealter"):
+    if getattr(request, name) and not request.survey.published_variants:
+      raise ValueError(f"--{name} is defined for surveys with published_variants, which "
+                       f"{request.survey.name} is not")
+  if request.itealter == 1 and not request.stage.trains_all:
+    raise ValueError("--itealter=1 trains Baseline and Step 1; for Steps 2 and 3 give the "
+                     "iteration to start from, e.g. --itealter=240000")
+  if request.itealter > 1 and request.stage.trains_all and not request.testphase:
+    raise ValueError(f"--itealter={request.itealter} tests the weights of that iteration: add "
+                     "--testphase, or train them with --itealter=1")
