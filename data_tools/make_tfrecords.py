@@ -8,6 +8,7 @@ Without --input it simulates a small survey and converts that.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 
 from absl import app
@@ -90,32 +91,35 @@ def training_preset(config: ConversionConfig) -> dict:
   return dict(preset_lib.CPU_PRESET) if chosen == "cpu" else {}
 
 
-def define_flags() -> None:
+def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   """Defines the command line."""
-  flags.DEFINE_string("survey", "sdss", "sdss, cfhtls, cfhtls_wide, cfhtls_deep or FILE.toml.")
-  flags.DEFINE_string("input", "", "File or folder of the survey; without it, one is simulated.")
-  flags.DEFINE_string("output", "", "Folder of the data set; default data/<data set>.")
-  flags.DEFINE_enum("layout", readers.AUTO, [readers.AUTO, *readers.READERS],
-                    "How the input is laid out.")
-  flags.DEFINE_string("table", "", "Table of a cube, where it has another name than usual.")
+  text = functools.partial(flags.DEFINE_string, flag_values=values)
+  real = functools.partial(flags.DEFINE_float, flag_values=values)
+  whole = functools.partial(flags.DEFINE_integer, flag_values=values)
+  choice = functools.partial(flags.DEFINE_enum, flag_values=values)
+  text("survey", "sdss", "sdss, cfhtls, cfhtls_wide, cfhtls_deep or FILE.toml.")
+  text("input", "", "File or folder of the survey; without it, one is simulated.")
+  text("output", "", "Folder of the data set; default data/<data set>.")
+  choice("layout", readers.AUTO, [readers.AUTO, *readers.READERS], "How the input is laid out.")
+  text("table", "", "Table of a cube, where it has another name than usual.")
   for role, column in ROLES.items():
-    flags.DEFINE_string(f"{role}_column", "", f"Input column of {column}; default: the layout's.")
-  flags.DEFINE_float("ebv", None, "One E(B-V) (mag) for all galaxies, in place of a column.")
-  flags.DEFINE_bool("r_from_image", False,
-                    "r magnitude from the r band summed, nanomaggies (layout cube).")
-  flags.DEFINE_float("max_r_mag", None, "Reject galaxies fainter than this (mag).")
-  flags.DEFINE_string("split", "", "train,validation,test fractions by hash of the id, e.g. "
-                      "0.76,0.04,0.20; overrides a published split.")
-  flags.DEFINE_integer("seed", 0, "Salt of record order, splits and augmentation.")
-  flags.DEFINE_integer("augment_copies", 1, "Records of each training galaxy, 1 to 8, each "
-                       "under its own rotation or reflection.")
-  flags.DEFINE_enum("dtype", "float32", convert_lib.DTYPES, "Type of the stored pixels.")
-  flags.DEFINE_float("shard_size_mb", 150.0, "Size of a shard (1e6 bytes).")
-  flags.DEFINE_integer("num_workers", 1, "Processes; the data set is the same for any number.")
-  flags.DEFINE_string("scratch_dir", "", "Folder for unpacked copies of compressed cubes.")
-  flags.DEFINE_integer("num", 12000, "Galaxies to simulate where there is no input.")
-  flags.DEFINE_enum("preset", "auto", ["auto", "cpu", "none"],
-                    "Training settings for the manifest; auto: cpu where it is simulated.")
+    text(f"{role}_column", "", f"Input column of {column}; default: the layout's own name.")
+  real("ebv", None, "One E(B-V) (mag) for all galaxies, in place of a column.", lower_bound=0.0)
+  flags.DEFINE_bool("r_from_image", False, "r magnitude from the r band summed, nanomaggies "
+                    "(layout cube).", flag_values=values)
+  real("max_r_mag", None, "Reject galaxies fainter than this (mag).")
+  text("split", "", "train,validation,test fractions by hash of the id, e.g. 0.76,0.04,0.20; "
+       "overrides a published split.")
+  whole("seed", 0, "Salt of record order, splits and augmentation.")
+  whole("augment_copies", 1, "Records of each training galaxy, 1 to 8, each under its own "
+        "rotation or reflection.")
+  choice("dtype", "float32", convert_lib.DTYPES, "Type of the stored pixels.")
+  real("shard_size_mb", 150.0, "Size of a shard (1e6 bytes).")
+  whole("num_workers", 1, "Processes; the data set is the same for any number.")
+  text("scratch_dir", "", "Folder for unpacked copies of compressed cubes.")
+  whole("num", 12000, "Galaxies to simulate where there is no input.")
+  choice("preset", "auto", ["auto", "cpu", "none"],
+         "Training settings for the manifest; auto: cpu where the input is simulated.")
 
 
 def config_from_flags(values: flags.FlagValues) -> ConversionConfig:

@@ -66,7 +66,8 @@ def parse_fractions(text: str) -> tuple[float, float, float] | None:
     fractions = tuple(float(part) for part in text.split(","))
   except ValueError:
     fractions = ()
-  if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
+  # Written so that NaN fails too.
+  if len(fractions) != 3 or not (min(fractions) >= 0 and abs(sum(fractions) - 1) <= 1e-6):
     raise ValueError(f"--split={text}: give three fractions that sum to 1, "
                      "train,validation,test, e.g. --split=0.76,0.04,0.20")
   return fractions

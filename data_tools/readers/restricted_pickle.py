@@ -11,8 +11,7 @@ import collections
 import pickle
 from typing import Any, BinaryIO
 
-import numpy as np
-from numpy.core import multiarray
+from data_tools.readers import pickled_arrays
 
 _CONTAINERS = ("bytearray", "complex", "dict", "frozenset", "list", "set", "tuple")
 
@@ -26,21 +25,23 @@ def _encode_latin1(text: str, encoding: str) -> bytes:
 
 def _allowed() -> dict[tuple[str, str], Any]:
   """The admitted globals; Python 2 and newer numpy spell some modules otherwise."""
+  array_type = object()  # an argument of _reconstruct, never called
   allowed = {
       ("collections", "OrderedDict"): collections.OrderedDict,
       ("_codecs", "encode"): _encode_latin1,
-      ("numpy", "ndarray"): np.ndarray,
-      ("numpy", "dtype"): np.dtype,
+      ("numpy", "dtype"): pickled_arrays.DtypeShell,
       # Record arrays become plain structured arrays, which hold the same columns.
-      ("numpy", "recarray"): np.ndarray,
-      ("numpy", "record"): np.void,
+      ("numpy", "ndarray"): array_type,
+      ("numpy", "recarray"): array_type,
+      ("numpy.rec", "recarray"): array_type,
+      ("numpy", "record"): pickled_arrays.RECORD,
   }
   for core in ("numpy.core", "numpy._core"):
-    allowed[f"{core}.multiarray", "_reconstruct"] = multiarray._reconstruct
-    allowed[f"{core}.multiarray", "scalar"] = multiarray.scalar
-    allowed[f"{core}.records", "recarray"] = np.ndarray
-    allowed[f"{core}.records", "record"] = np.void
-  allowed["numpy.rec", "recarray"] = np.ndarray
+    allowed[f"{core}.multiarray", "_reconstruct"] = pickled_arrays.ArrayShell
+    allowed[f"{core}.multiarray", "scalar"] = pickled_arrays.scalar
+    allowed[f"{core}.numeric", "_frombuffer"] = pickled_arrays.from_data
+    allowed[f"{core}.records", "recarray"] = array_type
+    allowed[f"{core}.records", "record"] = pickled_arrays.RECORD
   for module in ("builtins", "__builtin__"):
     for name in _CONTAINERS:
       allowed[module, name] = getattr(builtins, name)
@@ -81,7 +82,7 @@ def load(file: BinaryIO, path: str) -> Any:
     ValueError: the pickle holds anything else, or is damaged.
   """
   try:
-    return _RestrictedUnpickler(file, path).load()
+    return pickled_arrays.plain(_RestrictedUnpickler(file, path).load())
   except pickle.UnpicklingError as error:
     message = str(error)
     raise ValueError(message if path in message else f"{path}: {message}") from error

@@ -27,6 +27,7 @@ def is_finished(output: str, settings: Mapping[str, Any]) -> bool:
 
   Raises:
     FileExistsError: it holds another simulation or anything else.
+    ValueError: it could not be put in place.
   """
   if not os.path.isdir(output):
     if os.path.lexists(output):
@@ -38,6 +39,8 @@ def is_finished(output: str, settings: Mapping[str, Any]) -> bool:
       raise FileExistsError(
           f"{output} holds files that the simulator did not write (no {RECORD_NAME}); "
           "name another folder, or empty this one")
+    if os.path.ismount(output):  # nothing can be renamed to it
+      raise ValueError(f"{output} is a mount point; name a folder inside it")
     return False
   _check_same(output, _read_record(path), settings)
   return True

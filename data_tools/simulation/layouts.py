@@ -7,9 +7,10 @@ Every writer streams: no more than a few chunks of images are in memory.
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import os
-from typing import Callable, Iterable, Iterator
+from typing import Callable, IO, Iterator
 import zipfile
 
 import numpy as np
@@ -40,17 +41,11 @@ def write_public_npy(folder: str, observation: Observation, num: int, seed: int,
                      progress: Progress) -> None:
   """SDSS public release, unpacked: cube.npy beside labels.npy."""
   del seed
-  labels, cube = np.empty(num, _PUBLIC_COLUMNS), None
-  for first, chunk in _numbered(observation.chunks(0, num)):
-    if cube is None:
-      cube = np.lib.format.open_memmap(
-          os.path.join(folder, "cube.npy"), mode="w+", dtype="<f4",
-          shape=(num, *chunk.images.shape[1:]))
-    rows = slice(first, first + len(chunk.z))
-    cube[rows], labels[rows] = chunk.images, public_labels(chunk, first)
-    progress(len(chunk.z))
-  cube.flush()
-  np.save(os.path.join(folder, "labels.npy"), labels)
+  tables = []
+  images = _images(observation.chunks(0, num), num, public_labels, tables, progress)
+  with open(os.path.join(folder, "cube.npy"), "wb") as file:
+    _write_blocks(file, images, num)
+  np.save(os.path.join(folder, "labels.npy"), np.concatenate(tables))
 
 
 def write_public(folder: str, observation: Observation, num: int, seed: int,
@@ -58,15 +53,8 @@ def write_public(folder: str, observation: Observation, num: int, seed: int,
   """SDSS public release: sdss.npz with cube and labels."""
   del seed
   tables = []
-
-  def images():
-    for first, chunk in _numbered(observation.chunks(0, num)):
-      tables.append(public_labels(chunk, first))
-      yield chunk.images
-      progress(len(chunk.z))
-
-  write_npz(os.path.join(folder, "sdss.npz"), "cube", images(), num,
-            {"labels": lambda: np.concatenate(tables)})
+  images = _images(observation.chunks(0, num), num, public_labels, tables, progress)
+  _write_cube_npz(os.path.join(folder, "sdss.npz"), images, num, "labels", tables)
 
 
 def write_research(folder: str, observation: Observation, num: int, seed: int,
@@ -75,18 +63,17 @@ def write_research(folder: str, observation: Observation, num: int, seed: int,
   data = os.path.join(folder, "data")
   os.makedirs(data)
   tables = []
-  for first, chunk in _numbered(observation.chunks(0, num)):
-    for row, image in enumerate(chunk.images, start=first):
-      np.save(os.path.join(data, f"{row}.py.npy"), image)
-    tables.append(public_labels(chunk, first))
-    progress(len(chunk.z))
+  rows = itertools.count()
+  for images in _images(observation.chunks(0, num), num, public_labels, tables, progress):
+    for image in images:
+      np.save(os.path.join(data, f"{next(rows)}.py.npy"), image)
   labels = np.concatenate(tables)
   np.savez(os.path.join(folder, "label.npz"),
            **{name: labels[name].astype(np.float64) for name in _RESEARCH_COLUMNS})
   order = np.random.default_rng(seed).permutation(num)
   train, validation = round(_TRAIN * num), round((_TRAIN + _VALIDATION) * num)
-  for name, rows in zip(("train", "val", "test"), np.split(order, [train, validation])):
-    np.save(os.path.join(folder, f"{name}.npy"), np.sort(rows))
+  for name, part in zip(("train", "val", "test"), np.split(order, [train, validation])):
+    np.save(os.path.join(folder, f"{name}.npy"), np.sort(part))
 
 
 def write_cubes(folder: str, observation: Observation, num: int, seed: int,
@@ -99,8 +86,10 @@ def write_cubes(folder: str, observation: Observation, num: int, seed: int,
     with contextlib.closing(observation.chunks(sample, sample_num)) as chunks:
       for number, first in enumerate(range(0, sample_num, FILE_GALAXIES), start=1):
         path = os.path.join(folder, f"CUBE_WD_Z{name}_{number:04d}.npz")
-        file_num = min(FILE_GALAXIES, sample_num - first)
-        _write_cube(path, name, chunks, file_num, progress)
+        file_num, tables = min(FILE_GALAXIES, sample_num - first), []
+        images = _images(chunks, file_num, functools.partial(cube_info, sample=name),
+                         tables, progress)
+        _write_cube_npz(path, images, file_num, "info", tables)
 
 
 LAYOUTS = {
@@ -122,8 +111,9 @@ def public_labels(chunk: Chunk, first: int) -> np.ndarray:
   return labels
 
 
-def cube_info(chunk: Chunk, sample: str) -> np.ndarray:
+def cube_info(chunk: Chunk, first: int, *, sample: str) -> np.ndarray:
   """The `info` record array of a CFHTLS cube; HQ and LR name their columns differently."""
+  del first  # the files carry no id
   r, i = IMAGE_BANDS.index("r"), IMAGE_BANDS.index("i")
   columns = (("zphot", "R", "Rerr", "I", "Ierr") if sample == "HQ"
              else ("ZPHOT", "R", "ERRR", "Ip_2", "ERRIp_2"))
@@ -139,52 +129,36 @@ def cube_info(chunk: Chunk, sample: str) -> np.ndarray:
   return info
 
 
-def write_npz(path: str, name: str, blocks: Iterable[np.ndarray], num: int,
-              tables: dict[str, Callable[[], np.ndarray]]) -> None:
-  """Writes an uncompressed .npz whose large member comes in blocks.
-
-  `np.savez` needs the whole array; zip members carry a fixed date, so that equal
-  contents are equal bytes.
-
-  Args:
-    path: file to write.
-    name: name of the large array.
-    blocks: [n, ...] float32 pieces of it, `num` rows in all.
-    num: its length.
-    tables: further arrays, made once the blocks are written.
-  """
-  blocks = iter(blocks)
-  block = next(blocks)
-  header = {"descr": "<f4", "fortran_order": False, "shape": (num, *block.shape[1:])}
-  with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-    with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
-      np.lib.format.write_array_header_1_0(member, header)
-      for block in itertools.chain([block], blocks):
-        member.write(np.ascontiguousarray(block, "<f4").data)
-    for table, make in tables.items():
-      with archive.open(zipfile.ZipInfo(f"{table}.npy"), "w", force_zip64=True) as member:
-        np.lib.format.write_array(member, make(), allow_pickle=False)
-
-
-def _write_cube(path, sample, chunks, num, progress):
-  """One CFHTLS file with the next `num` galaxies."""
-  tables = []
-
-  def images():
-    written = 0
-    while written < num:
-      chunk = next(chunks)
-      tables.append(cube_info(chunk, sample))
-      written += len(chunk.z)
-      yield chunk.images
-      progress(len(chunk.z))
-
-  write_npz(path, "cube", images(), num, {"info": lambda: np.concatenate(tables)})
-
-
-def _numbered(chunks: Iterable[Chunk]) -> Iterator[tuple[int, Chunk]]:
-  """Chunks with the number of their first galaxy."""
+def _images(chunks: Iterator[Chunk], num: int, make_table: Callable[[Chunk, int], np.ndarray],
+            tables: list[np.ndarray], progress: Progress) -> Iterator[np.ndarray]:
+  """Takes `num` galaxies from the chunks: yields images, collects their tables."""
   first = 0
-  for chunk in chunks:
-    yield first, chunk
+  while first < num:
+    chunk = next(chunks)
+    tables.append(make_table(chunk, first))
+    yield chunk.images
     first += len(chunk.z)
+    progress(len(chunk.z))
+
+
+def _write_cube_npz(path: str, images: Iterator[np.ndarray], num: int, table: str,
+                    tables: list[np.ndarray]) -> None:
+  """Writes an uncompressed .npz with `cube`, streamed, and a record array.
+
+  `np.savez` would need the whole cube in memory.  Zip members made from a ZipInfo
+  carry a fixed date, so that equal contents are equal bytes.
+  """
+  with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+    with archive.open(zipfile.ZipInfo("cube.npy"), "w", force_zip64=True) as member:
+      _write_blocks(member, images, num)
+    with archive.open(zipfile.ZipInfo(f"{table}.npy"), "w", force_zip64=True) as member:
+      np.lib.format.write_array(member, np.concatenate(tables), allow_pickle=False)
+
+
+def _write_blocks(file: IO[bytes], blocks: Iterator[np.ndarray], num: int) -> None:
+  """Writes `num` rows of float32 that come in blocks, as one .npy array."""
+  block = next(blocks)
+  np.lib.format.write_array_header_1_0(
+      file, {"descr": "<f4", "fortran_order": False, "shape": (num, *block.shape[1:])})
+  for block in itertools.chain([block], blocks):
+    file.write(np.ascontiguousarray(block, "<f4").data)

@@ -114,17 +114,21 @@ def _band_flux(wave, spectra, z, response):
   spectrum.  Light is absorbed on its way by intergalactic hydrogen.
   """
   observed, passed = response
-  absorbed = passed * observed * _transmission(observed, z)
+  absorbed = passed * observed * transmission(observed, z)
   flat = np.sum(_AB_ZERO_ERG * _LIGHT_SPEED_A_S / observed**2 * passed * observed)
   redshifted = np.array([np.interp(observed / (1 + z), wave, one) for one in spectra])
   return redshifted @ absorbed / flat / (1 + z)
 
 
-def _transmission(observed, z):
+def transmission(observed: np.ndarray, z: float) -> np.ndarray:
   """Share of light that intergalactic hydrogen lets through (Madau 1995, Eq. 12).
 
   The Lyman lines alpha to delta blanket the light short of their redshifted
   wavelengths; below the redshifted Lyman limit nothing is let through.
+
+  Args:
+    observed: observed wavelengths, angstrom.
+    z: redshift of the source.
   """
   depth = np.zeros_like(observed)
   for line, strength in ((1215.67, 3.6e-3), (1025.72, 1.7e-3),

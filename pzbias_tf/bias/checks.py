@@ -61,7 +61,8 @@ def whole_number(value: int, name: str, *, lowest: int, highest: int | None = No
   Raises:
     ValueError: it is no whole number, or outside [lowest, highest].
   """
-  fits = value == int(value) and value >= lowest and (highest is None or value <= highest)
+  fits = float(value).is_integer() and value >= lowest and (
+      highest is None or value <= highest)
   if not fits:
     span = f"at least {lowest}" if highest is None else f"in {lowest}..{highest}"
     raise ValueError(f"{name} must be a whole number {span}, got {value}")

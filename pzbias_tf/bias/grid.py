@@ -35,6 +35,7 @@ def check(stored: Mapping[str, float], survey: Survey, path: str) -> None:
   Raises:
     ValueError: a setting is missing or differs.
   """
+  stored = stored if isinstance(stored, Mapping) else {}
   differing = [
       f"{key} is {stored.get(key)} in the file and {value} in the survey"
       for key, value in settings(survey).items() if stored.get(key) != value]

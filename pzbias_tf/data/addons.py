@@ -25,4 +25,5 @@ def rotate(flux: tf.Tensor, angles: tf.Tensor) -> tf.Tensor:
   Returns:
     Rotated images, same shape, 0 where nothing was seen.
   """
-  return tfa.image.rotate(flux, angles, interpolation="bilinear", fill_mode="constant")
+  rotated = tfa.image.rotate(flux, angles, interpolation="bilinear", fill_mode="constant")
+  return tf.ensure_shape(rotated, flux.shape)  # which tensorflow-addons forgets

@@ -71,6 +71,8 @@ def save_catalog(table: Table, folder: str) -> None:
   path = os.path.join(folder, manifest_lib.CATALOG_NAME)
   hidden = os.path.join(folder, f".{manifest_lib.CATALOG_NAME}.{os.getpid()}.tmp")
   table.write(hidden, format="fits", overwrite=True)
+  with open(hidden, "rb") as file:
+    os.fsync(file.fileno())  # the manifest that vouches for it is written later
   os.replace(hidden, path)
 
 

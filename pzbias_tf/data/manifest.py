@@ -120,6 +120,8 @@ class Manifest:
 
   @classmethod
   def _from_fields(cls, fields: dict[str, Any], path: str) -> Manifest:
+    if not isinstance(fields, dict):
+      raise ValueError(f"{path}: damaged (not a table of settings); convert the data set again")
     version = fields.get("schema_version")
     if version != SCHEMA_VERSION:
       raise ValueError(

@@ -45,18 +45,21 @@ def soft_targets(model: LabelModel, *, soften: bool, shift: bool) -> TargetFunct
   survey = model.survey
   membership = _membership(survey)
   # [bins, rows, outputs]: one gather finds the means of all outputs.
-  means = tf.constant(np.transpose(model.shifted_means(shift=shift), [1, 2, 0]), tf.float32)
+  table = np.transpose(model.shifted_means(shift=shift), [1, 2, 0])
+  means = tf.constant(table, tf.float32)
+  # In double precision: a mean just below a whole number must not be rounded up.
+  whole = tf.constant(np.clip(np.trunc(table), 0, survey.bins_extended - 1), tf.int32)
   sigma = tf.constant(model.sigma_disp, tf.float32)
   hard = tf.constant((model.sigma_disp < _HARD_BELOW) | (not soften))
   grid = tf.range(survey.bins_extended, dtype=tf.float32)
 
   def targets(bins, rows):
-    mean = tf.gather_nd(means, tf.stack([bins, rows], -1))
+    cell = tf.stack([bins, rows], -1)
+    mean = tf.gather_nd(means, cell)
     # Normalised in log space: a mean far off the grid gives no 0/0.
     soft = tf.nn.softmax(-0.5 * tf.square(
         (grid - mean[:, :, tf.newaxis]) / tf.maximum(sigma, _HARD_BELOW)[:, tf.newaxis]))
-    nearest = tf.clip_by_value(tf.cast(mean, tf.int32), 0, survey.bins_extended - 1)
-    one_hot = tf.one_hot(nearest, survey.bins_extended)
+    one_hot = tf.one_hot(tf.gather_nd(whole, cell), survey.bins_extended)
     labels = tf.where(hard[:, tf.newaxis], one_hot, soft)
     return _with_flat(tf.gather(membership, rows)[:, :, tf.newaxis], labels, survey.bins_extended)
 

@@ -27,7 +27,7 @@ class ColumnsTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, message):
       checks.columns(**arrays)
 
-  @parameterized.parameters(0, 6, 1.5, -1)
+  @parameterized.parameters(0, 6, 1.5, -1, float("nan"), float("inf"))
   def test_bad_number_is_named(self, value):
     with self.assertRaisesRegex(ValueError, f"ne must be a whole number in 1..5, got {value}"):
       checks.whole_number(value, "ne", lowest=1, highest=5)

@@ -46,6 +46,30 @@ class RestrictedPickleTest(tf.test.TestCase, parameterized.TestCase):
     self.assertIs(type(found), np.ndarray)
     self.assertAllClose(found["z"], [0.1, 0.2])
 
+  @parameterized.parameters("<f4", ">f8", "S3", "<U4", "?", "V5", "<c16")
+  def test_every_kind_of_number_and_text(self, dtype):
+    array = np.frombuffer(bytes(range(80)), np.uint8).astype("S1").astype(dtype).reshape(5, 16)
+    for order in "CF":
+      found = _load(pickle.dumps(np.asarray(array, order=order)))
+      self.assertEqual(found.dtype, array.dtype)
+      self.assertEqual(found.tobytes(), array.tobytes())
+
+  def test_structured_array_with_padding_and_subarray(self):
+    dtype = np.dtype({"names": ["a", "b"], "formats": ["<f4", (">i2", (3,))],
+                      "offsets": [4, 12], "itemsize": 24})
+    array = np.frombuffer(bytes(range(48)), dtype)
+    found = _load(pickle.dumps(array))
+    self.assertEqual(found.dtype, dtype)
+    self.assertAllEqual(found["b"], array["b"])
+
+  def test_forged_types_follow_no_address(self):
+    # An object array whose type claims to hold no objects, over eight bytes of the file.
+    data = (b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR(I1\n(I1\nt"
+            b"cnumpy\ndtype\n(S'O8'\nI0\nI1\ntR(I3\nS'|'\nNNNI-1\nI-1\nI0\ntbI00\n"
+            b"S'AAAAAAAA'\ntb.")
+    with self.assertRaisesRegex(ValueError, "label: damaged pickle"):
+      _load(data)
+
   def test_python_2_pickle(self):
     # {'z': array([0.5])}, spelled as Python 2 with numpy 1.16 does.
     data = (b"(dp0\nS'z'\np1\ncnumpy.core.multiarray\n_reconstruct\np2\n(cnumpy\nndarray\np3\n"
@@ -102,7 +126,9 @@ class RestrictedPickleTest(tf.test.TestCase, parameterized.TestCase):
         _load(data[:stop])
 
   def test_label_without_columns(self):
-    path = self.create_tempfile("label", pickle.dumps([1, 2])).full_path
+    path = os.path.join(self.get_temp_dir(), "label")
+    with open(path, "wb") as file:
+      pickle.dump([1, 2], file)
     with self.assertRaisesRegex(ValueError, "expected a table of columns, found list"):
       sdss_research.load_label(path)
 

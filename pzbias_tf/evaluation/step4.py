@@ -1,0 +1,61 @@
+"""Step 4: from the predictions of Step 3 to calibrated point estimates."""
+
+from __future__ import annotations
+
+import os
+
+from astropy.table import Table
+import numpy as np
+
+from pzbias_tf.bias.calibration import Calibration
+from pzbias_tf.bias.resampling import resample_to_expected
+from pzbias_tf.evaluation.predictions import Predictions
+from pzbias_tf.survey import Survey
+
+
+def fit_calibration(balanced: Predictions, target: Predictions, survey: Survey, *,
+                    seed: int = 0) -> Calibration:
+  """Fits Step 4.
+
+  Args:
+    balanced: Step 3 predictions of the balanced subset (training galaxies).
+    target: Step 3 predictions of the galaxies to correct; their redshifts are
+      not looked at.
+    survey: the survey.
+    seed: seed of the resampling.
+  """
+  drawn = resample_to_expected(balanced.z_spec, balanced.r_mag, target.z_photo, target.r_mag,
+                               survey, seed=seed)
+  return Calibration.fit(balanced.z_spec[drawn], balanced.z_photo[drawn], balanced.r_mag[drawn],
+                         survey)
+
+
+def save_calibrated_catalog(path: str, target: Predictions, calibration: Calibration) -> np.ndarray:
+  """Writes point estimates before and after Step 4 as a FITS table.
+
+  Args:
+    path: the file.
+    target: the predictions that are corrected.
+    calibration: the corrections.
+
+  Returns:
+    The calibrated point estimates [n].
+  """
+  calibrated = calibration.apply(target.z_photo, target.r_mag)
+  columns = {
+      "id": (target.ancil["id"], None, "object id"),
+      "z_spec": (target.z_spec, None, "spectroscopic redshift"),
+      "r_mag": (target.r_mag, "mag", "r magnitude (AB)"),
+      "z_photo": (target.z_photo, None, "Step 3: centre of the most probable bin"),
+      "z_photo_calibrated": (calibrated, None, "after Step 4"),
+      "corrected": (calibration.is_corrected(target.z_photo, target.r_mag), None,
+                    "False: Step 4 had no galaxies in this cell"),
+  }
+  table = Table()
+  for name, (values, unit, description) in columns.items():
+    table[name] = values
+    table[name].unit, table[name].description = unit, description
+  hidden = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}.tmp")
+  table.write(hidden, format="fits", overwrite=True)
+  os.replace(hidden, path)
+  return calibrated

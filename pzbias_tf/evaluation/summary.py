@@ -1,0 +1,116 @@
+"""All metrics of one stage, as one dictionary."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+
+from pzbias_tf.bias.dispersion import fit_dispersions
+from pzbias_tf.evaluation import distributions, pdf, point, residuals
+from pzbias_tf.evaluation.predictions import Predictions
+from pzbias_tf.survey import Survey
+
+_FEW_BINS = residuals.LineFit(math.nan, math.nan, math.nan, math.nan)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Bootstrap:
+  """How errors are estimated.
+
+  Attributes:
+    number: bootstraps, and draws of the expected total variation.
+    seed: their seed.
+  """
+
+  number: int = 100
+  seed: int = 0
+
+
+def summarize(predictions: Predictions, survey: Survey, bootstrap: Bootstrap, *,
+              z_photo: np.ndarray | None = None) -> dict[str, Any]:
+  """The metrics of a stage (Lin et al. 2022, Section 4).
+
+  Args:
+    predictions: of galaxies with spectroscopic redshifts.
+    survey: the survey.
+    bootstrap: how errors are estimated.
+    z_photo: other point estimates [n] (Step 4); the metrics of p(z) are then
+      left out.
+
+  Returns:
+    A dictionary of numbers, of {"mean", "error"} pairs and of curves, fit for
+    `to_json`.  A number that the sample cannot give is NaN: slopes with fewer
+    than three wide bins.
+
+  Raises:
+    ValueError: the sample is empty.
+  """
+  z_spec, r_mag = predictions.z_spec, predictions.r_mag
+  if not len(predictions):
+    raise ValueError(f"no galaxy of {survey.name} to evaluate")
+  point_only = z_photo is not None
+  z_photo = z_photo if point_only else predictions.z_photo
+  options = dict(num_bootstrap=bootstrap.number, seed=bootstrap.seed)
+  sigma_disp = fit_dispersions(z_spec, z_photo, r_mag, survey)
+  variance, grid = residuals.variances(z_spec, z_photo, r_mag, sigma_disp, survey)
+  by_z_spec = residuals.residual_vs_z_spec(z_spec, z_photo, variance, survey)
+  by_z_photo = residuals.residual_vs_z_photo(z_spec, z_photo, survey)
+  return {
+      "galaxies": len(predictions),
+      "mean_residual": point.mean_residual(z_spec, z_photo),
+      "sigma_mad": point.sigma_mad(z_spec, z_photo),
+      "outlier_fraction": point.outlier_fraction(z_spec, z_photo, survey),
+      **({} if point_only else _pdf_metrics(predictions, survey)),
+      "bias_rail": point.bias_rail(z_spec, z_photo),
+      "sigma_iqr_rail": point.sigma_iqr_rail(z_spec, z_photo),
+      "outlier_fraction_rail": point.outlier_fraction_rail(z_spec, z_photo),
+      "total_variation": distributions.total_variation(z_spec, z_photo, survey, **options),
+      "expected_total_variation": distributions.expected_total_variation(
+          z_spec, by_z_spec, survey, num_draws=bootstrap.number, seed=bootstrap.seed),
+      "off_grid": distributions.off_grid(z_photo, survey),
+      "slope_z_spec": _slope(by_z_spec, survey.fit_z_min),
+      "slope_z_photo": _slope(by_z_photo, survey.fit_z_min),
+      "rms_residual_z_photo": _rms(by_z_photo),
+      "sigma_disp_bins": sigma_disp,
+      "residual_z_spec": by_z_spec,
+      "residual_z_photo": by_z_photo,
+      "residual_simulated": residuals.simulated_residual(z_spec, r_mag, grid, survey),
+      "sigma_mad_by_magnitude": point.sigma_mad_by_magnitude(
+          z_spec, z_photo, r_mag, survey, **options),
+      "wasserstein_by_magnitude": distributions.wasserstein_by_magnitude(
+          z_spec, z_photo, r_mag, survey, **options),
+  }
+
+
+def to_json(value: Any) -> Any:
+  """Named tuples to dictionaries, arrays to lists, NaN to None."""
+  if hasattr(value, "_asdict"):
+    value = value._asdict()
+  if isinstance(value, dict):
+    return {name: to_json(item) for name, item in value.items()}
+  if isinstance(value, np.ndarray):
+    return [to_json(item) for item in value.tolist()]
+  if isinstance(value, (float, np.floating)):
+    return float(value) if math.isfinite(value) else None
+  return int(value) if isinstance(value, np.integer) else value
+
+
+def _pdf_metrics(predictions, survey):
+  distances = pdf.pit_distances(pdf.pit(predictions.pdf, predictions.z_spec, survey))
+  return {"crps": pdf.crps(predictions.pdf, predictions.z_spec, survey),
+          "cde_loss": pdf.cde_loss(predictions.pdf, predictions.z_spec, survey),
+          "pit": distances}
+
+
+def _slope(curve, z_min):
+  """The line's fit, NaN where fewer than three bins have data."""
+  good = (curve.z > z_min) & np.isfinite(curve.mean) & (np.nan_to_num(curve.error) > 0)
+  return residuals.linear_fit(curve, z_min) if np.count_nonzero(good) >= 3 else _FEW_BINS
+
+
+def _rms(curve):
+  """Root mean square of a residual curve over the bins with data, noise included."""
+  return float(np.sqrt(np.nanmean(curve.mean**2))) if np.isfinite(curve.mean).any() else math.nan

@@ -1,0 +1,86 @@
+import os
+
+from absl.testing import parameterized
+from astropy import units
+from astropy.table import Table
+import numpy as np
+import tensorflow as tf
+
+from pzbias_tf.data import catalog as catalog_lib
+
+
+def _records(num=3, **columns):
+  table = catalog_lib.object_table(num, id=[f"CUBE.npz:{row}" for row in range(num)], **columns)
+  values = {"copy": np.zeros(num), "split": np.full(num, "validation"),
+            "shard": np.zeros(num), "position": np.arange(num)}
+  for name, (dtype, _, _) in catalog_lib.RECORD_COLUMNS.items():
+    table[name] = values[name].astype(dtype)
+  return table
+
+
+class CatalogTest(tf.test.TestCase, parameterized.TestCase):
+
+  def setUp(self):
+    super().setUp()
+    self.folder = os.path.join(self.get_temp_dir(), self.id().split(".")[-1])
+    os.makedirs(self.folder)
+    self.path = os.path.join(self.folder, "catalog.fits")
+
+  def test_missing_columns_are_filled(self):
+    table = catalog_lib.object_table(2, id=["a", "b"], z_spec=[0.1, 0.2])
+    self.assertEqual(table.colnames, list(catalog_lib.OBJECT_COLUMNS))
+    self.assertTrue(np.all(np.isnan(table["r_mag"])))
+    self.assertEqual(list(table["field"]), ["", ""])
+
+  def test_unknown_column_and_wrong_length(self):
+    with self.assertRaisesRegex(ValueError, "no catalogue column is called redshift"):
+      catalog_lib.object_table(2, redshift=[0.1, 0.2])
+    with self.assertRaisesRegex(ValueError, r"z_spec has shape \(3,\), expected \(2,\)"):
+      catalog_lib.object_table(2, z_spec=[0.1, 0.2, 0.3])
+
+  def test_round_trip_is_exact(self):
+    z_spec = np.array([0.1, np.nan, np.nextafter(0.4, 0)])
+    table = _records(z_spec=z_spec, r_mag=[15.5, 16.25, 17.0], sample=["HQ", "", "LR"])
+    catalog_lib.save_catalog(table, self.folder)
+    found = catalog_lib.load_catalog(self.folder)
+    self.assertAllEqual(found["z_spec"], z_spec)
+    self.assertAllEqual(found["r_mag"], table["r_mag"])
+    self.assertEqual(found["z_spec"].dtype.kind, "f")
+    self.assertFalse(getattr(found, "masked", False))
+    for name in ("id", "split", "field", "sample"):
+      self.assertEqual(found[name].dtype.kind, "U")
+      self.assertEqual(list(found[name]), list(table[name]))
+    self.assertEqual(os.listdir(self.folder), ["catalog.fits"])
+
+  def test_units_are_written(self):
+    catalog_lib.save_catalog(_records(), self.folder)
+    found = catalog_lib.load_catalog(self.folder)
+    self.assertEqual(found["ra"].unit, units.deg)
+    self.assertEqual(found["ebv"].unit, units.mag)
+    self.assertIsNone(found["z_spec"].unit)
+
+  def test_saving_leaves_the_table_alone(self):
+    table = _records()
+    catalog_lib.save_catalog(table, self.folder)
+    self.assertIsNone(table["ra"].unit)
+
+  def test_empty_catalog(self):
+    catalog_lib.save_catalog(_records(0), self.folder)
+    self.assertEmpty(catalog_lib.load_catalog(self.folder))
+
+  def test_missing_file_and_column(self):
+    with self.assertRaises(OSError):
+      catalog_lib.load_catalog(self.folder)
+    Table({"id": ["a"], "z_spec": [0.1]}).write(self.path)
+    with self.assertRaisesRegex(ValueError, "catalog.fits: no column r_mag.*convert"):
+      catalog_lib.load_catalog(self.folder)
+
+  def test_file_that_is_no_fits(self):
+    with open(self.path, "w", encoding="utf-8") as file:
+      file.write("id,z\n")
+    with self.assertRaises(OSError):
+      catalog_lib.load_catalog(self.folder)
+
+
+if __name__ == "__main__":
+  tf.test.main()

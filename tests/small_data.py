@@ -1,0 +1,49 @@
+"""A small data set with a simple law between image and redshift, for the tests."""
+
+import dataclasses
+
+import numpy as np
+
+from data_tools.convert import ConversionSettings, convert
+from data_tools.readers.base import CutoutSource, with_split
+from pzbias_tf.data.catalog import object_table
+from pzbias_tf.data.dataset import Dataset
+from pzbias_tf.survey import SDSS
+
+SIZE = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class _Images:
+  """Images by row, as a reader gives them."""
+
+  cube: np.ndarray
+
+  def __call__(self, row):
+    return self.cube[row]
+
+
+def make_cube(z_spec: np.ndarray, bands: int, seed: int = 0) -> np.ndarray:
+  """Images [n, SIZE, SIZE, band] float32 whose bands brighten at their own redshift."""
+  rng = np.random.default_rng(seed)
+  peak = np.exp(-0.5 * ((z_spec[:, None] / z_spec.max() * bands - np.arange(bands)) / 0.8) ** 2)
+  profile = np.exp(-0.5 * ((np.arange(SIZE) - SIZE / 2 + 0.5) / 2) ** 2)
+  image = 40 * peak[:, None, None, :] * np.outer(profile, profile)[None, :, :, None]
+  return (image + rng.normal(0, 0.1, image.shape)).astype(np.float32)
+
+
+def make_dataset(folder: str, *, num: int = 400, survey=SDSS, seed: int = 0, shard_size_mb=0.5,
+                 split=(0.6, 0.1, 0.3), augment_copies: int = 1, columns=None) -> Dataset:
+  """Converts `num` galaxies into `folder` and opens the data set."""
+  rng = np.random.default_rng(seed)
+  z_spec = rng.beta(2, 4, num) * 0.95 * survey.z_max + 0.01
+  table = {"id": np.array([f"g{i:05d}" for i in range(num)]), "z_spec": z_spec,
+           "r_mag": rng.uniform(survey.r_min, survey.r_max, num),
+           "ebv": rng.uniform(0, 0.2, num), **(columns or {})}
+  images = make_cube(np.where(np.isfinite(table["z_spec"]), z_spec, 0.1), len(survey.bands), seed)
+  images *= np.float32(survey.flux_divisor)
+  source = CutoutSource(catalog=with_split(object_table(num, **table)), images=_Images(images),
+                        image_shape=images.shape[1:], rejected={}, description={"path": "memory"})
+  convert(source, survey, folder, settings=ConversionSettings(
+      seed=seed, split=split, shard_size_mb=shard_size_mb, augment_copies=augment_copies))
+  return Dataset.open(folder)

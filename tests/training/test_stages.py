@@ -1,0 +1,233 @@
+"""The stages in a row: what trains, what stays, what is resumed, what is refused."""
+
+import dataclasses
+import os
+import tempfile
+
+from absl.testing import parameterized
+import numpy as np
+import tensorflow as tf
+
+from pzbias_tf.data.flux import InputScaling
+from pzbias_tf.evaluation.predictions import Predictions
+from pzbias_tf.survey import SDSS
+from pzbias_tf.training.checkpoints import load_weights, named_weights, save_weights
+from pzbias_tf.training.config import TrainConfig, load_config
+from pzbias_tf.training.runner import make_network
+from pzbias_tf.training.stages import STAGES
+from tests.small_data import SIZE, make_dataset
+from train import flags as train_flags
+from train import main as train_main
+
+
+def small_config(**settings) -> TrainConfig:
+  """A configuration for tests."""
+  return TrainConfig(**{
+      **dict(survey=SDSS, stage="step1", net=5, image_size=SIZE, input_scaling=InputScaling(),
+             fth=5, iterations=10, batch_size=8, learning_rate=1e-3), **settings})
+
+
+def request(number: int, data_dir: str, workdir: str, **settings) -> train_flags.Request:
+  """What train.main reads from its flags."""
+  return train_flags.Request(**{
+      **dict(stage=STAGES[number], survey=SDSS, data_dir=data_dir, workdir=workdir, experiment="",
+             init_from="", testphase=False, net=5, image_size=None, input_scaling="sqrt_per_band",
+             iterations=12, batch_size=16, learning_rate=1e-3, fth=5, ne=1, nsub=0, errl=0.0,
+             midreduce=False, itealter=0, softlabel=True, shiftlabel=True, augment="dihedral",
+             xla="off", num_devices=1, seed=0), **settings})
+
+
+def weights(stage_dir: str) -> dict[str, np.ndarray]:
+  """The last weights of a stage, by name."""
+  network = make_network(load_config(stage_dir)[0])
+  load_weights(network, os.path.join(stage_dir, "checkpoints", "weights.h5"))
+  return {name: variable.numpy() for name, variable in named_weights(network)}
+
+
+class StagesTest(tf.test.TestCase, parameterized.TestCase):
+  """One small run of all stages, looked at from all sides."""
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.folder = tempfile.mkdtemp()
+    cls.data_dir = os.path.join(cls.folder, "data")
+    survey_size = dataclasses.replace(SDSS, image_size=SIZE)
+    cls.survey = survey_size
+    cls.data = make_dataset(cls.data_dir, num=600)
+    cls.stage = {number: cls.train(number) for number in range(4)}
+
+  @classmethod
+  def train(cls, number, workdir="runs", **settings):
+    return train_main.run(request(number, cls.data_dir, os.path.join(cls.folder, workdir),
+                                  **{"survey": cls.survey, **settings}))
+
+  def test_folders(self):
+    for number, name in enumerate(("baseline", "step1", "step2", "step3")):
+      self.assertEndsWith(self.stage[number], f"runs/sdss_net5_ne1/{name}")
+      for file in ("config.json", "checkpoints/weights.h5", "best/weights.h5",
+                   "predictions_test.hdf5"):
+        self.assertTrue(os.path.exists(os.path.join(self.stage[number], file)), file)
+      self.assertEqual(number >= 2, os.path.exists(
+          os.path.join(self.stage[number], "predictions_balanced.hdf5")))
+
+  @parameterized.parameters(2, 3)
+  def test_only_the_redshift_layers_move(self, number):
+    before, after = weights(self.stage[1]), weights(self.stage[number])
+    self.assertEqual(set(before), set(after))
+    for name in before:
+      if "/redshift/" in name:
+        self.assertNotAllClose(np.sum(before[name]), np.sum(after[name]))
+      else:
+        self.assertAllEqual(before[name], after[name])
+
+  def test_step_1_trains_everything(self):
+    first = make_network(load_config(self.stage[1])[0])
+    tf.keras.utils.set_random_seed(load_config(self.stage[1])[0].stage_seed)
+    first = make_network(load_config(self.stage[1])[0])
+    after = weights(self.stage[1])
+    for name, variable in named_weights(first):
+      self.assertNotAllEqual(variable, after[name])
+
+  def test_step_3_starts_its_redshift_layers_afresh(self):
+    # After 12 iterations of 1e-3 a weight can have moved by 0.012 at most.
+    step1, step3 = weights(self.stage[1]), weights(self.stage[3])
+    kernel = "output_module/redshift/kernel"
+    self.assertEqual(step3[kernel].shape, (256, 6 * 360))
+    left = SDSS.extension[0]
+    overlap = step3[kernel].reshape(256, 6, 360)[:, :, left:left + 180]
+    self.assertGreater(np.abs(overlap - step1[kernel].reshape(256, 6, 180)).mean(), 0.02)
+
+  def test_predictions_are_those_of_the_last_weights(self):
+    """Step 3 included: the published code could not restore its layers for a test."""
+    for number in (0, 1, 3):
+      predictions = Predictions.load(os.path.join(self.stage[number], "predictions_test.hdf5"))
+      test = self.data.column("split") == "test"
+      self.assertAllEqual(predictions.ancil["id"], self.data.column("id")[test])
+      self.assertAllEqual(predictions.z_spec, self.data.column("z_spec")[test])
+      self.assertEqual(predictions.pdf.shape[1], 360 if number == 3 else 180)
+      again = self.train(number, testphase=True)
+      os.remove(os.path.join(again, "predictions_test.hdf5"))
+      self.train(number, testphase=True)
+      repeated = Predictions.load(os.path.join(again, "predictions_test.hdf5"))
+      self.assertAllClose(repeated.pdf, predictions.pdf, atol=1e-6)
+
+  def test_balanced_subset_is_predicted(self):
+    balanced = Predictions.load(os.path.join(self.stage[2], "predictions_balanced.hdf5"))
+    cells = SDSS.redshift_bin(balanced.z_spec) * 11 + SDSS.magnitude_row(balanced.r_mag)
+    self.assertLessEqual(np.bincount(cells).max(), 5)
+    train = self.data.column("id")[self.data.column("split") == "train"]
+    self.assertContainsSubset(set(balanced.ancil["id"]), set(train))
+
+  def test_run_again_is_already_complete(self):
+    path = os.path.join(self.stage[1], "checkpoints", "weights.h5")
+    before = os.path.getmtime(path)
+    self.train(1)
+    self.assertEqual(os.path.getmtime(path), before)
+
+  def test_other_settings_in_the_same_folder_are_refused(self):
+    with self.assertRaisesRegex(
+        ValueError, r"learning_rate: 0\.001 there, 0\.002 now\n.*--experiment"):
+      self.train(1, learning_rate=2e-3)
+
+  def test_missing_predecessors_name_the_command(self):
+    with self.assertRaisesRegex(FileNotFoundError, r"python -m train.main --tstep=1 --multir"):
+      self.train(2, workdir="empty")
+    with self.assertRaisesRegex(FileNotFoundError, r"python -m train.main --tstep=2 --multir"):
+      self.train(3, workdir="other", init_from=self.copy_of_step1("other"))
+    with self.assertRaisesRegex(FileNotFoundError, "no trained weights"):
+      self.train(0, workdir="empty", testphase=True)
+
+  def copy_of_step1(self, workdir):
+    folder = os.path.join(self.folder, workdir, "lone", "step1")
+    tf.io.gfile.makedirs(folder)
+    config, network = load_config(self.stage[1])[0], None
+    tf.io.gfile.copy(os.path.join(self.stage[1], "config.json"),
+                     os.path.join(folder, "config.json"), overwrite=True)
+    network = make_network(config)
+    load_weights(network, os.path.join(self.stage[1], "checkpoints", "weights.h5"))
+    save_weights(network, os.path.join(folder, "checkpoints", "weights.h5"))
+    return folder
+
+  def test_variants_share_step_1_and_step_2(self):
+    for settings, name in (({"softlabel": False}, "sdss_net5_ne1_hardlabel"),
+                           ({"shiftlabel": False}, "sdss_net5_ne1_noshift")):
+      folder = self.train(3, **settings)
+      self.assertEndsWith(folder, f"{name}/step3")
+      provenance = load_config(folder)[1]
+      self.assertEqual(provenance["init_from"], self.stage[1])
+      self.assertStartsWith(provenance["label_predictions"], self.stage[2])
+      kernel = "output_module/redshift/kernel"
+      self.assertNotAllEqual(weights(folder)[kernel], weights(self.stage[3])[kernel])
+
+  def test_init_from_another_run(self):
+    folder = self.train(2, experiment="variant", fth=3, init_from=self.stage[1])
+    self.assertEndsWith(folder, "runs/variant/step2")
+    self.assertEqual(load_config(folder)[1]["init_from"], self.stage[1])
+    with self.assertRaisesRegex(ValueError, "fth=5.*has 8"):
+      self.train(3, experiment="variant8", fth=8, init_from=self.stage[1])
+
+  def test_threshold_10000_hands_step_1_on(self):
+    folder = self.train(2, fth=10_000)
+    self.assertEndsWith(folder, "sdss_net5_ne1_fth10000/step2")
+    before, after = weights(self.stage[1]), weights(folder)
+    for name in before:
+      self.assertAllEqual(before[name], after[name])
+    balanced = Predictions.load(os.path.join(folder, "predictions_balanced.hdf5"))
+    self.assertLen(balanced, np.sum(self.data.column("split") == "train"))
+
+  def test_itealter_keeps_weights_on_the_way_in_its_own_folder(self):
+    """The published code stops at 120,000 and overwrites the ordinary run."""
+    settings = train_flags.resolve(
+        request(1, "", "", itealter=1, iterations=None, learning_rate=None), self.data)
+    self.assertEqual(settings["iterations"], 240_000)
+    self.assertEqual(settings["lr_drops"], ())
+    self.assertEqual(settings["keep_weights_at"][-1], 240_000)
+    folder = self.train(1, itealter=1, iterations=2000, batch_size=2, image_size=4)
+    self.assertEndsWith(folder, "sdss_net5_ne1_itealter/step1")
+    self.assertTrue(os.path.exists(os.path.join(folder, "checkpoints", "weights-002000.h5")))
+    tested = self.train(1, itealter=2000, testphase=True, image_size=4)
+    self.assertEndsWith(tested, "sdss_net5_ne1_itealter2000/step1")
+    later = self.train(2, itealter=2000, image_size=4)
+    self.assertEndsWith(later, "sdss_net5_ne1_itealter2000/step2")
+    self.assertEqual(load_config(later)[1]["init_from"], folder)
+    with self.assertRaisesRegex(FileNotFoundError, "weights of iteration 9"):
+      self.train(2, itealter=9, image_size=4)
+
+
+class LearningTest(tf.test.TestCase):
+
+  def test_learns_and_resumes_identically(self):
+    """A run cut in the middle ends with the very weights of an undisturbed one."""
+    folder = tempfile.mkdtemp()
+    make_dataset(os.path.join(folder, "data"), num=600)
+    survey = dataclasses.replace(SDSS, image_size=SIZE)
+
+    def run(workdir, iterations, stop=None):
+      with tf.test.mock.patch.object(
+          train_main.runner.Loop, "_check_finite", _stopping(stop)):
+        return train_main.run(request(1, os.path.join(folder, "data"),
+                                      os.path.join(folder, workdir), survey=survey,
+                                      iterations=iterations))
+    whole = run("whole", 400)
+    with self.assertRaises(KeyboardInterrupt):
+      run("cut", 400, stop=250)
+    resumed = run("cut", 400)
+    for name, value in weights(whole).items():
+      self.assertAllEqual(value, weights(resumed)[name])
+    predictions = Predictions.load(os.path.join(whole, "predictions_test.hdf5"))
+    dz = predictions.z_photo - predictions.z_spec
+    self.assertLess(np.median(np.abs(dz)), 0.03)
+
+
+def _stopping(stop):
+  """A stand-in for the loop's check that pulls the plug after an iteration."""
+  def check(self, loss, step, now):
+    del self, loss, step
+    if stop is not None and now >= stop:
+      raise KeyboardInterrupt
+  return check
+
+
+if __name__ == "__main__":
+  tf.test.main()
