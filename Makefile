@@ -6,7 +6,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-RUN := TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python
+RUN := $(BIN)/python
 
 .PHONY: setup test quickstart clean
 

@@ -58,11 +58,11 @@ def run(config: ConversionConfig) -> manifest_lib.Manifest:
   survey = survey_lib.load_survey(config.survey)
   output = config.output or os.path.join("data", survey.dataset)
   origin = {} if config.input else simulation_of(config, survey)
-  path = config.input or simulate(config, survey.dataset)
+  path = config.input or simulate(config, output)
   source = readers.read(path, survey, config.options, layout=config.layout)
   manifest = convert(source, survey, output, settings=config.settings,
                      preset=training_preset(config), origin=origin)
-  print(summary_lib.summary(manifest, output))
+  print(summary_lib.summary(manifest, output, survey=config.survey))
   return manifest
 
 
@@ -72,11 +72,12 @@ def simulation_of(config: ConversionConfig, survey: survey_lib.Survey) -> dict[s
                         "seed": config.settings.seed}}
 
 
-def simulate(config: ConversionConfig, dataset: str) -> str:
-  """Simulates a survey, saying so; returns its folder."""
+def simulate(config: ConversionConfig, output: str) -> str:
+  """Simulates a survey beside the data set, saying so; returns its folder."""
   from data_tools import simulate as simulate_lib  # real data do not need it
 
-  folder = os.path.join("data", f"simulated_{dataset}")
+  parent, name = os.path.split(os.path.normpath(output))
+  folder = os.path.join(parent, f"simulated_{name}")
   print(f"No --input is given: {config.num} galaxies of {config.survey} are simulated into "
         f"{folder}. They are not observations.", flush=True)
   simulate_lib.simulate(config.survey, config.num, config.settings.seed, folder)

@@ -6,13 +6,16 @@ import os
 
 from pzbias_tf.data import manifest as manifest_lib
 
+_TRAIN_FLAGS = {"sdss": "", "cfhtls_wide": " --usecfht", "cfhtls_deep": " --usecfht --usecfhtd"}
 
-def summary(manifest: manifest_lib.Manifest, output: str) -> str:
+
+def summary(manifest: manifest_lib.Manifest, output: str, *, survey: str) -> str:
   """What was written, what was not, and what comes next.
 
   Args:
     manifest: the data set's manifest.
     output: its folder.
+    survey: name or file of the survey, as the user named it.
   """
   galaxies = manifest.galaxies
   size = sum(shard.bytes for shard in manifest.shards)
@@ -25,15 +28,15 @@ def summary(manifest: manifest_lib.Manifest, output: str) -> str:
             for reason, number in manifest.source.get("rejected", {}).items()]
   lines += [f"  replaced: {number} values of {column}"
             for column, number in manifest.replaced.items()]
-  lines += [f"  splits: {manifest.split_rule}", f"Next: {next_command(manifest, output)}"]
+  lines += [f"  splits: {manifest.split_rule}",
+            f"Next: {next_command(manifest, output, survey=survey)}"]
   return "\n".join(lines)
 
 
-def next_command(manifest: manifest_lib.Manifest, output: str) -> str:
+def next_command(manifest: manifest_lib.Manifest, output: str, *, survey: str) -> str:
   """The command that trains Step 1 on the data set."""
   command = "python -m train.main --tstep=1 --multir"
-  if manifest.dataset == "cfhtls":
-    command += " --usecfht=1 --bins=1000"
+  command += _TRAIN_FLAGS.get(manifest.survey, f" --survey={survey}")
   if os.path.normpath(output) != os.path.join("data", manifest.dataset):
     command += f" --data_dir={output}"
   return command

@@ -4,7 +4,7 @@ import os
 import tempfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ["TEST_TMPDIR"] = tempfile.mkdtemp(prefix="pzbias_tf_tests_")
+os.environ["TEST_TMPDIR"] = tempfile.tempdir = tempfile.mkdtemp(prefix="pzbias_tf_tests_")
 
 # TensorFlow reads the log level, absl the folder, when they are imported.
 # pylint: disable=wrong-import-position

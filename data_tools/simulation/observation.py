@@ -17,7 +17,6 @@ import numpy as np
 from data_tools.simulation import photometry
 from data_tools.simulation import rendering
 from data_tools.simulation import structure
-from data_tools.simulation.instruments import Instrument
 from data_tools.simulation.population import Galaxies, Population, Selection
 from data_tools.simulation.samples import simulated_survey
 
@@ -142,7 +141,7 @@ def observe(population: Population, field_names: tuple[str, ...], drawn: int, ke
       mag_err=error, field=np.asarray(field_names)[rng.integers(len(field_names), size=drawn)],
       ra=rng.uniform(110.0, 260.0, drawn),
       dec=np.degrees(np.arcsin(rng.uniform(0.0, np.sin(np.radians(60.0)), drawn))))
-  images = rendering.render(shapes.first(kept), left[:kept], instrument, size)
+  images = rendering.render(shapes, left, instrument, size)[:kept]
   rendering.add_noise(images, rms[:kept], instrument.sky_flux, rng)
   return Chunk(images=images, **{name: column[:kept] for name, column in table.items()})
 

@@ -15,6 +15,9 @@ from data_tools.simulation.structure import Component, Shapes
 _PIXEL_VARIANCE = 1.0 / 12.0
 # Galaxies rendered at once: their planes stay in the processor's cache.
 _BLOCK = 16
+# A Gaussian is evaluated out to this many standard deviations, where it has fallen
+# to 1e-8 of its peak; most Gaussians of most galaxies then cover a part of the image.
+_REACH = 6.0
 
 
 def render(shapes: Shapes, extinction: np.ndarray, instrument: Instrument,
@@ -32,14 +35,17 @@ def render(shapes: Shapes, extinction: np.ndarray, instrument: Instrument,
   """
   num, bands = extinction.shape
   images = np.empty((num, size, size, bands), np.float32)
+  # Galaxies of like size go together, since a block's largest sets the pixels covered.
+  order = np.argsort(np.max([part.radius_arcsec for part in shapes.components], axis=0))
   for band in range(bands):
     parts = [_gaussians(component, shapes, band, instrument) for component in shapes.components]
-    amplitude, inverse = (np.concatenate(part, axis=1) for part in zip(*parts))
+    amplitude, inverse, sigma = (np.concatenate(part, axis=1) for part in zip(*parts))
     amplitude = amplitude * extinction[:, band, None]
     for first in range(0, num, _BLOCK):
-      block = slice(first, first + _BLOCK)
+      block = order[first:first + _BLOCK]
       images[block, :, :, band] = _sum_of_gaussians(
-          amplitude[block], inverse[block], shapes.offset_pixels[block], size)
+          amplitude[block], inverse[block], sigma[block].max(axis=0),
+          shapes.offset_pixels[block], size)
   return images
 
 
@@ -67,7 +73,12 @@ def add_noise(images: np.ndarray, sky_rms: np.ndarray, sky_flux: np.ndarray,
 
 
 def _gaussians(component: Component, shapes: Shapes, band: int, instrument: Instrument):
-  """Amplitudes [n, g] and inverse covariances [n, g, 3] (xx, xy, yy) on the pixel grid."""
+  """The Gaussians of a component on the pixel grid.
+
+  Returns:
+    Amplitudes [n, g], inverse covariances [n, g, 3] (xx, xy, yy) and standard
+    deviations along the major axis [n, g], in pixels.
+  """
   share, sigma = component.profile
   radius = component.radius_arcsec[:, None] / instrument.pixel_scale_arcsec
   blur = instrument.psf_sigma_pixels[band] ** 2 + _PIXEL_VARIANCE
@@ -80,28 +91,27 @@ def _gaussians(component: Component, shapes: Shapes, band: int, instrument: Inst
   determinant = var_x * var_y - covariance**2
   inverse = np.stack([var_y, -covariance, var_x], axis=-1) / determinant[..., None]
   amplitude = component.flux[:, band, None] * share / (2 * np.pi * np.sqrt(determinant))
-  return amplitude, inverse
+  return amplitude, inverse, np.sqrt(major + blur)
 
 
-def _sum_of_gaussians(amplitude, inverse, offset, size):
+def _sum_of_gaussians(amplitude, inverse, sigma, offset, size):
   """Sum over g of amplitude exp(-x'Cx / 2) for a block of galaxies, [n, size, size].
 
   The exponent is a polynomial in x whose coefficients depend on y, so that two
   passes over the pixels build it.
   """
-  pixel = np.arange(size) - (size - 1) / 2
-  dx = (pixel - offset[:, :1]).astype(np.float32)
-  dy = (pixel - offset[:, 1:]).astype(np.float32)
-  xx, xy, yy = np.moveaxis(inverse.astype(np.float32), -1, 0)
   total = np.zeros((len(amplitude), size, size), np.float32)
-  plane = np.empty_like(total)
-  log_amplitude = np.log(np.maximum(amplitude, 1e-30)).astype(np.float32)
-  for g in range(amplitude.shape[1]):
-    linear = -xy[:, g, None] * dy
-    constant = log_amplitude[:, g, None] - 0.5 * yy[:, g, None] * dy**2
-    quadratic = -0.5 * xx[:, g, None] * dx**2
-    np.multiply(linear[:, :, None], dx[:, None, :], out=plane)
+  log_amplitude = np.log(np.maximum(amplitude, 1e-30))
+  for g, reach in enumerate(np.ceil(_REACH * sigma).astype(int) + 1):
+    inside = slice(max(size // 2 - reach, 0), size // 2 + reach)
+    pixel = np.arange(size)[inside] - (size - 1) / 2
+    dx, dy = pixel - offset[:, :1], pixel - offset[:, 1:]
+    xx, xy, yy = inverse[:, g, :, None].swapaxes(0, 1)
+    linear = (-xy * dy).astype(np.float32)
+    constant = (log_amplitude[:, g, None] - 0.5 * yy * dy**2).astype(np.float32)
+    quadratic = (-0.5 * xx * dx**2).astype(np.float32)
+    plane = linear[:, :, None] * dx.astype(np.float32)[:, None, :]
     plane += constant[:, :, None]
     plane += quadratic[:, None, :]
-    total += np.exp(plane, out=plane)
+    total[:, inside, inside] += np.exp(plane, out=plane)
   return total

@@ -59,13 +59,6 @@ class Shapes:
   angle: np.ndarray
   offset_pixels: np.ndarray
 
-  def first(self, num: int) -> Shapes:
-    """The shapes of the first `num` galaxies."""
-    return Shapes(
-        tuple(Component(part.profile, part.flux[:num], part.radius_arcsec[:num],
-                        part.axis_ratio[:num]) for part in self.components),
-        self.angle[:num], self.offset_pixels[:num])
-
 
 def draw_shapes(galaxies: Galaxies, population: Population, rng: np.random.Generator) -> Shapes:
   """Draws shapes that follow luminosity, type and distance.

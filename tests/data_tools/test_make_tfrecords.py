@@ -1,5 +1,7 @@
+import contextlib
 import csv
 import hashlib
+import io
 import os
 
 from absl import flags
@@ -11,6 +13,7 @@ from data_tools import checks
 from data_tools import make_tfrecords
 from data_tools import readers
 from data_tools import records as records_lib
+from data_tools import summary
 from data_tools.make_tfrecords import convert, ConversionConfig, ConversionSettings
 from data_tools.readers import base
 from data_tools.readers import cfhtls
@@ -284,6 +287,13 @@ class BytesTest(_ConversionTest, parameterized.TestCase):
     training = len(set(catalog["id"][catalog["split"] == "train"]))
     self.assertEqual(manifest.records("train"), 3 * training)
 
+  def test_copies_of_a_galaxy_do_not_stand_together(self):
+    convert(self.public(100), SDSS, self.output, settings=ConversionSettings(
+        augment_copies=4, split=(1, 0, 0)))
+    ids = catalog_lib.load_catalog(self.output)["id"]
+    # By chance 3 of 399 neighbours belong together; unmixed, 300 would.
+    self.assertLess(np.sum(ids[1:] == ids[:-1]), 20)
+
   def test_few_copies_show_every_orientation(self):
     elements = [records_lib.augmentation_element(str(number), 1, 0) for number in range(700)]
     counts = np.bincount(elements, minlength=8)
@@ -401,6 +411,16 @@ class CommandLineTest(_ConversionTest):
     self.assertEqual(set(catalog["ebv"]), {0.03})
     self.assertAllInRange(catalog["z_photo_ref"], 14, 18)
 
+  def test_without_input_it_says_so_and_simulates(self):
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+      manifest = self._run(f"--output={self.output}", "--num=20")
+    self.assertIn("No --input is given: 20 galaxies of sdss are simulated", printed.getvalue())
+    self.assertIn(f"--multir --data_dir={self.output}", printed.getvalue())
+    self.assertEqual(manifest.source["simulated"], {"survey": "sdss", "num": 20, "seed": 0})
+    self.assertEqual(manifest.galaxies["read"], 20)
+    self.assertIn("step3", manifest.preset["stages"])
+    self.assertEqual(self._run(f"--output={self.output}", "--num=20"), manifest)
+
   def test_survey_from_a_file(self):
     self.public(30)
     path = os.path.join(self.folder, "mine.toml")
@@ -410,6 +430,7 @@ class CommandLineTest(_ConversionTest):
     manifest = self._run(f"--survey={path}", f"--input={self.folder}/in",
                          f"--output={self.output}")
     self.assertEqual(manifest.dataset, "mine")
+    self.assertIn(f"--survey={path}", summary.next_command(manifest, self.output, survey=path))
     self.assertAllInRange(catalog_lib.load_catalog(self.output)["z_spec"], 0, 0.2)
     self.assertIn(checks.OUTSIDE_GRID, manifest.source["rejected"])
 

@@ -1,5 +1,7 @@
 """Which galaxies train: variants of the study, copies, parts of a data set."""
 
+import tempfile
+
 import numpy as np
 import tensorflow as tf
 
@@ -14,12 +16,7 @@ class SelectionTest(tf.test.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
-    cls.data = make_dataset(cls.create_tempdir_for_class(), num=2000)
-
-  @classmethod
-  def create_tempdir_for_class(cls):
-    import tempfile
-    return tempfile.mkdtemp()
+    cls.data = make_dataset(tempfile.mkdtemp(), num=2000)
 
   def select(self, **settings):
     return selection.training_records(self.data, small_config(stage="step1", **settings))

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import tempfile
+from unittest import mock
 
 from absl.testing import parameterized
 import numpy as np
@@ -13,11 +14,15 @@ from pzbias_tf.evaluation.predictions import Predictions
 from pzbias_tf.survey import SDSS
 from pzbias_tf.training.checkpoints import load_weights, named_weights, save_weights
 from pzbias_tf.training.config import TrainConfig, load_config
+from pzbias_tf.training.loop import Loop
 from pzbias_tf.training.runner import make_network
 from pzbias_tf.training.stages import STAGES
 from tests.small_data import SIZE, make_dataset
 from train import flags as train_flags
 from train import main as train_main
+
+
+SMALL_SDSS = dataclasses.replace(SDSS, image_size=SIZE, balance_threshold=5)
 
 
 def small_config(**settings) -> TrainConfig:
@@ -30,9 +35,9 @@ def small_config(**settings) -> TrainConfig:
 def request(number: int, data_dir: str, workdir: str, **settings) -> train_flags.Request:
   """What train.main reads from its flags."""
   return train_flags.Request(**{
-      **dict(stage=STAGES[number], survey=SDSS, data_dir=data_dir, workdir=workdir, experiment="",
+      **dict(stage=STAGES[number], survey=SMALL_SDSS, data_dir=data_dir, workdir=workdir, experiment="",
              init_from="", testphase=False, net=5, image_size=None, input_scaling="sqrt_per_band",
-             iterations=12, batch_size=16, learning_rate=1e-3, fth=5, ne=1, nsub=0, errl=0.0,
+             iterations=12, batch_size=16, learning_rate=1e-3, fth=None, ne=1, nsub=0, errl=0.0,
              midreduce=False, itealter=0, softlabel=True, shiftlabel=True, augment="dihedral",
              xla="off", num_devices=1, seed=0), **settings})
 
@@ -52,15 +57,13 @@ class StagesTest(tf.test.TestCase, parameterized.TestCase):
     super().setUpClass()
     cls.folder = tempfile.mkdtemp()
     cls.data_dir = os.path.join(cls.folder, "data")
-    survey_size = dataclasses.replace(SDSS, image_size=SIZE)
-    cls.survey = survey_size
     cls.data = make_dataset(cls.data_dir, num=600)
     cls.stage = {number: cls.train(number) for number in range(4)}
 
   @classmethod
   def train(cls, number, workdir="runs", **settings):
     return train_main.run(request(number, cls.data_dir, os.path.join(cls.folder, workdir),
-                                  **{"survey": cls.survey, **settings}))
+                                  **settings))
 
   def test_folders(self):
     for number, name in enumerate(("baseline", "step1", "step2", "step3")):
@@ -82,7 +85,6 @@ class StagesTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllEqual(before[name], after[name])
 
   def test_step_1_trains_everything(self):
-    first = make_network(load_config(self.stage[1])[0])
     tf.keras.utils.set_random_seed(load_config(self.stage[1])[0].stage_seed)
     first = make_network(load_config(self.stage[1])[0])
     after = weights(self.stage[1])
@@ -183,16 +185,22 @@ class StagesTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(settings["iterations"], 240_000)
     self.assertEqual(settings["lr_drops"], ())
     self.assertEqual(settings["keep_weights_at"][-1], 240_000)
-    folder = self.train(1, itealter=1, iterations=2000, batch_size=2, image_size=4)
+    with mock.patch.object(train_flags, "ITEALTER_KEPT", (5, 8)):
+      folder = self.train(1, itealter=1)
     self.assertEndsWith(folder, "sdss_net5_ne1_itealter/step1")
-    self.assertTrue(os.path.exists(os.path.join(folder, "checkpoints", "weights-002000.h5")))
-    tested = self.train(1, itealter=2000, testphase=True, image_size=4)
-    self.assertEndsWith(tested, "sdss_net5_ne1_itealter2000/step1")
-    later = self.train(2, itealter=2000, image_size=4)
-    self.assertEndsWith(later, "sdss_net5_ne1_itealter2000/step2")
+    for iteration in (5, 8):
+      self.assertTrue(os.path.exists(
+          os.path.join(folder, "checkpoints", f"weights-{iteration:06d}.h5")))
+    tested = self.train(1, itealter=5, testphase=True)
+    self.assertEndsWith(tested, "sdss_net5_ne1_itealter5/step1")
+    early, last = (Predictions.load(os.path.join(path, "predictions_test.hdf5"))
+                   for path in (tested, folder))
+    self.assertNotAllClose(early.pdf, last.pdf)
+    later = self.train(2, itealter=8)
+    self.assertEndsWith(later, "sdss_net5_ne1_itealter8/step2")
     self.assertEqual(load_config(later)[1]["init_from"], folder)
     with self.assertRaisesRegex(FileNotFoundError, "weights of iteration 9"):
-      self.train(2, itealter=9, image_size=4)
+      self.train(2, itealter=9)
 
 
 class LearningTest(tf.test.TestCase):
@@ -201,18 +209,16 @@ class LearningTest(tf.test.TestCase):
     """A run cut in the middle ends with the very weights of an undisturbed one."""
     folder = tempfile.mkdtemp()
     make_dataset(os.path.join(folder, "data"), num=600)
-    survey = dataclasses.replace(SDSS, image_size=SIZE)
 
     def run(workdir, iterations, stop=None):
-      with tf.test.mock.patch.object(
-          train_main.runner.Loop, "_check_finite", _stopping(stop)):
+      with mock.patch.object(Loop, "_check_finite", _stopping(stop)):
         return train_main.run(request(1, os.path.join(folder, "data"),
-                                      os.path.join(folder, workdir), survey=survey,
-                                      iterations=iterations))
-    whole = run("whole", 400)
+                                      os.path.join(folder, workdir), iterations=iterations))
+
+    whole = run("whole", 300)
     with self.assertRaises(KeyboardInterrupt):
-      run("cut", 400, stop=250)
-    resumed = run("cut", 400)
+      run("cut", 300, stop=150)
+    resumed = run("cut", 300)
     for name, value in weights(whole).items():
       self.assertAllEqual(value, weights(resumed)[name])
     predictions = Predictions.load(os.path.join(whole, "predictions_test.hdf5"))
