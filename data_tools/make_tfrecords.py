@@ -49,7 +49,7 @@ class ConversionConfig:
   layout: str = readers.AUTO
   options: readers.ReaderOptions = readers.ReaderOptions()
   settings: ConversionSettings = ConversionSettings()
-  num: int = 12000
+  num: int = 15000
   preset: str = "auto"
 
 
@@ -118,7 +118,7 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   real("shard_size_mb", 150.0, "Size of a shard (1e6 bytes).")
   whole("num_workers", 1, "Processes; the data set is the same for any number.")
   text("scratch_dir", "", "Folder for unpacked copies of compressed cubes.")
-  whole("num", 12000, "Galaxies to simulate where there is no input.")
+  whole("num", 15000, "Galaxies to simulate where there is no input.")
   choice("preset", "auto", ["auto", "cpu", "none"],
          "Training settings for the manifest; auto: cpu where the input is simulated.")
 
