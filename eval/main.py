@@ -29,19 +29,22 @@ from pzbias_tf.training.config import load_config, package_versions
 from pzbias_tf.training.run_folder import PREDICTIONS_BALANCED, PREDICTIONS_TEST
 from pzbias_tf.training.stages import STEP3, stage_named
 
-flags.DEFINE_string("run", "", "Folder of the experiment. Default: the newest one in --workdir.")
-flags.DEFINE_string("workdir", "runs", "Folder of all runs.")
-flags.DEFINE_integer("num_bootstrap", 100, "Bootstraps behind each error.", lower_bound=2)
-flags.DEFINE_integer("seed", 0, "Seed of bootstraps and of Step 4's resampling.", lower_bound=0)
 
-FLAGS = flags.FLAGS
+def define_flags() -> None:
+  """Defines the command line."""
+  flags.DEFINE_string("run", "", "Folder of the experiment. Default: the newest one in --workdir.")
+  flags.DEFINE_string("workdir", "runs", "Folder of all runs.")
+  flags.DEFINE_integer("num_bootstrap", 100, "Bootstraps behind each error.", lower_bound=2)
+  flags.DEFINE_integer("seed", 0, "Seed of bootstraps and of Step 4's resampling.", lower_bound=0)
 
 
 def main(argv):
-  del argv
+  if len(argv) > 1:
+    raise app.UsageError(f"unexpected arguments {' '.join(argv[1:])}")
+  values = flags.FLAGS
   try:
-    run = FLAGS.run or newest_run(FLAGS.workdir)
-    print(evaluate(run, Bootstrap(number=FLAGS.num_bootstrap, seed=FLAGS.seed)))
+    run = values.run or newest_run(values.workdir)
+    print(evaluate(run, Bootstrap(number=values.num_bootstrap, seed=values.seed)))
   except (ValueError, OSError) as error:
     logging.debug("", exc_info=True)  # --verbosity=1 shows where it came from
     sys.exit(f"Error: {error}")
@@ -123,4 +126,5 @@ def _title(name):
 
 
 if __name__ == "__main__":
+  define_flags()
   app.run(main)

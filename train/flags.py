@@ -7,6 +7,7 @@ the survey and the stage.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 from typing import Any
 
@@ -18,61 +19,68 @@ from pzbias_tf.training.run_folder import Variant
 from pzbias_tf.training.stages import (
     ITEALTER_ITERATIONS, ITEALTER_KEPT, STAGES, Stage)
 
-# The published flags, under their names and with their meaning.
-flags.DEFINE_integer("ne", 1, "Experiment: seeds of Baseline and Step 1, balanced subset of "
-                     "Steps 2 and 3.", lower_bound=1, upper_bound=5)
-flags.DEFINE_integer("fth", None, "Balancing threshold of Steps 2 and 3; 10000 keeps every "
-                     "galaxy and lets Step 2 train nothing. Default: the survey's.",
-                     lower_bound=1)
-flags.DEFINE_integer("nsub", 0, "Training galaxies of Baseline and Step 1, 0 for all.",
-                     lower_bound=0)
-flags.DEFINE_float("errl", 0.0, "Standard deviation of Gaussian errors put on the training "
-                   "redshifts of Baseline and Step 1 (SDSS).", lower_bound=0.0)
-flags.DEFINE_bool("midreduce", False, "Keep 10% of the training galaxies with "
-                  "0.08 <= z <= 0.12 (SDSS, in every step).")
-flags.DEFINE_bool("testphase", False, "Only predict, with weights that are there.")
-flags.DEFINE_integer("tstep", 0, "Stage: 0 Baseline, 1 to 3 Steps 1 to 3.", lower_bound=0,
-                     upper_bound=3)
-flags.DEFINE_bool("multir", False, "Several redshift outputs; needed for --tstep >= 1.")
-flags.DEFINE_bool("usecfht", False, "CFHTLS instead of SDSS.")
-flags.DEFINE_bool("usecfhtd", False, "With --usecfht: DEEP instead of WIDE.")
-flags.DEFINE_integer("bins", None, "Redshift bins. Default: the survey's.", lower_bound=1)
-flags.DEFINE_integer("net", None, "Network: 0 Net_P, 1 Net_T, 2 to 4 Net_S1 to Net_S3, 5 Net_Q. "
-                     "Default: 0.", lower_bound=0, upper_bound=5)
-flags.DEFINE_integer("itealter", 0, "1: Baseline and Step 1 for 240,000 iterations at constant "
-                     "rate, weights kept on the way. K > 1: test those of iteration K, or start "
-                     "Steps 2 and 3 from them (SDSS).", lower_bound=0)
-flags.DEFINE_bool("softlabel", True, "Soften the labels of Step 3.")
-flags.DEFINE_bool("shiftlabel", True, "Shift the labels of Step 3.")
 
-# This package's own.
-flags.DEFINE_string("survey", "", "Another survey: sdss, cfhtls_wide, cfhtls_deep, or a .toml "
-                    "file that defines one.")
-flags.DEFINE_string("data_dir", "", "Data set. Default: data/<data set of the survey>.")
-flags.DEFINE_string("workdir", "runs", "Folder of all runs.")
-flags.DEFINE_string("experiment", "", "Name of the run. Default: made from survey, network, ne "
-                    "and the variants above.")
-flags.DEFINE_string("init_from", "", "Folder of the stage to start from, e.g. of another run's "
-                    "Step 1.")
-flags.DEFINE_integer("iterations", None, "Iterations. Default: the stage's.", lower_bound=1)
-flags.DEFINE_integer("batch_size", None, "Galaxies a batch, over all devices. Default: the "
-                     "survey's.", lower_bound=1)
-flags.DEFINE_float("learning_rate", None, "Initial learning rate. Default: the stage's.",
-                   lower_bound=0.0)
-flags.DEFINE_integer("image_size", None, "Use the central pixels only. Default: the whole image.",
-                     lower_bound=1)
-flags.DEFINE_enum("input_scaling", None, ["sqrt", "sqrt_per_band"], "Scaling of the flux; "
-                  "sqrt_per_band also divides each band by its standard deviation. "
-                  "Default: sqrt.")
-flags.DEFINE_enum("augment", "dihedral", ["dihedral", "rotate", "none"], "Augmentation; rotate "
-                  "adds rotation by any angle (tensorflow-addons).")
-flags.DEFINE_enum("xla", "auto", ["auto", "on", "off"], "Compile the training step with XLA; "
-                  "auto: exactly where there is a GPU.")
-flags.DEFINE_integer("num_devices", 0, "Devices: 0 for all GPUs, or one CPU; more than one "
-                     "without GPUs means logical CPU devices.", lower_bound=0)
-flags.DEFINE_integer("seed", 0, "Seed of the run.", lower_bound=0)
+def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
+  """Defines the command line."""
+  integer, real, text, switch, choice = (
+      functools.partial(define, flag_values=values) for define in (
+          flags.DEFINE_integer, flags.DEFINE_float, flags.DEFINE_string, flags.DEFINE_bool,
+          flags.DEFINE_enum))
 
-FLAGS = flags.FLAGS
+  # The published flags, under their names and with their meaning.
+  integer("ne", 1,
+          "Experiment: seeds of Baseline and Step 1, balanced subset of Steps 2 and 3.",
+          lower_bound=1, upper_bound=5)
+  integer("fth", None,
+          "Balancing threshold of Steps 2 and 3; 10000 keeps every galaxy and lets Step 2 train "
+          "nothing. Default: the survey's.", lower_bound=1)
+  integer("nsub", 0, "Training galaxies of Baseline and Step 1, 0 for all.", lower_bound=0)
+  real("errl", 0.0,
+       "Standard deviation of Gaussian errors put on the training redshifts of Baseline and Step 1 "
+       "(SDSS).", lower_bound=0.0)
+  switch("midreduce", False,
+         "Keep 10% of the training galaxies with 0.08 <= z <= 0.12 (SDSS, in every step).")
+  switch("testphase", False, "Only predict, with weights that are there.")
+  integer("tstep", 0, "Stage: 0 Baseline, 1 to 3 Steps 1 to 3.", lower_bound=0, upper_bound=3)
+  switch("multir", False, "Several redshift outputs; needed for --tstep >= 1.")
+  switch("usecfht", False, "CFHTLS instead of SDSS.")
+  switch("usecfhtd", False, "With --usecfht: DEEP instead of WIDE.")
+  integer("bins", None, "Redshift bins. Default: the survey's.", lower_bound=1)
+  integer("net", None,
+          "Network: 0 Net_P, 1 Net_T, 2 to 4 Net_S1 to Net_S3, 5 Net_Q. Default: 0.",
+          lower_bound=0, upper_bound=5)
+  integer("itealter", 0,
+          "1: Baseline and Step 1 for 240,000 iterations at constant rate, weights kept on the "
+          "way. K > 1: test those of iteration K, or start Steps 2 and 3 from them (SDSS).",
+          lower_bound=0)
+  switch("softlabel", True, "Soften the labels of Step 3.")
+  switch("shiftlabel", True, "Shift the labels of Step 3.")
+
+  # This package's own.
+  text("survey", "",
+       "Another survey: sdss, cfhtls_wide, cfhtls_deep, or a .toml file that defines one.")
+  text("data_dir", "", "Data set. Default: data/<data set of the survey>.")
+  text("workdir", "runs", "Folder of all runs.")
+  text("experiment", "",
+       "Name of the run. Default: made from survey, network, ne and the variants above.")
+  text("init_from", "", "Folder of the stage to start from, e.g. of another run's Step 1.")
+  integer("iterations", None, "Iterations. Default: the stage's.", lower_bound=1)
+  integer("batch_size", None,
+          "Galaxies a batch, over all devices. Default: the survey's.", lower_bound=1)
+  real("learning_rate", None, "Initial learning rate. Default: the stage's.", lower_bound=0.0)
+  integer("image_size", None,
+          "Use the central pixels only. Default: the whole image.", lower_bound=1)
+  choice("input_scaling", None, ["sqrt", "sqrt_per_band"],
+         "Scaling of the flux; sqrt_per_band also divides each band by its standard deviation. "
+         "Default: sqrt.")
+  choice("augment", "dihedral", ["dihedral", "rotate", "none"],
+         "Augmentation; rotate adds rotation by any angle (tensorflow-addons).")
+  choice("xla", "auto", ["auto", "on", "off"],
+         "Compile the training step with XLA; auto: exactly where there is a GPU.")
+  integer("num_devices", 0,
+          "Devices: 0 for all GPUs, or one CPU; more than one without GPUs means logical CPU "
+          "devices.", lower_bound=0)
+  integer("seed", 0, "Seed of the run.", lower_bound=0)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -111,22 +119,22 @@ class Request:
   seed: int
 
 
-def read_request() -> Request:
+def read_request(values: flags.FlagValues = flags.FLAGS) -> Request:
   """Reads the flags.
 
   Raises:
     ValueError: they contradict each other; the message names the flags.
   """
-  stage = STAGES[FLAGS.tstep]
-  if stage.multi_output and not FLAGS.multir:
+  stage = STAGES[values.tstep]
+  if stage.multi_output and not values.multir:
     raise ValueError(f"--tstep={stage.number} has several redshift outputs: add --multir")
-  if FLAGS.multir and not stage.multi_output:
+  if values.multir and not stage.multi_output:
     raise ValueError("--multir belongs to --tstep=1, 2 or 3; the Baseline has a single output")
-  survey = _survey()
+  survey = _survey(values)
   names = {field.name for field in dataclasses.fields(Request)} - {"stage", "survey", "data_dir"}
   request = Request(stage=stage, survey=survey,
-                    data_dir=FLAGS.data_dir or os.path.join("data", survey.dataset),
-                    **{name: getattr(FLAGS, name) for name in names})
+                    data_dir=values.data_dir or os.path.join("data", survey.dataset),
+                    **{name: getattr(values, name) for name in names})
   _check_variants(request)
   return request
 
@@ -139,7 +147,7 @@ def resolve(request: Request, data: Dataset) -> dict[str, Any]:
     learning_rate, lr_drops, keep_weights_at.
   """
   stage, survey = request.stage, request.survey
-  preset = {**data.manifest.preset, **data.manifest.preset.get("stages", {}).get(stage.name, {})}
+  preset = stage_preset(request, data)
   defaults = {
       "net": 0, "fth": survey.balance_threshold, "image_size": survey.image_size,
       "input_scaling": "sqrt", "iterations": stage.iterations,
@@ -156,6 +164,14 @@ def resolve(request: Request, data: Dataset) -> dict[str, Any]:
   return settings
 
 
+def stage_preset(request: Request, data: Dataset) -> dict[str, Any]:
+  """The data set's preset for a stage; {} where there is none, or it is for another network."""
+  preset = data.manifest.preset
+  if request.net is not None and request.net != preset.get("net"):
+    return {}
+  return {**preset, **preset.get("stages", {}).get(request.stage.name, {})}
+
+
 def variant(request: Request, settings: dict[str, Any], data: Dataset) -> Variant:
   """What names the default experiments: see `Variant`."""
   survey = request.survey
@@ -165,7 +181,7 @@ def variant(request: Request, settings: dict[str, Any], data: Dataset) -> Varian
            ("midreduce", request.midreduce), ("itealter", request.itealter == 1),
            (f"itealter{request.itealter}", request.itealter > 1),
            (f"seed{request.seed}", request.seed)]
-  default_fth = data.manifest.preset.get("fth", survey.balance_threshold)
+  default_fth = stage_preset(request, data).get("fth", survey.balance_threshold)
   return Variant(
       dataset=survey.dataset, survey=survey.name, net=settings["net"], ne=request.ne,
       whole=tuple(tag for tag, on in whole if on),
@@ -174,16 +190,16 @@ def variant(request: Request, settings: dict[str, Any], data: Dataset) -> Varian
                                        ("noshift", not request.shiftlabel)) if on))
 
 
-def _survey():
+def _survey(values):
   """The survey that the flags name, on the grid that they name."""
-  if FLAGS.usecfhtd and not FLAGS.usecfht:
+  if values.usecfhtd and not values.usecfht:
     raise ValueError("--usecfhtd needs --usecfht")
-  if FLAGS.survey and FLAGS.usecfht:
+  if values.survey and values.usecfht:
     raise ValueError("--survey and --usecfht both name a survey; give one of them")
-  name = FLAGS.survey or (
-      "cfhtls_deep" if FLAGS.usecfhtd else "cfhtls_wide" if FLAGS.usecfht else "sdss")
+  name = values.survey or (
+      "cfhtls_deep" if values.usecfhtd else "cfhtls_wide" if values.usecfht else "sdss")
   survey = load_survey(name)
-  return survey.with_bins(FLAGS.bins) if FLAGS.bins else survey
+  return survey.with_bins(values.bins) if values.bins else survey
 
 
 def _check_variants(request):

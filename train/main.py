@@ -31,7 +31,8 @@ from train import flags as train_flags
 
 
 def main(argv):
-  del argv
+  if len(argv) > 1:
+    raise app.UsageError(f"unexpected arguments {' '.join(argv[1:])}")
   try:
     run(train_flags.read_request())
   except (ValueError, OSError, FloatingPointError) as error:
@@ -65,10 +66,13 @@ def run(request: train_flags.Request) -> str:
 
 
 def _announce_preset(request, settings, data):
-  if data.manifest.preset:
-    logging.info("%s asks for the preset of its simulation, used where no flag says otherwise: "
-                 "network %d, %d pixels, %d iterations of %d", data.folder, settings["net"],
-                 settings["image_size"], settings["iterations"], settings["batch_size"])
+  if train_flags.stage_preset(request, data):
+    logging.info("%s comes with a preset for CPUs, used where no flag says otherwise. Now: "
+                 "network %d, %d pixels, %d iterations of %d. --net=0 is the paper's network with "
+                 "its published schedule", data.folder, settings["net"], settings["image_size"],
+                 settings["iterations"], settings["batch_size"])
+  elif data.manifest.preset:
+    logging.info("The preset of %s is for another network: not used", data.folder)
 
 
 def _experiment_dir(request, variant: Variant, stage=None):
@@ -190,4 +194,5 @@ def _say_what_next(request, stage_dir):
 
 
 if __name__ == "__main__":
+  train_flags.define_flags()
   app.run(main)

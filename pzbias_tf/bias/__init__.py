@@ -1,1 +1,4 @@
-"""The paper's contribution, one idea a file: channels, balanced subset, soft labels, calibration."""
+"""The paper's contribution, one idea a file.
+
+Step 1's channels, Step 2's balanced subset, Step 3's soft labels, Step 4's calibration.
+"""

@@ -90,10 +90,10 @@ def find_init(stage: Stage, *, own: str, default: str, init_from: str, iteration
     weights = StageFiles(folder).kept(iteration) if iteration else StageFiles(folder).last
     if os.path.exists(weights):
       return StageInputs(init_from=folder, init_weights=weights)
+  wanted = f"weights of iteration {iteration}" if iteration else "weights"
   raise FileNotFoundError(
-      f"{stage.title} starts from {stage.predecessor}, but {' and '.join(dict.fromkeys(candidates))}"
-      f" hold{'s' if len(set(candidates)) == 1 else ''} no weights"
-      f"{f' of iteration {iteration}' if iteration else ''}. Run first:\n  {command}")
+      f"{stage.title} starts from {stage.predecessor}, but there are no {wanted} in "
+      f"{' or '.join(dict.fromkeys(candidates))}. Run first:\n  {command}")
 
 
 def find_label_predictions(stage: Stage, inputs: StageInputs, *, own: str, default: str,

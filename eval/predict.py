@@ -1,0 +1,108 @@
+"""Predicts the galaxies of a data set with a trained stage.
+
+  python -m eval.predict --run=runs/sdss_net0_ne1 --stage=step3 --data=data/new
+
+Writes p(z) and point estimates as HDF5 and, for Step 3 of a run that has been
+evaluated, point estimates after Step 4 as well.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from absl import app
+from absl import flags
+from absl import logging
+
+from pzbias_tf.bias.calibration import Calibration
+from pzbias_tf.data.dataset import Dataset
+from pzbias_tf.evaluation.predict import predict
+from pzbias_tf.evaluation.predictions import Predictions
+from pzbias_tf.training.checkpoints import StageFiles, load_weights
+from pzbias_tf.training.config import TrainConfig, load_config
+from pzbias_tf.training.runner import make_network
+from pzbias_tf.training.stages import STAGES, STEP3
+
+LISTED = 20  # galaxies shown on the terminal
+
+
+def define_flags() -> None:
+  """Defines the command line."""
+  flags.DEFINE_string("run", None, "Folder of the experiment.", required=True)
+  flags.DEFINE_enum("stage", STEP3.name, [stage.name for stage in STAGES], "Stage to predict with.")
+  flags.DEFINE_string("data", None, "Data set to predict.", required=True)
+  flags.DEFINE_enum("split", "test", ["train", "validation", "test", "target"], "Split to predict.")
+  flags.DEFINE_string("output", "", "Predictions file. Default: beside the stage's own.")
+
+
+def main(argv):
+  if len(argv) > 1:
+    raise app.UsageError(f"unexpected arguments {' '.join(argv[1:])}")
+  values = flags.FLAGS
+  try:
+    print(run(os.path.join(values.run, values.stage), values.data, values.split, values.output))
+  except (ValueError, OSError, FloatingPointError) as error:
+    logging.debug("", exc_info=True)  # --verbosity=1 shows where it came from
+    sys.exit(f"Error: {error}")
+
+
+def run(stage_dir: str, data_dir: str, split: str, output: str = "") -> str:
+  """Predicts one split of a data set.
+
+  Args:
+    stage_dir: folder of a trained stage.
+    data_dir: the data set.
+    split: the split.
+    output: the predictions file; "" for one in `stage_dir`.
+
+  Returns:
+    What was done, as text.
+
+  Raises:
+    OSError: the stage is not trained, or a file is missing.
+    ValueError: the data set does not fit the stage.
+  """
+  config, _ = load_config(stage_dir)
+  data = Dataset.open(data_dir)
+  data.check_survey(config.survey)
+  network = make_network(config)
+  load_weights(network, StageFiles(stage_dir).last)
+  predictions = predict(network, data, split, data.column("split") == split, config.survey,
+                        extended=config.stage_spec.extended)
+  predictions = _calibrated(predictions, stage_dir, config)
+  name = os.path.basename(os.path.normpath(data_dir))
+  path = output or os.path.join(stage_dir, f"predictions_{name}_{split}.hdf5")
+  predictions.save(path)
+  return "\n".join([f"{config.stage_spec.title}: {len(predictions)} galaxies -> {path}",
+                    *_listing(predictions)])
+
+
+def _calibrated(predictions: Predictions, stage_dir: str, config: TrainConfig) -> Predictions:
+  """Adds "zmode_calibrated" where the run holds a Step 4 for this stage."""
+  path = os.path.join(os.path.dirname(os.path.normpath(stage_dir)), "calibration.json")
+  if config.stage != STEP3.name or not os.path.exists(path):
+    return predictions
+  calibration = Calibration.load(path, config.survey)
+  corrected = calibration.apply(predictions.z_photo, predictions.r_mag)
+  return Predictions(predictions.edges, predictions.pdf,
+                     {**predictions.ancil, "zmode_calibrated": corrected})
+
+
+def _listing(predictions):
+  """The first galaxies, one a line."""
+  columns = [name for name in ("id", "r_mag", "redshift", "zmode", "zmode_calibrated", "zmean",
+                               "zmedian") if name in predictions.ancil]
+  lines = ["  ".join(f"{name:>16}" for name in columns)]
+  for row in range(min(LISTED, len(predictions))):
+    values = [predictions.ancil[name][row] for name in columns]
+    lines.append("  ".join(
+        f"{value:16.4f}" if isinstance(value, float) else f"{value:>16}" for value in values))
+  if len(predictions) > LISTED:
+    lines.append(f"... and {len(predictions) - LISTED} more")
+  return lines
+
+
+if __name__ == "__main__":
+  define_flags()
+  app.run(main)
