@@ -1,0 +1,148 @@
+"""eval.main: metrics of every stage of a run, Step 4, the calibrated catalogue."""
+
+import dataclasses
+import json
+import os
+import tempfile
+
+from astropy.table import Table
+import numpy as np
+import tensorflow as tf
+
+from eval import main as eval_main
+from eval import predict as eval_predict
+from eval import stages as eval_stages
+from pzbias_tf.bias.calibration import Calibration
+from pzbias_tf.evaluation.predictions import Predictions
+from pzbias_tf.evaluation.step4 import fit_calibration
+from pzbias_tf.evaluation.summary import Bootstrap, summarize, to_json
+from pzbias_tf.survey import CFHTLS_WIDE
+from tests.small_data import make_dataset
+from tests.training.test_stages import SMALL_SDSS, request
+from train import main as train_main
+
+BOOTSTRAP = Bootstrap(number=5)
+
+
+class EvaluateTest(tf.test.TestCase):
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.folder = tempfile.mkdtemp()
+    cls.data_dir = os.path.join(cls.folder, "data")
+    make_dataset(cls.data_dir, num=500)
+    cls.runs = os.path.join(cls.folder, "runs")
+    for number in range(4):
+      train_main.run(request(number, cls.data_dir, cls.runs))
+    cls.variant = os.path.dirname(
+        train_main.run(request(3, cls.data_dir, cls.runs, shiftlabel=False)))
+    cls.run_dir = os.path.join(cls.runs, "sdss_net5_ne1")
+    cls.text = eval_main.evaluate(cls.run_dir, BOOTSTRAP)
+
+  def metrics(self, run=None):
+    with open(os.path.join(run or self.run_dir, "metrics.json")) as file:
+      return json.load(file)
+
+  def test_table_has_every_stage(self):
+    for title in ("Baseline", "Step 1", "Step 2", "Step 3", "Step 4"):
+      self.assertRegex(self.text, rf"\| {title} +\| \d+ ")
+
+  def test_metrics_agree_with_the_predictions(self):
+    predictions = Predictions.load(os.path.join(self.run_dir, "step3", "predictions_test.hdf5"))
+    dz = (predictions.z_photo - predictions.z_spec) / (1 + predictions.z_spec)
+    metrics = self.metrics()["stages"]["step3"]
+    self.assertAllClose(metrics["mean_residual"], dz.mean())
+    self.assertAllClose(metrics["outlier_fraction"], np.mean(np.abs(dz) > 0.05))
+    self.assertLen(metrics["residual_z_spec"]["mean"], 40)
+    with open(os.path.join(self.run_dir, "step3", "metrics.json")) as file:
+      self.assertEqual(json.load(file), metrics)
+
+  def test_step_4_is_fitted_saved_and_applied(self):
+    step3 = os.path.join(self.run_dir, "step3")
+    test = Predictions.load(os.path.join(step3, "predictions_test.hdf5"))
+    calibration = Calibration.load(os.path.join(self.run_dir, "calibration.json"), SMALL_SDSS)
+    catalog = Table.read(os.path.join(self.run_dir, "calibrated_test.fits"))
+    self.assertAllEqual(catalog["z_photo"], test.z_photo)
+    self.assertAllClose(catalog["z_photo_calibrated"],
+                        calibration.apply(test.z_photo, test.r_mag))
+    self.assertGreater(np.abs(catalog["z_photo_calibrated"] - catalog["z_photo"]).max(), 0.0)
+    self.assertNotIn("crps", self.metrics()["stages"]["step4"])
+
+  def test_step_4_never_sees_the_redshifts_of_the_test_set(self):
+    step3 = os.path.join(self.run_dir, "step3")
+    test = Predictions.load(os.path.join(step3, "predictions_test.hdf5"))
+    balanced = Predictions.load(os.path.join(step3, "predictions_balanced.hdf5"))
+    permuted = dataclasses.replace(test, ancil={
+        **test.ancil, "redshift": np.random.default_rng(0).permutation(test.z_spec)})
+    self.assertAllEqual(fit_calibration(balanced, test, SMALL_SDSS).offset,
+                        fit_calibration(balanced, permuted, SMALL_SDSS).offset)
+
+  def test_a_variant_shows_the_stages_it_started_from(self):
+    stages = eval_stages.find_stages(self.variant)
+    self.assertEqual(list(stages), ["baseline", "step1", "step2", "step3"])
+    self.assertStartsWith(stages["step3"], self.variant)
+    self.assertStartsWith(stages["baseline"], self.run_dir)
+    before = os.path.getmtime(os.path.join(self.run_dir, "step1", "metrics.json"))
+    eval_main.evaluate(self.variant, BOOTSTRAP)
+    self.assertEqual(list(self.metrics(self.variant)["stages"]),
+                     ["baseline", "step1", "step2", "step3", "step4"])
+    self.assertEqual(os.path.getmtime(os.path.join(self.run_dir, "step1", "metrics.json")), before)
+
+  def test_newest_run_is_the_default(self):
+    self.assertEqual(eval_stages.newest_run(self.runs), self.variant)
+    with self.assertRaisesRegex(FileNotFoundError, "python -m train.main"):
+      eval_stages.newest_run(os.path.join(self.folder, "nothing"))
+    with self.assertRaisesRegex(FileNotFoundError, "holds no stage"):
+      eval_main.evaluate(os.path.join(self.folder, "nothing"), BOOTSTRAP)
+
+  def test_predict_adds_calibrated_estimates(self):
+    path = os.path.join(self.folder, "out.hdf5")
+    text = eval_predict.run(os.path.join(self.run_dir, "step3"), self.data_dir, "test", path)
+    self.assertIn("zmode_calibrated", text)
+    predictions = Predictions.load(path)
+    catalog = Table.read(os.path.join(self.run_dir, "calibrated_test.fits"))
+    self.assertAllClose(predictions.ancil["zmode_calibrated"], catalog["z_photo_calibrated"])
+    text = eval_predict.run(os.path.join(self.run_dir, "baseline"), self.data_dir, "test", path)
+    self.assertNotIn("zmode_calibrated", text)
+
+  def test_predict_refuses_what_does_not_fit(self):
+    other = os.path.join(self.folder, "cfhtls")
+    make_dataset(other, num=30, survey=CFHTLS_WIDE, split=(0, 0, 1))
+    with self.assertRaisesRegex(ValueError, "holds 'cfhtls' galaxies, the survey is"):
+      eval_predict.run(os.path.join(self.run_dir, "step3"), other, "test")
+
+
+class SummaryTest(tf.test.TestCase):
+
+  def predictions(self, num):
+    rng = np.random.default_rng(0)
+    pdf = rng.random((num, 180)).astype(np.float32)
+    return Predictions.make(
+        SMALL_SDSS.edges(), pdf / pdf.sum(1, keepdims=True), redshift=rng.uniform(0, 0.1, num),
+        r_mag=rng.uniform(13, 18, num))
+
+  def test_what_a_small_sample_cannot_give_is_null(self):
+    summary = to_json(summarize(self.predictions(20), SMALL_SDSS, BOOTSTRAP))
+    self.assertIsNone(summary["slope_z_spec"]["slope"])  # no galaxy above z = 0.15
+    self.assertIsNone(summary["residual_z_spec"]["mean"][39])
+    json.dumps(summary, allow_nan=False)
+
+  def test_no_galaxy_at_all(self):
+    with self.assertRaisesRegex(ValueError, "no galaxy of sdss"):
+      summarize(self.predictions(20).select(np.zeros(20, bool)), SMALL_SDSS, BOOTSTRAP)
+
+  def test_only_the_surveys_own_part_counts(self):
+    folder = self.create_tempdir().full_path
+    predictions = self.predictions(4)
+    predictions = dataclasses.replace(predictions, ancil={
+        **predictions.ancil, "field": np.array(["W", "D", "W", ""]),
+        "sample": np.array(["HQ", "HQ", "LR", "LR"])})
+    predictions.save(os.path.join(folder, "predictions_test.hdf5"))
+    own = eval_main._test_predictions(folder, CFHTLS_WIDE)
+    self.assertAllEqual(own.r_mag, predictions.r_mag[:1])
+    self.assertLen(eval_main._test_predictions(folder, CFHTLS_WIDE.whole_dataset()), 4)
+
+
+if __name__ == "__main__":
+  tf.test.main()
