@@ -24,6 +24,7 @@ from data_tools.selection import Selection, select
 from pzbias_tf.data import augment
 from pzbias_tf.data import catalog as catalog_lib
 from pzbias_tf.data import manifest as manifest_lib
+from pzbias_tf.files import write_text
 from pzbias_tf.survey import Survey
 
 DTYPES = ("float32", "float16")
@@ -155,8 +156,7 @@ def _save_rejected(selection: Selection, output: str) -> None:
   writer.writerow(("id", "reason"))
   rejected = selection.rejected
   writer.writerows(zip(selection.catalog["id"][rejected], selection.reasons[rejected]))
-  manifest_lib.write_atomically(
-      os.path.join(output, manifest_lib.REJECTED_NAME), text.getvalue())
+  write_text(os.path.join(output, manifest_lib.REJECTED_NAME), text.getvalue())
 
 
 def _manifest(source, survey, settings, selection, shards, described, preset):

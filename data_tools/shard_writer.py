@@ -24,6 +24,7 @@ from data_tools.readers.base import CutoutSource
 from pzbias_tf.data import augment
 from pzbias_tf.data import manifest as manifest_lib
 from pzbias_tf.data import schema
+from pzbias_tf.files import whole_file
 
 _SHARD_NAME = re.compile(
     rf"\.?({'|'.join(manifest_lib.SPLITS)})-\d{{5}}-of-\d{{5}}\.tfrecord(\.\d+\.tmp)?")
@@ -97,16 +98,11 @@ def write_shard(task: ShardTask) -> manifest_lib.Shard:
     OSError: an image cannot be read any more, or the disk is full.
   """
   path = os.path.join(task.folder, task.name)
-  hidden = os.path.join(task.folder, f".{task.name}.{os.getpid()}.tmp")
-  try:
+  with whole_file(path) as hidden:
     with tf.io.TFRecordWriter(hidden) as writer:
       for record in _serialized(task):
         writer.write(record)
-    size, digest = _sync_and_digest(hidden)
-    os.replace(hidden, path)
-  finally:
-    with contextlib.suppress(FileNotFoundError):
-      os.remove(hidden)
+    size, digest = _size_and_digest(hidden)
   return manifest_lib.Shard(split=task.split, name=task.name, records=len(task.records),
                             bytes=size, sha256=digest)
 
@@ -142,9 +138,8 @@ def _serialized(task: ShardTask) -> Iterator[bytes]:
         r_mag=float(r_mag), ebv=float(ebv))
 
 
-def _sync_and_digest(path: str) -> tuple[int, str]:
-  """Flushes a file to the disk; returns its size and SHA-256."""
+def _size_and_digest(path: str) -> tuple[int, str]:
+  """Size and SHA-256 of a file."""
   with open(path, "rb") as file:
-    os.fsync(file.fileno())
     digest = hashlib.file_digest(file, "sha256").hexdigest()
     return file.tell(), digest

@@ -19,11 +19,11 @@ from absl import flags
 from absl import logging
 
 from eval.stages import find_stages, newest_run, run_survey
-from pzbias_tf.data.manifest import write_atomically
 from pzbias_tf.evaluation.predictions import Predictions
 from pzbias_tf.evaluation.step4 import fit_calibration, save_calibrated_catalog
 from pzbias_tf.evaluation.summary import Bootstrap, summarize, to_json
 from pzbias_tf.evaluation.table import format_table
+from pzbias_tf.files import write_text
 from pzbias_tf.survey import Survey
 from pzbias_tf.training.config import load_config, package_versions
 from pzbias_tf.training.run_folder import PREDICTIONS_BALANCED, PREDICTIONS_TEST
@@ -118,7 +118,7 @@ def _save_metrics(run, stages, survey, bootstrap, summaries):
 
 
 def _write_json(path, fields):
-  write_atomically(path, json.dumps(fields, indent=1) + "\n")
+  write_text(path, json.dumps(fields, indent=1) + "\n")
 
 
 def _title(name):

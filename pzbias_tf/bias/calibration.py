@@ -19,6 +19,7 @@ import numpy as np
 
 from pzbias_tf.bias import cells, checks, grid
 from pzbias_tf.bias.resampling import resample_to_expected
+from pzbias_tf.files import write_text
 from pzbias_tf.survey import Survey
 
 __all__ = ["Calibration", "resample_to_expected"]
@@ -136,8 +137,7 @@ class Calibration:
     content = {
         "format": _FORMAT, "survey": self.survey.name, "grid": grid.settings(self.survey),
         "offset": self.offset.tolist(), "count": self.count.tolist()}
-    text = json.dumps(content, indent=1).encode()
-    grid.write_atomically(path, lambda file: file.write(text))
+    write_text(path, json.dumps(content, indent=1) + "\n")
 
   @classmethod
   def load(cls, path: str | os.PathLike, survey: Survey) -> Calibration:

@@ -6,9 +6,7 @@ another grid its numbers would be applied to the wrong galaxies without a sign.
 
 from __future__ import annotations
 
-import os
-import tempfile
-from typing import BinaryIO, Callable, Mapping
+from typing import Mapping
 
 from pzbias_tf.survey import Survey
 
@@ -44,30 +42,3 @@ def check(stored: Mapping[str, float], survey: Survey, path: str) -> None:
         f"{path} was made on another grid than that of survey {survey.name!r}: "
         f"{'; '.join(differing)}; load it with the survey it was made for (the same "
         "--bins), or fit it again")
-
-
-def write_atomically(path: str, write: Callable[[BinaryIO], None]) -> None:
-  """Writes a file under a temporary name, then renames it.
-
-  A run that is cut off leaves the old file or none, never half of one.
-
-  Args:
-    path: where the file shall stand.
-    write: writes the content to an open binary file.
-
-  Raises:
-    OSError: the folder is missing or cannot be written.
-  """
-  path = os.fspath(path)
-  folder = os.path.dirname(path) or "."
-  handle, temporary = tempfile.mkstemp(dir=folder, prefix=".writing-")
-  try:
-    with os.fdopen(handle, "wb") as file:
-      write(file)
-    mask = os.umask(0)
-    os.umask(mask)
-    os.chmod(temporary, 0o666 & ~mask)  # mkstemp makes it private
-    os.replace(temporary, path)
-  except BaseException:
-    os.unlink(temporary)
-    raise

@@ -22,6 +22,7 @@ import numpy as np
 
 from pzbias_tf.bias import channels, checks, dispersion, grid, scatter
 from pzbias_tf.bias.dispersion import density, dispersion_cross_entropy
+from pzbias_tf.files import whole_file
 from pzbias_tf.survey import Survey
 
 __all__ = [
@@ -179,7 +180,8 @@ class LabelModel:
     """
     tables = {name: getattr(self, name) for name in _TABLES}
     tables["grid"] = np.array(json.dumps(grid.settings(self.survey)))
-    grid.write_atomically(path, lambda file: np.savez(file, **tables))
+    with whole_file(path) as hidden, open(hidden, "wb") as file:
+      np.savez(file, **tables)  # to a file, since it would add .npz to a name
 
   @classmethod
   def load(cls, path: str | os.PathLike, survey: Survey) -> LabelModel:

@@ -12,6 +12,7 @@ import numpy as np
 from astropy.table import Table
 
 from pzbias_tf.data import manifest as manifest_lib
+from pzbias_tf.files import whole_file
 
 # Column -> (dtype, unit, description).  Missing numbers are NaN, missing words "".
 OBJECT_COLUMNS = {
@@ -63,17 +64,14 @@ def object_table(num: int, **columns) -> Table:
 
 
 def save_catalog(table: Table, folder: str) -> None:
-  """Writes a record table as catalog.fits, with units, by atomic rename."""
+  """Writes a record table as catalog.fits, with units."""
   table = table.copy()
   for name, (_, unit, description) in {**OBJECT_COLUMNS, **RECORD_COLUMNS}.items():
     table[name].unit = unit
     table[name].description = description
   path = os.path.join(folder, manifest_lib.CATALOG_NAME)
-  hidden = os.path.join(folder, f".{manifest_lib.CATALOG_NAME}.{os.getpid()}.tmp")
-  table.write(hidden, format="fits", overwrite=True)
-  with open(hidden, "rb") as file:
-    os.fsync(file.fileno())  # the manifest that vouches for it is written later
-  os.replace(hidden, path)
+  with whole_file(path) as hidden:
+    table.write(hidden, format="fits", overwrite=True)
 
 
 def load_catalog(folder: str) -> Table:

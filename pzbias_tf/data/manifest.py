@@ -12,6 +12,8 @@ import json
 import os
 from typing import Any, Mapping
 
+from pzbias_tf.files import write_text
+
 MANIFEST_NAME = "manifest.json"
 CATALOG_NAME = "catalog.fits"
 REJECTED_NAME = "rejected.csv"
@@ -96,7 +98,7 @@ class Manifest:
 
   def save(self, folder: str) -> None:
     """Writes manifest.json into `folder` by atomic rename."""
-    write_atomically(os.path.join(folder, MANIFEST_NAME), self.to_json())
+    write_text(os.path.join(folder, MANIFEST_NAME), self.to_json())
 
   @classmethod
   def load(cls, folder: str) -> Manifest:
@@ -134,14 +136,3 @@ class Manifest:
       return cls(**fields)
     except (KeyError, TypeError) as error:
       raise ValueError(f"{path}: damaged ({error}); convert the data set again") from error
-
-
-def write_atomically(path: str, text: str) -> None:
-  """Writes a text file under a hidden name, flushes it and renames it."""
-  folder, name = os.path.split(path)
-  hidden = os.path.join(folder, f".{name}.{os.getpid()}.tmp")
-  with open(hidden, "w", encoding="utf-8") as file:
-    file.write(text)
-    file.flush()
-    os.fsync(file.fileno())
-  os.replace(hidden, path)

@@ -8,11 +8,12 @@ one column a quantity.
 from __future__ import annotations
 
 import dataclasses
-import os
 from typing import Mapping
 
 import h5py
 import numpy as np
+
+from pzbias_tf.files import whole_file
 
 POINT_ESTIMATES = ("zmode", "zmean", "zmedian")
 
@@ -75,9 +76,8 @@ class Predictions:
                        {name: column[keep] for name, column in self.ancil.items()})
 
   def save(self, path: str) -> None:
-    """Writes the HDF5 file, by atomic rename."""
-    hidden = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}.tmp")
-    with h5py.File(hidden, "w") as file:
+    """Writes the HDF5 file, whole or not at all."""
+    with whole_file(path) as hidden, h5py.File(hidden, "w") as file:
       file["meta/pdf_name"] = np.array([b"hist"])
       file["meta/pdf_version"] = np.array([0])
       file["meta/bins"] = self.edges[np.newaxis]
@@ -85,7 +85,6 @@ class Predictions:
       for name, column in self.ancil.items():
         text = column.dtype.kind == "U"
         file[f"ancil/{name}"] = np.char.encode(column) if text else column
-    os.replace(hidden, path)
 
   @classmethod
   def load(cls, path: str) -> Predictions:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-
 from astropy.table import Table
 import numpy as np
 
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.bias.resampling import resample_to_expected
 from pzbias_tf.evaluation.predictions import Predictions
+from pzbias_tf.files import whole_file
 from pzbias_tf.survey import Survey
 
 
@@ -55,7 +54,6 @@ def save_calibrated_catalog(path: str, target: Predictions, calibration: Calibra
   for name, (values, unit, description) in columns.items():
     table[name] = values
     table[name].unit, table[name].description = unit, description
-  hidden = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}.tmp")
-  table.write(hidden, format="fits", overwrite=True)
-  os.replace(hidden, path)
+  with whole_file(path) as hidden:
+    table.write(hidden, format="fits", overwrite=True)
   return calibrated

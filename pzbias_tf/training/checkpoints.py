@@ -14,6 +14,8 @@ from typing import Iterator, Sequence
 import h5py
 import tensorflow as tf
 
+from pzbias_tf.files import whole_file
+
 keras = tf.keras
 
 
@@ -29,13 +31,11 @@ def named_weights(model: keras.Model, prefix: str = "") -> Iterator[tuple[str, t
 
 
 def save_weights(network: keras.Model, path: str) -> None:
-  """Writes all weights by name, by atomic rename."""
+  """Writes all weights by name."""
   os.makedirs(os.path.dirname(path), exist_ok=True)
-  hidden = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}.tmp")
-  with h5py.File(hidden, "w") as file:
+  with whole_file(path) as hidden, h5py.File(hidden, "w") as file:
     for name, variable in named_weights(network):
       file[name] = variable.numpy()
-  os.replace(hidden, path)
 
 
 def load_weights(network: keras.Model, path: str, *, skip: Sequence[str] = ()) -> None:

@@ -10,7 +10,7 @@ import subprocess
 from typing import Any
 
 from pzbias_tf.data.flux import InputScaling
-from pzbias_tf.data.manifest import write_atomically
+from pzbias_tf.files import write_text
 from pzbias_tf.survey import Survey, survey_from_mapping
 from pzbias_tf.training.stages import Stage, stage_named
 
@@ -100,7 +100,7 @@ def save_config(config: TrainConfig, stage_dir: str, *, provenance: dict[str, An
   fields = {"settings": config.settings(), "provenance": provenance,
             "versions": package_versions(), "git_revision": git_revision()}
   os.makedirs(stage_dir, exist_ok=True)
-  write_atomically(os.path.join(stage_dir, CONFIG_NAME), json.dumps(fields, indent=1) + "\n")
+  write_text(os.path.join(stage_dir, CONFIG_NAME), json.dumps(fields, indent=1) + "\n")
 
 
 def load_config(stage_dir: str) -> tuple[TrainConfig, dict[str, Any]]:

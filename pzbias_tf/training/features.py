@@ -18,6 +18,7 @@ import tensorflow as tf
 from pzbias_tf.data.augment import DIHEDRAL_ELEMENTS, dihedral
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.pipeline import Batch, Labels, draw_views, ordered_batches
+from pzbias_tf.files import whole_file
 
 
 def frozen_features(representation: tf.keras.Model, data: Dataset, split: str, rows: np.ndarray,
@@ -92,24 +93,23 @@ def feature_batches(features: np.ndarray, rows: np.ndarray, labels: Labels, *, b
 
 
 def _write_features(representation, data, split, rows, path, views, batch_size):
-  """Computes features into a hidden file and renames it."""
+  """Computes features and writes them, whole or not at all."""
   os.makedirs(os.path.dirname(path), exist_ok=True)
-  hidden = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}.tmp")
   size = representation.output_shape[-1]
   logging.info("Features of %d galaxies in %d views -> %s", len(rows), views, path)
-  target = np.lib.format.open_memmap(hidden, "w+", np.float32, (len(rows), views, size))
   forward = tf.function(
       lambda batch, view: _one_view(representation, batch, view), reduce_retracing=True)
-  done = 0
-  for batch in _batches_of(data, split, rows, representation, batch_size):
-    count = int(batch["row"].shape[0])
-    for view in range(views):
-      target[done:done + count, view] = forward(batch, tf.constant(view)).numpy()
-    done += count
-  if done != len(rows):
-    raise ValueError(f"{data.folder}: {done} of {len(rows)} galaxies were read")
-  target.flush()
-  os.replace(hidden, path)
+  with whole_file(path) as hidden:
+    target = np.lib.format.open_memmap(hidden, "w+", np.float32, (len(rows), views, size))
+    done = 0
+    for batch in _batches_of(data, split, rows, representation, batch_size):
+      count = int(batch["row"].shape[0])
+      for view in range(views):
+        target[done:done + count, view] = forward(batch, tf.constant(view)).numpy()
+      done += count
+    if done != len(rows):
+      raise ValueError(f"{data.folder}: {done} of {len(rows)} galaxies were read")
+    target.flush()
 
 
 def _one_view(representation, batch: Batch, view):

@@ -76,13 +76,6 @@ class ManifestTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, "manifest.json: damaged"):
       Manifest.load(self.folder)
 
-  def test_write_atomically_replaces_whole_files(self):
-    manifest_lib.write_atomically(self.path, "a long first text")
-    manifest_lib.write_atomically(self.path, "second")
-    with open(self.path, encoding="utf-8") as file:
-      self.assertEqual(file.read(), "second")
-    self.assertEqual(os.listdir(self.folder), [manifest_lib.MANIFEST_NAME])
-
 
 if __name__ == "__main__":
   tf.test.main()

@@ -1,0 +1,37 @@
+"""Files that are there whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import Iterator
+
+
+@contextlib.contextmanager
+def whole_file(path: str | os.PathLike) -> Iterator[str]:
+  """A hidden name beside `path`, flushed to disk and renamed to it at the end.
+
+  A run that is cut off leaves the old file or none, never half of one.
+
+  Args:
+    path: where the file shall stand.
+
+  Yields:
+    The name to write under.  Where writing fails, that file is removed.
+  """
+  folder, name = os.path.split(os.fspath(path))
+  hidden = os.path.join(folder, f".{name}.{os.getpid()}.tmp")
+  try:
+    yield hidden
+    with open(hidden, "rb") as file:
+      os.fsync(file.fileno())
+    os.replace(hidden, path)
+  finally:
+    with contextlib.suppress(FileNotFoundError):
+      os.remove(hidden)
+
+
+def write_text(path: str | os.PathLike, text: str) -> None:
+  """Writes a text file, whole or not at all."""
+  with whole_file(path) as hidden, open(hidden, "w", encoding="utf-8") as file:
+    file.write(text)

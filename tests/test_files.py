@@ -1,0 +1,46 @@
+"""Files that are there whole or not at all."""
+
+import os
+
+import tensorflow as tf
+
+from pzbias_tf.files import whole_file, write_text
+
+
+class FilesTest(tf.test.TestCase):
+
+  def setUp(self):
+    super().setUp()
+    self.folder = self.create_tempdir().full_path
+    self.path = os.path.join(self.folder, "file.txt")
+
+  def read(self):
+    with open(self.path, encoding="utf-8") as file:
+      return file.read()
+
+  def test_replaces_whole_files(self):
+    write_text(self.path, "a long first text")
+    write_text(self.path, "second")
+    self.assertEqual(self.read(), "second")
+    self.assertEqual(os.listdir(self.folder), ["file.txt"])
+
+  def test_nothing_is_seen_before_the_end(self):
+    with whole_file(self.path) as hidden:
+      with open(hidden, "w") as file:
+        file.write("x")
+      self.assertFalse(os.path.exists(self.path))
+    self.assertEqual(self.read(), "x")
+
+  def test_failure_leaves_the_old_file_alone(self):
+    write_text(self.path, "old")
+    with self.assertRaises(KeyError):
+      with whole_file(self.path) as hidden:
+        with open(hidden, "w") as file:
+          file.write("half")
+        raise KeyError
+    self.assertEqual(self.read(), "old")
+    self.assertEqual(os.listdir(self.folder), ["file.txt"])
+
+
+if __name__ == "__main__":
+  tf.test.main()
