@@ -34,7 +34,10 @@ def summary(manifest: manifest_lib.Manifest, output: str, *, survey: str) -> str
 
 
 def next_command(manifest: manifest_lib.Manifest, output: str, *, survey: str) -> str:
-  """The command that trains Step 1 on the data set."""
+  """The command that trains Step 1 on the data set, or predicts one without training galaxies."""
+  if not manifest.records("train"):
+    split = next(split for split in manifest_lib.SPLITS if manifest.records(split))
+    return f"python -m eval.predict --run=RUN --stage=step3 --data={output} --split={split}"
   command = "python -m train.main --tstep=1 --multir"
   command += _TRAIN_FLAGS.get(manifest.survey, f" --survey={survey}")
   if os.path.normpath(output) != os.path.join("data", manifest.dataset):
