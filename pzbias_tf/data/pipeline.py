@@ -17,13 +17,15 @@ import tensorflow as tf
 
 from pzbias_tf.data import schema
 from pzbias_tf.data.dataset import Dataset
+from pzbias_tf.data.order import draw_views, shuffled_batches
 
 READ_BUFFER_BYTES = 8 << 20  # measured: 8 MB reads float32 shards fastest
 SHUFFLE_BYTES = 256 << 20  # serialized records kept in memory for shuffling
 READ_CYCLE = 2
-VIEWS = 8  # elements of the dihedral group
+MEMORY_BYTES = 1 << 30  # cropped training images up to this size are kept in memory
 
 Batch = dict[str, tf.Tensor]
+Augment = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,11 +43,12 @@ class Labels:
 
 def training_batches(data: Dataset, *, keep: np.ndarray, labels: Labels, batch_size: int,
                      image_size: int, seed: int, start_step: int = 0, dihedral: bool = True,
-                     augment: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None,
+                     augment: Augment | None = None, memory_bytes: int = MEMORY_BYTES,
                      ) -> tf.data.Dataset:
   """Endless batches of shuffled passes over some of the training records.
 
-  Batches straddle epochs, so nothing is dropped and every batch is full.
+  Batches straddle epochs, so nothing is dropped and every batch is full.  Where
+  the cropped images fit into `memory_bytes`, they are read once and kept.
 
   Args:
     data: the data set.
@@ -58,6 +61,7 @@ def training_batches(data: Dataset, *, keep: np.ndarray, labels: Labels, batch_s
     dihedral: draw one of the 8 views for each galaxy, else view 0.
     augment: further augmentation of the whole stored image, called with
       flux [batch, height, width, band] and a stateless seed [2].
+    memory_bytes: largest size of images that are kept in memory.
 
   Returns:
     A data set of {"image" [batch, size, size, band] float32 flux, "ebv",
@@ -67,21 +71,55 @@ def training_batches(data: Dataset, *, keep: np.ndarray, labels: Labels, batch_s
     ValueError: no record is left.
   """
   num = _check_keep(data, "train", keep)
-  epochs, in_epoch = divmod(start_step * batch_size, num)
-  records = _epoch(data, keep, seed, epochs).skip(in_epoch)
-  later = tf.data.Dataset.range(epochs + 1, np.iinfo(np.int64).max)
+  read = {"keep": keep, "labels": labels, "batch_size": batch_size, "image_size": image_size,
+          "seed": seed, "start_step": start_step}
+  image_bytes = 4 * image_size**2 * data.manifest.image_shape[-1]
+  if num * image_bytes <= memory_bytes and augment is None:
+    batches = _batches_from_memory(data, **read)
+  else:
+    batches = _batches_from_shards(data, num=num, augment=augment, **read)
+
+  def with_views(step, batch):
+    return {**batch, "view": draw_views(seed, step, batch_size, dihedral=dihedral)}
+
+  return batches.map(with_views, num_parallel_calls=1, deterministic=True).prefetch(4)
+
+
+def _batches_from_shards(data, *, num, keep, labels, batch_size, image_size, seed, start_step,
+                         augment):
+  """(step, batch) in an order that reads whole shards and shuffles within a buffer."""
+  epoch, in_epoch = divmod(start_step * batch_size, num)
+  records = _epoch(data, keep, seed, epoch).skip(in_epoch)
+  later = tf.data.Dataset.range(epoch + 1, np.iinfo(np.int64).max)
   records = records.concatenate(later.flat_map(lambda epoch: _epoch(data, keep, seed, epoch)))
-  batches = records.batch(batch_size, drop_remainder=True).enumerate(start_step)
   parse = _batch_parser(data, labels, image_size, batch_size)
 
   def prepare(step, rows_and_records):
     key = tf.stack([tf.constant(seed, tf.int64), step])
-    batch = parse(*rows_and_records, augment and (lambda flux: augment(flux, key)))
-    batch["view"] = draw_views(seed, step, batch_size) if dihedral else tf.zeros(
-        [batch_size], tf.int32)
-    return batch
+    return step, parse(*rows_and_records, augment and (lambda flux: augment(flux, key)))
 
-  return batches.map(prepare, num_parallel_calls=2, deterministic=True).prefetch(4)
+  return records.batch(batch_size, drop_remainder=True).enumerate(start_step).map(
+      prepare, num_parallel_calls=2, deterministic=True)
+
+
+def _batches_from_memory(data, *, keep, labels, batch_size, image_size, seed, start_step):
+  """(step, batch) from images that are read once."""
+  read = list(ordered_batches(data, "train", keep=keep, labels=labels, batch_size=1024,
+                              image_size=image_size).as_numpy_iterator())
+  columns = {name: np.concatenate([batch[name] for batch in read]) for name in read[0]}
+  del read
+  names = list(columns)
+
+  def look_up(step, indices):
+    # Gathered in numpy: a captured tensor of this size would be copied into the graph.
+    values = tf.numpy_function(lambda i: [columns[name][i] for name in names], [indices],
+                               [tf.as_dtype(columns[name].dtype) for name in names])
+    return step, {name: tf.ensure_shape(value, [batch_size, *columns[name].shape[1:]])
+                  for name, value in zip(names, values)}
+
+  order = shuffled_batches(len(columns["row"]), batch_size=batch_size, seed=seed,
+                           start_step=start_step)
+  return order.map(look_up, num_parallel_calls=1, deterministic=True)
 
 
 def ordered_batches(data: Dataset, split: str, *, keep: np.ndarray, labels: Labels | None,
@@ -103,12 +141,6 @@ def ordered_batches(data: Dataset, split: str, *, keep: np.ndarray, labels: Labe
   records = _kept(data, split, _read_shards(_shard_table(data, split), cycle=1), keep)
   parse = _batch_parser(data, labels, image_size, None)
   return records.batch(batch_size).map(parse, num_parallel_calls=2, deterministic=True).prefetch(2)
-
-
-def draw_views(seed: int, step: tf.Tensor, batch_size: int) -> tf.Tensor:
-  """The dihedral views of one batch, [batch] int32 in [0, 8)."""
-  key = tf.stack([tf.constant(seed, tf.int64) + (1 << 32), tf.cast(step, tf.int64)])
-  return tf.random.stateless_uniform([batch_size], key, 0, VIEWS, tf.int32)
 
 
 def crop(image: tf.Tensor, size: int) -> tf.Tensor:

@@ -17,7 +17,8 @@ import tensorflow as tf
 
 from pzbias_tf.data.augment import DIHEDRAL_ELEMENTS, dihedral
 from pzbias_tf.data.dataset import Dataset
-from pzbias_tf.data.pipeline import Batch, Labels, draw_views, ordered_batches
+from pzbias_tf.data.order import draw_views, shuffled_batches
+from pzbias_tf.data.pipeline import Batch, Labels, ordered_batches
 from pzbias_tf.files import whole_file
 
 
@@ -68,28 +69,18 @@ def feature_batches(features: np.ndarray, rows: np.ndarray, labels: Labels, *, b
     A data set of {"features" [batch, features], "redshift_bin",
     "magnitude_row" [batch]}; batches straddle epochs and are always full.
   """
-  epochs, in_epoch = divmod(start_step * batch_size, len(rows))
-
-  def epoch_order(epoch):
-    key = tf.stack([tf.constant(seed, tf.int64), epoch])
-    return tf.data.Dataset.from_tensor_slices(tf.random.experimental.stateless_shuffle(
-        tf.range(len(rows), dtype=tf.int64), seed=key))
-
-  order = epoch_order(tf.constant(epochs, tf.int64)).skip(in_epoch).concatenate(
-      tf.data.Dataset.range(epochs + 1, np.iinfo(np.int64).max).flat_map(epoch_order))
   bins = tf.constant(labels.redshift_bin[rows], tf.int32)
   magnitude_rows = tf.constant(labels.magnitude_row[rows], tf.int32)
 
   def look_up(step, galaxies):
-    views = draw_views(seed, step, batch_size) if dihedral_views else tf.zeros(
-        [batch_size], tf.int32)
+    views = draw_views(seed, step, batch_size, dihedral=dihedral_views)
     chosen = tf.numpy_function(lambda g, v: features[g, v], [galaxies, views], tf.float32)
     return {"features": tf.ensure_shape(chosen, [batch_size, features.shape[-1]]),
             "redshift_bin": tf.gather(bins, galaxies),
             "magnitude_row": tf.gather(magnitude_rows, galaxies)}
 
-  batches = order.batch(batch_size, drop_remainder=True).enumerate(start_step)
-  return batches.map(look_up, num_parallel_calls=1, deterministic=True).prefetch(8)
+  order = shuffled_batches(len(rows), batch_size=batch_size, seed=seed, start_step=start_step)
+  return order.map(look_up, num_parallel_calls=1, deterministic=True).prefetch(8)
 
 
 def _write_features(representation, data, split, rows, path, views, batch_size):

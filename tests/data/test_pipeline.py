@@ -22,7 +22,10 @@ def train_mask(data):
   return data.column("split") == "train"
 
 
-class PipelineTest(tf.test.TestCase, parameterized.TestCase):
+class FromShardsTest(tf.test.TestCase, parameterized.TestCase):
+  """Batches that are read from the shards again in each epoch."""
+
+  memory_bytes = 0
 
   def setUp(self):
     super().setUp()
@@ -31,7 +34,7 @@ class PipelineTest(tf.test.TestCase, parameterized.TestCase):
   def take(self, num, *, data=None, keep=None, batch_size=32, **options):
     data = data or self.data
     keep = train_mask(data) if keep is None else keep
-    options = {"seed": 3, "image_size": SIZE, **options}
+    options = {"seed": 3, "image_size": SIZE, "memory_bytes": self.memory_bytes, **options}
     batches = training_batches(data, keep=keep, labels=labels_of(data), batch_size=batch_size,
                                **options)
     return [{k: v.numpy() for k, v in batch.items()} for batch in batches.take(num)]
@@ -115,6 +118,12 @@ class PipelineTest(tf.test.TestCase, parameterized.TestCase):
       self.assertNotAllClose(image, plain[row], atol=0.01)
       # A round source keeps its flux under rotation.
       self.assertAllClose(image.sum(), plain[row].sum(), rtol=0.1, atol=10.0)
+
+
+class FromMemoryTest(FromShardsTest):
+  """The same promises where the images are read once and kept."""
+
+  memory_bytes = 1 << 30
 
 
 class DamagedDatasetTest(tf.test.TestCase):

@@ -1,0 +1,55 @@
+"""The order in which galaxies are drawn where all of them are at hand.
+
+Shuffled passes, keyed on (seed, epoch), whose batches straddle epochs: any step
+can be found again without running through those before it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+VIEWS = 8  # elements of the dihedral group
+
+
+def shuffled_batches(num: int, *, batch_size: int, seed: int, start_step: int) -> tf.data.Dataset:
+  """Endless batches of indices in shuffled passes over `num` galaxies.
+
+  Args:
+    num: number of galaxies.
+    batch_size: galaxies a batch.
+    seed: seed of the order.
+    start_step: number of the first batch.
+
+  Returns:
+    A data set of (step [] int64, indices [batch_size] int64).
+  """
+  epoch, in_epoch = divmod(start_step * batch_size, num)
+
+  def one_pass(epoch):
+    key = tf.stack([tf.constant(seed, tf.int64), tf.cast(epoch, tf.int64)])
+    return tf.data.Dataset.from_tensor_slices(tf.random.experimental.stateless_shuffle(
+        tf.range(num, dtype=tf.int64), seed=key))
+
+  later = tf.data.Dataset.range(epoch + 1, np.iinfo(np.int64).max).flat_map(one_pass)
+  order = one_pass(epoch).skip(in_epoch).concatenate(later)
+  return order.batch(batch_size, drop_remainder=True).enumerate(start_step)
+
+
+def draw_views(seed: int, step: tf.Tensor, batch_size: int, *, dihedral: bool = True) -> tf.Tensor:
+  """The dihedral view of each galaxy of one batch.
+
+  Args:
+    seed: seed of the views.
+    step: number of the batch, [] int.
+    batch_size: galaxies a batch.
+    dihedral: False gives view 0 to all.
+
+  Returns:
+    [batch_size] int32 in [0, 8).
+  """
+  if not dihedral:
+    return tf.zeros([batch_size], tf.int32)
+  # Added, so that views and order of one seed have different keys.
+  key = tf.stack([tf.constant(seed, tf.int64) + (1 << 32), tf.cast(step, tf.int64)])
+  return tf.random.stateless_uniform([batch_size], key, 0, VIEWS, tf.int32)
