@@ -1,7 +1,9 @@
 """Which galaxies train, validate and test: by object, never by row order.
 
 Galaxies without z_spec are the target set.  The others follow the published
-index arrays or hold-outs of the survey, else a salted hash of their id.
+index arrays or hold-outs of the survey, else a salted hash of their id.  Where
+several images show one object, a column `split_group` names the object, and it
+is hashed in place of the id: no object stands in two splits.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from astropy.table import Table
 import numpy as np
 
 from data_tools import hashing
+from data_tools.readers.columns import GROUP
 
 DEFAULT_FRACTIONS = (0.76, 0.04, 0.20)
 """Train, validation and test: the proportions of the published SDSS split."""
@@ -35,7 +38,7 @@ class HoldOut:
   field: str
   sample: str
   size: int = 10_000
-  enough: int = 50_000
+  enough: int = 20_000
   fraction: float = 0.2
 
 
@@ -48,7 +51,7 @@ class SplitRule:
 
 
 # The study holds out 10,000 galaxies of either part of CFHTLS and has no
-# validation set; low-resolution spectra always train.
+# validation set; low-resolution spectra never test.
 RULES = {
     "cfhtls": SplitRule((HoldOut("W", "HQ"), HoldOut("D", "HQ")), validation=0.05),
 }
@@ -79,7 +82,8 @@ def assign_splits(catalog: Table, dataset: str, *, seed: int,
   """Gives each galaxy its split.
 
   Args:
-    catalog: the accepted galaxies, with the published `split` or "".
+    catalog: the accepted galaxies, with the published `split` or "", and perhaps
+      `split_group`.
     dataset: name of the survey's data set: decides on hold-outs.
     seed: salt of the hashes.
     fractions: train, validation, test; overrides whatever is published.
@@ -90,25 +94,26 @@ def assign_splits(catalog: Table, dataset: str, *, seed: int,
   """
   published = np.asarray(catalog["split"]).astype("U10")
   if fractions is not None:
-    split, rule = _by_hash(catalog["id"], fractions, seed)
+    split, rule = _by_hash(catalog, fractions, seed)
     if np.any(published != ""):
       logging.warning("--split overrides the published split")
   elif np.any(published != ""):
     split, rule = published, "published index arrays"
-  elif dataset in RULES and np.any(catalog["sample"] != ""):
+  elif dataset in RULES and np.any(catalog["sample"] != "") and GROUP not in catalog.colnames:
     split, rule = _by_holdout(catalog, RULES[dataset], seed)
   else:
-    split, rule = _by_hash(catalog["id"], DEFAULT_FRACTIONS, seed)
+    split, rule = _by_hash(catalog, DEFAULT_FRACTIONS, seed)
   split = np.where(np.isnan(catalog["z_spec"]), "target", split)
   return split, rule + "; galaxies without z_spec are the target set"
 
 
-def _by_hash(ids, fractions, seed) -> tuple[np.ndarray, str]:
+def _by_hash(catalog, fractions, seed) -> tuple[np.ndarray, str]:
+  key = GROUP if GROUP in catalog.colnames else "id"
   edges = np.cumsum(fractions)[:2]
-  draws = hashing.hash_fractions(ids, f"{seed}/split")
+  draws = hashing.hash_fractions(catalog[key], f"{seed}/split")
   split = _NAMES[np.searchsorted(edges, draws, side="right")]
   words = ", ".join(f"{fraction:g} {name}" for fraction, name in zip(fractions, _NAMES))
-  return split.astype("U10"), f"hash of the id, salt {seed}: {words}"
+  return split.astype("U10"), f"hash of the {key}, salt {seed}: {words}"
 
 
 def _by_holdout(catalog, rule, seed) -> tuple[np.ndarray, str]:

@@ -14,6 +14,7 @@ import sys
 from absl import app
 from absl import flags
 from absl import logging
+import tensorflow as tf
 
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.data.dataset import Dataset
@@ -45,6 +46,9 @@ def main(argv):
   except (ValueError, OSError, FloatingPointError) as error:
     logging.debug("", exc_info=True)  # --verbosity=1 shows where it came from
     sys.exit(f"Error: {error}")
+  except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
+    sys.exit(f"Error: {values.data} cannot be read: {error.message}\n"
+             "Convert it again with python -m data_tools.make_tfrecords")
 
 
 def run(stage_dir: str, data_dir: str, split: str, output: str = "") -> str:

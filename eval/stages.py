@@ -38,19 +38,29 @@ def find_stages(run: str, *, own_only: bool = False) -> dict[str, str]:
   Returns:
     {stage name: folder}, in the order of the method.
   """
-  folders = [run]
-  for stage in reversed(STAGES):
-    folder = os.path.join(run, stage.name)
-    if is_stage(folder) and not own_only:
-      _, provenance = load_config(folder)
-      folders += [os.path.dirname(os.path.dirname(provenance["label_predictions"])),
-                  os.path.dirname(os.path.normpath(provenance["init_from"]))]
-  found = {}
-  for stage in STAGES:
-    for folder in [os.path.join(f, stage.name) for f in folders if f]:
-      if is_stage(folder) and os.path.exists(os.path.join(folder, PREDICTIONS_TEST)):
-        found.setdefault(stage.name, folder)
-  return found
+  own = {stage.name: os.path.join(run, stage.name) for stage in STAGES
+         if _is_predicted(os.path.join(run, stage.name))}
+  borrowed = {} if own_only else _borrowed(own)
+  return {stage.name: own.get(stage.name) or borrowed[stage.name] for stage in STAGES
+          if stage.name in own or stage.name in borrowed}
+
+
+def _borrowed(own: dict[str, str]) -> dict[str, str]:
+  """The stages that a run's own stages started from, and the Baseline beside those."""
+  borrowed = {}
+  for folder in own.values():
+    _, provenance = load_config(folder)
+    paths = [provenance["init_from"], os.path.dirname(provenance["label_predictions"])]
+    for path in [os.path.normpath(path) for path in paths if path]:
+      beside = os.path.join(os.path.dirname(path), STAGES[0].name)
+      for found in (path, beside):
+        if _is_predicted(found):
+          borrowed.setdefault(os.path.basename(found), found)
+  return borrowed
+
+
+def _is_predicted(folder: str) -> bool:
+  return is_stage(folder) and os.path.exists(os.path.join(folder, PREDICTIONS_TEST))
 
 
 def run_survey(stages: dict[str, str]) -> Survey:

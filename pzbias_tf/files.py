@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 from typing import Iterator
 
@@ -29,6 +30,24 @@ def whole_file(path: str | os.PathLike) -> Iterator[str]:
   finally:
     with contextlib.suppress(FileNotFoundError):
       os.remove(hidden)
+
+
+@contextlib.contextmanager
+def exclusive_folder(folder: str) -> Iterator[None]:
+  """Keeps other processes out of a folder, which is made where it does not exist.
+
+  The lock goes with the process, however that ends.
+
+  Raises:
+    OSError: another process is at work there.
+  """
+  os.makedirs(folder, exist_ok=True)
+  with open(os.path.join(folder, ".lock"), "w", encoding="utf-8") as lock:
+    try:
+      fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+      raise OSError(f"another process is at work in {folder}; wait for it, or end it") from error
+    yield
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

@@ -82,8 +82,7 @@ class Survey:
   def __post_init__(self):
     if not self.dataset:
       object.__setattr__(self, "dataset", self.name)
-    if self.bins < 1:
-      raise ValueError(f"survey {self.name}: bins must be positive, got {self.bins}")
+    self._check_values()
     if not self.z_min < self.z_max or not self.r_min < self.r_max:
       raise ValueError(
           f"survey {self.name}: z_min < z_max and r_min < r_max are needed, got "
@@ -93,6 +92,25 @@ class Survey:
       raise ValueError(
           f"survey {self.name}: r_max - r_min = {self.r_max - self.r_min} is no "
           f"multiple of r_step = {self.r_step}")
+
+  def _check_values(self):
+    """Refuses values that no grid can be made of."""
+    for name in ("bins", "image_size", "balance_threshold", "batch_size", "batch_size_output"):
+      value = getattr(self, name)
+      lowest = 0 if name == "balance_threshold" else 1
+      if not isinstance(value, int) or value < lowest:
+        raise ValueError(f"survey {self.name}: {name} must be a whole number from {lowest} on, "
+                         f"got {value!r}")
+    for name in ("z_min", "z_max", "r_min", "r_max", "r_step", "flux_divisor",
+                 "pixel_scale_arcsec", "outlier_threshold", "extend_left", "extend_right"):
+      value = getattr(self, name)
+      positive = not name.startswith(("z_", "r_m", "extend"))
+      if isinstance(value, str) or value < 0 and name.startswith("extend") or (
+          positive and value <= 0):
+        raise ValueError(f"survey {self.name}: {name} must be a {'positive ' * positive}number, "
+                         f"got {value!r}")
+    if not self.bands:
+      raise ValueError(f"survey {self.name}: no bands are named")
 
   # The redshift grid.
 
@@ -166,13 +184,13 @@ class Survey:
     return dataclasses.replace(self, bins=bins)
 
   def whole_dataset(self) -> Survey:
-    """The survey as Baseline and Step 1 see it: every field and sample of the data set.
+    """The survey as Baseline and Step 1 see it: every field of the data set.
 
-    The balancing threshold, which they do not use, is 0, so that surveys that
+    They also train on other samples than `sample`, but are tested on it alone.  The balancing threshold, which they do not use, is 0, so that surveys that
     share a data set share those stages.
     """
     return dataclasses.replace(
-        self, name=self.dataset, field="", sample="", balance_threshold=0)
+        self, name=self.dataset, field="", balance_threshold=0)
 
 
 def _grid_index(values, lower, step, size, what):
@@ -255,10 +273,10 @@ def survey_from_mapping(settings: Mapping, *, origin: str) -> Survey:
         f"{origin}: unknown keys {', '.join(unknown)}; known are {', '.join(sorted(known))}")
   if "bands" in settings:
     settings["bands"] = tuple(settings["bands"])
-  if "extend_exceptions" in settings:
-    settings["extend_exceptions"] = {
-        int(bins): tuple(sides) for bins, sides in settings["extend_exceptions"].items()}
   try:
+    if "extend_exceptions" in settings:
+      settings["extend_exceptions"] = {
+          int(bins): tuple(sides) for bins, sides in settings["extend_exceptions"].items()}
     return Survey(**settings)
-  except TypeError as error:  # a required key is missing
+  except (TypeError, ValueError) as error:  # a key is missing, or its value is no good
     raise ValueError(f"{origin}: {error}") from error

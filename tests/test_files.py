@@ -4,7 +4,7 @@ import os
 
 import tensorflow as tf
 
-from pzbias_tf.files import whole_file, write_text
+from pzbias_tf.files import exclusive_folder, whole_file, write_text
 
 
 class FilesTest(tf.test.TestCase):
@@ -40,6 +40,14 @@ class FilesTest(tf.test.TestCase):
         raise KeyError
     self.assertEqual(self.read(), "old")
     self.assertEqual(os.listdir(self.folder), ["file.txt"])
+
+  def test_a_folder_is_for_one_process_at_a_time(self):
+    with exclusive_folder(self.folder):
+      with self.assertRaisesRegex(OSError, "another process is at work in"):
+        with exclusive_folder(self.folder):
+          pass
+    with exclusive_folder(self.folder):
+      pass
 
 
 if __name__ == "__main__":

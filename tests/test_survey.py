@@ -75,7 +75,12 @@ class SurveyTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters(
       ("bins = 100", "", "missing.*bins"), ("bins = 100", "bin = 100", "unknown keys bin;"),
       ("z_max = 2.0", "z_max = -1.0", "z_min < z_max"), ("r_max = 24.0", "r_max = 24.2", "multiple"),
-      ("bins = 100", "bins = ", "not a valid TOML"))
+      ("bins = 100", "bins = ", "not a valid TOML"), ("bins = 100", "bins = 20.5", "whole number"),
+      ("bins = 100", 'bins = "20"', "whole number"), ("= 0.2", "= 0.0", "positive number"),
+      ("bins = 100", "bins = 100\nr_step = 0.0", "r_step must be a positive"),
+      ("bins = 100", "bins = 100\nflux_divisor = 0", "flux_divisor must be a positive"),
+      ("extend_right = 1.0", "extend_right = -1.0", "extend_right must be"),
+      ('bands = ["g", "r", "i"]', "bands = []", "no bands"), ("10 = [10, 10]", "x = [1, 1]", "x"))
   def test_mistakes_in_a_file(self, old, new, message):
     with self.assertRaisesRegex(ValueError, message):
       load_survey(self.write(OTHER.replace(old, new)))

@@ -14,7 +14,7 @@ from typing import Any
 from absl import flags
 
 from pzbias_tf.data.dataset import Dataset
-from pzbias_tf.survey import SURVEYS, Survey, load_survey
+from pzbias_tf.survey import Survey, load_survey
 from pzbias_tf.training.run_folder import Variant
 from pzbias_tf.training.stages import (
     ITEALTER_ITERATIONS, ITEALTER_KEPT, STAGES, Stage)
@@ -90,10 +90,14 @@ class Request:
   Attributes are the flags of those names, except:
     stage: the stage of `--tstep`.
     survey: the survey of `--survey`, `--usecfht`, `--usecfhtd` and `--bins`.
+    bins: redshift bins where they are not the survey's own, else None.
+    given: the flags that were given, as words of a command line.
   """
 
   stage: Stage
   survey: Survey
+  bins: int | None
+  given: tuple[str, ...]
   data_dir: str
   workdir: str
   experiment: str
@@ -130,9 +134,10 @@ def read_request(values: flags.FlagValues = flags.FLAGS) -> Request:
     raise ValueError(f"--tstep={stage.number} has several redshift outputs: add --multir")
   if values.multir and not stage.multi_output:
     raise ValueError("--multir belongs to --tstep=1, 2 or 3; the Baseline has a single output")
-  survey = _survey(values)
-  names = {field.name for field in dataclasses.fields(Request)} - {"stage", "survey", "data_dir"}
-  request = Request(stage=stage, survey=survey,
+  survey, bins = _survey(values)
+  names = {field.name for field in dataclasses.fields(Request)} - {
+      "stage", "survey", "bins", "given", "data_dir"}
+  request = Request(stage=stage, survey=survey, bins=bins, given=_given(values),
                     data_dir=values.data_dir or os.path.join("data", survey.dataset),
                     **{name: getattr(values, name) for name in names})
   _check_variants(request)
@@ -175,8 +180,7 @@ def stage_preset(request: Request, data: Dataset) -> dict[str, Any]:
 def variant(request: Request, settings: dict[str, Any], data: Dataset) -> Variant:
   """What names the default experiments: see `Variant`."""
   survey = request.survey
-  own = SURVEYS.get(survey.name)
-  whole = [(f"bins{survey.bins}", own is not None and survey.bins != own.bins),
+  whole = [(f"bins{request.bins}", request.bins),
            (f"nsub{request.nsub}", request.nsub), (f"errl{request.errl:g}", request.errl),
            ("midreduce", request.midreduce), ("itealter", request.itealter == 1),
            (f"itealter{request.itealter}", request.itealter > 1),
@@ -191,7 +195,7 @@ def variant(request: Request, settings: dict[str, Any], data: Dataset) -> Varian
 
 
 def _survey(values):
-  """The survey that the flags name, on the grid that they name."""
+  """The survey that the flags name, and its bins where the flags change them."""
   if values.usecfhtd and not values.usecfht:
     raise ValueError("--usecfhtd needs --usecfht")
   if values.survey and values.usecfht:
@@ -199,7 +203,17 @@ def _survey(values):
   name = values.survey or (
       "cfhtls_deep" if values.usecfhtd else "cfhtls_wide" if values.usecfht else "sdss")
   survey = load_survey(name)
-  return survey.with_bins(values.bins) if values.bins else survey
+  if values.bins in (None, survey.bins):
+    return survey, None
+  return survey.with_bins(values.bins), values.bins
+
+
+def _given(values):
+  """The given flags of this file in one spelling, whatever the user's was."""
+  own = flags.FlagValues()
+  define_flags(own)
+  words = (values[name].serialize() for name in sorted(own) if values[name].present)
+  return tuple(word for word in words if word)
 
 
 def _check_variants(request):

@@ -15,9 +15,11 @@ import dataclasses
 import os
 import shlex
 import sys
+from typing import Any
 
 from absl import app
 from absl import logging
+import tensorflow as tf
 
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.flux import InputScaling
@@ -38,31 +40,67 @@ def main(argv):
   except (ValueError, OSError, FloatingPointError) as error:
     logging.debug("", exc_info=True)  # --verbosity=1 shows where it came from
     sys.exit(f"Error: {error}")
+  except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
+    sys.exit(f"Error: the data set cannot be read: {error.message}\n"
+             "Convert it again with python -m data_tools.make_tfrecords")
 
 
 def run(request: train_flags.Request) -> str:
   """Trains and predicts one stage; returns its folder."""
-  devices = runner.Devices(strategy=make_strategy(request.num_devices), xla=use_xla(request.xla))
   data = Dataset.open(request.data_dir)
   data.check_survey(request.survey)
   settings = train_flags.resolve(request, data)
-  _announce_preset(request, settings, data)
   variant = train_flags.variant(request, settings, data)
   experiment = _experiment_dir(request, variant)
   stage_dir = os.path.join(experiment, request.stage.name)
-  if request.testphase and request.itealter > 1 and request.stage.trains_all:
-    return _test_kept_weights(request, variant, data, stage_dir)
-  inputs = _find_inputs(request, variant, experiment)
-  config = _config(request, settings, data, inputs, stage_dir)
   if request.testphase:
-    _check_trained(request, stage_dir)
-    check_same_settings(config, stage_dir)
+    test(request, variant, data, stage_dir)
   else:
-    runner.train_stage(config, data, stage_dir, inputs, devices,
-                       provenance=_provenance(request, inputs))
-  runner.predict_stage(config, data, stage_dir)
+    train(request, settings, variant, data, experiment)
   _say_what_next(request, stage_dir)
   return stage_dir
+
+
+def train(request: train_flags.Request, settings: dict[str, Any], variant: Variant,
+          data: Dataset, experiment: str) -> None:
+  """Trains the stage, or goes on with it, and predicts."""
+  _announce_preset(request, settings, data)
+  stage_dir = os.path.join(experiment, request.stage.name)
+  devices = runner.Devices(strategy=make_strategy(request.num_devices), xla=use_xla(request.xla))
+  inputs = _find_inputs(request, variant, experiment)
+  config = _config(request, settings, data, inputs, stage_dir)
+  runner.train_stage(config, data, stage_dir, inputs, devices,
+                     provenance=_provenance(request, inputs))
+  runner.predict_stage(config, data, stage_dir)
+
+
+def test(request: train_flags.Request, variant: Variant, data: Dataset, stage_dir: str) -> None:
+  """--testphase: predicts with the weights that are there, under the settings stored with them."""
+  trained, weights = stage_dir, StageFiles(stage_dir).last
+  if _tests_kept_weights(request):
+    trained, weights = _kept_weights(request, variant)
+  if not os.path.exists(weights):
+    raise FileNotFoundError(f"{weights} is missing. Run first:\n  "
+                            + _command(request, request.stage.name))
+  config = load_config(trained)[0]
+  _check_request_fits(request, config, data, trained)
+  if trained != stage_dir:  # weights kept on the way are tested in a folder of their own
+    config = dataclasses.replace(config, init_weights_digest=file_digest(weights))
+    check_same_settings(config, stage_dir)
+    save_config(config, stage_dir, provenance=_provenance(
+        request, StageInputs(init_from=trained, init_weights=weights)))
+  runner.predict_stage(config, data, stage_dir, weights=weights)
+
+
+def _experiment_dir(request, variant: Variant):
+  name = request.experiment or variant.experiment(request.stage)
+  if request.experiment and _tests_kept_weights(request):
+    name += f"_itealter{request.itealter}"  # beside the run whose weights they are
+  return os.path.join(request.workdir, name)
+
+
+def _tests_kept_weights(request):
+  return request.testphase and request.itealter > 1 and request.stage.trains_all
 
 
 def _announce_preset(request, settings, data):
@@ -73,11 +111,6 @@ def _announce_preset(request, settings, data):
                  settings["iterations"], settings["batch_size"])
   elif data.manifest.preset:
     logging.info("The preset of %s is for another network: not used", data.folder)
-
-
-def _experiment_dir(request, variant: Variant, stage=None):
-  name = request.experiment or variant.experiment(stage or request.stage)
-  return os.path.join(request.workdir, name)
 
 
 def _find_inputs(request, variant: Variant, experiment: str) -> StageInputs:
@@ -107,10 +140,12 @@ def _kept_run(variant: Variant) -> Variant:
 
 def _command(request, stage_name):
   """The command line that trains another stage of this run: the same flags, another step."""
-  dropped = ("--tstep", "--multir", "--testphase", "--init_from", "--iterations", "--batch_size",
-             "--learning_rate")
   stage = stage_named(stage_name)
-  given = [shlex.quote(word) for word in sys.argv[1:] if not word.startswith(dropped)]
+  dropped = ["--tstep", "--multir", "--testphase", "--iterations", "--batch_size",
+             "--learning_rate"]
+  if stage.predecessor != request.stage.predecessor:
+    dropped.append("--init_from")
+  given = [shlex.quote(word) for word in request.given if word.split("=")[0] not in dropped]
   if stage.trains_all:
     given = ["--itealter=1" if word.startswith("--itealter") else word for word in given]
   return " ".join(["python -m train.main", f"--tstep={stage.number}",
@@ -124,6 +159,10 @@ def _config(request, settings, data, inputs: StageInputs, stage_dir: str) -> Tra
   names = {field.name for field in dataclasses.fields(TrainConfig)}
   values.update({name: getattr(request, name) for name in names - set(values)
                  if hasattr(request, name)})
+  if not whole and request.augment == "rotate":
+    logging.info("--augment=rotate is for Baseline and Step 1: %s trains on features of the 8 "
+                 "dihedral views", request.stage.title)
+    values["augment"] = "dihedral"
   values.update(
       stage=request.stage.name,
       # What a stage does not use is left at its default, so that runs can share it.
@@ -154,32 +193,37 @@ def _input_scaling(settings, data, inputs, stage_dir) -> InputScaling:
 
 
 def _provenance(request, inputs: StageInputs):
-  return {"data_dir": request.data_dir, "init_from": inputs.init_from,
-          "init_weights": inputs.init_weights, "label_predictions": inputs.label_predictions,
-          "command": shlex.join(["python", "-m", "train.main", *sys.argv[1:]])}
+  paths = {"data_dir": request.data_dir, "init_from": inputs.init_from,
+           "init_weights": inputs.init_weights, "label_predictions": inputs.label_predictions}
+  # Absolute, so that a run is understood from any folder.
+  return {**{name: path and os.path.abspath(path) for name, path in paths.items()},
+          "command": shlex.join(["python", "-m", "train.main", *request.given])}
 
 
-def _check_trained(request, stage_dir):
-  if not os.path.exists(StageFiles(stage_dir).last):
-    raise FileNotFoundError(f"{stage_dir} holds no trained weights. Run first:\n  "
-                            + _command(request, request.stage.name))
+def _kept_weights(request, variant):
+  """--itealter=K: the stage of --itealter=1 and its weights of iteration K."""
+  folders = [_default_dir(request, _kept_run(variant), request.stage.name)]
+  if request.experiment:
+    folders.insert(0, os.path.join(request.workdir, request.experiment))
+  stages = [os.path.join(folder, request.stage.name) for folder in folders]
+  paths = [StageFiles(stage).kept(request.itealter) for stage in stages]
+  found = [pair for pair in zip(stages, paths) if os.path.exists(pair[1])]
+  return (found or list(zip(stages, paths)))[0]
 
 
-def _test_kept_weights(request, variant, data, stage_dir):
-  """--itealter=K --testphase: predictions of weights kept on the way, in a folder of their own."""
-  trained = os.path.join(
-      _default_dir(request, _kept_run(variant), request.stage.name), request.stage.name)
-  weights = StageFiles(trained).kept(request.itealter)
-  if not os.path.exists(weights):
-    raise FileNotFoundError(f"{weights} is missing. Run first:\n  "
-                            + _command(request, request.stage.name))
-  config = load_config(trained)[0]
+def _check_request_fits(request, config: TrainConfig, data, folder):
+  """Refuses flags or data that contradict the settings of a trained stage."""
+  for name in ("net", "image_size", "fth", "ne"):
+    given = getattr(request, name)
+    applies = name != "fth" or not config.stage_spec.trains_all
+    if given is not None and applies and given != getattr(config, name):
+      raise ValueError(f"{folder} was trained with --{name}={getattr(config, name)}, not {given}")
+  if config.survey.bins != request.survey.bins:
+    raise ValueError(f"{folder} was trained with --bins={config.survey.bins}, not "
+                     f"{request.survey.bins}")
   if config.data_digest != data.manifest.digest():
-    raise ValueError(f"{trained} was trained on another data set than {data.folder}")
-  save_config(config, stage_dir, provenance=_provenance(
-      request, StageInputs(init_from=trained, init_weights=weights)))
-  runner.predict_stage(config, data, stage_dir, weights=weights)
-  return stage_dir
+    raise ValueError(f"{folder} was trained on another data set than {data.folder}; to predict "
+                     "other galaxies, use python -m eval.predict")
 
 
 def _say_what_next(request, stage_dir):

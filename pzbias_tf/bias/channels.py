@@ -66,7 +66,13 @@ def magnitude_targets(r_mag: np.ndarray, survey: Survey) -> np.ndarray:
   Raises:
     ValueError: as `membership`.
   """
-  members = membership(r_mag, survey)
+  (r_mag,) = checks.columns(r_mag=r_mag)
+  return row_magnitude_targets(survey)[survey.magnitude_row(r_mag)]
+
+
+def row_magnitude_targets(survey: Survey) -> np.ndarray:
+  """`magnitude_targets` of each magnitude row, [rows, outputs] float32."""
+  members = row_membership(survey)
   return members / members.sum(axis=1, keepdims=True)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-VIEWS = 8  # elements of the dihedral group
+from pzbias_tf.data.augment import DIHEDRAL_ELEMENTS
 
 
 def shuffled_batches(num: int, *, batch_size: int, seed: int, start_step: int) -> tf.data.Dataset:
@@ -52,4 +52,4 @@ def draw_views(seed: int, step: tf.Tensor, batch_size: int, *, dihedral: bool = 
     return tf.zeros([batch_size], tf.int32)
   # Added, so that views and order of one seed have different keys.
   key = tf.stack([tf.constant(seed, tf.int64) + (1 << 32), tf.cast(step, tf.int64)])
-  return tf.random.stateless_uniform([batch_size], key, 0, VIEWS, tf.int32)
+  return tf.random.stateless_uniform([batch_size], key, 0, DIHEDRAL_ELEMENTS, tf.int32)

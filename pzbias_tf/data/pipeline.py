@@ -22,7 +22,9 @@ from pzbias_tf.data.order import draw_views, shuffled_batches
 READ_BUFFER_BYTES = 8 << 20  # measured: 8 MB reads float32 shards fastest
 SHUFFLE_BYTES = 256 << 20  # serialized records kept in memory for shuffling
 READ_CYCLE = 2
-MEMORY_BYTES = 1 << 30  # cropped training images up to this size are kept in memory
+# Cropped training images up to this size are kept in memory.  It decides the order of galaxies:
+# with another value, runs that were cut off would not go on as they began.
+MEMORY_BYTES = 1 << 30
 
 Batch = dict[str, tf.Tensor]
 Augment = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
@@ -104,10 +106,13 @@ def _batches_from_shards(data, *, num, keep, labels, batch_size, image_size, see
 
 def _batches_from_memory(data, *, keep, labels, batch_size, image_size, seed, start_step):
   """(step, batch) from images that are read once."""
-  read = list(ordered_batches(data, "train", keep=keep, labels=labels, batch_size=1024,
-                              image_size=image_size).as_numpy_iterator())
-  columns = {name: np.concatenate([batch[name] for batch in read]) for name in read[0]}
-  del read
+  columns, num = {}, int(np.sum(keep))
+  for number, batch in enumerate(ordered_batches(
+      data, "train", keep=keep, labels=labels, batch_size=1024,
+      image_size=image_size).as_numpy_iterator()):
+    for name, values in batch.items():
+      column = columns.setdefault(name, np.empty([num, *values.shape[1:]], values.dtype))
+      column[1024 * number:1024 * (number + 1)] = values
   names = list(columns)
 
   def look_up(step, indices):

@@ -8,6 +8,7 @@ one column a quantity.
 from __future__ import annotations
 
 import dataclasses
+import os
 from typing import Mapping
 
 import h5py
@@ -15,7 +16,7 @@ import numpy as np
 
 from pzbias_tf.files import whole_file
 
-POINT_ESTIMATES = ("zmode", "zmean", "zmedian")
+_WEIGHTS = "weights_sha256"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,9 +76,16 @@ class Predictions:
     return Predictions(self.edges, self.pdf[keep],
                        {name: column[keep] for name, column in self.ancil.items()})
 
-  def save(self, path: str) -> None:
-    """Writes the HDF5 file, whole or not at all."""
+  def save(self, path: str, *, weights_digest: str = "") -> None:
+    """Writes the HDF5 file, whole or not at all.
+
+    Args:
+      path: the file.
+      weights_digest: SHA-256 of the weights file that predicted; see
+        `predicted_with`.
+    """
     with whole_file(path) as hidden, h5py.File(hidden, "w") as file:
+      file.attrs[_WEIGHTS] = weights_digest
       file["meta/pdf_name"] = np.array([b"hist"])
       file["meta/pdf_version"] = np.array([0])
       file["meta/bins"] = self.edges[np.newaxis]
@@ -104,6 +112,14 @@ class Predictions:
       if column.dtype.kind == "S":
         ancil[name] = np.char.decode(column)
     return cls(edges, pdf * np.diff(edges).astype(pdf.dtype), ancil)
+
+
+def predicted_with(path: str, weights_digest: str) -> bool:
+  """Whether a predictions file is there and belongs to those weights."""
+  if not os.path.exists(path):
+    return False
+  with h5py.File(path, "r") as file:
+    return file.attrs.get(_WEIGHTS) == weights_digest
 
 
 def point_estimates(edges: np.ndarray, pdf: np.ndarray) -> dict[str, np.ndarray]:

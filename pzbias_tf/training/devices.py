@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import tensorflow as tf
 
 
@@ -27,7 +29,7 @@ def make_strategy(num_devices: int = 0) -> tf.distribute.Strategy:
   if not gpus:
     _split_cpu(count)
   kind = "GPU" if gpus else "CPU"
-  return tf.distribute.MirroredStrategy([f"/{kind}:{i}" for i in range(count)])
+  return _mirrored(tuple(f"/{kind}:{i}" for i in range(count)))
 
 
 def use_xla(choice: str) -> bool:
@@ -38,6 +40,12 @@ def use_xla(choice: str) -> bool:
   if choice not in ("auto", "on", "off"):
     raise ValueError(f"--xla={choice}; choose auto, on or off")
   return choice == "on" or (choice == "auto" and bool(tf.config.list_physical_devices("GPU")))
+
+
+@functools.cache
+def _mirrored(devices):
+  """One strategy a set of devices: a second one would reuse the keys of its collectives."""
+  return tf.distribute.MirroredStrategy(list(devices))
 
 
 def _split_cpu(count):

@@ -87,7 +87,8 @@ def _write_features(representation, data, split, rows, path, views, batch_size):
   """Computes features and writes them, whole or not at all."""
   os.makedirs(os.path.dirname(path), exist_ok=True)
   size = representation.output_shape[-1]
-  logging.info("Features of %d galaxies in %d views -> %s", len(rows), views, path)
+  logging.info("Features of %d galaxies in %d views, %.2f GB -> %s (they may be deleted when the "
+               "run is complete)", len(rows), views, len(rows) * views * size * 4e-9, path)
   forward = tf.function(
       lambda batch, view: _one_view(representation, batch, view), reduce_retracing=True)
   with whole_file(path) as hidden:

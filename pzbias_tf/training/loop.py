@@ -75,6 +75,7 @@ class Loop:
     with strategy.scope():
       self._schedule = learning_rate_schedule(config)
       self._optimizer = keras.optimizers.Adam(self._schedule, epsilon=1e-8)
+      self._optimizer.jit_compile = False  # whether XLA compiles is decided in one place
       self._optimizer.build(problem.variables)
       self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
       self._best = tf.Variable(np.inf, dtype=tf.float32, trainable=False)
@@ -89,7 +90,7 @@ class Loop:
   def run(self) -> None:
     """Trains to the last iteration, then writes the last weights."""
     restored = self._manager.restore_or_initialize()
-    step, last = int(self._step), self._config.iterations
+    step, last = int(self._step.numpy()), self._config.iterations
     if restored:
       logging.info("Going on from iteration %d of %d (%s)", step, last, restored)
     writer = tf.summary.create_file_writer(os.path.join(self._files.folder, "tensorboard"))
@@ -136,7 +137,7 @@ class Loop:
     for name, value in (("loss", loss.mean()), ("sigma_mad", sigma_mad(z_label, z_photo)),
                         ("mean_residual", mean_residual(z_label, z_photo))):
       tf.summary.scalar(f"validation/{name}", value, step)
-    if loss.mean() < float(self._best):
+    if loss.mean() < float(self._best.numpy()):
       self._best.assign(loss.mean())
       save_weights(self._problem.network, self._files.best)
 

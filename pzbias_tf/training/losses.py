@@ -14,14 +14,12 @@ from typing import Callable
 import numpy as np
 import tensorflow as tf
 
-from pzbias_tf.bias.channels import row_membership
-from pzbias_tf.bias.soft_labels import LabelModel
+from pzbias_tf.bias.channels import row_magnitude_targets, row_membership
+from pzbias_tf.bias.soft_labels import MIN_SIGMA, LabelModel
 from pzbias_tf.survey import Survey
 
 # (redshift_bin [batch], magnitude_row [batch]) -> targets [batch, outputs, bins].
 TargetFunction = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
-
-_HARD_BELOW = 0.1  # bins: a narrower label is one-hot
 
 
 def single_output_targets(survey: Survey) -> TargetFunction:
@@ -50,7 +48,7 @@ def soft_targets(model: LabelModel, *, soften: bool, shift: bool) -> TargetFunct
   # In double precision: a mean just below a whole number must not be rounded up.
   whole = tf.constant(np.clip(np.trunc(table), 0, survey.bins_extended - 1), tf.int32)
   sigma = tf.constant(model.sigma_disp, tf.float32)
-  hard = tf.constant((model.sigma_disp < _HARD_BELOW) | (not soften))
+  hard = tf.constant((model.sigma_disp < MIN_SIGMA) | (not soften))
   grid = tf.range(survey.bins_extended, dtype=tf.float32)
 
   def targets(bins, rows):
@@ -58,7 +56,7 @@ def soft_targets(model: LabelModel, *, soften: bool, shift: bool) -> TargetFunct
     mean = tf.gather_nd(means, cell)
     # Normalised in log space: a mean far off the grid gives no 0/0.
     soft = tf.nn.softmax(-0.5 * tf.square(
-        (grid - mean[:, :, tf.newaxis]) / tf.maximum(sigma, _HARD_BELOW)[:, tf.newaxis]))
+        (grid - mean[:, :, tf.newaxis]) / tf.maximum(sigma, MIN_SIGMA)[:, tf.newaxis]))
     one_hot = tf.one_hot(tf.gather_nd(whole, cell), survey.bins_extended)
     labels = tf.where(hard[:, tf.newaxis], one_hot, soft)
     return _with_flat(tf.gather(membership, rows)[:, :, tf.newaxis], labels, survey.bins_extended)
@@ -91,8 +89,7 @@ def magnitude_loss(r_logits: tf.Tensor, rows: tf.Tensor, survey: Survey) -> tf.T
   Returns:
     [batch] float32.
   """
-  membership = _membership(survey)
-  own = tf.gather(membership / tf.reduce_sum(membership, -1, keepdims=True), rows)
+  own = tf.gather(tf.constant(row_magnitude_targets(survey), tf.float32), rows)
   return tf.nn.softmax_cross_entropy_with_logits(own, tf.cast(r_logits, tf.float32))
 
 

@@ -23,8 +23,8 @@ class Progress:
   """
 
   def __init__(self, config: TrainConfig, step: int, galaxies: int):
-    self._config, self._first = config, step
-    self._start = self._last_log = time.monotonic()
+    self._config, self._last_step = config, step
+    self._last_time = self._last_log = time.monotonic()
     self._bar = tqdm.tqdm(total=config.iterations, initial=step, desc=config.stage_spec.title,
                           unit="it", disable=not sys.stderr.isatty())
     self.examples_per_s = 0.0
@@ -40,7 +40,9 @@ class Progress:
   def update(self, step: int, loss: float) -> None:
     """Tells that `step` iterations are done, and the loss of the last ones."""
     now = time.monotonic()
-    step_time_s = (now - self._start) / max(1, step - self._first)
+    # Of the latest iterations: the first ones hold the compilation.
+    step_time_s = (now - self._last_time) / max(1, step - self._last_step)
+    self._last_time, self._last_step = now, step
     self.examples_per_s = self._config.batch_size / step_time_s
     self._bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
     self._bar.update(step - self._bar.n)

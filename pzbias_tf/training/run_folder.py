@@ -60,8 +60,10 @@ class StageInputs:
     init_from: folder of the stage that it starts from.
     init_weights: that stage's weights file.
     label_predictions: predictions that shape the labels.
+    named: whether the user named `init_from`.
   """
 
+  named: bool = False
   init_from: str = ""
   init_weights: str = ""
   label_predictions: str = ""
@@ -89,7 +91,7 @@ def find_init(stage: Stage, *, own: str, default: str, init_from: str, iteration
   for folder in candidates:
     weights = StageFiles(folder).kept(iteration) if iteration else StageFiles(folder).last
     if os.path.exists(weights):
-      return StageInputs(init_from=folder, init_weights=weights)
+      return StageInputs(init_from=folder, init_weights=weights, named=bool(init_from))
   wanted = f"weights of iteration {iteration}" if iteration else "weights"
   raise FileNotFoundError(
       f"{stage.title} starts from {stage.predecessor}, but there are no {wanted} in "
@@ -124,9 +126,11 @@ def check_inputs_fit(config: TrainConfig, inputs: StageInputs) -> None:
   Raises:
     ValueError: the message names the setting, the folder and both values.
   """
-  shared = ("net", "image_size", "seed", "ne", "midreduce", "data_digest")
+  experiment = ("seed", "ne", "midreduce")
   if inputs.init_from:
-    _compare(config, inputs.init_from, ("net", "image_size", "data_digest"))
+    # Who names another run's stage may mean that of another experiment.
+    _compare(config, inputs.init_from,
+             ("net", "image_size", "data_digest", *(() if inputs.named else experiment)))
     other = load_config(inputs.init_from)[0].survey
     if (other.bins, other.rows, other.dataset) != (
         config.survey.bins, config.survey.rows, config.survey.dataset):
@@ -135,7 +139,9 @@ def check_inputs_fit(config: TrainConfig, inputs: StageInputs) -> None:
                        f"{config.survey.dataset}, {config.survey.bins} bins, "
                        f"{config.survey.rows} rows (--bins, --survey)")
   if inputs.label_predictions:
-    _compare(config, os.path.dirname(inputs.label_predictions), (*shared, "survey", "fth"))
+    _compare(config, os.path.dirname(inputs.label_predictions),
+             ("net", "image_size", "data_digest", *experiment, "survey", "fth",
+              "init_weights_digest"))
 
 
 def _compare(config, folder, names):
@@ -143,7 +149,8 @@ def _compare(config, folder, names):
   for name in names:
     if getattr(other, name) != getattr(config, name):
       raise ValueError(f"{folder} was made with {name}={getattr(other, name)!r}, this stage has "
-                       f"{getattr(config, name)!r}; use the same, or another --init_from")
+                       f"{getattr(config, name)!r}; use the same, or another --init_from or "
+                       "--experiment")
 
 
 def is_stage(folder: str) -> bool:

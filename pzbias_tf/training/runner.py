@@ -15,11 +15,13 @@ from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.flux import InputScaling
 from pzbias_tf.data.pipeline import ordered_batches
 from pzbias_tf.evaluation.predict import predict
-from pzbias_tf.evaluation.predictions import Predictions
+from pzbias_tf.evaluation.predictions import Predictions, predicted_with
+from pzbias_tf.files import exclusive_folder
 from pzbias_tf.models import build_network
 from pzbias_tf.models.output_module import REDSHIFT_LAYER
 from pzbias_tf.training import run_folder, selection
-from pzbias_tf.training.checkpoints import StageFiles, load_weights, save_weights
+from pzbias_tf.training.checkpoints import (
+    StageFiles, file_digest, load_weights, save_weights)
 from pzbias_tf.training.config import TrainConfig, check_same_settings, save_config
 from pzbias_tf.training.loop import Loop
 from pzbias_tf.training.problem import (
@@ -59,6 +61,11 @@ def train_stage(config: TrainConfig, data: Dataset, stage_dir: str, inputs: Stag
   """
   run_folder.check_inputs_fit(config, inputs)
   check_same_settings(config, stage_dir)
+  with exclusive_folder(stage_dir):
+    _train_stage(config, data, stage_dir, inputs, devices, provenance)
+
+
+def _train_stage(config, data, stage_dir, inputs, devices, provenance):
   files = StageFiles(stage_dir)
   if os.path.exists(files.last):
     logging.info("%s is trained already: %s", config.stage_spec.title, files.last)
@@ -105,7 +112,7 @@ def predict_stage(config: TrainConfig, data: Dataset, stage_dir: str, *,
                   weights: str = "") -> None:
   """Predicts the test set and, from Step 2 on, the balanced subset.
 
-  Predictions that are there already are kept: they belong to the same weights.
+  Predictions of the same weights that are there already are kept.
 
   Args:
     config: the stage's settings.
@@ -117,12 +124,15 @@ def predict_stage(config: TrainConfig, data: Dataset, stage_dir: str, *,
   if not config.stage_spec.trains_all:
     samples[run_folder.PREDICTIONS_BALANCED] = ("train", _mask(
         data, selection.balanced_records(data, config)))
-  missing = [name for name in samples if not os.path.exists(os.path.join(stage_dir, name))]
+  weights = weights or StageFiles(stage_dir).last
+  digest = file_digest(weights)
+  missing = [name for name in samples
+             if not predicted_with(os.path.join(stage_dir, name), digest)]
   if not missing:
     logging.info("%s: predictions are there already", stage_dir)
     return
   network = make_network(config)
-  load_weights(network, weights or StageFiles(stage_dir).last)
+  load_weights(network, weights)
   for name in missing:
     split, keep = samples[name]
     path = os.path.join(stage_dir, name)
@@ -131,7 +141,7 @@ def predict_stage(config: TrainConfig, data: Dataset, stage_dir: str, *,
       continue
     predictions = predict(network, data, split, keep, config.survey,
                           extended=config.stage_spec.extended)
-    predictions.save(path)
+    predictions.save(path, weights_digest=digest)
     logging.info("%s: %d galaxies -> %s", config.stage_spec.title, len(predictions), path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from absl import logging
 import numpy as np
 
 from pzbias_tf.bias.balance import balanced_subset
@@ -29,7 +30,7 @@ def training_records(data: Dataset, config: TrainConfig) -> tuple[np.ndarray, La
     ValueError: more galaxies are asked for than there are.
   """
   z_label = data.column("z_spec") + config.errl * _per_galaxy(data, config.seed, 1, normal=True)
-  keep = _thinned(data, config) & (data.column("split") == "train")
+  keep = _thinned(data, config) & (data.column("split") == "train") & _on_grid(data, config.survey)
   if config.errl:  # galaxies pushed off the grid are dropped
     keep &= (z_label > config.survey.z_min) & (z_label < config.survey.z_max)
   if config.nsub:
@@ -44,6 +45,7 @@ def balanced_records(data: Dataset, config: TrainConfig) -> np.ndarray:
     Their rows in the catalogue, sorted int64.
   """
   keep = (_thinned(data, config) & survey_part(data, config.survey)
+          & _on_grid(data, config.survey)
           & (data.column("split") == "train") & (data.column("copy") == 0))
   rows = np.flatnonzero(keep)
   if not rows.size:
@@ -62,14 +64,19 @@ def evaluation_records(data: Dataset, split: str, survey: Survey, *,
     data: the data set.
     split: the split.
     survey: the survey.
-    whole_sample: also galaxies of other parts of the data set (Baseline and
-      Step 1 serve several surveys).
+    whole_sample: also galaxies that Steps 2 and 3 do not use: of other fields
+      and, in validation, of other samples (Baseline and Step 1 serve several
+      surveys).
 
   Returns:
     keep [records] bool.
   """
-  keep = data.column("split") == split
-  return keep if whole_sample else keep & survey_part(data, survey)
+  keep = (data.column("split") == split) & _on_grid(data, survey)
+  if not whole_sample:
+    return keep & survey_part(data, survey)
+  if split == "test" and survey.sample:
+    keep &= data.column("sample") == survey.sample
+  return keep
 
 
 def survey_part(data: Dataset, survey: Survey) -> np.ndarray:
@@ -88,6 +95,18 @@ def make_labels(data: Dataset, survey: Survey, z: np.ndarray | None = None) -> L
   return Labels(
       redshift_bin=survey.redshift_bin(np.where(np.isfinite(z), z, survey.z_min)).astype(np.int32),
       magnitude_row=survey.magnitude_row(data.column("r_mag")).astype(np.int32))
+
+
+def _on_grid(data, survey):
+  """The records whose redshift the survey's grid covers; others have no label there."""
+  z = data.column("z_spec")
+  inside = (z >= survey.z_min) & (z <= np.float32(survey.z_max))
+  outside = int(np.sum(np.isfinite(z) & ~inside))
+  if outside:
+    logging.log_first_n(
+        logging.WARNING, "%s: %d records have redshifts outside [%g, %g] and are left out", 1,
+        data.folder, outside, survey.z_min, survey.z_max)
+  return inside
 
 
 def _thinned(data, config):

@@ -1,6 +1,7 @@
 """The command line of train.main: published names and meanings, defaults, contradictions."""
 
 import dataclasses
+import os
 
 from absl import flags
 from absl.testing import parameterized
@@ -11,6 +12,7 @@ from pzbias_tf.data.manifest import Manifest
 from pzbias_tf.survey import CFHTLS_DEEP, CFHTLS_WIDE, SDSS
 from pzbias_tf.training.stages import STAGES
 from train import flags as train_flags
+from train import main as train_main
 
 PUBLISHED = ("ne", "fth", "nsub", "errl", "midreduce", "testphase", "tstep", "multir", "usecfht",
              "usecfhtd", "bins", "net", "itealter", "softlabel", "shiftlabel")
@@ -110,12 +112,36 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(experiment(*deep, stage=step1), "cfhtls_net0_ne1")
     self.assertEqual(experiment(preset={"net": 5, "fth": 15}), "sdss_net5_ne1")
 
-  def test_every_request_field_but_three_is_a_flag(self):
+  def test_every_other_field_of_a_request_is_a_flag(self):
     values = flags.FlagValues()
     train_flags.define_flags(values)
     for field in dataclasses.fields(train_flags.Request):
-      if field.name not in ("stage", "survey", "data_dir"):
+      if field.name not in ("stage", "survey", "bins", "given"):
         self.assertIn(field.name, values)
+
+  @parameterized.parameters(
+      (["--tstep=2", "--multir", "--net=3"],), (["--tstep", "2", "--multir=1", "--net", "3"],),
+      (["-tstep=2", "-multir", "-net=3"],))
+  def test_suggested_commands_do_not_depend_on_the_spelling(self, words):
+    self.assertEqual(train_main._command(parse(*words), "step1"),
+                     "python -m train.main --tstep=1 --multir --net=3")
+
+  def test_suggested_commands(self):
+    request = parse("--tstep=3", "--multir", "--softlabel=0", "--init_from=runs/a b/step1",
+                    "--itealter=5000", "--iterations=7")
+    self.assertEqual(train_main._command(request, "step2"),
+                     "python -m train.main --tstep=2 --multir '--init_from=runs/a b/step1' "
+                     "--itealter=5000 --nosoftlabel")
+    self.assertEqual(train_main._command(request, "step1"),
+                     "python -m train.main --tstep=1 --multir --itealter=1 --nosoftlabel")
+
+  def test_bins_of_a_survey_from_a_file_are_told_apart(self):
+    path = os.path.join(self.create_tempdir().full_path, "mine.toml")
+    with open(path, "w") as file:
+      file.write("pixel_scale_arcsec=0.2\nz_max=1.0\nbins=50\nr_min=16.0\nr_max=20.0\n"
+                 "balance_threshold=5\noutlier_threshold=0.1\nfit_z_min=0.2\n")
+    self.assertEqual(experiment(f"--survey={path}"), "mine_net0_ne1")
+    self.assertEqual(experiment(f"--survey={path}", "--bins=20"), "mine_net0_ne1_bins20")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Which galaxies train: variants of the study, copies, parts of a data set."""
 
+import dataclasses
 import tempfile
 
 import numpy as np
@@ -53,10 +54,15 @@ class SelectionTest(tf.test.TestCase):
     self.assertLess(keep.sum(), train.sum())  # some were pushed off the grid
     self.assertAllEqual(keep & ~train, np.zeros(len(z), bool))
 
-  def test_errl_leaves_step_2_alone(self):
-    config = small_config(stage="step2", errl=0.0, fth=10_000)
-    rows = selection.balanced_records(self.data, config)
-    self.assertAllEqual(rows, np.flatnonzero(self.data.column("split") == "train"))
+  def test_galaxies_off_the_grid_are_left_out(self):
+    """A grid that is narrower than the one of the conversion."""
+    low = dataclasses.replace(SDSS, z_max=0.15)
+    keep, _ = self.select(survey=low)
+    self.assertLess(keep.sum(), np.sum(self.data.column("split") == "train"))
+    self.assertLessEqual(self.data.column("z_spec")[keep].max(), 0.15)
+    rows = selection.balanced_records(
+        self.data, small_config(stage="step2", survey=low, fth=10_000))
+    self.assertAllEqual(rows, np.flatnonzero(keep))
 
   def test_copies_share_noise_and_count_once(self):
     data = make_dataset(self.create_tempdir().full_path, num=100, augment_copies=3)
@@ -82,6 +88,10 @@ class SelectionTest(tf.test.TestCase):
     keep, _ = selection.training_records(
         data, small_config(stage="step1", survey=CFHTLS_WIDE.whole_dataset()))
     self.assertAllEqual(np.unique(data.column("field")[keep]), ["", "D", "W"])
+    tested = selection.evaluation_records(
+        data, "test", CFHTLS_WIDE.whole_dataset(), whole_sample=True)
+    self.assertAllEqual(np.unique(data.column("sample")[tested]), ["HQ"])
+    self.assertAllEqual(np.unique(data.column("field")[tested]), ["D", "W"])
     own = selection.evaluation_records(data, "test", CFHTLS_DEEP, whole_sample=False)
     self.assertAllEqual(np.unique(data.column("field")[own]), ["D"])
 

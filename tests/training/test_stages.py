@@ -12,6 +12,7 @@ import tensorflow as tf
 from pzbias_tf.data.flux import InputScaling
 from pzbias_tf.evaluation.predictions import Predictions
 from pzbias_tf.survey import SDSS
+from pzbias_tf.training import problem
 from pzbias_tf.training.checkpoints import load_weights, named_weights, save_weights
 from pzbias_tf.training.config import TrainConfig, load_config
 from pzbias_tf.training.loop import Loop
@@ -39,7 +40,7 @@ def request(number: int, data_dir: str, workdir: str, **settings) -> train_flags
              init_from="", testphase=False, net=5, image_size=None, input_scaling="sqrt_per_band",
              iterations=12, batch_size=16, learning_rate=1e-3, fth=None, ne=1, nsub=0, errl=0.0,
              midreduce=False, itealter=0, softlabel=True, shiftlabel=True, augment="dihedral",
-             xla="off", num_devices=1, seed=0), **settings})
+             xla="off", num_devices=1, seed=0, bins=None, given=()), **settings})
 
 
 def weights(stage_dir: str) -> dict[str, np.ndarray]:
@@ -137,7 +138,7 @@ class StagesTest(tf.test.TestCase, parameterized.TestCase):
       self.train(2, workdir="empty")
     with self.assertRaisesRegex(FileNotFoundError, r"python -m train.main --tstep=2 --multir"):
       self.train(3, workdir="other", init_from=self.copy_of_step1("other"))
-    with self.assertRaisesRegex(FileNotFoundError, "no trained weights"):
+    with self.assertRaisesRegex(FileNotFoundError, "weights.h5 is missing. Run first:\n"):
       self.train(0, workdir="empty", testphase=True)
 
   def copy_of_step1(self, workdir):
@@ -202,25 +203,77 @@ class StagesTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(FileNotFoundError, "weights of iteration 9"):
       self.train(2, itealter=9)
 
+  def test_itealter_in_a_named_experiment(self):
+    with mock.patch.object(train_flags, "ITEALTER_KEPT", (5, 8)):
+      self.train(1, itealter=1, experiment="mine")
+    folders = [self.train(1, itealter=k, experiment="mine", testphase=True) for k in (5, 8)]
+    self.assertEndsWith(folders[0], "mine_itealter5/step1")
+    early, late = (Predictions.load(os.path.join(folder, "predictions_test.hdf5"))
+                   for folder in folders)
+    self.assertNotAllClose(early.pdf, late.pdf)
 
-class LearningTest(tf.test.TestCase):
+  def test_predictions_of_other_weights_are_made_again(self):
+    folder = self.train(0, experiment="again")
+    path = os.path.join(folder, "predictions_test.hdf5")
+    before = Predictions.load(path).pdf
+    network = make_network(load_config(folder)[0])
+    save_weights(network, os.path.join(folder, "checkpoints", "weights.h5"))
+    self.train(0, experiment="again", testphase=True)
+    self.assertNotAllClose(Predictions.load(path).pdf, before)
 
-  def test_learns_and_resumes_identically(self):
-    """A run cut in the middle ends with the very weights of an undisturbed one."""
-    folder = tempfile.mkdtemp()
-    make_dataset(os.path.join(folder, "data"), num=600)
+  def test_labels_of_another_step_1_are_refused(self):
+    other = self.train(1, experiment="other", ne=2)
+    self.train(2, experiment="mixed", init_from=other)
+    with self.assertRaisesRegex(ValueError, "init_weights_digest"):
+      self.train(3, experiment="mixed", init_from=self.stage[1])
+    with self.assertRaisesRegex(ValueError, "ne=2.*has 1"):
+      self.train(2, experiment="other")  # found by its place, not named
 
-    def run(workdir, iterations, stop=None):
-      with mock.patch.object(Loop, "_check_finite", _stopping(stop)):
-        return train_main.run(request(1, os.path.join(folder, "data"),
-                                      os.path.join(folder, workdir), iterations=iterations))
+  def test_label_errors_reach_step_1_alone(self):
+    noisy = self.train(1, errl=0.02)
+    self.assertEqual(load_config(noisy)[0].errl, 0.02)
+    with mock.patch.object(problem, "feature_batches", wraps=problem.feature_batches) as batches:
+      step2 = self.train(2, errl=0.02)
+    config, provenance = load_config(step2)
+    self.assertEqual(config.errl, 0.0)
+    self.assertEqual(provenance["init_from"], noisy)
+    clean = SMALL_SDSS.redshift_bin(self.data.column("z_spec"))
+    self.assertAllEqual(batches.call_args.args[2].redshift_bin, clean)
 
-    whole = run("whole", 300)
-    with self.assertRaises(KeyboardInterrupt):
-      run("cut", 300, stop=150)
-    resumed = run("cut", 300)
-    for name, value in weights(whole).items():
-      self.assertAllEqual(value, weights(resumed)[name])
+  def test_rotation_by_any_angle_is_for_whole_networks(self):
+    folder = self.train(2, augment="rotate", experiment="rotated", init_from=self.stage[1])
+    self.assertEqual(load_config(folder)[0].augment, "dihedral")
+
+
+class ResumeTest(tf.test.TestCase, parameterized.TestCase):
+  """A run cut in the middle ends with the very weights of an undisturbed one."""
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.folder = tempfile.mkdtemp()
+    make_dataset(os.path.join(cls.folder, "data"), num=600)
+
+  def run_stage(self, workdir, stop=None, number=1, **settings):
+    with mock.patch.object(Loop, "_check_finite", _stopping(stop)):
+      return train_main.run(request(number, os.path.join(self.folder, "data"),
+                                    os.path.join(self.folder, workdir), **settings))
+
+  @parameterized.parameters(1, 2)
+  def test_all_stages(self, devices):
+    """Also on two replicas, whose weights are close to those of one device."""
+    whole, cut = f"whole{devices}", f"cut{devices}"
+    for number in (1, 2, 3):
+      settings = {"number": number, "iterations": 120, "num_devices": devices}
+      stage = self.run_stage(whole, **settings)
+      with self.assertRaises(KeyboardInterrupt):
+        self.run_stage(cut, stop=110, **settings)
+      resumed = self.run_stage(cut, **settings)
+      for name, value in weights(stage).items():
+        self.assertAllEqual(value, weights(resumed)[name])
+
+  def test_learns(self):
+    whole = self.run_stage("learns", iterations=300)
     predictions = Predictions.load(os.path.join(whole, "predictions_test.hdf5"))
     dz = predictions.z_photo - predictions.z_spec
     self.assertLess(np.median(np.abs(dz)), 0.03)
