@@ -1,10 +1,11 @@
-"""Metrics of every stage of a run, Step 4, and the calibrated catalogue.
+"""Metrics of every stage of a run, Step 4, the calibrated catalogue, figures and a report.
 
   python -m eval.main                            the newest run under runs/
   python -m eval.main --run=runs/sdss_net0_ne1
 
-Writes into the run's folder: metrics.json, and where Step 3 is there,
-calibration.json and calibrated_test.fits.
+Writes into the run's folder: metrics.json; report/ with figures (PNG and SVG),
+table.md and index.html; and where Step 3 is there, calibration.json and
+calibrated_test.fits.
 """
 
 from __future__ import annotations
@@ -18,16 +19,18 @@ from absl import app
 from absl import flags
 from absl import logging
 
+from eval.describe import describe_run
+from eval.results import CALIBRATION, CATALOG, reference_result, stage_result, step4_result
 from eval.stages import find_stages, newest_run, run_survey
-from pzbias_tf.evaluation.predictions import Predictions
-from pzbias_tf.evaluation.step4 import fit_calibration, save_calibrated_catalog
-from pzbias_tf.evaluation.summary import Bootstrap, summarize, to_json
+from pzbias_tf.evaluation.captions import DIRECTION
+from pzbias_tf.evaluation.report import write_report
+from pzbias_tf.evaluation.summary import Bootstrap, to_json
 from pzbias_tf.evaluation.table import format_table
 from pzbias_tf.files import write_text
-from pzbias_tf.survey import Survey
 from pzbias_tf.training.config import load_config, package_versions
-from pzbias_tf.training.run_folder import PREDICTIONS_BALANCED, PREDICTIONS_TEST
-from pzbias_tf.training.stages import STEP3, stage_named
+from pzbias_tf.training.stages import STEP3
+
+REPORT = "report"
 
 
 def define_flags() -> None:
@@ -68,61 +71,41 @@ def evaluate(run: str, bootstrap: Bootstrap) -> str:
     raise FileNotFoundError(f"{run} holds no stage with test predictions. Run first:\n"
                             "  python -m train.main --tstep=1 --multir")
   survey = run_survey(stages)
-  summaries = {name: summarize(_test_predictions(folder, survey), survey, bootstrap)
-               for name, folder in stages.items()}
+  results = [stage_result(name, folder, survey, bootstrap) for name, folder in stages.items()]
   written = []
   if STEP3.name in stages:
-    summaries["step4"] = _step4(run, stages[STEP3.name], survey, bootstrap, written)
-  written.insert(0, _save_metrics(run, stages, survey, bootstrap, summaries))
-  titles = {_title(name): summary for name, summary in summaries.items()}
-  return "\n".join([f"{run}: {survey.name}, test set", "", format_table(titles), "",
-                    *(f"wrote {path}" for path in written),
-                    f"look at: tensorboard --logdir {os.path.dirname(run) or run}"])
+    results.append(step4_result(run, stages[STEP3.name], survey, bootstrap))
+    written += [os.path.join(run, name) for name in (CALIBRATION, CATALOG)]
+  reference = reference_result(list(stages.values())[-1], survey, bootstrap)
+  results += [reference] if reference else []
+  written.insert(0, _save_metrics(run, stages, survey, bootstrap, results))
+  written += write_report(os.path.join(run, REPORT), results, survey,
+                          describe_run(run, stages, results, survey, bootstrap))
+  return "\n".join([
+      f"{run}: {survey.name}, test set", "",
+      format_table({result.title: result.summary for result in results}), "", DIRECTION, "",
+      *(f"wrote {path}" for path in written),
+      f"look at: tensorboard --logdir {os.path.dirname(run) or run}"])
 
 
-def _test_predictions(folder: str, survey: Survey) -> Predictions:
-  """The test predictions of a stage, of the survey's own part of the data set."""
-  predictions = Predictions.load(os.path.join(folder, PREDICTIONS_TEST))
-  keep = [predictions.ancil[name] == part for name, part in
-          (("field", survey.field), ("sample", survey.sample)) if part]
-  return predictions.select(keep[0] & keep[1]) if len(keep) == 2 else (
-      predictions.select(keep[0]) if keep else predictions)
-
-
-def _step4(run, step3, survey, bootstrap, written):
-  """Fits, saves and applies Step 4; returns the metrics after it."""
-  test = _test_predictions(step3, survey)
-  balanced = Predictions.load(os.path.join(step3, PREDICTIONS_BALANCED))
-  calibration = fit_calibration(balanced, test, survey, seed=bootstrap.seed)
-  calibration.save(os.path.join(run, "calibration.json"))
-  catalog = os.path.join(run, "calibrated_test.fits")
-  z_photo = save_calibrated_catalog(catalog, test, calibration)
-  written += [os.path.join(run, "calibration.json"), catalog]
-  return {**summarize(test, survey, bootstrap, z_photo=z_photo),
-          "uncorrected": int((~calibration.is_corrected(test.z_photo, test.r_mag)).sum())}
-
-
-def _save_metrics(run, stages, survey, bootstrap, summaries):
+def _save_metrics(run, stages, survey, bootstrap, results):
   """metrics.json of the run, and of each of its own stages."""
+  summaries = {result.name: to_json(result.summary) for result in results}
   for name, folder in stages.items():
     if os.path.dirname(folder) == os.path.normpath(run):
-      _write_json(os.path.join(folder, "metrics.json"), to_json(summaries[name]))
+      _write_json(os.path.join(folder, "metrics.json"), summaries[name])
   path = os.path.join(run, "metrics.json")
   _write_json(path, {
       "survey": to_json(dataclasses.asdict(survey)),
       "bootstrap": dataclasses.asdict(bootstrap), "versions": package_versions(),
       "stage_folders": stages,
       "settings": {name: load_config(folder)[0].settings() for name, folder in stages.items()},
-      "stages": to_json(summaries)})
+      "stages": summaries})
   return path
 
 
 def _write_json(path, fields):
   write_text(path, json.dumps(fields, indent=1) + "\n")
-
-
-def _title(name):
-  return "Step 4" if name == "step4" else stage_named(name).title
 
 
 if __name__ == "__main__":

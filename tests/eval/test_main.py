@@ -3,14 +3,19 @@
 import dataclasses
 import json
 import os
+import re
+import shutil
 import tempfile
+import warnings
 
+from absl.testing import parameterized
 from astropy.table import Table
 import numpy as np
 import tensorflow as tf
 
 from eval import main as eval_main
 from eval import predict as eval_predict
+from eval import results as eval_results
 from eval import stages as eval_stages
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.evaluation.predictions import Predictions
@@ -24,14 +29,15 @@ from train import main as train_main
 BOOTSTRAP = Bootstrap(number=5)
 
 
-class EvaluateTest(tf.test.TestCase):
+class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
 
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
     cls.folder = tempfile.mkdtemp()
     cls.data_dir = os.path.join(cls.folder, "data")
-    make_dataset(cls.data_dir, num=500)
+    z_photo_ref = np.where(np.arange(500) % 2, 0.1, -9999.0)
+    make_dataset(cls.data_dir, num=500, columns={"z_photo_ref": z_photo_ref})
     cls.runs = os.path.join(cls.folder, "runs")
     for number in range(4):
       train_main.run(request(number, cls.data_dir, cls.runs))
@@ -45,8 +51,9 @@ class EvaluateTest(tf.test.TestCase):
       return json.load(file)
 
   def test_table_has_every_stage(self):
-    for title in ("Baseline", "Step 1", "Step 2", "Step 3", "Step 4"):
-      self.assertRegex(self.text, rf"\| {title} +\| \d+ ")
+    titles = re.findall(r"^\| (\w+(?: \d)?) +\| \d+ ", self.text, re.MULTILINE)
+    self.assertEqual(titles, ["Baseline", "Step 1", "Step 2", "Step 3", "Step 4", "reference"])
+    self.assertIn("Better: ", self.text)
 
   def test_metrics_agree_with_the_predictions(self):
     predictions = Predictions.load(os.path.join(self.run_dir, "step3", "predictions_test.hdf5"))
@@ -78,6 +85,43 @@ class EvaluateTest(tf.test.TestCase):
     self.assertAllEqual(fit_calibration(balanced, test, SMALL_SDSS).offset,
                         fit_calibration(balanced, permuted, SMALL_SDSS).offset)
 
+  def test_the_catalogues_own_redshifts_are_measured_where_there_are_any(self):
+    predictions = Predictions.load(os.path.join(self.run_dir, "step3", "predictions_test.hdf5"))
+    known = predictions.ancil["z_photo_ref"] > -1
+    dz = (0.1 - predictions.z_spec[known]) / (1 + predictions.z_spec[known])
+    metrics = self.metrics()["stages"]["reference"]
+    self.assertEqual(metrics["galaxies"], known.sum())
+    self.assertLess(metrics["galaxies"], len(predictions))
+    self.assertAllClose(metrics["mean_residual"], dz.mean())
+
+  def test_report_is_written_and_named(self):
+    report = os.path.join(self.run_dir, "report")
+    for name in ("index.html", "table.md", "stages.svg", "calibration.png", "density.svg"):
+      self.assertTrue(os.path.exists(os.path.join(report, name)), name)
+      self.assertIn(f"wrote {report}/{name}", self.text)
+    with open(os.path.join(report, "table.md"), encoding="utf-8") as file:
+      self.assertIn(file.read().strip(), self.text)
+    with open(os.path.join(report, "index.html"), encoding="utf-8") as file:
+      page = file.read()
+    for word in ("<h1>sdss_net5_ne1</h1>", "180 redshift bins", "tensorflow 2.",
+                 "<td>sqrt_per_band</td>", "<td>soft, shifted</td>", "reference: "):
+      self.assertIn(word, page)
+    self.assertNotIn(self.folder, page)
+
+  @parameterized.parameters((("step1",),), (("baseline", "step1", "step2"),))
+  def test_any_stages(self, names):
+    run = os.path.join(self.create_tempdir().full_path, "some")
+    for name in names:
+      shutil.copytree(os.path.join(self.run_dir, name), os.path.join(run, name),
+                      ignore=shutil.ignore_patterns("features", "tensorboard"))
+    with warnings.catch_warnings():
+      warnings.simplefilter("error")
+      text = eval_main.evaluate(run, BOOTSTRAP)
+    self.assertEqual(list(self.metrics(run)["stages"]), [*names, "reference"])
+    self.assertNotIn("Step 4", text)
+    self.assertFalse(os.path.exists(os.path.join(run, "calibration.json")))
+    self.assertLen(os.listdir(os.path.join(run, "report")), 8)
+
   def test_a_variant_shows_the_stages_it_started_from(self):
     stages = eval_stages.find_stages(self.variant)
     self.assertEqual(list(stages), ["baseline", "step1", "step2", "step3"])
@@ -86,7 +130,7 @@ class EvaluateTest(tf.test.TestCase):
     before = os.path.getmtime(os.path.join(self.run_dir, "step1", "metrics.json"))
     eval_main.evaluate(self.variant, BOOTSTRAP)
     self.assertEqual(list(self.metrics(self.variant)["stages"]),
-                     ["baseline", "step1", "step2", "step3", "step4"])
+                     ["baseline", "step1", "step2", "step3", "step4", "reference"])
     self.assertEqual(os.path.getmtime(os.path.join(self.run_dir, "step1", "metrics.json")), before)
 
   def test_newest_run_is_the_default(self):
@@ -139,9 +183,10 @@ class SummaryTest(tf.test.TestCase):
         **predictions.ancil, "field": np.array(["W", "D", "W", ""]),
         "sample": np.array(["HQ", "HQ", "LR", "LR"])})
     predictions.save(os.path.join(folder, "predictions_test.hdf5"))
-    own = eval_main._test_predictions(folder, CFHTLS_WIDE)
+    own = eval_results.load_test_predictions(folder, CFHTLS_WIDE)
     self.assertAllEqual(own.r_mag, predictions.r_mag[:1])
-    self.assertLen(eval_main._test_predictions(folder, CFHTLS_WIDE.whole_dataset()), 4)
+    both_fields = eval_results.load_test_predictions(folder, CFHTLS_WIDE.whole_dataset())
+    self.assertAllEqual(both_fields.r_mag, predictions.r_mag[:2])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,78 @@
+"""What each figure and each column of the stage table shows, and which direction is better."""
+
+from __future__ import annotations
+
+import math
+from typing import Sequence
+
+from pzbias_tf.evaluation.results import REFERENCE, StageResult
+from pzbias_tf.survey import Survey
+
+DIRECTION = (
+    "Better: mean residual, slopes and rms(z_photo) nearer to 0; sigma_MAD, eta and CRPS smaller; "
+    "TV down to the expected TV, which a sample of this size without mode collapse would show.")
+"""How to read the table of stages."""
+
+BETTER = {
+    "mean residual": "near 0", "sigma_MAD": "small", "eta": "small", "CRPS": "small",
+    "TV": "as expected TV", "slope(z_spec)": "near 0", "slope(z_photo)": "near 0",
+    "rms(z_photo)": "small",
+}
+"""{heading of the stage table: what is better}."""
+
+_RESIDUAL = ("The residual is (z_photo - z_spec) / (1 + z_spec). Points of the stages stand side "
+             "by side within a bin; pale ones have errors above a quarter of the axis, and an "
+             "arrowhead at the edge stands for a bin beyond it.")
+
+
+def stages(results: Sequence[StageResult], survey: Survey) -> str:
+  """Caption of the figure that compares the stages."""
+  return (
+      f"{_listed(results)}. (a) Mean residual in bins of z_spec, with the straight lines fitted "
+      f"above z_spec = {survey.fit_z_min:g}; better is flat, at 0. Dotted: the curve that "
+      f"regression towards crowded redshifts alone would give {results[0].title}. {_RESIDUAL} "
+      "(b) Distribution of the point estimates (line) over that of z_spec (grey); better is the "
+      "same shape, without spikes and gaps (mode collapse). (c) Scatter sigma_MAD by r magnitude; "
+      "lower is better. (d) Total variation between the two distributions of (b) against the "
+      "slope of (a); open symbols mark the total variation without mode collapse at this sample "
+      "size. Better is a slope of 0 and a filled symbol down at its open one. "
+      f"{_missing_slopes(results, survey)}Errors are one standard deviation.")
+
+
+def calibration(results: Sequence[StageResult]) -> str:
+  """Caption of the figure of residuals before and after Step 4."""
+  return (
+      f"{_listed(results)}. Mean residual in bins of (a) z_spec and (b) z_photo; better is flat, "
+      f"at 0. {_about_step4(results)}{_RESIDUAL}{_about_reference(results)}")
+
+
+def density(results: Sequence[StageResult], survey: Survey) -> str:
+  """Caption of the figure of z_photo against z_spec."""
+  return (
+      "Point estimates against spectroscopic redshifts, one colour scale for all panels. Solid: "
+      "one to one; dashed: residuals of "
+      f"{survey.outlier_threshold:g}, beyond which an estimate counts as an outlier. Better is "
+      "narrow about the solid line (small sigma_MAD), few galaxies beyond the dashed ones (small "
+      "eta) and no horizontal stripes (mode collapse). Axes end where 99.9% of z_spec lie; the "
+      f"numbers count all N galaxies.{_about_reference(results)}")
+
+
+def _listed(results):
+  return ", ".join(result.title for result in results)
+
+
+def _missing_slopes(results, survey):
+  without = [result.title for result in results
+             if math.isnan(result.summary["slope_z_spec"].slope)]
+  return (f"No slope can be fitted for {', '.join(without)}: fewer than three bins above z_spec = "
+          f"{survey.fit_z_min:g} have galaxies. " if without else "")
+
+
+def _about_step4(results):
+  return ("Step 4 is made to flatten (b), at some cost in (a). "
+          if any(result.name == "step4" for result in results) else "")
+
+
+def _about_reference(results):
+  return (" Reference: the photometric redshifts that came with the source catalogue, where there "
+          "are any." if any(result.name == REFERENCE for result in results) else "")

@@ -1,0 +1,9 @@
+"""Figures of an evaluated run: from results to `matplotlib.figure.Figure`, one function a figure.
+
+Nothing here needs a display or touches pyplot's state; `files` writes them.
+"""
+
+from pzbias_tf.evaluation.figures.calibration import draw_calibration
+from pzbias_tf.evaluation.figures.density import draw_density
+from pzbias_tf.evaluation.figures.files import save_figure
+from pzbias_tf.evaluation.figures.stages import draw_stages

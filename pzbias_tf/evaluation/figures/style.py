@@ -1,0 +1,101 @@
+"""The visual language of all figures: one colour, marker and line style a stage.
+
+The colours are those of Okabe & Ito, which colour-blind readers can tell apart;
+markers and line styles carry the same distinction into grey print.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Callable, NamedTuple
+
+import matplotlib
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+DOUBLE_COLUMN = 7.2
+"""Width of a figure over two columns of a journal page, inches."""
+
+Z_SPEC_COLOR = "0.78"
+GUIDE = dict(color="0.45", linewidth=0.7, zorder=1)
+"""Zero lines, one-to-one lines and the like."""
+
+RESIDUAL_LABEL = r"mean residual $\langle\Delta z\rangle$"
+Z_SPEC_LABEL = r"spectroscopic redshift $z_\mathrm{spec}$"
+Z_PHOTO_LABEL = r"photometric redshift $z_\mathrm{photo}$"
+
+_DPI = 200  # of PNG files and of the raster parts of SVG files
+
+_RC = {
+    "font.family": ["DejaVu Sans"], "font.size": 8.0, "axes.labelsize": 8.0,
+    "axes.titlesize": 8.0, "xtick.labelsize": 7.0, "ytick.labelsize": 7.0,
+    "legend.fontsize": 7.5, "legend.frameon": False, "axes.linewidth": 0.7,
+    "xtick.direction": "in", "ytick.direction": "in", "xtick.top": True, "ytick.right": True,
+    "lines.linewidth": 1.2, "lines.markersize": 4.0, "lines.markeredgewidth": 0.0,
+    "errorbar.capsize": 0.0,
+    # Element names of an SVG are hashed; a fixed salt makes the same figure the same file.
+    "svg.hashsalt": "pzbias_tf", "svg.fonttype": "path",
+}
+
+
+class StageStyle(NamedTuple):
+  """How a stage is drawn, in every figure.
+
+  Attributes:
+    color: its colour.
+    marker: its marker.
+    linestyle: its line style.
+  """
+
+  color: str
+  marker: str
+  linestyle: str | tuple
+
+
+_STYLES = {
+    "baseline": StageStyle("#000000", "o", "-"),
+    "step1": StageStyle("#009E73", "s", "--"),
+    "step2": StageStyle("#E69F00", "^", "-."),
+    "step3": StageStyle("#0072B2", "D", (0, (7, 1.5))),
+    "step4": StageStyle("#D55E00", "v", (0, (4, 1, 1, 1, 1, 1))),
+    "reference": StageStyle("#CC79A7", "X", ":"),
+}
+
+
+def style_of(name: str) -> StageStyle:
+  """The style of a stage.
+
+  Raises:
+    ValueError: there is no such stage.
+  """
+  if name not in _STYLES:
+    raise ValueError(f"no style for {name!r}; choose one of {', '.join(_STYLES)}")
+  return _STYLES[name]
+
+
+def legend_line(name: str, label: str) -> Line2D:
+  """What stands for a stage in a legend."""
+  style = style_of(name)
+  return Line2D([], [], color=style.color, marker=style.marker, linestyle=style.linestyle,
+                label=label)
+
+
+def styled(function: Callable) -> Callable:
+  """Decorates a function that draws or saves: it runs under the package's settings.
+
+  The caller's matplotlib settings are as before afterwards.
+  """
+  @functools.wraps(function)
+  def wrapped(*args, **kwargs):
+    with matplotlib.rc_context():
+      matplotlib.rcdefaults()  # a user's own matplotlibrc must not change the figures
+      matplotlib.rcParams.update(_RC)
+      return function(*args, **kwargs)
+  return wrapped
+
+
+def new_figure(height: float, width: float = DOUBLE_COLUMN) -> Figure:
+  """An empty figure, sizes in inches."""
+  figure = Figure(figsize=(width, height), dpi=_DPI, layout="constrained")
+  figure.get_layout_engine().set(h_pad=0.025)
+  return figure

@@ -1,0 +1,74 @@
+"""What a stage predicted for the test sample, with its metrics: the input of figures and report."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Mapping
+
+import numpy as np
+
+from pzbias_tf.evaluation.predictions import Predictions
+from pzbias_tf.evaluation.summary import Bootstrap, summarize
+from pzbias_tf.survey import Survey
+
+REFERENCE = "reference"
+"""Name of the result that holds the photometric redshifts of the source catalogue."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StageResult:
+  """Point estimates of one stage and what they are worth.
+
+  Attributes:
+    name: "baseline", "step1" to "step4" or "reference"; chooses colour and marker.
+    title: how tables and figures call it.
+    z_spec: spectroscopic redshifts [n].
+    z_photo: point estimates [n].
+    summary: the metrics, as `summary.summarize` gives them.
+  """
+
+  name: str
+  title: str
+  z_spec: np.ndarray
+  z_photo: np.ndarray
+  summary: Mapping[str, Any]
+
+
+def measure(name: str, title: str, predictions: Predictions, survey: Survey, bootstrap: Bootstrap,
+            *, z_photo: np.ndarray | None = None) -> StageResult:
+  """Computes the metrics of a stage.
+
+  Args:
+    name: the stage's name.
+    title: how tables and figures call it.
+    predictions: of galaxies with spectroscopic redshifts.
+    survey: the survey.
+    bootstrap: how errors are estimated.
+    z_photo: other point estimates [n] than those of `predictions` (Step 4).
+  """
+  return StageResult(name=name, title=title, z_spec=predictions.z_spec,
+                     z_photo=predictions.z_photo if z_photo is None else z_photo,
+                     summary=summarize(predictions, survey, bootstrap, z_photo=z_photo))
+
+
+def measure_reference(predictions: Predictions, survey: Survey,
+                      bootstrap: Bootstrap) -> StageResult | None:
+  """The same metrics of the source catalogue's own photometric redshifts.
+
+  Args:
+    predictions: of any stage; the column "z_photo_ref" is looked at, and values
+      that are not finite, or placeholders of -1 and below, are left out.
+    survey: the survey.
+    bootstrap: how errors are estimated.
+
+  Returns:
+    None where the catalogue has none.
+  """
+  z_photo = predictions.ancil.get("z_photo_ref")
+  if z_photo is None:
+    return None
+  known = np.isfinite(z_photo) & (np.nan_to_num(z_photo) > -1.0)
+  if not known.any():
+    return None
+  return measure(REFERENCE, "reference", predictions.select(known), survey, bootstrap,
+                 z_photo=z_photo[known])
