@@ -20,7 +20,7 @@ from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.evaluation.predict import predict
 from pzbias_tf.evaluation.predictions import Predictions
-from pzbias_tf.training.checkpoints import StageFiles, load_weights
+from pzbias_tf.training.checkpoints import StageFiles, file_digest, load_weights
 from pzbias_tf.training.config import TrainConfig, load_config
 from pzbias_tf.training.runner import make_network
 from pzbias_tf.training.stages import STAGES, STEP3
@@ -87,7 +87,8 @@ def _calibrated(predictions: Predictions, stage_dir: str, config: TrainConfig) -
   path = os.path.join(os.path.dirname(os.path.normpath(stage_dir)), "calibration.json")
   if config.stage != STEP3.name or not os.path.exists(path):
     return predictions
-  calibration = Calibration.load(path, config.survey)
+  calibration = Calibration.load(path, config.survey,
+                                 weights_digest=file_digest(StageFiles(stage_dir).last))
   corrected = calibration.apply(predictions.z_photo, predictions.r_mag)
   return Predictions(predictions.edges, predictions.pdf,
                      {**predictions.ancil, "zmode_calibrated": corrected})

@@ -10,6 +10,7 @@ from pzbias_tf.evaluation.results import StageResult, measure, measure_reference
 from pzbias_tf.evaluation.step4 import fit_calibration, save_calibrated_catalog
 from pzbias_tf.evaluation.summary import Bootstrap
 from pzbias_tf.survey import Survey
+from pzbias_tf.training.checkpoints import StageFiles, file_digest
 from pzbias_tf.training.run_folder import PREDICTIONS_BALANCED, PREDICTIONS_TEST
 from pzbias_tf.training.stages import stage_named
 
@@ -56,7 +57,8 @@ def step4_result(run: str, step3: str, survey: Survey, bootstrap: Bootstrap) -> 
   test = load_test_predictions(step3, survey)
   balanced = Predictions.load(os.path.join(step3, PREDICTIONS_BALANCED))
   calibration = fit_calibration(balanced, test, survey, seed=bootstrap.seed)
-  calibration.save(os.path.join(run, CALIBRATION))
+  calibration.save(os.path.join(run, CALIBRATION),
+                   weights_digest=file_digest(StageFiles(step3).last))
   z_photo = save_calibrated_catalog(os.path.join(run, CATALOG), test, calibration)
   result = measure(STEP4, "Step 4", test, survey, bootstrap, z_photo=z_photo)
   uncorrected = int((~calibration.is_corrected(test.z_photo, test.r_mag)).sum())

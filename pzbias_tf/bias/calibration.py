@@ -125,33 +125,38 @@ class Calibration:
     z_photo, r_mag = checks.columns(z_photo=z_photo, r_mag=r_mag)
     return self.count.ravel()[_calibration_cell(z_photo, r_mag, self.survey)] > 0
 
-  def save(self, path: str | os.PathLike) -> None:
+  def save(self, path: str | os.PathLike, *, weights_digest: str = "") -> None:
     """Writes the calibration and its grid as JSON, whole or not at all.
 
     Args:
       path: the file, by convention calibration.json.
+      weights_digest: SHA-256 of the weights whose estimates it corrects.
 
     Raises:
       OSError: the file cannot be written.
     """
     content = {
         "format": _FORMAT, "survey": self.survey.name, "grid": grid.settings(self.survey),
-        "offset": self.offset.tolist(), "count": self.count.tolist()}
+        "weights_sha256": weights_digest, "offset": self.offset.tolist(), "count": self.count.tolist()}
     write_text(path, json.dumps(content, indent=1) + "\n")
 
   @classmethod
-  def load(cls, path: str | os.PathLike, survey: Survey) -> Calibration:
+  def load(cls, path: str | os.PathLike, survey: Survey, *,
+           weights_digest: str | None = None) -> Calibration:
     """Reads what `save` wrote.
 
     Args:
       path: the file.
       survey: the survey that the calibration is wanted for.
+      weights_digest: SHA-256 of the weights whose estimates are to be corrected;
+        None accepts any.
 
     Returns:
       The calibration.
 
     Raises:
-      ValueError: the file is no calibration, or was made on another grid.
+      ValueError: the file is no calibration, or was made on another grid or for
+        other weights.
       OSError: the file cannot be read.
     """
     try:
@@ -165,6 +170,9 @@ class Calibration:
           f"{path} is no calibration ({error}); name a file written by "
           "Calibration.save") from error
     grid.check(stored, survey, os.fspath(path))
+    if weights_digest not in (None, content.get("weights_sha256")):
+      raise ValueError(f"{path} was fitted on the estimates of other weights; fit it again with "
+                       "python -m eval.main")
     return cls(survey=survey, offset=offset, count=count)
 
 

@@ -1,5 +1,6 @@
 """Step 4: resampling and correction."""
 
+import os
 import pathlib
 
 import numpy as np
@@ -133,6 +134,17 @@ class CalibrationTest(tf.test.TestCase, parameterized.TestCase):
       self._fitted().apply([np.nan], [15.0])
     with self.assertRaisesRegex(ValueError, "offset must hold finite numbers"):
       calibration.Calibration(survey=SDSS, offset=np.zeros((40, 11)), count=np.zeros((42, 11)))
+
+  def test_other_weights_are_refused(self):
+    path = os.path.join(self.create_tempdir().full_path, "calibration.json")
+    shape = (cells.WIDE_CELLS, SDSS.rows)
+    made = calibration.Calibration(
+        survey=SDSS, offset=np.zeros(shape), count=np.zeros(shape, int))
+    made.save(path, weights_digest="a1")
+    calibration.Calibration.load(path, SDSS)
+    calibration.Calibration.load(path, SDSS, weights_digest="a1")
+    with self.assertRaisesRegex(ValueError, "other weights.*eval.main"):
+      calibration.Calibration.load(path, SDSS, weights_digest="b2")
 
 
 if __name__ == "__main__":
