@@ -21,6 +21,7 @@ from data_tools import readers
 from data_tools import splits
 from data_tools import summary as summary_lib
 from data_tools.readers.columns import ROLES
+from data_tools.simulation import options as simulation_options
 from pzbias_tf import survey as survey_lib
 from pzbias_tf.data import manifest as manifest_lib
 
@@ -40,6 +41,7 @@ class ConversionConfig:
     options: how the reader finds columns.
     settings: what shapes the data set.
     num: galaxies to simulate.
+    simulation: what the simulated images are like.
     preset: "cpu", "none" or "auto" (cpu where the input is simulated).
   """
 
@@ -50,7 +52,13 @@ class ConversionConfig:
   options: readers.ReaderOptions = readers.ReaderOptions()
   settings: ConversionSettings = ConversionSettings()
   num: int = 15000
+  simulation: simulation_options.SimulationOptions = simulation_options.SimulationOptions()
   preset: str = "auto"
+
+  def __post_init__(self):
+    if self.input and self.simulation != simulation_options.SimulationOptions():
+      raise ValueError("--image_size, --neighbours, --fwhm_arcsec and --photometry are for "
+                       f"simulated images; --input={self.input} has images of its own")
 
 
 def run(config: ConversionConfig) -> manifest_lib.Manifest:
@@ -69,7 +77,7 @@ def run(config: ConversionConfig) -> manifest_lib.Manifest:
 def simulation_of(config: ConversionConfig, survey: survey_lib.Survey) -> dict[str, dict]:
   """What is simulated where there is no input, for the manifest."""
   return {"simulated": {"survey": survey.name, "num": config.num,
-                        "seed": config.settings.seed}}
+                        "seed": config.settings.seed, **config.simulation.recorded()}}
 
 
 def simulate(config: ConversionConfig, output: str) -> str:
@@ -80,7 +88,8 @@ def simulate(config: ConversionConfig, output: str) -> str:
   folder = os.path.join(parent, f"simulated_{name}")
   print(f"No --input is given: {config.num} galaxies of {config.survey} are simulated into "
         f"{folder}. They are not observations.", flush=True)
-  simulate_lib.simulate(config.survey, config.num, config.settings.seed, folder)
+  simulate_lib.simulate(config.survey, config.num, config.settings.seed, folder,
+                        options=config.simulation)
   return folder
 
 
@@ -119,6 +128,7 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   whole("num_workers", 1, "Processes; the data set is the same for any number.")
   text("scratch_dir", "", "Folder for unpacked copies of compressed cubes.")
   whole("num", 15000, "Galaxies to simulate where there is no input.")
+  simulation_options.define_flags(values)
   choice("preset", "auto", ["auto", "cpu", "none"],
          "Training settings for the manifest; auto: cpu where the input is simulated.")
 
@@ -140,7 +150,7 @@ def config_from_flags(values: flags.FlagValues) -> ConversionConfig:
           augment_copies=values.augment_copies, dtype=values.dtype,
           shard_size_mb=values.shard_size_mb, max_r_mag=values.max_r_mag,
           num_workers=values.num_workers),
-      num=values.num, preset=values.preset)
+      num=values.num, simulation=simulation_options.from_flags(values), preset=values.preset)
 
 
 def main(argv) -> None:

@@ -4,8 +4,9 @@
 
 Simple, and true in what redshift estimation needs: colours come from real spectra
 and filter curves, numbers from a luminosity function and a magnitude limit, images
-from bulges and discs seen through a PSF with sky and photon noise.  There are no
-neighbours, artefacts or clusters.  What it writes is read by
+from bulges and discs seen through a PSF with sky and photon noise, beside the odd
+neighbour.  There are no artefacts and no clusters.  With --photometry=TABLE, redshifts
+and magnitudes are those of real galaxies.  What it writes is read by
 `data_tools.make_tfrecords`, like real data.
 """
 
@@ -24,6 +25,7 @@ from tqdm import tqdm
 
 from data_tools.simulation import folder
 from data_tools.simulation import layouts
+from data_tools.simulation import options as options_lib
 from data_tools.simulation.observation import Observation
 from pzbias_tf.survey import load_survey
 
@@ -31,7 +33,8 @@ _LOG_INTERVAL_S = 10.0
 
 
 def simulate(survey_name: str, num: int, seed: int, output: str,
-             layout: str | None = None) -> str:
+             layout: str | None = None, *,
+             options: options_lib.SimulationOptions = options_lib.SimulationOptions()) -> str:
   """Simulates a survey, or finds it simulated already.
 
   Args:
@@ -40,6 +43,7 @@ def simulate(survey_name: str, num: int, seed: int, output: str,
     seed: equal settings give equal bytes.
     output: folder to write; it appears when it is complete, not before.
     layout: file layout, a key of `layouts.LAYOUTS[data set]`; None takes the first.
+    options: size, neighbours, PSF, real photometry.
 
   Returns:
     The folder, as an absolute path.
@@ -51,13 +55,15 @@ def simulate(survey_name: str, num: int, seed: int, output: str,
   survey = load_survey(survey_name)
   settings = {
       "survey": survey.dataset, "num": num, "seed": seed,
-      "layout": _check(survey.dataset, num, seed, layout), "image_size": survey.image_size}
+      "layout": _check(survey.dataset, num, seed, layout), **options.recorded(),
+      "image_size": options.image_size or survey.image_size, "neighbours": options.neighbours}
   words = ", ".join(f"{name} {value}" for name, value in settings.items())
   output = os.path.abspath(output)
   if folder.is_finished(output, settings):
     logging.info("%s already holds this simulation (%s); it is used as it is", output, words)
     return output
-  observation = Observation(survey.dataset, seed=seed, image_size=survey.image_size)
+  observation = Observation(survey.dataset, seed=seed, image_size=settings["image_size"],
+                            options=options)
   write = layouts.LAYOUTS[survey.dataset][settings["layout"]]
   with folder.appearing(output, settings) as hidden, _progress(num) as progress:
     write(hidden, observation, num, seed, progress)
@@ -106,6 +112,7 @@ def define_flags() -> None:
   flags.DEFINE_string("layout", "", "File layout; " + "; ".join(
       f"{dataset}: {', '.join(known)}" for dataset, known in layouts.LAYOUTS.items())
       + ". Default: the first.")
+  options_lib.define_flags()
 
 
 def main(argv) -> None:
@@ -115,7 +122,8 @@ def main(argv) -> None:
   logging.set_verbosity(logging.INFO)
   values = flags.FLAGS
   try:
-    simulate(values.survey, values.num, values.seed, values.output, values.layout or None)
+    simulate(values.survey, values.num, values.seed, values.output, values.layout or None,
+             options=options_lib.from_flags(values))
   except (ValueError, OSError) as error:
     raise SystemExit(f"simulate: {error}") from error
 

@@ -17,6 +17,8 @@ ROLES = {
     "i": "i_mag", "i_err": "i_err", "z_photo": "z_photo_ref", "ra": "ra", "dec": "dec",
 }
 REQUIRED = ("z", "r", "ebv")
+GROUP = "split_group"
+"""Optional column: galaxies of equal value go into the same split (see `splits`)."""
 NONE = "none"
 """As a column name: the role has no column."""
 
@@ -57,7 +59,10 @@ def build_catalog(columns: Columns, names: Mapping[str, tuple[str, ...]], num: i
     values["ebv"] = np.full(num, options.ebv)
     chosen["ebv"] = f"constant {options.ebv:g}"
     logging.warning("%s: E(B-V) = %g for all galaxies, as --ebv asks", origin, options.ebv)
-  return catalog_lib.object_table(num, **values), chosen
+  catalog = catalog_lib.object_table(num, **values)
+  if GROUP in columns:
+    catalog[GROUP] = np.asarray(columns[GROUP]).astype(str)
+  return catalog, chosen
 
 
 def check_names(columns: Mapping[str, str]) -> None:

@@ -75,8 +75,9 @@ def appearing(output: str, settings: Mapping[str, Any]) -> Iterator[str]:
 
 def _check_same(output, found, settings):
   """Raises FileExistsError unless the record tells of the same settings."""
-  differing = [f"{name} is {found.get(name)!r}, not {value!r}"
-               for name, value in settings.items() if found.get(name) != value]
+  names = [*settings, *(name for name in found if name not in settings and name != "version")]
+  differing = [f"{name} is {found.get(name)!r}, not {settings.get(name)!r}"
+               for name in names if found.get(name) != settings.get(name)]
   if differing:
     raise FileExistsError(
         f"{output} holds another simulation ({'; '.join(differing)}); "

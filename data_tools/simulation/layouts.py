@@ -33,6 +33,7 @@ _PUBLIC_COLUMNS = np.dtype(
      ("EBV", np.float32), ("zphot", np.float32)]
     + [(f"dered_petro_{band}", np.float32) for band in IMAGE_BANDS]
     + [(f"petroMagErr_{band}", np.float32) for band in IMAGE_BANDS])
+_GROUP_COLUMN = "split_group"  # galaxies of a group share a split; see data_tools.splits
 _RESEARCH_COLUMNS = ("z", "EBV", "zphot", "dered_petro_r", "petroMagErr_r",
                      "dered_petro_i", "petroMagErr_i")
 
@@ -68,12 +69,17 @@ def write_research(folder: str, observation: Observation, num: int, seed: int,
     for image in images:
       np.save(os.path.join(data, f"{next(rows)}.py.npy"), image)
   labels = np.concatenate(tables)
-  np.savez(os.path.join(folder, "label.npz"),
-           **{name: labels[name].astype(np.float64) for name in _RESEARCH_COLUMNS})
-  order = np.random.default_rng(seed).permutation(num)
-  train, validation = round(_TRAIN * num), round((_TRAIN + _VALIDATION) * num)
+  columns = {name: labels[name].astype(np.float64) for name in _RESEARCH_COLUMNS}
+  group = np.arange(num)
+  if _GROUP_COLUMN in labels.dtype.names:
+    columns[_GROUP_COLUMN] = labels[_GROUP_COLUMN]
+    group = np.unique(labels[_GROUP_COLUMN], return_inverse=True)[1]
+  np.savez(os.path.join(folder, "label.npz"), **columns)
+  groups = group.max() + 1
+  order = np.random.default_rng(seed).permutation(groups)
+  train, validation = round(_TRAIN * groups), round((_TRAIN + _VALIDATION) * groups)
   for name, part in zip(("train", "val", "test"), np.split(order, [train, validation])):
-    np.save(os.path.join(folder, f"{name}.npy"), np.sort(part))
+    np.save(os.path.join(folder, f"{name}.npy"), np.flatnonzero(np.isin(group, part)))
 
 
 def write_cubes(folder: str, observation: Observation, num: int, seed: int,
@@ -108,7 +114,7 @@ def public_labels(chunk: Chunk, first: int) -> np.ndarray:
   for column, band in enumerate(IMAGE_BANDS):
     labels[f"dered_petro_{band}"] = chunk.mag[:, column]
     labels[f"petroMagErr_{band}"] = chunk.mag_err[:, column]
-  return labels
+  return _with_group(labels, chunk)
 
 
 def cube_info(chunk: Chunk, first: int, *, sample: str) -> np.ndarray:
@@ -126,7 +132,18 @@ def cube_info(chunk: Chunk, first: int, *, sample: str) -> np.ndarray:
   for name, column in zip(columns, values):
     info[name] = column
   info["ZFLAG"], info["FIELD"] = (4.0 if sample == "HQ" else 3.0), chunk.field
-  return info
+  return _with_group(info, chunk)
+
+
+def _with_group(table: np.ndarray, chunk: Chunk) -> np.ndarray:
+  """Adds the rows of the table of real galaxies, where there is one."""
+  if np.all(chunk.row < 0):
+    return table
+  wider = np.empty(len(table), table.dtype.descr + [(_GROUP_COLUMN, np.int64)])
+  for name in table.dtype.names:
+    wider[name] = table[name]
+  wider[_GROUP_COLUMN] = chunk.row
+  return wider
 
 
 def _images(chunks: Iterator[Chunk], num: int, make_table: Callable[[Chunk, int], np.ndarray],

@@ -9,15 +9,19 @@ from __future__ import annotations
 import collections
 import concurrent.futures
 import dataclasses
+import functools
 import os
-from typing import Iterator
+from typing import Callable, Iterator
 
 import numpy as np
 
+from data_tools.simulation import neighbours as neighbours_lib
 from data_tools.simulation import photometry
 from data_tools.simulation import rendering
 from data_tools.simulation import structure
+from data_tools.simulation.options import SimulationOptions
 from data_tools.simulation.population import Galaxies, Population, Selection
+from data_tools.simulation.real_photometry import RealGalaxies
 from data_tools.simulation.samples import simulated_survey
 
 CHUNK = 250
@@ -41,6 +45,7 @@ class Chunk:
     field: field names, [n] str.
     ra: right ascension, deg, [n].
     dec: declination, deg, [n].
+    row: row of the table of real galaxies that was rendered, -1 without one, [n].
   """
 
   images: np.ndarray
@@ -52,6 +57,7 @@ class Chunk:
   field: np.ndarray
   ra: np.ndarray
   dec: np.ndarray
+  row: np.ndarray
 
 
 class Observation:
@@ -59,23 +65,34 @@ class Observation:
 
   Attributes:
     samples: the survey's samples.
+    instrument: what it observes with.
+    real: the table of real galaxies that is rendered, or None.
   """
 
-  def __init__(self, dataset: str, *, seed: int, image_size: int):
+  def __init__(self, dataset: str, *, seed: int, image_size: int,
+               options: SimulationOptions = SimulationOptions()):
     """Builds the tables that all chunks share.
 
     Args:
       dataset: "sdss" or "cfhtls".
       seed: not negative.
       image_size: side of a cutout, pixels.
+      options: neighbours, PSF, real photometry; its image size is not looked at.
     """
     survey = simulated_survey(dataset)
-    self.samples = survey.samples
-    self._instrument, self._seed, self._size = survey.instrument, seed, image_size
-    grid = photometry.flux_grid(survey.instrument.filters, survey.z_max)
+    self.samples, self.instrument = survey.samples, survey.instrument
+    if options.fwhm_arcsec:
+      self.instrument = dataclasses.replace(self.instrument, fwhm_arcsec=options.fwhm_arcsec)
+    self._seed, self._size = seed, image_size
+    grid = photometry.flux_grid(
+        self.instrument.filters, max(survey.z_max, survey.field.galaxies.z_max))
     self._populations = [
-        [Population(part, grid, survey.instrument) for part in sample.parts]
+        [Population(part, grid, self.instrument) for part in sample.parts]
         for sample in survey.samples]
+    self._neighbours = neighbours_lib.Neighbours(
+        survey.field, grid, self.instrument, options.neighbours)
+    self.real = (RealGalaxies(options.photometry, z_max=survey.z_max, seed=seed)
+                 if options.photometry else None)
 
   def chunks(self, sample: int, num: int) -> Iterator[Chunk]:
     """The first `num` galaxies of a sample, in order, computed on several threads."""
@@ -105,54 +122,68 @@ class Observation:
     for part, population in enumerate(self._populations[sample]):
       place = np.flatnonzero(parts == part)
       names = self.samples[sample].field_names[part]
-      pieces.append(observe(population, names, len(place), int(np.sum(place < size)), self._size,
-                            self._rng(sample, number, 1, part)))
+      rng = self._rng(sample, number, 1, part)
+      galaxies, row = self._galaxies(population, number * CHUNK + place, rng)
+      take = functools.partial(self._neighbours.add, rng=self._rng(sample, number, 2, part))
+      pieces.append(observe(population, galaxies, row, names, int(np.sum(place < size)),
+                            self._size, rng, take))
       places.append(place[place < size])
     return _interleaved(pieces, np.argsort(np.concatenate(places)))
+
+  def _galaxies(self, population, index, rng):
+    """The galaxies of these places in the sample, and their rows in a table or -1."""
+    if self.real is None:
+      return population.draw(len(index), rng), np.full(len(index), -1)
+    chosen = self.real.order(index)
+    return self.real.galaxies(chosen, population), self.real.rows[chosen]
 
   def _rng(self, *key):
     """A generator of its own for every (sample, chunk, purpose)."""
     return np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=key))
 
 
-def observe(population: Population, field_names: tuple[str, ...], drawn: int, kept: int,
-            size: int, rng: np.random.Generator) -> Chunk:
-  """Draws galaxies of one selection and takes their pictures.
+def observe(population: Population, galaxies: Galaxies, row: np.ndarray,
+            field_names: tuple[str, ...], kept: int, size: int, rng: np.random.Generator,
+            add_neighbours: Callable[..., None]) -> Chunk:
+  """Takes the pictures of galaxies of one selection.
 
   Args:
-    population: what to draw from.
+    population: what they were drawn from.
+    galaxies: n galaxies.
+    row: their rows in a table of real galaxies, [n].
     field_names: fields that the galaxies are scattered over.
-    drawn: number of galaxies to draw.
     kept: the first of them to observe, so that a shorter run is a prefix.
     size: side of a cutout, pixels.
-    rng: source of every random number.
+    rng: source of every random number but the neighbours'.
+    add_neighbours: adds them to (images, dust factors, PSF widths).
   """
-  instrument, cut = population.instrument, population.selection
-  galaxies = population.draw(drawn, rng)
+  instrument, cut, drawn = population.instrument, population.selection, len(galaxies.z)
   shapes = structure.draw_shapes(galaxies, population, rng)
   ebv = np.minimum(rng.exponential(_MEAN_EBV, drawn), _MAX_EBV)
   left = 10 ** (-0.4 * ebv[:, None] * np.asarray(instrument.extinction))
-  rms = np.tile(instrument.sky_rms[cut.field], (drawn, 1))
-  error = _mag_error(galaxies.flux * left, shapes, rms, instrument)
+  fwhm, rms = instrument.draw_fwhm(drawn, rng), instrument.draw_sky_rms(cut.field, drawn, rng)
+  error = _mag_error(galaxies.flux * left, shapes, fwhm, rms, instrument)
   mag = instrument.zero_point - 2.5 * np.log10(np.maximum(galaxies.flux, 1e-12))
   mag = mag + error * rng.standard_normal(error.shape)
   table = dict(
       z=galaxies.z, z_photo=_reference_photo_z(galaxies, cut, rng), ebv=ebv, mag=mag,
       mag_err=error, field=np.asarray(field_names)[rng.integers(len(field_names), size=drawn)],
       ra=rng.uniform(110.0, 260.0, drawn),
-      dec=np.degrees(np.arcsin(rng.uniform(0.0, np.sin(np.radians(60.0)), drawn))))
-  images = rendering.render(shapes, left, instrument, size)[:kept]
+      dec=np.degrees(np.arcsin(rng.uniform(0.0, np.sin(np.radians(60.0)), drawn))),
+      row=row)
+  images = rendering.render(shapes, left, fwhm, instrument, size)[:kept]
+  add_neighbours(images, left, fwhm)
   rendering.add_noise(images, rms[:kept], instrument.sky_flux, rng)
   return Chunk(images=images, **{name: column[:kept] for name, column in table.items()})
 
 
-def _mag_error(flux, shapes, rms, instrument):
+def _mag_error(flux, shapes, fwhm_arcsec, rms, instrument):
   """Error of a magnitude measured in an aperture of twice the disc's radius.
 
   A floor of 0.005 mag stands for calibration; a hopeless detection gets 0.5.
   """
   disc = shapes.components[1].radius_arcsec[:, None]
-  radius_squared = (2 * disc) ** 2 + np.asarray(instrument.fwhm_arcsec) ** 2
+  radius_squared = (2 * disc) ** 2 + fwhm_arcsec**2
   pixels = np.pi * radius_squared / instrument.pixel_scale_arcsec**2
   noise = rms * np.sqrt(pixels + flux / instrument.sky_flux)
   error = 2.5 / np.log(10) * noise / np.maximum(flux, 1e-12)

@@ -138,6 +138,11 @@ class Population:
     """Proper kpc per arcsec."""
     return np.interp(z, self._z, self.kpc_per_arcsec)
 
+  def red_flux(self, z: np.ndarray, flux_r: np.ndarray) -> np.ndarray:
+    """Fluxes of red-sequence galaxies that have the flux `flux_r` in r, [n, bands]."""
+    red = self.grid.mix(z, photometry.mean_shares(np.full(len(z), photometry.RED_COLOUR)))
+    return red * (flux_r / red[:, R_BAND])[:, None]
+
   def _density(self, volume):
     """Relative number of galaxies in a (z, M) cell that could pass, [z, M]."""
     z, mag_abs = (self._z[:-1, None] + self._z[1:, None]) / 2, self._mag_abs[None, :-1]
@@ -180,9 +185,8 @@ class Population:
   def _finish(self, z, mag_abs, colour, maggies):
     """Puts galaxies at their distance and expresses fluxes in stored units."""
     scale = self.instrument.flux(mag_abs + self.modulus(z))[:, None]
-    red = self.grid.mix(z, photometry.mean_shares(np.full(len(z), photometry.RED_COLOUR)))
-    red *= maggies[:, R_BAND, None] / red[:, R_BAND, None]
-    return Galaxies(z, mag_abs, colour, maggies * scale, red * scale)
+    flux = maggies * scale
+    return Galaxies(z, mag_abs, colour, flux, self.red_flux(z, flux[:, R_BAND]))
 
 
 def draw_colour(z: np.ndarray, mag_abs: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -197,11 +201,11 @@ def draw_colour(z: np.ndarray, mag_abs: np.ndarray, rng: np.random.Generator) ->
     rng: source of randomness.
   """
   today = faded(z, mag_abs)
-  odds = np.exp(-0.69 * (today + 21.9)) / (1 + np.maximum(z - 0.2, 0)) ** 1.5
+  odds = np.exp(-0.69 * (today + 21.75)) / (1 + np.maximum(z - 0.2, 0)) ** 1.5
   red = rng.random(len(z)) < odds / (1 + odds)
   normal = rng.standard_normal(len(z))
   blue_mean = 1.89 - 0.136 * (today + 20.9) - 0.2 * np.clip(z - 0.2, 0, 1.5)
-  colour = np.where(red, photometry.RED_COLOUR + 0.09 * normal, blue_mean + 0.33 * normal)
+  colour = np.where(red, photometry.RED_COLOUR + 0.08 * normal, blue_mean + 0.33 * normal)
   return np.clip(colour, 1.0, 2.64)
 
 

@@ -1,8 +1,8 @@
 """Galaxies -> pixels: sums of elliptical Gaussians through a PSF, plus noise.
 
-A Gaussian convolved with a Gaussian PSF is a Gaussian, so the PSF costs nothing;
+A Gaussian convolved with a Gaussian is a Gaussian, so the PSF's core costs nothing;
 a pixel is another one, of variance 1/12 pixel^2, good to a per mille where the PSF
-is wider than a pixel.
+is wider than a pixel.  The PSF's wings blur so much that a coarser profile will do.
 """
 
 from __future__ import annotations
@@ -16,18 +16,19 @@ _PIXEL_VARIANCE = 1.0 / 12.0
 # Galaxies rendered at once: their planes stay in the processor's cache.
 _BLOCK = 16
 # A Gaussian is evaluated out to this many standard deviations, where it has fallen
-# to 1e-8 of its peak; most Gaussians of most galaxies then cover a part of the image.
-_REACH = 6.0
+# to 4e-6 of its peak; most Gaussians of most galaxies then cover a part of the image.
+_REACH = 5.0
 
 
-def render(shapes: Shapes, extinction: np.ndarray, instrument: Instrument,
-           size: int) -> np.ndarray:
+def render(shapes: Shapes, extinction: np.ndarray, fwhm_arcsec: np.ndarray,
+           instrument: Instrument, size: int) -> np.ndarray:
   """Noise-free images.
 
   Args:
     shapes: n galaxies.
     extinction: factor that dust leaves of the flux, [n, bands].
-    instrument: PSF and pixel scale.
+    fwhm_arcsec: width of the PSF, [n, bands].
+    instrument: shape of the PSF and pixel scale.
     size: side of an image, pixels.
 
   Returns:
@@ -37,9 +38,9 @@ def render(shapes: Shapes, extinction: np.ndarray, instrument: Instrument,
   images = np.empty((num, size, size, bands), np.float32)
   # Galaxies of like size go together, since a block's largest sets the pixels covered.
   order = np.argsort(np.max([part.radius_arcsec for part in shapes.components], axis=0))
+  core = instrument.core_sigma_pixels(fwhm_arcsec)
   for band in range(bands):
-    parts = [_gaussians(component, shapes, band, instrument) for component in shapes.components]
-    amplitude, inverse, sigma = (np.concatenate(part, axis=1) for part in zip(*parts))
+    amplitude, inverse, sigma = _all_gaussians(shapes, band, core[:, band, None], instrument)
     amplitude = amplitude * extinction[:, band, None]
     for first in range(0, num, _BLOCK):
       block = order[first:first + _BLOCK]
@@ -72,16 +73,36 @@ def add_noise(images: np.ndarray, sky_rms: np.ndarray, sky_flux: np.ndarray,
     image += noise
 
 
-def _gaussians(component: Component, shapes: Shapes, band: int, instrument: Instrument):
+def _all_gaussians(shapes, band, core_sigma, instrument):
+  """The Gaussians of all components, through the core and the wings of the PSF."""
+  parts = []
+  for component in shapes.components:
+    for profile, share, sigma in (
+        (component.profile, 1 - instrument.wing_share, core_sigma),
+        (component.coarse_profile, instrument.wing_share, instrument.wing_ratio * core_sigma)):
+      parts.append(_gaussians(component, profile * [[share], [1.0]], shapes, band,
+                              sigma**2 + _PIXEL_VARIANCE, instrument))
+  return (np.concatenate(part, axis=1) for part in zip(*parts))
+
+
+def _gaussians(component: Component, profile: np.ndarray, shapes: Shapes, band: int,
+               blur: np.ndarray, instrument: Instrument):
   """The Gaussians of a component on the pixel grid.
+
+  Args:
+    component: a part of n galaxies.
+    profile: Gaussians of its profile, [2, g].
+    shapes: orientation.
+    band: place of the band.
+    blur: variance that the PSF adds, pixels^2, [n, 1].
+    instrument: pixel scale.
 
   Returns:
     Amplitudes [n, g], inverse covariances [n, g, 3] (xx, xy, yy) and standard
     deviations along the major axis [n, g], in pixels.
   """
-  share, sigma = component.profile
+  share, sigma = profile
   radius = component.radius_arcsec[:, None] / instrument.pixel_scale_arcsec
-  blur = instrument.psf_sigma_pixels[band] ** 2 + _PIXEL_VARIANCE
   major = (sigma * radius) ** 2
   minor = major * component.axis_ratio[:, None] ** 2
   cos, sin = np.cos(shapes.angle)[:, None], np.sin(shapes.angle)[:, None]

@@ -11,6 +11,7 @@ import dataclasses
 from data_tools.simulation.instruments import Instrument
 from data_tools.simulation.instruments import cfhtls_instrument
 from data_tools.simulation.instruments import sdss_instrument
+from data_tools.simulation.neighbours import Field
 from data_tools.simulation.population import Selection
 
 
@@ -35,11 +36,19 @@ class Sample:
 
 @dataclasses.dataclass(frozen=True)
 class SimulatedSurvey:
-  """An instrument and the samples observed with it; redshifts reach `z_max`."""
+  """An instrument, the samples observed with it, and what else is on the sky.
+
+  Attributes:
+    instrument: filters, PSF, noise.
+    samples: what has spectra.
+    z_max: largest redshift of the samples.
+    field: neighbours.
+  """
 
   instrument: Instrument
   samples: tuple[Sample, ...]
   z_max: float
+  field: Field
 
 
 def simulated_survey(dataset: str) -> SimulatedSurvey:
@@ -59,17 +68,20 @@ def simulated_survey(dataset: str) -> SimulatedSurvey:
 
 
 def _sdss() -> SimulatedSurvey:
-  """The main galaxy sample, r < 17.8 and z <= 0.4 as in Lin et al. (2022).
+  """The main galaxy sample: r < 17.77 (Strauss et al. 2002), z <= 0.4.
+
+  Lin et al. (2022) cut the same sample at r < 17.8.
 
   The Schechter law alone leaves next to nothing beyond z = 0.3; the tail stands
   for the luminous red galaxies that the public data hold there.
   """
   main = Selection(
-      r_bright=12.6, r_faint=17.8, z_min=0.005, z_max=0.4,
+      r_bright=12.6, r_faint=17.77, z_min=0.005, z_max=0.4,
       tail_share=0.02, tail_start=0.2, tail_scale=0.07,
       z_photo_scatter=0.017, z_photo_slope=0.07, z_photo_pivot=0.11)
   return SimulatedSurvey(
-      sdss_instrument(), (Sample("MGS", 1.0, (main,), (1.0,), (("",),)),), z_max=0.4)
+      sdss_instrument(), (Sample("MGS", 1.0, (main,), (1.0,), (("",),)),), z_max=0.4,
+      field=Field(galaxies=_neighbours(22.5, z_max=1.2), galaxies_per_deg2=1.0e4))
 
 
 def _cfhtls() -> SimulatedSurvey:
@@ -84,4 +96,13 @@ def _cfhtls() -> SimulatedSurvey:
   fields = (tuple(f"W{n}" for n in range(1, 5)), tuple(f"D{n}" for n in range(1, 5)))
   return SimulatedSurvey(cfhtls_instrument(), (
       Sample("HQ", 10 / 11, (wide, deep), (0.75, 0.25), fields),
-      Sample("LR", 1 / 11, (wide_low, deep), (0.5, 0.5), fields)), z_max=4.0)
+      Sample("LR", 1 / 11, (wide_low, deep), (0.5, 0.5), fields)), z_max=4.0,
+      # 46 * 10^(0.31 (i - 25)) per square arcmin (LSST Science Book) at i = 24.6.
+      field=Field(galaxies=_neighbours(25.0, z_max=4.0), galaxies_per_deg2=1.2e5))
+
+
+def _neighbours(r_faint: float, *, z_max: float) -> Selection:
+  """Galaxies to a limit in r, down to what is no more than noise."""
+  return Selection(r_bright=14.0, r_faint=r_faint, z_min=0.01, z_max=z_max, tail_share=0.0,
+                   tail_start=0.0, tail_scale=1.0, z_photo_scatter=0.0, z_photo_slope=0.0,
+                   z_photo_pivot=0.0)

@@ -24,7 +24,13 @@ DE_VAUCOULEURS = np.array([
     [0.0189, 0.0585, 0.1311, 0.2241, 0.2908, 0.2766],
     [0.0325, 0.0901, 0.2201, 0.5113, 1.1906, 3.0951]])
 
+POINT = np.array([[1.0], [0.0]])
+"""A star."""
+
 _MIN_RADIUS_ARCSEC, _MAX_RADIUS_ARCSEC = 0.08, 12.0
+# Published radii are those of circles of equal area.  Along the major axis galaxies
+# reach farther, by the root of their axis ratio, on average.
+_BULGE_MAJOR, _DISC_MAJOR = 1.10, 1.25
 _MIN_RADIUS_KPC, _MAX_RADIUS_KPC = 0.5, 15.0
 
 
@@ -43,6 +49,20 @@ class Component:
   flux: np.ndarray
   radius_arcsec: np.ndarray
   axis_ratio: np.ndarray
+
+  @property
+  def coarse_profile(self) -> np.ndarray:
+    """The profile with all Gaussians but the two widest merged, [2, at most 3].
+
+    The merged ones keep their light and variance; blurred by the wings of a PSF
+    they cannot be told from their sum.
+    """
+    share, sigma = self.profile
+    if len(share) <= 2:
+      return self.profile
+    light = share[:-2].sum()
+    width = np.sqrt(np.sum(share[:-2] * sigma[:-2] ** 2) / light)
+    return np.array([[light, *share[-2:]], [width, *sigma[-2:]]])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,11 +94,12 @@ def draw_shapes(galaxies: Galaxies, population: Population, rng: np.random.Gener
   # A bulge has the colours of the red sequence as far as the galaxy's light allows:
   # what is left, the disc, stays positive and the total keeps its colours.
   bulge_flux = np.minimum(bulge_share[:, None] * galaxies.flux_red, 0.95 * galaxies.flux)
+  bulge_radius = radius * _BULGE_MAJOR * (0.4 + 0.6 * bulge_share)
+  disc_radius = radius * _DISC_MAJOR * (1 + 0.3 * bulge_share)
   bulge = Component(
-      DE_VAUCOULEURS, bulge_flux, _limited(radius * (0.4 + 0.6 * bulge_share)),
-      1 - 0.35 * rng.random(num))
+      DE_VAUCOULEURS, bulge_flux, _limited(bulge_radius), 1 - 0.35 * rng.random(num))
   disc = Component(
-      EXPONENTIAL, galaxies.flux - bulge_flux, _limited(radius * (1 + 0.3 * bulge_share)),
+      EXPONENTIAL, galaxies.flux - bulge_flux, _limited(disc_radius),
       _disc_axis_ratio(num, rng))
   return Shapes((bulge, disc), np.pi * rng.random(num), rng.random((num, 2)) - 0.5)
 
@@ -111,5 +132,5 @@ def _radius_kpc(galaxies, bulge_share, rng):
 
 def _disc_axis_ratio(num, rng):
   """Discs of thickness 0.2 seen from random directions, the most edge-on left out."""
-  cos_inclination = rng.uniform(0.2, 1.0, num)
+  cos_inclination = rng.uniform(0.1, 1.0, num)
   return np.sqrt(0.04 + 0.96 * cos_inclination**2)

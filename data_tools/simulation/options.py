@@ -1,0 +1,113 @@
+"""What a user may ask of a simulation, and the flags that ask for it.
+
+`data_tools.simulate` and `data_tools.make_tfrecords` share them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import os
+from typing import Any
+
+from absl import flags
+
+BANDS = "ugriz"
+MIN_IMAGE_SIZE, MAX_IMAGE_SIZE = 8, 256
+"""Sides of a cutout, pixels: room for a PSF, and memory that stays bounded."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PhotometryTable:
+  """A table of real galaxies: redshift and AB magnitudes in ugriz.
+
+  The magnitudes are taken as corrected for Galactic dust and free of errors; the
+  simulation adds its own dust to the images, and its own errors to the catalogue.
+
+  Attributes:
+    path: ASCII, FITS or CSV file.
+    columns: names of the columns of z and of the magnitudes u, g, r, i, z; ""
+      looks for usual names.
+  """
+
+  path: str
+  columns: tuple[str, ...] = ("",) * (1 + len(BANDS))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SimulationOptions:
+  """Choices beside survey, number, seed and layout.
+
+  Attributes:
+    image_size: side of a cutout, pixels; 0 takes the survey's.
+    neighbours: density of other objects in units of the sky's; 0 leaves them out.
+    fwhm_arcsec: median PSF widths u to z; () takes the survey's.
+    photometry: real galaxies to render in place of the template population.
+  """
+
+  image_size: int = 0
+  neighbours: float = 1.0
+  fwhm_arcsec: tuple[float, ...] = ()
+  photometry: PhotometryTable | None = None
+
+  def __post_init__(self):
+    if self.image_size and not MIN_IMAGE_SIZE <= self.image_size <= MAX_IMAGE_SIZE:
+      raise ValueError(f"--image_size={self.image_size}: {MIN_IMAGE_SIZE} to "
+                       f"{MAX_IMAGE_SIZE} pixels are possible, or 0 for the survey's own")
+    if not 0 <= self.neighbours <= 100:
+      raise ValueError(f"--neighbours={self.neighbours:g}: give 0 (none) to 100 times the "
+                       "sky's density")
+    if self.fwhm_arcsec and (len(self.fwhm_arcsec) != len(BANDS)
+                             or not 0.3 <= min(self.fwhm_arcsec) <= max(self.fwhm_arcsec) <= 5):
+      raise ValueError(f"--fwhm_arcsec={','.join(map(str, self.fwhm_arcsec))}: give five "
+                       "widths, u to z, of 0.3 to 5 arcsec")
+
+  def recorded(self) -> dict[str, Any]:
+    """What differs from the defaults; the catalogue by its name and SHA-256."""
+    found = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)
+             if getattr(self, field.name) != field.default}
+    if "fwhm_arcsec" in found:
+      found["fwhm_arcsec"] = list(self.fwhm_arcsec)
+    if self.photometry:
+      with open(self.photometry.path, "rb") as file:
+        digest = hashlib.sha256(file.read()).hexdigest()
+      found["photometry"] = {"file": os.path.basename(self.photometry.path), "sha256": digest,
+                             "columns": list(self.photometry.columns)}
+    return found
+
+
+def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
+  """Defines the flags of a simulation."""
+  text = functools.partial(flags.DEFINE_string, flag_values=values)
+  flags.DEFINE_integer("image_size", 0, "Side of simulated cutouts, pixels; 0: the survey's.",
+                       flag_values=values)
+  flags.DEFINE_float("neighbours", 1.0, "Density of other galaxies and stars in simulated "
+                     "cutouts, in units of the sky's; 0: none.", flag_values=values)
+  flags.DEFINE_list("fwhm_arcsec", [], "Median PSF widths (arcsec) of simulated cutouts, u to "
+                    "z, e.g. those of one field; default: the survey's.", flag_values=values)
+  text("photometry", "", "Table (ASCII, FITS, CSV) of real galaxies, with redshifts and "
+       "dereddened ugriz magnitudes, to simulate images of.")
+  text("photometry_redshift_column", "", "Its column of redshifts.")
+  for band in BANDS:
+    text(f"photometry_{band}_column", "", f"Its column of {band} magnitudes.")
+
+
+def from_flags(values: flags.FlagValues) -> SimulationOptions:
+  """The flags as one frozen object.
+
+  Raises:
+    ValueError: a flag's value does not fit.
+  """
+  names = ("redshift", *BANDS)
+  columns = tuple(values[f"photometry_{name}_column"].value for name in names)
+  if any(columns) and not values.photometry:
+    raise ValueError("--photometry_..._column names a column of a table: give --photometry=FILE")
+  try:
+    fwhm = tuple(float(width) for width in values.fwhm_arcsec)
+  except ValueError as error:
+    raise ValueError(f"--fwhm_arcsec={','.join(values.fwhm_arcsec)}: {error}") from error
+  return SimulationOptions(
+      image_size=values.image_size, neighbours=values.neighbours, fwhm_arcsec=fwhm,
+      photometry=(PhotometryTable(path=values.photometry, columns=columns)
+                  if values.photometry else None))

@@ -1,0 +1,133 @@
+"""What a real field tells about a camera: sky noise, PSF widths, cutouts.
+
+For checks of the simulator against corrected SDSS frames (nanomaggies per pixel,
+sky subtracted), one file a band, named frame-<band>-*.fits[.bz2].  Simulated
+images are measured by the same functions.
+"""
+
+from __future__ import annotations
+
+import bz2
+import glob
+import io
+import os
+
+from astropy.io import fits
+from astropy.wcs import WCS
+import numpy as np
+from scipy import ndimage
+from scipy import optimize
+
+BANDS = "ugriz"
+_SMOOTHING = 1.2  # pixels; about the PSF, so that peaks of noise fade
+_BRIGHT = 30.0  # peak of a smoothed star in units of the sky noise
+_APART = 15  # pixels between the stars that are measured
+_MOST = 60  # stars of a frame, the brightest first
+_HALF = 5  # half side of the stamp that a Gaussian is fitted to, pixels
+_EDGE = 16  # pixels
+_BORDER = 4  # pixels around a cutout that the interpolation needs
+
+
+def read_frames(folder: str) -> dict[str, tuple[np.ndarray, WCS]]:
+  """The frames of a field: {band: (image [height, width] float32, WCS)}.
+
+  Raises:
+    FileNotFoundError: a band's frame is missing.
+  """
+  frames = {}
+  for band in BANDS:
+    paths = sorted(glob.glob(os.path.join(folder, f"frame-{band}-*.fits*")))
+    if not paths:
+      raise FileNotFoundError(f"{folder}: no frame-{band}-*.fits or .fits.bz2")
+    # Unpacked as a whole: astropy would unpack it again for every step backwards.
+    opened = bz2.open if paths[0].endswith(".bz2") else open
+    with opened(paths[0], "rb") as packed:
+      content = io.BytesIO(packed.read())
+    with fits.open(content) as file:
+      frames[band] = np.array(file[0].data, np.float32), WCS(file[0].header)
+  return frames
+
+
+def sky_rms(image: np.ndarray) -> float:
+  """Noise of the sky's pixels: scaled median absolute deviation, unit of the image."""
+  return float(1.4826 * np.median(np.abs(image - np.median(image))))
+
+
+def find_stars(image: np.ndarray) -> list[np.ndarray]:
+  """Stamps of 31 x 31 pixels around bright, isolated, compact objects.
+
+  Compact are those whose width is within 15% of the commonest width: the PSF's,
+  since galaxies are all wider, each in its own way.
+  """
+  smooth = ndimage.gaussian_filter(image, _SMOOTHING)
+  peaks = (smooth == ndimage.maximum_filter(smooth, _APART)) & (smooth > _BRIGHT * sky_rms(image))
+  peaks[:_EDGE] = peaks[-_EDGE:] = False
+  peaks[:, :_EDGE] = peaks[:, -_EDGE:] = False
+  rows, columns = np.nonzero(peaks)
+  brightest = np.argsort(-smooth[rows, columns])[:_MOST]
+  stamps = [image[y - 15:y + 16, x - 15:x + 16]
+            for y, x in zip(rows[brightest], columns[brightest])]
+  widths = np.array([fwhm_pixels(stamp) for stamp in stamps])
+  close = np.abs(np.log(widths[:, None] / widths[None, :])) < 0.15
+  commonest = widths[np.argmax(close.sum(axis=1))]
+  return [stamp for stamp, width in zip(stamps, widths) if abs(np.log(width / commonest)) < 0.15]
+
+
+def star_fwhm_pixels(image: np.ndarray) -> float:
+  """Median width of the stars of a frame, pixels."""
+  return float(np.median([fwhm_pixels(star) for star in find_stars(image)]))
+
+
+def fwhm_pixels(stamp: np.ndarray) -> float:
+  """Full width at half maximum of the round Gaussian that fits the middle of a stamp."""
+  middle = len(stamp) // 2
+  inside = slice(middle - _HALF, middle + _HALF + 1)
+  data = np.asarray(stamp[inside, inside], np.float64)
+  axis = np.arange(-_HALF, _HALF + 1)
+
+  def residual(parameters):
+    height, x, y, sigma, sky = parameters
+    return (height * np.exp(-0.5 * ((axis - x) ** 2 + (axis[:, None] - y) ** 2) / sigma**2)
+            + sky - data).ravel()
+
+  found = optimize.least_squares(residual, [data.max(), 0.0, 0.0, 1.3, 0.0], method="lm")
+  return float(2.3548 * abs(found.x[3]))
+
+
+def concentration(stamp: np.ndarray) -> float:
+  """Share of a star's light within 8 pixels that is within 2.5 pixels of its peak."""
+  axis = np.arange(len(stamp)) - len(stamp) // 2
+  radius = np.hypot(axis, axis[:, None])
+  sky = np.median(stamp[radius > 12])
+  light = stamp - sky
+  return float(light[radius < 2.5].sum() / light[radius < 8].sum())
+
+
+def cutout(frames: dict[str, tuple[np.ndarray, WCS]], ra: float, dec: float,
+           size: int) -> np.ndarray:
+  """Pixels around a place in all bands, interpolated by cubic splines.
+
+  The bands of a field are offset by some pixels and a fraction; shifts by whole
+  pixels alone would give every galaxy a red and a blue side.
+
+  Args:
+    frames: from `read_frames`.
+    ra: right ascension, deg.
+    dec: declination, deg.
+    size: side, pixels.
+
+  Returns:
+    [size, size, bands] float32; zeros where a frame ends.
+  """
+  result = np.zeros((size, size, len(BANDS)), np.float32)
+  for column, band in enumerate(BANDS):
+    image, wcs = frames[band]
+    x, y = (float(place) - (size - 1) / 2 for place in wcs.all_world2pix(ra, dec, 0))
+    top, left = int(np.floor(y)) - _BORDER, int(np.floor(x)) - _BORDER
+    side = size + 2 * _BORDER + 1
+    part = np.zeros((side, side), np.float32)
+    inside = image[max(top, 0):top + side, max(left, 0):left + side]
+    part[max(-top, 0):, max(-left, 0):][:inside.shape[0], :inside.shape[1]] = inside
+    shifted = ndimage.shift(part, (top - y, left - x), order=3, mode="nearest")
+    result[..., column] = shifted[:size, :size]
+  return result
