@@ -58,6 +58,28 @@ def fingerprint(source: CutoutSource) -> str:
   return digest.hexdigest()
 
 
+def check_origin(output: str, origin: Mapping[str, Any]) -> None:
+  """Refuses to simulate for an output folder that holds another complete data set.
+
+  Asked before the simulation, which takes minutes; `find` compares the rest.
+
+  Args:
+    output: folder of the data set.
+    origin: how the source would be simulated; {} for real input.
+
+  Raises:
+    FileExistsError: real galaxies, or others, are there.
+  """
+  if not origin or not os.path.exists(os.path.join(output, manifest_lib.MANIFEST_NAME)):
+    return
+  manifest = manifest_lib.Manifest.load(output)
+  for key, wanted in json.loads(json.dumps(origin, default=str)).items():
+    if manifest.source.get(key) != wanted:
+      raise FileExistsError(
+          f"{output} holds another data set, and no --input is given to convert; name another "
+          "--output for the simulated galaxies, or delete that folder")
+
+
 def find(output: str, described: Mapping[str, Any],
          preset: Mapping[str, Any]) -> manifest_lib.Manifest | None:
   """The complete data set in `output` if it is the one that is asked for.

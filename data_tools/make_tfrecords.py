@@ -16,6 +16,7 @@ from absl import flags
 from absl import logging
 
 from data_tools import convert as convert_lib
+from data_tools import existing
 from data_tools import preset as preset_lib
 from data_tools import readers
 from data_tools import splits
@@ -66,6 +67,7 @@ def run(config: ConversionConfig) -> manifest_lib.Manifest:
   survey = survey_lib.load_survey(config.survey)
   output = config.output or os.path.join("data", survey.dataset)
   origin = {} if config.input else simulation_of(config, survey)
+  existing.check_origin(output, origin)
   path = config.input or simulate(config, output)
   source = readers.read(path, survey, config.options, layout=config.layout)
   manifest = convert(source, survey, output, settings=config.settings,

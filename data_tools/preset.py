@@ -13,9 +13,9 @@ CPU_PRESET = {
     "input_scaling": "sqrt_per_band",
     "fth": 15,
     "stages": {
-        "baseline": {**_WHOLE, "iterations": 4000},
+        "baseline": {**_WHOLE, "iterations": 5000},
         # Six outputs share the features, so the representation learns more slowly.
-        "step1": {**_WHOLE, "iterations": 5000},
+        "step1": {**_WHOLE, "iterations": 6000},
         "step2": {**_LAYERS, "iterations": 3000},
         "step3": {**_LAYERS, "iterations": 4000},
     },

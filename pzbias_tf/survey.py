@@ -186,7 +186,8 @@ class Survey:
   def whole_dataset(self) -> Survey:
     """The survey as Baseline and Step 1 see it: every field of the data set.
 
-    They also train on other samples than `sample`, but are tested on it alone.  The balancing threshold, which they do not use, is 0, so that surveys that
+    They also train on other samples than `sample`, but are tested on it alone.
+    The balancing threshold, which they do not use, is 0, so that surveys that
     share a data set share those stages.
     """
     return dataclasses.replace(

@@ -136,8 +136,10 @@ class Calibration:
       OSError: the file cannot be written.
     """
     content = {
-        "format": _FORMAT, "survey": self.survey.name, "grid": grid.settings(self.survey),
-        "weights_sha256": weights_digest, "offset": self.offset.tolist(), "count": self.count.tolist()}
+        "format": _FORMAT, "survey": self.survey.name,
+        "grid": grid.settings(self.survey),
+        "weights_sha256": weights_digest,
+        "offset": self.offset.tolist(), "count": self.count.tolist()}
     write_text(path, json.dumps(content, indent=1) + "\n")
 
   @classmethod

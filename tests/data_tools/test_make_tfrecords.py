@@ -339,6 +339,13 @@ class ExistingTest(_ConversionTest):
     self.assertEqual(
         os.stat(os.path.join(self.output, manifest_lib.MANIFEST_NAME)).st_mtime_ns, before)
 
+  def test_real_data_stop_a_simulation_before_it_starts(self):
+    convert(self.public(20), SDSS, self.output)
+    with self.assertRaisesRegex(FileExistsError, "holds another data set, and no --input"):
+      make_tfrecords.run(make_tfrecords.ConversionConfig(output=self.output, num=10))
+    parent, name = os.path.split(os.path.normpath(self.output))
+    self.assertFalse(os.path.exists(os.path.join(parent, f"simulated_{name}")))
+
   def test_other_settings_or_source_are_refused(self):
     convert(self.public(20), SDSS, self.output)
     with self.assertRaisesRegex(FileExistsError, "other settings.*another --output, or delete"):
