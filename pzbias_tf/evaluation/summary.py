@@ -106,9 +106,11 @@ def _pdf_metrics(predictions, survey):
 
 
 def _slope(curve, z_min):
-  """The line's fit, NaN where fewer than three bins have data."""
-  good = (curve.z > z_min) & np.isfinite(curve.mean) & (np.nan_to_num(curve.error) > 0)
-  return residuals.linear_fit(curve, z_min) if np.count_nonzero(good) >= 3 else _FEW_BINS
+  """The line's fit, NaN where too few bins have data."""
+  try:
+    return residuals.linear_fit(curve, z_min)
+  except ValueError:  # a small sample; nothing else is wrong with a curve of ours
+    return _FEW_BINS
 
 
 def _rms(curve):
