@@ -14,6 +14,7 @@ from typing import Any
 from absl import flags
 
 from pzbias_tf.data.dataset import Dataset
+from pzbias_tf.data.flux import KINDS as INPUT_SCALINGS
 from pzbias_tf.survey import Survey, load_survey
 from pzbias_tf.training.run_folder import Variant
 from pzbias_tf.training.stages import (
@@ -70,8 +71,8 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   real("learning_rate", None, "Initial learning rate. Default: the stage's.", lower_bound=0.0)
   integer("image_size", None,
           "Use the central pixels only. Default: the whole image.", lower_bound=1)
-  choice("input_scaling", None, ["sqrt", "sqrt_per_band"],
-         "Scaling of the flux; sqrt_per_band also divides each band by its standard deviation. "
+  choice("input_scaling", None, list(INPUT_SCALINGS),
+         "Scaling of the flux; sqrt_whitened also makes the bands independent: small networks learn faster. "
          "Default: sqrt.")
   choice("augment", "dihedral", ["dihedral", "rotate", "none"],
          "Augmentation; rotate adds rotation by any angle (tensorflow-addons).")

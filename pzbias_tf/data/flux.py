@@ -8,7 +8,10 @@ from typing import Any, Mapping
 import numpy as np
 import tensorflow as tf
 
-KINDS = ("sqrt", "sqrt_per_band")
+KINDS = ("sqrt", "sqrt_whitened")
+
+# Bands whose pixels agree to this fraction of the variance hold the same image.
+MIN_EIGENVALUE = 1e-6
 
 
 def sqrt_scale(flux: tf.Tensor) -> tf.Tensor:
@@ -27,48 +30,77 @@ def sqrt_scale(flux: tf.Tensor) -> tf.Tensor:
 class InputScaling:
   """How flux is scaled before the first layer; stored with the run.
 
+  The bands of a galaxy look alike: of the scaled pixels' variance, colour is a
+  few per cent, and it is colour that tells redshifts.  Whitening gives every
+  independent combination of bands the same variance, so that small networks
+  learn colours from the first iterations on.
+
   Attributes:
-    kind: "sqrt", or "sqrt_per_band": each band is also divided by its standard
-      deviation over training galaxies, which lets small networks learn faster.
-    band_std: those standard deviations [bands]; () for "sqrt".
+    kind: "sqrt", or "sqrt_whitened": the bands are also divided by their root
+      mean squares over the pixels of training galaxies, and made independent
+      by the inverse square root of their correlation matrix ("ZCA-cor" of
+      Kessy et al. 2018, arXiv:1512.00809).
+    band_matrix: what the bands are multiplied by, bands x bands; () for "sqrt".
   """
 
   kind: str = "sqrt"
-  band_std: tuple[float, ...] = ()
+  band_matrix: tuple[tuple[float, ...], ...] = ()
 
   def __post_init__(self):
     if self.kind not in KINDS:
       raise ValueError(f"no input scaling {self.kind!r}; choose one of {', '.join(KINDS)}")
-    if (self.kind == "sqrt_per_band") != bool(self.band_std):
-      raise ValueError(f"input scaling {self.kind!r} with band_std={self.band_std}: "
-                       "standard deviations belong to 'sqrt_per_band', and only there")
-    if any(not np.isfinite(std) or std <= 0 for std in self.band_std):
-      raise ValueError(f"a band's standard deviation is not positive: {self.band_std}; "
-                       "is one band of the images empty?")
+    if (self.kind == "sqrt_whitened") != bool(self.band_matrix):
+      raise ValueError(f"input scaling {self.kind!r} with band_matrix={self.band_matrix}: "
+                       "a matrix belongs to 'sqrt_whitened', and only there")
+    if self.band_matrix:
+      matrix = np.array(self.band_matrix)
+      if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not np.isfinite(matrix).all():
+        raise ValueError(f"band_matrix={self.band_matrix} is no square matrix of finite numbers")
 
   def __call__(self, flux: tf.Tensor) -> tf.Tensor:
     """Scales [..., band] flux."""
     scaled = sqrt_scale(flux)
-    return scaled / tf.constant(self.band_std, scaled.dtype) if self.band_std else scaled
+    if not self.band_matrix:
+      return scaled
+    return tf.tensordot(scaled, tf.constant(self.band_matrix, scaled.dtype), 1)
 
   def to_json(self) -> dict[str, Any]:
     """The scaling as JSON values."""
-    return {"kind": self.kind, "band_std": list(self.band_std)}
+    return {"kind": self.kind, "band_matrix": [list(row) for row in self.band_matrix]}
 
   @classmethod
   def from_json(cls, fields: Mapping[str, Any]) -> InputScaling:
     """The inverse of `to_json`."""
-    return cls(kind=fields["kind"], band_std=tuple(fields["band_std"]))
+    return cls(kind=fields["kind"], band_matrix=tuple(tuple(row) for row in fields["band_matrix"]))
 
   @classmethod
   def fit(cls, kind: str, flux: np.ndarray) -> InputScaling:
     """Measures a scaling on a sample of training images.
 
     Args:
-      kind: "sqrt" or "sqrt_per_band".
+      kind: "sqrt" or "sqrt_whitened".
       flux: [galaxies, height, width, band], flux.
+
+    Raises:
+      ValueError: a band is empty, or two bands hold the same image.
     """
-    if kind != "sqrt_per_band":
+    if kind != "sqrt_whitened":
       return cls(kind)
-    scaled = np.sign(flux) * (np.sqrt(np.abs(flux) + 1.0) - 1.0)
-    return cls(kind, tuple(float(std) for std in scaled.std(axis=(0, 1, 2), dtype=np.float64)))
+    pixels = np.reshape(flux, [-1, flux.shape[-1]]).astype(np.float64)
+    pixels = np.sign(pixels) * (np.sqrt(np.abs(pixels) + 1.0) - 1.0)
+    # About zero, not about the mean: the empty sky stays at zero.
+    matrix = _whitening(pixels.T @ pixels / len(pixels))
+    return cls(kind, tuple(tuple(row) for row in matrix.tolist()))
+
+
+def _whitening(covariance: np.ndarray) -> np.ndarray:
+  """[band, band] W with W^T C W = 1; unlike eigenvectors, it has no free signs."""
+  deviation = np.sqrt(np.diag(covariance))
+  if not (deviation > 0).all():
+    raise ValueError(f"the bands' root mean squares are {deviation.tolist()}; "
+                     "is one band of the images empty?")
+  values, vectors = np.linalg.eigh(covariance / np.outer(deviation, deviation))
+  if values[0] < MIN_EIGENVALUE:
+    raise ValueError("the bands of the images are not independent (smallest eigenvalue of their "
+                     f"correlation matrix: {values[0]:.1e}); does one band stand there twice?")
+  return (vectors / np.sqrt(values)) @ vectors.T / deviation[:, np.newaxis]

@@ -29,10 +29,11 @@ class FluxScaling(keras.layers.Layer):
     return {**super().get_config(), "scaling": self.scaling.to_json()}
 
 
-def conv(x, filters: int, size: int, name: str, activation: str, *, padding: str = "same"):
-  """A convolution of stride 1 with its activation ("prelu", "relu" or "tanh")."""
+def conv(x, filters: int, size: int, name: str, activation: str, *, padding: str = "same",
+         strides: int = 1):
+  """A convolution with its activation ("prelu", "relu" or "tanh")."""
   built_in = None if activation == "prelu" else activation
-  x = keras.layers.Conv2D(filters, size, padding=padding, activation=built_in,
+  x = keras.layers.Conv2D(filters, size, strides=strides, padding=padding, activation=built_in,
                           bias_initializer=keras.initializers.Constant(INITIAL_BIAS),
                           name=name)(x)
   if activation == "prelu":  # one slope per channel, starting at 0

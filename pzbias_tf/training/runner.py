@@ -147,7 +147,7 @@ def predict_stage(config: TrainConfig, data: Dataset, stage_dir: str, *,
 
 def fit_input_scaling(kind: str, data: Dataset, image_size: int) -> InputScaling:
   """Measures the input scaling on training galaxies."""
-  if kind != "sqrt_per_band":
+  if kind != "sqrt_whitened":
     return InputScaling.fit(kind, np.zeros([0]))
   keep = data.column("split") == "train"
   keep[np.flatnonzero(keep)[SCALING_GALAXIES:]] = False

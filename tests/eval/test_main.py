@@ -104,7 +104,7 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
     with open(os.path.join(report, "index.html"), encoding="utf-8") as file:
       page = file.read()
     for word in ("<h1>sdss_net5_ne1</h1>", "180 redshift bins", "tensorflow 2.",
-                 "<td>sqrt_per_band</td>", "<td>soft, shifted</td>", "reference: "):
+                 "<td>sqrt_whitened</td>", "<td>soft, shifted</td>", "reference: "):
       self.assertIn(word, page)
     self.assertNotIn(self.folder, page)
 

@@ -4,7 +4,6 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
-from pzbias_tf.data.flux import InputScaling
 from pzbias_tf.models import build_network
 from pzbias_tf.models.network import redshift_pdf, redshift_variables
 from pzbias_tf.survey import CFHTLS_WIDE, SDSS
@@ -63,17 +62,11 @@ class NetworkTest(tf.test.TestCase, parameterized.TestCase):
     high = network({"image": image, "ebv": tf.ones([1])})["z_logits"]
     self.assertNotAllClose(low, high)
 
-  def test_band_scaling_divides(self):
-    scaling = InputScaling("sqrt_per_band", (1.0, 2.0))
-    self.assertAllClose(scaling(tf.constant([[3.0, -8.0]])), [[1.0, -1.0]])
-
   def test_bad_requests(self):
     with self.assertRaisesRegex(ValueError, "--net=7.*Net_P"):
       build_network(7, SDSS, multi_output=False)
     with self.assertRaisesRegex(ValueError, "at least 49"):
       build_network(1, SDSS, multi_output=False, image_size=16)
-    with self.assertRaisesRegex(ValueError, "empty"):
-      InputScaling("sqrt_per_band", (1.0, 0.0))
 
 
 if __name__ == "__main__":
