@@ -11,11 +11,9 @@ Needs the extra `cutouts` (reproject).
 from __future__ import annotations
 
 import collections
-import contextlib
 import dataclasses
 import functools
 import os
-from typing import Iterator
 
 from absl import app
 from absl import flags
@@ -24,15 +22,13 @@ import numpy as np
 
 from data_tools import folders
 from data_tools.cutouts import assignment
+from data_tools.cutouts import cutting
 from data_tools.cutouts import fields as fields_lib
-from data_tools.cutouts import frames
 from data_tools.cutouts import positions as positions_lib
 from data_tools.cutouts import resampling
 from data_tools.cutouts import writer
 import pzbias_tf
 from pzbias_tf import survey as survey_lib
-
-_BLOCK = 256  # cutouts in memory at a time
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -62,16 +58,6 @@ class CutoutConfig:
   scratch: str = ""
 
 
-@dataclasses.dataclass(frozen=True)
-class _Job:
-  """What is cut, how."""
-
-  bands: tuple[str, ...]
-  reference: str
-  size: int
-  scratch: str
-
-
 def run(config: CutoutConfig) -> str:
   """Cuts, writes and reports.
 
@@ -92,7 +78,7 @@ def run(config: CutoutConfig) -> str:
   found = assignment.assign(positions, fields, bands=job.bands, reference=job.reference,
                             size=job.size)
   with folders.appearing(output, "cutting") as hidden:
-    rows = _write_cube(os.path.join(hidden, "cube.npy"), found, fields, job)
+    rows = cutting.write_cube(os.path.join(hidden, "cube.npy"), found, fields, job)
     if not len(rows):
       raise ValueError(f"none of {len(positions)} positions has a cutout: {_counted(found)}")
     writer.write_catalog(hidden, _columns(positions, fields, found, rows))
@@ -104,7 +90,7 @@ def run(config: CutoutConfig) -> str:
   return output
 
 
-def _job(config: CutoutConfig) -> _Job:
+def _job(config: CutoutConfig) -> cutting.Job:
   survey = survey_lib.load_survey(config.survey)
   bands = tuple(survey.bands)
   reference = config.reference_band or ("r" if "r" in bands else bands[len(bands) // 2])
@@ -114,66 +100,7 @@ def _job(config: CutoutConfig) -> _Job:
   if config.size < 0:
     raise ValueError(f"--size={config.size}: must be positive, or 0 for the survey's size")
   resampling.check_installed()
-  return _Job(bands, reference, config.size or survey.image_size, config.scratch)
-
-
-def _write_cube(path, found, fields, job) -> np.ndarray:
-  """Writes the cutouts field by field; returns their rows in the table of positions."""
-  cube = writer.CubeWriter(path, (job.size, job.size, len(job.bands)))
-  written = []
-  with contextlib.closing(cube):
-    for number in np.unique(found.field[found.field >= 0]):
-      rows = np.flatnonzero(found.field == number)
-      for block, images in cut_field(fields[number], found, rows, job):
-        good = found.reason[block] == ""
-        cube.append(images[good])
-        written.append(block[good])
-      logging.log_every_n_seconds(logging.INFO, "field %s: %d cutouts so far", 10,
-                                  fields[number].name, sum(map(len, written)))
-  return np.concatenate([np.zeros(0, np.int64), *written])
-
-
-def cut_field(field: fields_lib.Field, found: assignment.Assignment, rows: np.ndarray,
-              job: _Job) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-  """Cuts the galaxies of one field.
-
-  Args:
-    field: the frames.
-    found: where each cutout begins; reasons are added to it where pixels are unusable.
-    rows: [n] the field's positions.
-    job: bands, reference and size.
-
-  Yields:
-    [k] rows and [k, size, size, bands] float32 images.
-  """
-  rows = rows[np.argsort(found.first[rows, 1], kind="stable")]  # along the file
-  with contextlib.ExitStack() as stack:
-    opened, problem = {}, ""
-    for band in job.bands:
-      try:
-        grid = frames.read_grid(field.files[band])
-        opened[band] = stack.enter_context(
-            frames.open_frame(field.files[band], grid, job.scratch))
-      except frames.FrameError as error:
-        problem = f"band {band}: {error}"
-    for start in range(0, len(rows), _BLOCK):
-      block = rows[start:start + _BLOCK]
-      images = np.zeros((len(block), job.size, job.size, len(job.bands)), np.float32)
-      for image, row in zip(images, block):
-        found.reason[row] = problem or _cut(image, opened, found.first[row], job)
-      yield block, images
-
-
-def _cut(image: np.ndarray, opened: dict[str, frames.Frame], first: np.ndarray,
-         job: _Job) -> str:
-  """Fills in one cutout; returns why it cannot be used, or ""."""
-  reference = opened[job.reference].grid
-  for column, band in enumerate(job.bands):
-    try:
-      image[..., column] = resampling.cutout(opened[band], reference, first, job.size)
-    except frames.FrameError as error:
-      return f"band {band}: {error}"
-  return "" if np.all(np.isfinite(image)) else "pixels that are not finite"
+  return cutting.Job(bands, reference, config.size or survey.image_size, config.scratch)
 
 
 def _columns(positions, fields, found, rows) -> dict[str, np.ndarray]:

@@ -49,7 +49,7 @@ class Frame:
 
   Attributes:
     grid: its pixels on the sky.
-    pixels: what slices are taken of: a FITS image's `section`, or an array.
+    pixels: what slices are taken of: an array, or a FITS image's `section`.
   """
 
   grid: Grid
@@ -110,10 +110,16 @@ def open_frame(path: str, grid: Grid, scratch: str = "") -> Iterator[Frame]:
       path = _unpacked(path, stack.enter_context(tempfile.TemporaryDirectory(
           prefix="pzbias-frame-", dir=scratch or None)))
     try:
-      pixels = stack.enter_context(fits.open(path))[grid.unit].section
+      pixels = _pixels(stack.enter_context(fits.open(path))[grid.unit])
     except Exception as error:
       raise FrameError("frame damaged or unreadable") from error
     yield Frame(grid, pixels)
+
+
+def _pixels(image):
+  """A memory map where the file holds plain numbers, else what unpacks parts of it."""
+  scaled = image.header.get("BSCALE", 1) != 1 or image.header.get("BZERO", 0) != 0
+  return image.section if scaled or isinstance(image, fits.CompImageHDU) else image.data
 
 
 def _opener(path: str):

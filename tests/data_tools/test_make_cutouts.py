@@ -18,6 +18,7 @@ from data_tools import make_tfrecords
 from data_tools import readers
 from data_tools.convert import ConversionSettings
 from data_tools.cutouts import assignment
+from data_tools.cutouts import cutting
 from data_tools.cutouts import fields
 from data_tools.cutouts import footprints
 from data_tools.cutouts import frames
@@ -156,7 +157,7 @@ class MakeCutoutsTest(_CutoutsTest, parameterized.TestCase):
                             (".fits", True))
   def test_frames_of_all_kinds(self, suffix, packed):
     self.write_field(suffix=suffix, packed=packed)
-    with mock.patch.object(make_cutouts, "_BLOCK", 3):
+    with mock.patch.object(cutting, "BLOCK", 3):
       cube, table = self.run_cutouts(self.write_positions())
     self.assertEqual((cube.shape, cube.dtype), ((4, SIZE, SIZE, 5), np.float32))
     self.assert_galaxies(cube, table)
