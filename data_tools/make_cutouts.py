@@ -107,7 +107,7 @@ def _columns(positions, fields, found, rows) -> dict[str, np.ndarray]:
   """The catalogue's own columns, and where each cutout comes from."""
   names = np.array([field.name for field in fields])
   return {"id": positions.ids[rows],
-          **{name: values[rows] for name, values in positions.columns.items() if name != "id"},
+          **{name: values[rows] for name, values in positions.columns.items() if name.lower() != "id"},
           "cutout_field": names[found.field[rows]],
           "cutout_x": found.first[rows, 0], "cutout_y": found.first[rows, 1]}
 

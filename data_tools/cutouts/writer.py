@@ -43,7 +43,15 @@ class CubeWriter:
 
 def write_catalog(folder: str, columns: Mapping[str, np.ndarray]) -> None:
   """Writes catalog.fits, one row an image of the cube."""
-  Table(dict(columns)).write(os.path.join(folder, "catalog.fits"), format="fits")
+  Table({name: _storable(values) for name, values in columns.items()}).write(
+      os.path.join(folder, "catalog.fits"), format="fits")
+
+
+def _storable(values: np.ndarray) -> np.ndarray:
+  """A column in a type that FITS tables know: text as UTF-8, dates and the like as text."""
+  if values.dtype.kind in "biufS":
+    return values.astype(np.float32) if values.dtype == np.float16 else values
+  return np.char.encode(values.astype(str), "utf-8")
 
 
 def write_rejected(folder: str, ids: np.ndarray, reasons: np.ndarray) -> None:

@@ -55,7 +55,11 @@ def read(path: str, survey: Survey, options: base.ReaderOptions) -> base.CutoutS
   folder, columns = os.path.dirname(file), {**arrays, "id": np.arange(num)}
   template = options.image_template or templates.first_that_fits(
       folder, TEMPLATES, columns, survey.bands)
-  images = NamedImages(templates.ImageFiles(folder, template, columns))
+  files = templates.ImageFiles(folder, template, columns)
+  if files.per_band:
+    raise ValueError(f"--image_template={template}: these images hold all bands, so no "
+                     f"{{{templates.BAND}}} is possible")
+  images = NamedImages(files)
   split = indices.split_of(
       rows, num, origins={name: f"{file}: {array}" for name, array in _SPLITS.items()})
   default = (survey.image_size, survey.image_size, len(survey.bands))

@@ -7,6 +7,7 @@ import pickle
 import re
 from unittest import mock
 
+from absl import flags
 from absl.testing import parameterized
 from astropy.io import fits
 from astropy.table import Table
@@ -380,6 +381,15 @@ class ZphotoCatalogTest(_FormatsTest):
     self.convert()
     self.assertEqual(self.rejected(), dict.fromkeys("245", base.REASON_NO_IMAGE))
 
+  def test_template(self):
+    images, _, _ = self.write(folder="cut", suffix=".image.npy", r_mag=np.full(10, 16.0))
+    with self.assertRaisesRegex(FileNotFoundError, "no images called images/{id}.npy"):
+      readers.read(self.input, SDSS)
+    options = readers.ReaderOptions(image_template="cut/{id}.image.npy")
+    self.assert_images(readers.read(self.input, SDSS, options), images)
+    with self.assertRaisesRegex(ValueError, "no {band} is possible"):
+      readers.read(self.input, SDSS, readers.ReaderOptions(image_template="{id}_{band}.npy"))
+
   def test_bad_catalogues(self):
     self.write(r_mag=np.full(10, 16.0), id_test=np.array([3, 10]))
     with self.assertRaisesRegex(ValueError, "id_test: index 10 is outside the 10 objects"):
@@ -441,6 +451,17 @@ class OptionsTest(_FormatsTest):
       message = f"--{name} works with --layout={users}, not with cube"
       with self.assertRaisesRegex(ValueError, message):
         readers.read(self.input, SDSS, readers.ReaderOptions(**{name: value}))
+
+
+  def test_flags(self):
+    values = flags.FlagValues()
+    make_tfrecords.define_flags(values)
+    values(["make_tfrecords", "--input=a", "--format=hdf5", "--image_dataset=pixels",
+            "--image_template={id}.fits", "--table=b.parquet"])
+    config = make_tfrecords.config_from_flags(values)
+    self.assertEqual(config.layout, "hdf5")
+    self.assertEqual(config.options, readers.ReaderOptions(
+        image_dataset="pixels", image_template="{id}.fits", table="b.parquet"))
 
 
 class AddingAFormatTest(_FormatsTest):

@@ -191,7 +191,9 @@ class MakeCutoutsTest(_CutoutsTest, parameterized.TestCase):
 
   def test_what_make_tfrecords_makes_of_it(self):
     self.write_field()
-    self.run_cutouts(self.write_positions(ebv=np.full(4, 0.02), r=np.linspace(15, 17, 4)))
+    self.run_cutouts(self.write_positions(
+        ebv=np.full(4, 0.02), r=np.linspace(15, 17, 4), name="galaxies.csv",
+        observer=np.array(["Übel", "b", "c", "d"]), date=np.array(["2001-12-18"] * 4, "M8[D]")))
     self.assertEqual(readers.detect(self.output), "cube")
     data_dir = os.path.join(self.folder, "data")
     manifest = make_tfrecords.run(make_tfrecords.ConversionConfig(
