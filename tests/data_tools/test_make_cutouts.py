@@ -81,6 +81,19 @@ class ResamplingTest(tf.test.TestCase, parameterized.TestCase):
     expected = reference.pixels[y:y + SIZE, x:x + SIZE]
     self.assertAllClose(image, expected, atol=0.01 * expected.max())
 
+  @parameterized.parameters((1.0, (120, 150), 0), (1.0, (120, 150), 30), (0.5, (260, 320), 0))
+  def test_noise_of_sums_over_pixels(self, scale, shape, rotation):
+    """Pixels finer than the reference's are all summed, none is passed over."""
+    reference = self.frame().grid
+    wcs = sample_frames.grid(shape=shape, scale=scale, rotation=rotation, offset=(0.5, 0.25))
+    noise = np.random.default_rng(0).normal(size=shape)
+    frame = frames.Frame(frames.Grid(wcs, shape), noise)
+    sums = []
+    for first in [(25, 25), (25, 60), (60, 25), (60, 60), (90, 25), (90, 60)]:
+      image = resampling.cutout(frame, reference, np.array(first), SIZE)
+      sums.append(image.reshape(4, 8, 4, 8).sum((1, 3)))
+    self.assertAllClose(np.std(sums), 8 / scale, rtol=0.15)
+
   def test_pixels_on_the_grid_are_copied(self):
     reference = self.frame()
     first = np.array([30, 40])
