@@ -113,12 +113,16 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   text("input", "", "File or folder of the survey; without it, one is simulated.")
   text("output", "", "Folder of the data set; default data/<data set>.")
   choice("layout", readers.AUTO, [readers.AUTO, *readers.READERS], "How the input is laid out.")
-  text("table", "", "Table of a cube, where it has another name than usual.")
+  flags.DEFINE_alias("format", "layout", flag_values=values)
+  text("table", "", "Table of the images, where it has another name than usual.")
+  text("image_template", "", "Names of one file an object, e.g. {id}_{band}.fits; any column of "
+       "the table may stand in braces.")
+  text("image_dataset", "", "Dataset of the images in an HDF5 file.")
   for role, column in ROLES.items():
     text(f"{role}_column", "", f"Input column of {column}; default: the layout's own name.")
   real("ebv", None, "One E(B-V) (mag) for all galaxies, in place of a column.", lower_bound=0.0)
-  flags.DEFINE_bool("r_from_image", False, "r magnitude from the r band summed, nanomaggies "
-                    "(layout cube).", flag_values=values)
+  flags.DEFINE_bool("r_from_image", False, "r magnitude from the r band summed, nanomaggies.",
+                    flag_values=values)
   real("max_r_mag", None, "Reject galaxies fainter than this (mag).")
   text("split", "", "train,validation,test fractions by hash of the id, e.g. 0.76,0.04,0.20; "
        "overrides a published split.")
@@ -146,7 +150,8 @@ def config_from_flags(values: flags.FlagValues) -> ConversionConfig:
       survey=values.survey, input=values.input, output=values.output, layout=values.layout,
       options=readers.ReaderOptions(
           columns={role: name for role, name in columns.items() if name}, ebv=values.ebv,
-          r_from_image=values.r_from_image, table=values.table, scratch=values.scratch_dir),
+          r_from_image=values.r_from_image, table=values.table, scratch=values.scratch_dir,
+          image_template=values.image_template, image_dataset=values.image_dataset),
       settings=ConversionSettings(
           seed=values.seed, split=splits.parse_fractions(values.split),
           augment_copies=values.augment_copies, dtype=values.dtype,

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import os
 
+from absl import logging
+
 from data_tools.readers import cfhtls
 from data_tools.readers import cube
+from data_tools.readers import fits_cutouts
+from data_tools.readers import hdf5
 from data_tools.readers import sdss_public
 from data_tools.readers import sdss_research
+from data_tools.readers import zphoto_catalog
 from data_tools.readers.base import CutoutSource, Reader, ReaderOptions
 from data_tools.readers.columns import check_names
+from data_tools.readers.images import r_from_images
 from pzbias_tf.survey import Survey
 
 # In the order of detection: from the most particular layout to the most general.
 READERS: dict[str, Reader] = {
     "sdss_research": sdss_research.READER,
     "cfhtls": cfhtls.READER,
+    "zphoto_catalog": zphoto_catalog.READER,
     "sdss_public": sdss_public.READER,
     "cube": cube.READER,
+    "hdf5": hdf5.READER,
+    "fits_cutouts": fits_cutouts.READER,
 }
 AUTO = "auto"
 
@@ -61,11 +70,27 @@ def read(path: str, survey: Survey, options: ReaderOptions = ReaderOptions(), *,
   if not os.path.exists(path):
     raise FileNotFoundError(f"--input={path} does not exist")
   layout = detect(path) if layout == AUTO else layout
-  if options.r_from_image and layout != "cube":
-    raise ValueError(f"--r_from_image works with --layout=cube, not with {layout}")
+  _check_options(options, layout)
   source = READERS[layout].read(path, survey, options)
   if source.image_shape[2] != len(survey.bands):
     raise ValueError(
         f"{path}: images of shape {source.image_shape}, but survey {survey.name} has the "
         f"{len(survey.bands)} bands {', '.join(survey.bands)} on the last axis")
+  if options.r_from_image:
+    _sum_r(source, survey, path)
   return source
+
+
+def _check_options(options, layout):
+  """No option is passed over in silence."""
+  particular = {name for reader in READERS.values() for name in reader.uses}
+  for name in sorted(particular - set(READERS[layout].uses)):
+    if getattr(options, name):
+      users = [other for other, reader in READERS.items() if name in reader.uses]
+      raise ValueError(f"--{name} works with --layout={', '.join(users)}, not with {layout}")
+
+
+def _sum_r(source, survey, path):
+  logging.warning("%s: r magnitudes are summed from the images, as --r_from_image asks", path)
+  source.catalog["r_mag"] = r_from_images(source.images, len(source.catalog), survey)
+  source.description["columns"]["r"] = "sum of the r band of the image, nanomaggies"

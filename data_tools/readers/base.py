@@ -13,6 +13,7 @@ import numpy as np
 
 REASON_NO_IMAGE = "image file missing or unreadable"
 REASON_SHAPE = "image of another shape"
+REASON_NO_ROW = "image without a row in the catalogue"
 
 Columns = Mapping[str, np.ndarray]
 """A catalogue as the survey stores it: {column name: [objects]}."""
@@ -32,13 +33,18 @@ class ReaderOptions:
     ebv: one E(B-V) (mag) for all objects, in place of a column.
     r_from_image: r magnitude from the summed flux of the r band, which must be
       in nanomaggies, in place of a column.
-    table: file with the columns of a cube; "" looks beside the cube.
+    image_template: names of the images, relative to the input folder, e.g.
+      "{id}_{band}.fits"; "" tries usual ones.
+    image_dataset: the HDF5 dataset of images; "" looks for it.
+    table: file with the columns; "" looks beside the images.
     scratch: folder for unpacked copies of compressed cubes; "" is the system's.
   """
 
   columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
   ebv: float | None = None
   r_from_image: bool = False
+  image_template: str = ""
+  image_dataset: str = ""
   table: str = ""
   scratch: str = ""
 
@@ -80,11 +86,13 @@ class Reader:
     files: the files that make up the layout, in words.
     matches: whether a path holds the layout.
     read: (path, survey, options) -> CutoutSource.
+    uses: options that not every layout understands, by name, but this one does.
   """
 
   files: str
   matches: Callable[[str], bool]
   read: Callable[..., CutoutSource]
+  uses: tuple[str, ...] = ()
 
 
 def with_split(catalog: Table, split: np.ndarray | None = None) -> Table:

@@ -17,6 +17,7 @@ from data_tools.readers import base
 from data_tools.readers import columns as columns_lib
 from data_tools.readers import cube_files
 from data_tools.readers import npy_access
+from data_tools.readers import tables
 from data_tools.readers.images import CubeImages
 from pzbias_tf.survey import Survey
 
@@ -89,7 +90,7 @@ def _sample(file: str) -> str:
 def _read_file(file: str, options: base.ReaderOptions):
   """Catalogue, place of the cube, and columns taken, of one file."""
   sample = _sample(file)
-  table = cube_files.columns_of(file)
+  table = tables.columns_of(file)
   num = cube_files.check_shape(table, cube_files.CubeFiles(file, file))
   ids = np.array([f"{os.path.basename(file)}:{row}" for row in range(num)], str)
   catalog, chosen = columns_lib.build_catalog(

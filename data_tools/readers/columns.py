@@ -17,6 +17,14 @@ ROLES = {
     "i": "i_mag", "i_err": "i_err", "z_photo": "z_photo_ref", "ra": "ra", "dec": "dec",
 }
 REQUIRED = ("z", "r", "ebv")
+# What surveys without a layout of their own usually call their columns.
+USUAL_NAMES = {
+    "id": ("id", "objid", "name"), "z": ("z", "z_spec", "zspec", "redshift"),
+    "ebv": ("ebv", "E(B-V)"), "r": ("r", "r_mag", "mag_r"),
+    "r_err": ("r_err", "mag_err_r"), "i": ("i", "i_mag", "mag_i"),
+    "i_err": ("i_err", "mag_err_i"), "z_photo": ("z_photo", "zphot"),
+    "ra": ("ra",), "dec": ("dec",),
+}
 GROUP = "split_group"
 """Optional column: galaxies of equal value go into the same split (see `splits`)."""
 NONE = "none"
@@ -47,6 +55,8 @@ def build_catalog(columns: Columns, names: Mapping[str, tuple[str, ...]], num: i
   """
   chosen = {}
   for role in ROLES:
+    if role == "r" and options.r_from_image:
+      continue  # a column of magnitudes, if there is one, is not used
     name = _pick(columns, role, names.get(role, ()), options, origin)
     if name:
       chosen[role] = name
@@ -91,8 +101,7 @@ def _pick(columns, role, candidates, options, origin) -> str:
 
 
 def _complain_if_required(role, candidates, columns, options, origin):
-  if role not in REQUIRED or (role == "ebv" and options.ebv is not None) or (
-      role == "r" and options.r_from_image):
+  if role not in REQUIRED or (role == "ebv" and options.ebv is not None):
     return
   remedy = {
       "ebv": ", or give one value for all galaxies, e.g. --ebv=0",

@@ -1,7 +1,7 @@
 """Finds a cube and the table that goes with it, in the shapes they are shared in.
 
 A cube [objects, height, width, band] stands in an .npz file together with its
-columns, or in a .npy file beside a table (.npy, .npz, .fits or .csv).
+columns, or in a .npy file beside a table (see `tables`).
 """
 
 from __future__ import annotations
@@ -9,15 +9,11 @@ from __future__ import annotations
 import dataclasses
 import os
 
-from astropy.table import Table
-import numpy as np
-
 from data_tools.readers import npy_access
+from data_tools.readers import tables
 from data_tools.readers.base import Columns
 
 CUBE = "cube"
-_TABLES = ("labels.npy", "labels.npz", "labels.fits", "labels.csv",
-           "catalog.npy", "catalog.npz", "catalog.fits", "catalog.csv")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,46 +47,12 @@ def find(path: str, *, table: str = "") -> CubeFiles | None:
   cube = _find_cube(path)
   if not cube:
     return None
-  table = table or (cube if cube.endswith(".npz") else _find_table(os.path.dirname(cube)))
+  table = table or (cube if cube.endswith(".npz") else tables.find(os.path.dirname(cube)))
   if not os.path.isfile(table):
     raise FileNotFoundError(
-        f"{cube}: no table {table or 'beside it'}; one of {', '.join(_TABLES)} is looked "
-        "for, or name it with --table")
+        f"{cube}: no table {table or 'beside it'}; one of {', '.join(tables.NAMES)} is "
+        "looked for, or name it with --table")
   return CubeFiles(cube, table)
-
-
-def columns_of(path: str) -> Columns:
-  """All one-dimensional columns of a table file.
-
-  Raises:
-    OSError, ValueError: the file cannot be read.
-  """
-  if path.endswith(".npz"):
-    columns = {}
-    for name in npy_access.members(path):
-      shape, dtype = npy_access.peek(path, name)
-      if len(shape) == 1 and dtype.names:
-        columns.update(_fields(npy_access.load(path, name)))
-      elif len(shape) == 1:
-        columns[name] = npy_access.load(path, name)
-    return columns
-  if path.endswith(".npy"):
-    array = npy_access.load(path)
-    if not array.dtype.names:
-      raise ValueError(f"{path}: not a record array; its type is {array.dtype}")
-    return _fields(array)
-  return _astropy_columns(path)
-
-
-def column_names(path: str) -> tuple[str, ...]:
-  """Column names of a numpy table file, from the headers alone; () for others."""
-  if path.endswith(".npz"):
-    types = {name: npy_access.peek(path, name) for name in npy_access.members(path)}
-    fields = [dtype.names for shape, dtype in types.values() if dtype.names]
-    return tuple(types) + tuple(name for names in fields for name in names)
-  if path.endswith(".npy"):
-    return npy_access.peek(path)[1].names or ()
-  return ()
 
 
 def check_shape(columns: Columns, files: CubeFiles) -> int:
@@ -122,35 +84,3 @@ def _find_cube(path: str) -> str:
   if path.endswith(".npz"):
     return path if CUBE in npy_access.members(path) else ""
   return path if path.endswith(".npy") and len(npy_access.peek(path)[0]) == 4 else ""
-
-
-def _find_table(folder: str) -> str:
-  for name in _TABLES:
-    if os.path.isfile(os.path.join(folder, name)):
-      return os.path.join(folder, name)
-  return ""
-
-
-def _fields(array: np.ndarray) -> Columns:
-  return {name: array[name] for name in array.dtype.names if array[name].ndim == 1}
-
-
-def _astropy_columns(path: str) -> Columns:
-  try:
-    if path.endswith(".csv"):
-      table = Table.read(path, format="ascii.csv")
-    else:
-      table = Table.read(path, format="fits")
-      table.convert_bytestring_to_unicode()
-  except Exception as error:  # astropy's readers raise many kinds
-    raise ValueError(f"{path}: not a readable table: {error}") from error
-  return {name: _unmasked(table[name]) for name in table.colnames if table[name].ndim == 1}
-
-
-def _unmasked(column) -> np.ndarray:
-  """A column as an array; masked numbers become NaN."""
-  if getattr(column, "mask", None) is None or not np.any(column.mask):
-    return np.asarray(column)
-  if column.dtype.kind in "iuf":
-    return np.ma.filled(np.ma.asarray(column).astype(np.float64), np.nan)
-  return np.asarray(column.filled(""))

@@ -1,16 +1,25 @@
-"""Images by row, from memory-mapped cubes or from one file an object.
+"""Images by row, from memory-mapped cubes or from one .npy file an object.
 
-Both kinds pickle as file names, so that worker processes open their own.
+All kinds pickle as file names, so that worker processes open their own.
 """
 
 from __future__ import annotations
 
+import collections
 import os
+from typing import Callable
 
 import numpy as np
 
 from data_tools.readers import base
 from data_tools.readers import npy_access
+from data_tools.readers.templates import ImageFiles
+from pzbias_tf.survey import Survey
+
+_SAMPLED_IMAGES = 64
+_NANOMAGGY_ZERO_POINT = 22.5  # AB magnitude of a flux of one nanomaggy
+
+Images = Callable[[int], np.ndarray]
 
 
 class CubeImages:
@@ -43,7 +52,58 @@ class FileImages:
     return os.path.join(self._folder, f"{row}{self._suffix}")
 
   def __call__(self, row: int) -> np.ndarray:
+    return _load(self.path(row))
+
+
+class NamedImages:
+  """Images stored as one .npy file an object, named by template."""
+
+  def __init__(self, files: ImageFiles):
+    self._files = files
+
+  def __call__(self, row: int) -> np.ndarray:
+    return _load(self._files.path(row))
+
+
+def usual_shape(images: Images, num: int, default: tuple[int, int, int]) -> tuple[int, int, int]:
+  """The commonest shape of a sample of the images; `default` where none can be read."""
+  shapes = collections.Counter()
+  for row in np.unique(np.linspace(0, max(num - 1, 0), _SAMPLED_IMAGES).astype(int)):
     try:
-      return np.load(self.path(row), allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-      raise base.ImageError(base.REASON_NO_IMAGE) from error
+      shapes[images(int(row)).shape] += 1
+    except base.ImageError:
+      continue  # listed in rejected.csv when all images are looked at
+  shapes = collections.Counter({shape: n for shape, n in shapes.items() if len(shape) == 3})
+  return shapes.most_common(1)[0][0] if shapes else default
+
+
+def r_from_images(images: Images, num: int, survey: Survey) -> np.ndarray:
+  """22.5 - 2.5 log10(summed r flux, nanomaggies), [num].
+
+  NaN where the sum is not positive or the image cannot be used.
+
+  Raises:
+    ValueError: the survey has no r band.
+  """
+  if "r" not in survey.bands:
+    raise ValueError(f"--r_from_image: survey {survey.name} has no band r, its bands are "
+                     f"{', '.join(survey.bands)}")
+  band = survey.bands.index("r")
+  flux = np.array([_summed(images, row, band) for row in range(num)])
+  flux = np.where(flux > 0, flux / survey.flux_divisor, np.nan)
+  return _NANOMAGGY_ZERO_POINT - 2.5 * np.log10(flux)
+
+
+def _summed(images, row, band) -> float:
+  try:
+    image = images(row)
+  except base.ImageError:
+    return np.nan
+  return float(np.sum(image[..., band], dtype=np.float64)) if image.ndim == 3 else np.nan
+
+
+def _load(path: str) -> np.ndarray:
+  try:
+    return np.load(path, allow_pickle=False)
+  except (OSError, ValueError, EOFError) as error:
+    raise base.ImageError(base.REASON_NO_IMAGE) from error

@@ -10,6 +10,7 @@ from data_tools.readers import base
 from data_tools.readers import columns as columns_lib
 from data_tools.readers import cube_files
 from data_tools.readers import npy_access
+from data_tools.readers import tables
 from data_tools.readers.images import CubeImages
 from pzbias_tf.survey import Survey
 
@@ -28,7 +29,7 @@ def matches(path: str) -> bool:
     files = cube_files.find(path)
   except FileNotFoundError:
     return False
-  return files is not None and "dered_petro_r" in cube_files.column_names(files.table)
+  return files is not None and "dered_petro_r" in tables.column_names(files.table)
 
 
 def read(path: str, survey: Survey, options: base.ReaderOptions) -> base.CutoutSource:
@@ -42,7 +43,7 @@ def read(path: str, survey: Survey, options: base.ReaderOptions) -> base.CutoutS
   files = cube_files.find(path, table=options.table)
   if files is None:
     raise FileNotFoundError(f"{path}: no {FILES}")
-  table = cube_files.columns_of(files.table)
+  table = tables.columns_of(files.table)
   num = cube_files.check_shape(table, files)
   catalog, chosen = columns_lib.build_catalog(table, NAMES, num, options, origin=files.table)
   location = npy_access.locate(files.cube, files.member, scratch=options.scratch)
@@ -52,4 +53,4 @@ def read(path: str, survey: Survey, options: base.ReaderOptions) -> base.CutoutS
       description={"path": path, "layout": "sdss_public", "columns": chosen})
 
 
-READER = base.Reader(files=FILES, matches=matches, read=read)
+READER = base.Reader(files=FILES, matches=matches, read=read, uses=("table",))

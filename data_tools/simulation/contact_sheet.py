@@ -22,6 +22,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 import numpy as np
 
+from data_tools import pictures
 from data_tools.simulation import reality
 from data_tools.simulation.observation import Observation
 from data_tools.simulation.options import PhotometryTable, SimulationOptions
@@ -30,9 +31,7 @@ SIZE = 64
 _SCALE_ARCSEC = 0.396
 _ASSUMED_Z = 0.25  # of galaxies around r = 19 without a redshift
 _PAIRS_A_ROW = 6
-# Flux (nanomaggies a pixel) of mid-grey in i, r, g: the colours of SDSS's pictures, roughly.
-_GREY = np.array([0.35, 0.22, 0.12])
-_SOFTENING = 8.0
+_CHANNELS = list(pictures.colour_channels(reality.BANDS))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,25 +84,6 @@ def simulated_images(real: list[RealGalaxy], fwhm_arcsec: tuple[float, ...],
   return chunk.images[np.argsort(chunk.row)]
 
 
-def colour_picture(image: np.ndarray) -> np.ndarray:
-  """i, r, g as red, green, blue with an asinh stretch that keeps colours.
-
-  The stretch is that of Lupton et al. (2004): the mean of the bands is compressed
-  and the colours are scaled along with it.
-
-  Args:
-    image: [height, width, ugriz] float32, nanomaggies a pixel.
-
-  Returns:
-    [height, width, 3] float64 in [0, 1].
-  """
-  scaled = image[..., [3, 2, 1]] / _GREY
-  mean = np.maximum(scaled.mean(-1, keepdims=True), 1e-6)
-  bright = np.arcsinh(_SOFTENING * mean) / np.arcsinh(_SOFTENING * 30)
-  picture = scaled * bright / mean + 0.06
-  return np.clip(picture / np.maximum(picture.max(-1, keepdims=True), 1.0), 0, 1)
-
-
 def draw(real: list[RealGalaxy], simulated: np.ndarray, output: str) -> None:
   """Draws pairs, real left and simulated right, and saves them."""
   rows = -(-len(real) // _PAIRS_A_ROW)
@@ -118,7 +98,8 @@ def draw(real: list[RealGalaxy], simulated: np.ndarray, output: str) -> None:
     for side, (pixels, title) in enumerate((
         (galaxy.image, f"real\n{label}\n({galaxy.kind})"), (image, f"simulated\n{label}\n"))):
       place = axes[row, 2 * column + side]
-      place.imshow(colour_picture(pixels), origin="lower", interpolation="nearest")
+      place.imshow(pictures.colour_picture(pixels[..., _CHANNELS]), origin="lower",
+                   interpolation="nearest")
       place.set_title(title, fontsize=7, pad=2)
   figure.suptitle(f"An SDSS field and its simulation: gri, {SIZE} x {SIZE} pixels of "
                   f"{_SCALE_ARCSEC} arcsec; equal magnitudes, random shapes", fontsize=9)
@@ -132,7 +113,8 @@ def main(argv) -> None:
     raise app.UsageError(f"unexpected arguments {' '.join(argv[1:])}")
   values = flags.FLAGS
   frames = reality.read_frames(os.path.join(values.real, "sdss_field"))
-  fwhm = tuple(_SCALE_ARCSEC * reality.star_fwhm_pixels(image) for image, _ in frames.values())
+  fwhm = tuple(_SCALE_ARCSEC * reality.star_fwhm_pixels(frame.pixels)
+               for frame in frames.values())
   print("PSF widths of the field (arcsec):", ", ".join(f"{width:.2f}" for width in fwhm))
   real = real_galaxies(values.real, frames)
   draw(real, simulated_images(real, fwhm, values.seed), values.output)

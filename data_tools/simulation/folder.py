@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import json
 import os
-import shutil
-import tempfile
 from typing import Any, Iterator, Mapping
 
 from absl import logging
 
+from data_tools import folders
 import pzbias_tf
 
 RECORD_NAME = "simulation.json"
@@ -57,20 +55,10 @@ def appearing(output: str, settings: Mapping[str, Any]) -> Iterator[str]:
   Yields:
     The hidden folder to fill.
   """
-  parent, name = os.path.split(output)
-  os.makedirs(parent, exist_ok=True)
-  prefix = f".{name}.simulating-"
-  _warn_of_leftovers(os.path.join(parent, prefix))
-  hidden = tempfile.mkdtemp(prefix=prefix, dir=parent)
-  try:
-    os.chmod(hidden, 0o755)  # mkdtemp's folders are for the owner alone
+  with folders.appearing(output, "simulating") as hidden:
     yield hidden
     with open(os.path.join(hidden, RECORD_NAME), "w", encoding="utf-8") as file:
       json.dump({**settings, "version": pzbias_tf.__version__}, file, indent=2)
-    os.rename(hidden, output)  # replaces an empty folder, fails on any other
-  except BaseException:
-    shutil.rmtree(hidden, ignore_errors=True)
-    raise
 
 
 def _check_same(output, found, settings):
@@ -85,12 +73,6 @@ def _check_same(output, found, settings):
   if found.get("version") != pzbias_tf.__version__:
     logging.warning("%s was simulated by version %s, this is %s; remove the folder to "
                     "simulate it anew", output, found.get("version"), pzbias_tf.__version__)
-
-
-def _warn_of_leftovers(prefix):
-  for left in glob.glob(f"{glob.escape(prefix)}*"):
-    logging.warning("%s: an interrupted run left it, or another run is writing it now; "
-                    "remove it in the first case", left)
 
 
 def _read_record(path) -> dict[str, Any]:

@@ -7,16 +7,14 @@ images are measured by the same functions.
 
 from __future__ import annotations
 
-import bz2
-import glob
-import io
-import os
-
-from astropy.io import fits
-from astropy.wcs import WCS
 import numpy as np
 from scipy import ndimage
 from scipy import optimize
+
+from data_tools.cutouts import footprints
+from data_tools.cutouts import resampling
+from data_tools.cutouts.fields import find_fields
+from data_tools.cutouts.frames import Frame, open_frame, read_grid
 
 BANDS = "ugriz"
 _SMOOTHING = 1.2  # pixels; about the PSF, so that peaks of noise fade
@@ -25,26 +23,22 @@ _APART = 15  # pixels between the stars that are measured
 _MOST = 60  # stars of a frame, the brightest first
 _HALF = 5  # half side of the stamp that a Gaussian is fitted to, pixels
 _EDGE = 16  # pixels
-_BORDER = 4  # pixels around a cutout that the interpolation needs
 
 
-def read_frames(folder: str) -> dict[str, tuple[np.ndarray, WCS]]:
-  """The frames of a field: {band: (image [height, width] float32, WCS)}.
+def read_frames(folder: str) -> dict[str, Frame]:
+  """The frames of a field, in memory, by band.
 
   Raises:
     FileNotFoundError: a band's frame is missing.
+    OSError: a frame is damaged.
   """
-  frames = {}
+  field, frames = find_fields(folder, BANDS)[0], {}
   for band in BANDS:
-    paths = sorted(glob.glob(os.path.join(folder, f"frame-{band}-*.fits*")))
-    if not paths:
-      raise FileNotFoundError(f"{folder}: no frame-{band}-*.fits or .fits.bz2")
-    # Unpacked as a whole: astropy would unpack it again for every step backwards.
-    opened = bz2.open if paths[0].endswith(".bz2") else open
-    with opened(paths[0], "rb") as packed:
-      content = io.BytesIO(packed.read())
-    with fits.open(content) as file:
-      frames[band] = np.array(file[0].data, np.float32), WCS(file[0].header)
+    if band not in field.files:
+      raise FileNotFoundError(f"{folder}: no frame-{band}-{field.name}.fits or .fits.bz2")
+    grid = read_grid(field.files[band])
+    with open_frame(field.files[band], grid) as frame:
+      frames[band] = Frame(grid, np.array(frame.pixels[:, :], np.float32))
   return frames
 
 
@@ -103,12 +97,8 @@ def concentration(stamp: np.ndarray) -> float:
   return float(light[radius < 2.5].sum() / light[radius < 8].sum())
 
 
-def cutout(frames: dict[str, tuple[np.ndarray, WCS]], ra: float, dec: float,
-           size: int) -> np.ndarray:
-  """Pixels around a place in all bands, interpolated by cubic splines.
-
-  The bands of a field are offset by some pixels and a fraction; shifts by whole
-  pixels alone would give every galaxy a red and a blue side.
+def cutout(frames: dict[str, Frame], ra: float, dec: float, size: int) -> np.ndarray:
+  """Pixels around a place in all bands, on the grid of r.
 
   Args:
     frames: from `read_frames`.
@@ -117,17 +107,8 @@ def cutout(frames: dict[str, tuple[np.ndarray, WCS]], ra: float, dec: float,
     size: side, pixels.
 
   Returns:
-    [size, size, bands] float32; zeros where a frame ends.
+    [size, size, bands] float32.
   """
-  result = np.zeros((size, size, len(BANDS)), np.float32)
-  for column, band in enumerate(BANDS):
-    image, wcs = frames[band]
-    x, y = (float(place) - (size - 1) / 2 for place in wcs.all_world2pix(ra, dec, 0))
-    top, left = int(np.floor(y)) - _BORDER, int(np.floor(x)) - _BORDER
-    side = size + 2 * _BORDER + 1
-    part = np.zeros((side, side), np.float32)
-    inside = image[max(top, 0):top + side, max(left, 0):left + side]
-    part[max(-top, 0):, max(-left, 0):][:inside.shape[0], :inside.shape[1]] = inside
-    shifted = ndimage.shift(part, (top - y, left - x), order=3, mode="nearest")
-    result[..., column] = shifted[:size, :size]
-  return result
+  reference = frames["r"].grid
+  first = footprints.first_pixels(reference, np.array([ra]), np.array([dec]), size)[0]
+  return np.stack([resampling.cutout(frames[band], reference, first, size) for band in BANDS], -1)

@@ -9,8 +9,8 @@ import tensorflow as tf
 from data_tools import readers
 from data_tools.readers import base
 from data_tools.readers import cfhtls
-from data_tools.readers import cube_files
 from data_tools.readers import npy_access
+from data_tools.readers import tables
 from pzbias_tf import survey as survey_lib
 from tests.data_tools import sample_surveys
 
@@ -283,7 +283,7 @@ class CubeTest(_ReaderTest, parameterized.TestCase):
     np.savez(path, cube=images, sigma=images, **table)
     source = readers.read(path, SDSS)
     self.assertAllEqual(source.catalog["r_mag"], table["r"])
-    self.assertNotIn("sigma", cube_files.columns_of(path))
+    self.assertNotIn("sigma", tables.columns_of(path))
 
   def test_missing_csv_cells_are_nan(self):
     path = self.folder()

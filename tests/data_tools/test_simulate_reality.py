@@ -83,7 +83,7 @@ class FieldTest(parameterized.TestCase, tf.test.TestCase):
     with warnings.catch_warnings():
       warnings.simplefilter("ignore")  # headers of an older standard
       cls.frames = reality.read_frames(os.path.join(REAL_DATA, "sdss_field"))
-    cls.stars = {band: reality.find_stars(image) for band, (image, _) in cls.frames.items()}
+    cls.stars = {band: reality.find_stars(frame.pixels) for band, frame in cls.frames.items()}
     cls.fwhm = np.array([SCALE_ARCSEC * np.median([reality.fwhm_pixels(star) for star in stars])
                          for stars in cls.stars.values()])
 
@@ -92,7 +92,7 @@ class FieldTest(parameterized.TestCase, tf.test.TestCase):
     images = Observation("sdss", seed=3, image_size=64).chunk(0, 0, 150).images
     edge = np.concatenate([images[:, :12], images[:, -12:]], axis=1)
     for column, band in enumerate("ugriz"):
-      real = reality.sky_rms(self.frames[band][0])
+      real = reality.sky_rms(self.frames[band].pixels)
       simulated = np.median([reality.sky_rms(image) for image in edge[..., column]])
       self.assertBetween(simulated / real, 0.85, 1.15, band)
 

@@ -1,0 +1,70 @@
+"""Where cutouts lie in the frames of a field.
+
+All places are pixels counted from 0, so that pixel 0 reaches from -0.5 to 0.5.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from data_tools.cutouts.frames import Grid
+
+_MARGIN = 2  # pixels around a resampled cutout that interpolation needs at the least
+
+
+def first_pixels(grid: Grid, ra: np.ndarray, dec: np.ndarray, size: int) -> np.ndarray:
+  """First column and row of cutouts whose middle is nearest to given places.
+
+  Args:
+    grid: of the reference band, whose pixels the cutouts take over.
+    ra: [n] deg.
+    dec: [n] deg.
+    size: side of a cutout, pixels.
+
+  Returns:
+    [n, 2] int64, (x, y).
+  """
+  places = np.stack(grid.wcs.all_world2pix(ra, dec, 0, quiet=True), axis=-1)
+  return np.round(places - (size - 1) / 2).astype(np.int64)
+
+
+def corners(reference: Grid, first: np.ndarray, size: int, grid: Grid) -> np.ndarray:
+  """Centres of the corner pixels of cutouts, as places in another frame.
+
+  Args:
+    reference: grid that the cutouts are on.
+    first: [n, 2] first column and row of each.
+    size: side, pixels.
+    grid: the other frame's.
+
+  Returns:
+    [n, 4, 2] float64, (x, y), around the cutout.
+  """
+  last = size - 1
+  places = first[:, None, :] + np.array([(0, 0), (last, 0), (last, last), (0, last)], np.float64)
+  if grid is reference:
+    return places
+  sky = reference.wcs.all_pix2world(places.reshape(-1, 2), 0)
+  return grid.wcs.all_world2pix(sky, 0, quiet=True).reshape(-1, 4, 2)
+
+
+def room(places: np.ndarray, grid: Grid, *, resampled: bool) -> np.ndarray:
+  """Distance (pixels) of cutouts from the edge of a frame, [n]; negative: they are cut.
+
+  Args:
+    places: [n, 4, 2] of `corners`.
+    grid: the frame's.
+    resampled: whether interpolation needs a margin.
+  """
+  height, width = grid.shape
+  low = places.min(axis=(1, 2))
+  high = (np.array([width, height]) - 1 - places).min(axis=(1, 2))
+  return np.minimum(low, high) - (_MARGIN if resampled else 0)
+
+
+def scale(places: np.ndarray, size: int) -> np.ndarray:
+  """Pixels of a frame that one pixel of a cutout covers, [n], from `corners`."""
+  x, y = places[..., 0], places[..., 1]
+  following = np.roll(places, -1, axis=1)
+  doubled = (x * following[..., 1] - y * following[..., 0]).sum(axis=1)
+  return np.abs(doubled) / 2 / (size - 1) ** 2

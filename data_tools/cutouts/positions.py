@@ -1,0 +1,75 @@
+"""The catalogue of positions to cut, with whatever else it tells."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Mapping
+
+import numpy as np
+
+from data_tools.readers import tables
+
+_NAMES = {"id": ("id", "objid", "name"), "ra": ("ra", "raj2000", "alpha_j2000"),
+          "dec": ("dec", "dej2000", "decj2000", "delta_j2000")}
+
+
+@dataclasses.dataclass(frozen=True)
+class Positions:
+  """Places on the sky.
+
+  Attributes:
+    ids: [n] str.
+    ra: [n] float64, deg (ICRS).
+    dec: [n] float64, deg (ICRS).
+    columns: all columns of the catalogue, each [n].
+  """
+
+  ids: np.ndarray
+  ra: np.ndarray
+  dec: np.ndarray
+  columns: Mapping[str, np.ndarray]
+
+  def __len__(self):
+    return len(self.ids)
+
+  def on_the_sky(self) -> np.ndarray:
+    """Which positions are ones at all, [n] bool."""
+    with np.errstate(invalid="ignore"):
+      return (np.abs(self.dec) <= 90) & (self.ra >= -180) & (self.ra <= 360)
+
+
+def read_positions(path: str, names: Mapping[str, str] | None = None) -> Positions:
+  """Reads a FITS, CSV, Parquet, .npy or .npz table.
+
+  Args:
+    path: the file.
+    names: {"id", "ra" or "dec": column name}; the others are looked for.
+
+  Raises:
+    OSError: the file is missing.
+    ValueError: a column is missing or holds no numbers.
+  """
+  columns = tables.columns_of(path)
+  num = tables.num_rows(columns, path)
+  found = {role: _pick(columns, role, (names or {}).get(role, ""), path) for role in _NAMES}
+  ids = columns[found["id"]] if found["id"] else np.arange(num)
+  if ids.dtype.kind == "S":
+    ids = np.char.decode(ids, "utf-8")
+  try:
+    ra, dec = (np.asarray(columns[found[role]], np.float64) for role in ("ra", "dec"))
+  except ValueError as error:
+    raise ValueError(f"{path}: positions must be numbers, in degrees: {error}") from error
+  return Positions(np.char.strip(ids.astype(str)), ra, dec, columns)
+
+
+def _pick(columns, role, named, path) -> str:
+  """Name of a role's column; "" where ids have none."""
+  if named and named not in columns:
+    raise ValueError(f"{path}: no column {named}, named by --{role}_column; the columns are "
+                     f"{', '.join(columns)}")
+  lowered = {name.lower(): name for name in reversed(list(columns))}
+  found = named or next((lowered[name] for name in _NAMES[role] if name in lowered), "")
+  if not found and role != "id":
+    raise ValueError(f"{path}: no column {role} (deg); the columns are {', '.join(columns)}. "
+                     f"Name it with --{role}_column")
+  return found

@@ -1,0 +1,69 @@
+"""A folder of cutouts: cube.npy and catalog.fits, which make_tfrecords reads, and rejected.csv."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from typing import Any, Mapping
+
+from astropy.table import Table
+import numpy as np
+
+from pzbias_tf.files import write_text
+
+
+class CubeWriter:
+  """Writes images to a .npy file one block after another; their number need not be known."""
+
+  def __init__(self, path: str, image_shape: tuple[int, int, int]):
+    self._shape, self._num = image_shape, 0
+    self._file = open(path, "wb")  # pylint: disable=consider-using-with
+    self._write_header()
+
+  def append(self, images: np.ndarray) -> None:
+    """Adds images [n, height, width, band] float32."""
+    self._file.write(np.ascontiguousarray(images, "<f4").data)
+    self._num += len(images)
+
+  def close(self) -> None:
+    """Writes the number of images into the header, and all to the disk."""
+    self._file.seek(0)
+    self._write_header()
+    self._file.flush()
+    os.fsync(self._file.fileno())
+    self._file.close()
+
+  def _write_header(self):
+    # numpy leaves room for the largest number of rows, so the header's length is fixed.
+    np.lib.format.write_array_header_1_0(self._file, {
+        "descr": "<f4", "fortran_order": False, "shape": (self._num, *self._shape)})
+
+
+def write_catalog(folder: str, columns: Mapping[str, np.ndarray]) -> None:
+  """Writes catalog.fits, one row an image of the cube."""
+  Table({name: _storable(values) for name, values in columns.items()}).write(
+      os.path.join(folder, "catalog.fits"), format="fits")
+
+
+def _storable(values: np.ndarray) -> np.ndarray:
+  """A column in a type that FITS tables know: text as UTF-8, dates and the like as text."""
+  if values.dtype.kind in "biufS":
+    return values.astype(np.float32) if values.dtype == np.float16 else values
+  return np.char.encode(values.astype(str), "utf-8")
+
+
+def write_rejected(folder: str, ids: np.ndarray, reasons: np.ndarray) -> None:
+  """Writes rejected.csv: every position without a cutout, and why."""
+  text = io.StringIO()
+  writer = csv.writer(text, lineterminator="\n")
+  writer.writerow(("id", "reason"))
+  rejected = reasons != ""
+  writer.writerows(zip(ids[rejected], reasons[rejected]))
+  write_text(os.path.join(folder, "rejected.csv"), text.getvalue())
+
+
+def write_record(folder: str, record: Mapping[str, Any]) -> None:
+  """Writes cutouts.json: what the folder was made from."""
+  write_text(os.path.join(folder, "cutouts.json"), json.dumps(record, indent=2) + "\n")

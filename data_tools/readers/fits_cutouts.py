@@ -1,0 +1,89 @@
+"""FITS cutouts with a catalogue: one file a galaxy, or one file a galaxy and band.
+
+The catalogue (labels or catalog as .fits, .csv, .parquet, .npy or .npz, or --table)
+lists ids, z, r, ebv; the images are named by template, `{id}.fits` and the like.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+
+from absl import logging
+from astropy.table import Table, vstack
+import numpy as np
+
+from data_tools.readers import base
+from data_tools.readers import columns as columns_lib
+from data_tools.readers import tables
+from data_tools.readers import templates
+from data_tools.readers.fits_images import FitsImages
+from data_tools.readers.images import usual_shape
+from pzbias_tf.data import catalog as catalog_lib
+from pzbias_tf.survey import Survey
+
+FILES = ("a catalogue (labels or catalog as .fits, .csv, .parquet, .npy or .npz) beside FITS "
+         "images {id}.fits or {id}_{band}.fits, there or in images/ or cutouts/")
+_FOLDERS = ("", "images/", "cutouts/")
+TEMPLATES = tuple(f"{folder}{name}" for folder in _FOLDERS
+                  for name in ("{id}.fits", "{id}_{band}.fits", "{id}-{band}.fits",
+                               "{id}.fits.gz", "{id}_{band}.fits.gz"))
+
+
+def matches(path: str) -> bool:
+  """A folder with a catalogue and other FITS files."""
+  table = tables.find(path) if os.path.isdir(path) else ""
+  return bool(table) and any(
+      file != table for pattern in ("*.fits*", "*/*.fits*")
+      for file in glob.iglob(os.path.join(glob.escape(path), pattern)))
+
+
+def read(path: str, survey: Survey, options: base.ReaderOptions) -> base.CutoutSource:
+  """Reads the catalogue; images are opened one by one.
+
+  Images that no row of the catalogue names are added as objects that are turned down.
+
+  Raises:
+    OSError: a file is missing.
+    ValueError: a column is missing, or the template does not fit.
+  """
+  file = options.table or tables.find(path)
+  if not os.path.isdir(path) or not os.path.isfile(file):
+    raise FileNotFoundError(f"{path}: expected {FILES}; name another catalogue with --table")
+  table = tables.columns_of(file)
+  num = tables.num_rows(table, file)
+  catalog, chosen = columns_lib.build_catalog(
+      table, columns_lib.USUAL_NAMES, num, options, origin=file)
+  columns = {**table, "id": _ids(table, catalog, chosen)}
+  template = options.image_template or templates.first_that_fits(
+      path, TEMPLATES, columns, survey.bands)
+  files = templates.ImageFiles(path, template, columns)
+  images = FitsImages(files, tuple(survey.bands))
+  default = (survey.image_size, survey.image_size, len(survey.bands))
+  left = [name for name in files.without_row(catalog["id"], survey.bands)
+          if template.format(id=name, band="") != os.path.relpath(file, path)]
+  return base.CutoutSource(
+      catalog=base.with_split(_with_rows(catalog, left)), images=images,
+      image_shape=usual_shape(images, num, default),
+      rejected=dict.fromkeys(range(num, num + len(left)), base.REASON_NO_ROW),
+      description={"path": path, "layout": "fits_cutouts", "columns": chosen,
+                   "image_template": template})
+
+
+def _ids(table, catalog, chosen) -> np.ndarray:
+  """Ids for the template: whole numbers where they are, so that {id:06d} works."""
+  values = np.asarray(table[chosen["id"]]) if "id" in chosen else np.arange(len(catalog))
+  return values if values.dtype.kind in "iu" else np.asarray(catalog["id"])
+
+
+def _with_rows(catalog: Table, ids: list[str]) -> Table:
+  """The catalogue with further ids, about which nothing else is known."""
+  if not ids:
+    return catalog
+  logging.warning("%d images have no row in the catalogue, e.g. %s", len(ids), ids[0])
+  further = catalog_lib.object_table(len(ids), id=np.array(ids))
+  return vstack([catalog, further], metadata_conflicts="silent", join_type="outer")
+
+
+READER = base.Reader(files=FILES, matches=matches, read=read,
+                     uses=("table", "r_from_image", "image_template"))
