@@ -38,7 +38,7 @@ class CheckpointsTest(tf.test.TestCase):
     self.assertIn("output_module/redshift/bias", names)
     save_weights(net, self.path)
     with h5py.File(self.path) as file:
-      self.assertEqual(file["representation/conv1/kernel"].shape, (3, 3, 5, 48))
+      self.assertEqual(file["representation/conv1/kernel"].shape, (4, 4, 5, 32))
 
   def test_skipped_layers_keep_their_values(self):
     save_weights(network(), self.path)

@@ -96,10 +96,10 @@ class StagesTest(tf.test.TestCase, parameterized.TestCase):
     # After 12 iterations of 1e-3 a weight can have moved by 0.012 at most.
     step1, step3 = weights(self.stage[1]), weights(self.stage[3])
     kernel = "output_module/redshift/kernel"
-    self.assertEqual(step3[kernel].shape, (256, 6 * 360))
+    self.assertEqual(step3[kernel].shape, (512, 6 * 360))
     left = SDSS.extension[0]
-    overlap = step3[kernel].reshape(256, 6, 360)[:, :, left:left + 180]
-    self.assertGreater(np.abs(overlap - step1[kernel].reshape(256, 6, 180)).mean(), 0.02)
+    overlap = step3[kernel].reshape(512, 6, 360)[:, :, left:left + 180]
+    self.assertGreater(np.abs(overlap - step1[kernel].reshape(512, 6, 180)).mean(), 0.02)
 
   def test_predictions_are_those_of_the_last_weights(self):
     """Step 3 included: the published code could not restore its layers for a test."""
