@@ -1,28 +1,55 @@
 # make setup       a virtual environment in .venv with everything pinned
 # make test        the test suite
+# make test-all    the same under every Python from 3.11 to 3.13 that is found
+# make test-other  the same under the newest of those that is not PYTHON
 # make test-slow   the tests that take an hour: the quickstart for three seeds
 # make quickstart  simulated galaxies, all stages, metrics: within ten minutes on a laptop
+#
+# PYTHON=python3.13 chooses another interpreter; its environment is .venv-3.13.
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
-VENV := .venv
+SUPPORTED := 3.11 3.12 3.13
+# A working interpreter of a version: on the path, or pyenv's.
+find = $(shell for python in python$(1) $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$(1).*/bin/python; do \
+  "$$python" -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(1)")' 2>/dev/null \
+  && { echo "$$python"; break; }; done)
+ifndef PYTHON
+# 3.11 brings tensorflow-addons; without it, the newest that is there.
+PYTHON := $(firstword $(foreach version,3.11 3.13 3.12,$(call find,$(version))) python3)
+endif
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+VENV := .venv$(if $(filter-out 3.11,$(VERSION)),-$(VERSION))
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 RUN := $(BIN)/python
 
-.PHONY: setup test test-slow quickstart clean
+.PHONY: setup test test-all test-other test-slow quickstart clean
 
 setup: $(READY)
 
-$(READY): pyproject.toml constraints/python3.11.txt
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(v != (3, 11) and \
-	  "pzbias_tf needs Python 3.11 (TensorFlow 2.15), this is %d.%d: make setup PYTHON=/path/to/python3.11" % v)'
+ifeq ($(filter $(VERSION),$(SUPPORTED)),)
+$(READY):
+	@echo "pzbias_tf needs Python 3.11, 3.12 or 3.13, this is $(VERSION): make setup PYTHON=/path/to/python3.11"
+	@exit 1
+else
+$(READY): pyproject.toml constraints/python$(VERSION).txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  --constraint constraints/python3.11.txt --editable '.[test]'
+	  --constraint constraints/python$(VERSION).txt --editable '.[test]'
 	@touch $@
+endif
 
 test: setup
 	$(BIN)/python -m pytest
+
+test-all:
+	@for python in $(foreach version,$(SUPPORTED),$(call find,$(version))); do \
+	  "$$python" --version; $(MAKE) test PYTHON="$$python" || exit 1; done
+
+# The newest one that is not $(PYTHON).
+test-other:
+	@python="$(lastword $(foreach version,$(filter-out $(VERSION),$(SUPPORTED)),$(call find,$(version))))"; \
+	  if [ -n "$$python" ]; then "$$python" --version; $(MAKE) test PYTHON="$$python"; \
+	  else echo "No other Python of $(SUPPORTED) is installed"; fi
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow -s
@@ -52,4 +79,4 @@ quickstart: setup
 	$(RUN) -m eval.main --workdir=$(RUNS)
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf .venv .venv-3.* build *.egg-info

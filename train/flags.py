@@ -13,9 +13,11 @@ from typing import Any
 
 from absl import flags
 
+from pzbias_tf.data.augment import INTERPOLATING
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.flux import KINDS as INPUT_SCALINGS
 from pzbias_tf.survey import Survey, load_survey
+from pzbias_tf.training.optimizers import OPTIMIZERS
 from pzbias_tf.training.run_folder import Variant
 from pzbias_tf.training.stages import (
     ITEALTER_ITERATIONS, ITEALTER_KEPT, STAGES, Stage)
@@ -74,8 +76,12 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   choice("input_scaling", None, list(INPUT_SCALINGS),
          "Scaling of the flux; sqrt_whitened also makes the bands independent: small networks learn faster. "
          "Default: sqrt.")
-  choice("augment", "dihedral", ["dihedral", "rotate", "none"],
-         "Augmentation; rotate adds rotation by any angle (tensorflow-addons).")
+  choice("optimizer", "adam", list(OPTIMIZERS),
+         "Optimizer; lamb is for batches of thousands over many devices.")
+  integer("warmup", 0, "Iterations over which the learning rate rises to its initial value.",
+          lower_bound=0)
+  choice("augment", "dihedral", ["dihedral", *INTERPOLATING, "none"],
+         "Augmentation; rotate adds rotation by any angle, shift moves by up to a pixel.")
   choice("xla", "auto", ["auto", "on", "off"],
          "Compile the training step with XLA; auto: exactly where there is a GPU.")
   integer("num_devices", 0,
@@ -119,6 +125,8 @@ class Request:
   softlabel: bool
   shiftlabel: bool
   augment: str
+  optimizer: str
+  warmup: int
   xla: str
   num_devices: int
   seed: int

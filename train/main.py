@@ -21,6 +21,7 @@ from absl import app
 from absl import logging
 import tensorflow as tf
 
+from pzbias_tf.data.augment import INTERPOLATING
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.flux import InputScaling
 from pzbias_tf.training import run_folder, runner
@@ -159,9 +160,9 @@ def _config(request, settings, data, inputs: StageInputs, stage_dir: str) -> Tra
   names = {field.name for field in dataclasses.fields(TrainConfig)}
   values.update({name: getattr(request, name) for name in names - set(values)
                  if hasattr(request, name)})
-  if not whole and request.augment == "rotate":
-    logging.info("--augment=rotate is for Baseline and Step 1: %s trains on features of the 8 "
-                 "dihedral views", request.stage.title)
+  if not whole and request.augment in INTERPOLATING:
+    logging.info("--augment=%s is for Baseline and Step 1: %s trains on features of the 8 "
+                 "dihedral views", request.augment, request.stage.title)
     values["augment"] = "dihedral"
   values.update(
       stage=request.stage.name,

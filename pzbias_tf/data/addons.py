@@ -1,7 +1,12 @@
-"""The one place that imports tensorflow-addons."""
+"""Rotations, shifts and LAMB: the one place that imports tensorflow-addons.
+
+It ended at TensorFlow 2.15 (Python 3.11).  Where it is not installed, images are
+transformed by TensorFlow's own op, and LAMB is that of Keras 3.
+"""
 
 from __future__ import annotations
 
+from typing import Any
 import warnings
 
 import tensorflow as tf
@@ -10,9 +15,8 @@ try:
   with warnings.catch_warnings():
     warnings.simplefilter("ignore", UserWarning)  # its end-of-life notice, at every import
     import tensorflow_addons as tfa
-except ImportError as error:
-  raise ImportError("rotation by any angle needs tensorflow-addons, which ends at TensorFlow "
-                    "2.15 (Python 3.11); without it, use --augment=dihedral") from error
+except ImportError:
+  tfa = None
 
 
 def rotate(flux: tf.Tensor, angles: tf.Tensor) -> tf.Tensor:
@@ -25,5 +29,66 @@ def rotate(flux: tf.Tensor, angles: tf.Tensor) -> tf.Tensor:
   Returns:
     Rotated images, same shape, 0 where nothing was seen.
   """
+  if tfa is None:
+    return projective_transform(flux, rotation_transforms(angles, flux.shape[1:3]))
   rotated = tfa.image.rotate(flux, angles, interpolation="bilinear", fill_mode="constant")
   return tf.ensure_shape(rotated, flux.shape)  # which tensorflow-addons forgets
+
+
+def translate(flux: tf.Tensor, shifts: tf.Tensor) -> tf.Tensor:
+  """Shifts images, bilinearly.
+
+  Args:
+    flux: [batch, height, width, band] float32.
+    shifts: [batch, 2] float32, pixels to the right and down.
+
+  Returns:
+    Shifted images, same shape, 0 where nothing was seen.
+  """
+  if tfa is None:
+    return projective_transform(flux, translation_transforms(shifts))
+  shifted = tfa.image.translate(flux, shifts, interpolation="bilinear", fill_mode="constant")
+  return tf.ensure_shape(shifted, flux.shape)
+
+
+def lamb(learning_rate: Any, *, epsilon: float) -> Any:
+  """LAMB (You et al. 2019, arXiv:1904.00962) with its published decay rates."""
+  if tfa is None:
+    return tf.keras.optimizers.Lamb(learning_rate, epsilon=epsilon)
+  return tfa.optimizers.LAMB(learning_rate, epsilon=epsilon)
+
+
+def projective_transform(flux: tf.Tensor, transforms: tf.Tensor) -> tf.Tensor:
+  """TensorFlow's own bilinear transform, from output to input pixels.
+
+  Args:
+    flux: [batch, height, width, band] float32.
+    transforms: [batch, 8] float32 (a0, a1, a2, b0, b1, b2, c0, c1): the output
+      pixel (x, y) shows the input's (a0 x + a1 y + a2, b0 x + b1 y + b2).
+
+  Returns:
+    Transformed images, same shape, 0 where nothing was seen.
+  """
+  moved = tf.raw_ops.ImageProjectiveTransformV3(
+      images=flux, transforms=transforms, output_shape=tf.shape(flux)[1:3], fill_value=0.0,
+      interpolation="BILINEAR", fill_mode="CONSTANT")
+  return tf.ensure_shape(moved, flux.shape)
+
+
+def rotation_transforms(angles: tf.Tensor, size: tf.TensorShape) -> tf.Tensor:
+  """Transforms [batch, 8] that rotate images of (height, width) about their centres."""
+  y, x = ((side - 1) / 2.0 for side in size)
+  cosine, sine = tf.cos(angles), tf.sin(angles)
+  return _transforms([cosine, -sine, x - x * cosine + y * sine,
+                      sine, cosine, y - x * sine - y * cosine])
+
+
+def translation_transforms(shifts: tf.Tensor) -> tf.Tensor:
+  """Transforms [batch, 8] that shift images by [batch, 2] pixels (right, down)."""
+  one, none = tf.ones_like(shifts[:, 0]), tf.zeros_like(shifts[:, 0])
+  return _transforms([one, none, -shifts[:, 0], none, one, -shifts[:, 1]])
+
+
+def _transforms(columns):
+  none = tf.zeros_like(columns[0])
+  return tf.stack([*columns, none, none], axis=-1)

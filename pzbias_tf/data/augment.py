@@ -1,4 +1,4 @@
-"""Augmentation: the dihedral group (rotations by 90 degrees, mirror images), and any angle.
+"""Augmentation: the dihedral group (rotations by 90 degrees, mirror images), any angle, shifts.
 
 An element is a number from 0 to 7 whose bits are steps, taken in this order:
 bit 0 swaps the axes, bit 1 flips left-right, bit 2 flips up-down.
@@ -11,6 +11,9 @@ import tensorflow as tf
 
 DIHEDRAL_ELEMENTS = 8
 """Size of the group; element 0 changes nothing."""
+
+MAX_SHIFT = 1.0
+"""Largest random shift along an axis, pixels: about what catalogue positions are off by."""
 
 
 def dihedral_numpy(image: np.ndarray, element: int) -> np.ndarray:
@@ -71,11 +74,28 @@ def rotate_any_angle(flux: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
 
   Returns:
     The rotated images, same shape.
-
-  Raises:
-    ImportError: tensorflow-addons is not installed.
   """
   from pzbias_tf.data import addons  # slow to import, and rarely needed
 
   angles = tf.random.stateless_uniform(tf.shape(flux)[:1], key, 0.0, 2.0 * np.pi)
   return addons.rotate(flux, angles)
+
+
+def shift_randomly(flux: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
+  """Shifts each image of a batch by up to MAX_SHIFT pixels along either axis, bilinearly.
+
+  Args:
+    flux: [batch, height, width, band] float32.
+    key: stateless seed, [2] int64.
+
+  Returns:
+    The shifted images, same shape; pixels from beyond the edge are 0.
+  """
+  from pzbias_tf.data import addons  # as above
+
+  shifts = tf.random.stateless_uniform([tf.shape(flux)[0], 2], key, -MAX_SHIFT, MAX_SHIFT)
+  return addons.translate(flux, shifts)
+
+
+INTERPOLATING = {"rotate": rotate_any_angle, "shift": shift_randomly}
+"""Augmentations that interpolate, by `--augment`; they run on the batch, since XLA has no kernel."""

@@ -8,7 +8,7 @@ import tensorflow as tf
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.pipeline import ordered_batches
 from pzbias_tf.evaluation.predictions import Predictions
-from pzbias_tf.models.network import redshift_pdf
+from pzbias_tf.models.network import input_size, redshift_pdf
 from pzbias_tf.survey import Survey
 
 _COLUMNS = ("id", "r_mag", "ebv", "z_photo_ref", "field", "sample")
@@ -33,11 +33,10 @@ def predict(network: tf.keras.Model, data: Dataset, split: str, keep: np.ndarray
   Raises:
     FloatingPointError: a network gave NaN.
   """
-  image_size = network.input_shape["image"][1]
   forward = tf.function(lambda image, ebv: redshift_pdf(network({"image": image, "ebv": ebv})),
                         reduce_retracing=True)
   batches = ordered_batches(data, split, keep=keep, labels=None, batch_size=batch_size,
-                            image_size=image_size)
+                            image_size=input_size(network))
   pdfs, rows = [], []
   for batch in batches:
     pdfs.append(forward(batch["image"], batch["ebv"]).numpy())

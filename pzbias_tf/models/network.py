@@ -45,6 +45,11 @@ def build_network(net: int, survey: Survey, *, multi_output: bool, extended: boo
   return keras.Model(inputs, output_module(representation(inputs)), name="network")
 
 
+def input_size(model: keras.Model) -> int:
+  """Side of the images that a network or a representation takes, pixels."""
+  return next(tensor.shape[1] for tensor in model.inputs if len(tensor.shape) == 4)
+
+
 def redshift_variables(network: keras.Model) -> list[tf.Variable]:
   """The weights of the redshift layers: all that Steps 2 and 3 train."""
   return network.get_layer("output_module").get_layer(REDSHIFT_LAYER).trainable_variables

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import Iterator, Sequence
+from typing import Any, Iterator, Sequence
 
 import h5py
 import tensorflow as tf
 
 from pzbias_tf.files import whole_file
+from pzbias_tf.keras_compat import optimizer_state, plain_variable
 
 keras = tf.keras
 
@@ -60,6 +61,21 @@ def load_weights(network: keras.Model, path: str, *, skip: Sequence[str] = ()) -
         raise ValueError(f"{path}: weight {name} has shape {file[name].shape}, this network's is "
                          f"{tuple(variable.shape)}; were --net, --bins or --image_size others?")
       variable.assign(file[name][()])
+
+
+def training_state(network: keras.Model, optimizer: Any, variables: Sequence[Any],
+                   **others: tf.Variable) -> tf.train.Checkpoint:
+  """All that training needs to go on; what Keras 2 wrote, Keras 3 reads, and the reverse.
+
+  Args:
+    network: all its weights are part of it.
+    optimizer: of `make_optimizer`, built on `variables`.
+    variables: what trains.
+    **others: further variables.
+  """
+  weights = {name: plain_variable(variable) for name, variable in named_weights(network)}
+  return tf.train.Checkpoint(
+      weights=weights, optimizer=optimizer_state(optimizer, variables), **others)
 
 
 def file_digest(path: str) -> str:

@@ -37,7 +37,9 @@ class TrainConfig:
     keep_weights_at: iterations whose weights are kept for good.
     softlabel: soften Step 3's labels.
     shiftlabel: shift Step 3's labels.
-    augment: "dihedral", "rotate" (any angle, then dihedral) or "none".
+    augment: "dihedral", "rotate" or "shift" (and then dihedral), or "none".
+    optimizer: "adam", or "lamb" for large batches.
+    warmup: iterations over which the learning rate rises to its initial value.
     iterations: number of iterations.
     batch_size: galaxies a batch, over all devices.
     learning_rate: initial learning rate.
@@ -62,6 +64,8 @@ class TrainConfig:
   softlabel: bool = True
   shiftlabel: bool = True
   augment: str = "dihedral"
+  optimizer: str = "adam"
+  warmup: int = 0
   iterations: int
   batch_size: int
   learning_rate: float

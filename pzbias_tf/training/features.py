@@ -20,6 +20,7 @@ from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.order import draw_views, shuffled_batches
 from pzbias_tf.data.pipeline import Batch, Labels, ordered_batches
 from pzbias_tf.files import whole_file
+from pzbias_tf.models.network import input_size
 
 
 def frozen_features(representation: tf.keras.Model, data: Dataset, split: str, rows: np.ndarray,
@@ -113,4 +114,4 @@ def _batches_of(data, split, rows, representation, batch_size):
   keep = np.zeros(len(data.catalog), bool)
   keep[rows] = True
   return ordered_batches(data, split, keep=keep, labels=None, batch_size=batch_size,
-                         image_size=representation.input_shape["image"][1])
+                         image_size=input_size(representation))

@@ -16,14 +16,12 @@ import tensorflow as tf
 
 from pzbias_tf.evaluation.point import mean_residual, sigma_mad
 from pzbias_tf.models.network import redshift_pdf
-from pzbias_tf.training.checkpoints import StageFiles, save_weights
+from pzbias_tf.training.checkpoints import StageFiles, save_weights, training_state
 from pzbias_tf.training.config import TrainConfig
+from pzbias_tf.training.optimizers import LearningRate, make_optimizer
 from pzbias_tf.training.problem import Problem
 from pzbias_tf.training.progress import Progress
-from pzbias_tf.training.stages import LR_DROP_FACTOR
 from pzbias_tf.training.step import make_train_steps
-
-keras = tf.keras
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -73,18 +71,15 @@ class Loop:
     self._strategy = strategy
     self._intervals = intervals or Intervals.of(config.iterations)
     with strategy.scope():
-      self._schedule = learning_rate_schedule(config)
-      self._optimizer = keras.optimizers.Adam(self._schedule, epsilon=1e-8)
-      self._optimizer.jit_compile = False  # whether XLA compiles is decided in one place
-      self._optimizer.build(problem.variables)
+      optimizer = make_optimizer(config, problem.variables)
       self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
       self._best = tf.Variable(np.inf, dtype=tf.float32, trainable=False)
     self._train_steps = make_train_steps(
-        strategy=strategy, variables=problem.variables, optimizer=self._optimizer,
+        strategy=strategy, variables=problem.variables, optimizer=optimizer,
         loss_fn=self._training_loss, global_batch=config.batch_size, xla=xla)
     self._validate = tf.function(self._validation_batch, reduce_retracing=True)
-    checkpoint = tf.train.Checkpoint(network=problem.network, optimizer=self._optimizer,
-                                     step=self._step, best=self._best)
+    checkpoint = training_state(problem.network, optimizer, problem.variables,
+                                step=self._step, best=self._best)
     self._manager = tf.train.CheckpointManager(checkpoint, files.resume, max_to_keep=2)
 
   def run(self) -> None:
@@ -121,7 +116,7 @@ class Loop:
     progress.update(step, loss)
     if due(self._intervals.log):
       tf.summary.scalar("train/loss", loss, step)
-      tf.summary.scalar("train/learning_rate", self._schedule(step - 1), step)
+      tf.summary.scalar("train/learning_rate", LearningRate(self._config)(step - 1), step)
       tf.summary.scalar("train/examples_per_s", progress.examples_per_s, step)
     if due(self._intervals.validate) and self._problem.validation:
       self._look_at_validation(step)
@@ -149,26 +144,3 @@ class Loop:
     grid = tf.constant(survey.centers(extended=self._config.stage_spec.extended), tf.float32)
     return (self._problem.loss_fn(logits, batch), tf.gather(own, batch["redshift_bin"]),
             tf.gather(grid, tf.argmax(redshift_pdf(logits), -1)))
-
-
-def learning_rate_schedule(config: TrainConfig) -> keras.optimizers.schedules.LearningRateSchedule:
-  """The initial rate, divided by 5 after each of the fractions `lr_drops`."""
-  boundaries = [int(round(fraction * config.iterations)) for fraction in config.lr_drops]
-  rates = [config.learning_rate / LR_DROP_FACTOR**k for k in range(len(boundaries) + 1)]
-  # The optimizer counts from 0 and keeps a rate up to and including its boundary.
-  return keras.optimizers.schedules.PiecewiseConstantDecay(
-      [boundary - 1 for boundary in boundaries], rates) if boundaries else ConstantRate(rates[0])
-
-
-class ConstantRate(keras.optimizers.schedules.LearningRateSchedule):
-  """A rate that never changes."""
-
-  def __init__(self, rate: float):
-    self.rate = rate
-
-  def __call__(self, step):
-    return tf.constant(self.rate)
-
-  def get_config(self):
-    """Keras' way to rebuild a schedule."""
-    return {"rate": self.rate}

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from pzbias_tf.bias.soft_labels import LabelModel
-from pzbias_tf.data.augment import dihedral, rotate_any_angle
+from pzbias_tf.data.augment import INTERPOLATING, dihedral
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.pipeline import Batch, Labels, ordered_batches, training_batches
 from pzbias_tf.models.network import redshift_variables
@@ -70,7 +70,7 @@ def whole_network_problem(network: tf.keras.Model, data: Dataset, config: TrainC
           data, keep=keep, labels=labels, batch_size=config.batch_size,
           image_size=config.image_size, seed=config.stage_seed, start_step=step,
           dihedral=config.augment != "none",
-          augment=rotate_any_angle if config.augment == "rotate" else None),
+          augment=INTERPOLATING.get(config.augment)),
       validation=_validation_images(data, config),
       galaxies=int(keep.sum()))
 

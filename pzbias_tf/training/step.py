@@ -10,6 +10,8 @@ from typing import Callable, Iterator, Sequence
 
 import tensorflow as tf
 
+from pzbias_tf.keras_compat import plain_variable
+
 Batch = dict[str, tf.Tensor]
 
 
@@ -33,12 +35,14 @@ def make_train_steps(*, strategy: tf.distribute.Strategy, variables: Sequence[tf
     (int32 tensor), which gives the mean loss [] over those steps.
   """
 
+  watched = [plain_variable(variable) for variable in variables]
+
   @tf.function(jit_compile=xla)
   def gradients(batch):
     with tf.GradientTape(watch_accessed_variables=False) as tape:
-      tape.watch(variables)
+      tape.watch(watched)
       loss = tf.reduce_sum(loss_fn(batch)) / global_batch
-    return loss, tape.gradient(loss, variables)
+    return loss, tape.gradient(loss, watched)
 
   def replica_step(batch):
     loss, grads = gradients(batch)

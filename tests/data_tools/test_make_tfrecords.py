@@ -195,7 +195,7 @@ class RulesTest(_ConversionTest):
 
   def test_upper_edge_of_the_grid_stored_in_single_precision(self):
     z = np.full(10, SDSS.z_max, np.float32)
-    self.assertGreater(z[0], SDSS.z_max)  # as a double
+    self.assertGreater(float(z[0]), SDSS.z_max)
     manifest = convert(self.public(10, z=z), SDSS, self.output)
     self.assertEqual(manifest.galaxies["rejected"], 0)
 

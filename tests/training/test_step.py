@@ -8,7 +8,7 @@ from pzbias_tf.models import build_network
 from pzbias_tf.survey import SDSS
 from pzbias_tf.training import losses
 from pzbias_tf.training.devices import make_strategy, use_xla
-from pzbias_tf.training.loop import Intervals, Loop, learning_rate_schedule
+from pzbias_tf.training.loop import Intervals, Loop
 from pzbias_tf.training.step import make_train_steps
 from tests.training.test_stages import small_config
 
@@ -55,14 +55,6 @@ class StepTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllClose(loss, other_loss, rtol=1e-5)
     for a, b in zip(weights, others):
       self.assertAllClose(a, b, atol=1e-5)
-
-  def test_schedule_falls_by_five(self):
-    schedule = learning_rate_schedule(small_config(
-        iterations=100, learning_rate=1e-3, lr_drops=(0.5, 0.9)))
-    self.assertAllClose([schedule(step) for step in (0, 49, 50, 89, 90)],
-                        [1e-3, 1e-3, 2e-4, 2e-4, 4e-5])
-    constant = learning_rate_schedule(small_config(learning_rate=2e-5, lr_drops=()))
-    self.assertAllClose(constant(10_000_000), 2e-5)
 
   def test_uneven_batch_is_refused(self):
     with self.assertRaisesRegex(ValueError, "--batch_size=9.*2 devices"):

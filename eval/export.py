@@ -1,0 +1,93 @@
+"""Exports a trained stage as a SavedModel that plain TensorFlow loads, without this package.
+
+  python -m eval.export --run=runs/sdss_net0_ne1 --stage=step3
+
+Pixels as the survey delivers them and E(B-V) go in; p(z) and point estimates come
+out:
+
+  model = tf.saved_model.load("runs/sdss_net0_ne1/step3/saved_model")
+  model.estimate(image, ebv)   # {"pdf": [n, bins], "zmode": [n], "zmean": [n], "zmedian": [n]}
+  model.edges                  # edges of the redshift bins
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+
+from absl import app
+from absl import flags
+from absl import logging
+
+from data_tools.folders import appearing
+from pzbias_tf.evaluation.export import Estimator
+from pzbias_tf.training.checkpoints import StageFiles, file_digest, load_weights
+from pzbias_tf.training.config import load_config, package_versions
+from pzbias_tf.training.runner import make_network
+from pzbias_tf.training.stages import STAGES, STEP3
+
+ABOUT = os.path.join("assets.extra", "pzbias_tf.json")
+
+
+def define_flags() -> None:
+  """Defines the command line."""
+  flags.DEFINE_string("run", None, "Folder of the experiment.", required=True)
+  flags.DEFINE_enum("stage", STEP3.name, [stage.name for stage in STAGES], "Stage to export.")
+  flags.DEFINE_string("output", "", "Folder to write. Default: saved_model in the stage's.")
+
+
+def main(argv):
+  if len(argv) > 1:
+    raise app.UsageError(f"unexpected arguments {' '.join(argv[1:])}")
+  values = flags.FLAGS
+  try:
+    print(export(os.path.join(values.run, values.stage), values.output))
+  except (ValueError, OSError) as error:
+    logging.debug("", exc_info=True)  # --verbosity=1 shows where it came from
+    sys.exit(f"Error: {error}")
+
+
+def export(stage_dir: str, output: str = "") -> str:
+  """Exports the last weights of a stage.
+
+  Args:
+    stage_dir: folder of a trained stage.
+    output: folder to write; "" for `saved_model` in `stage_dir`.
+
+  Returns:
+    What was done, as text.
+
+  Raises:
+    FileExistsError: the folder is there already.
+    OSError: the stage is not trained.
+  """
+  output = os.path.abspath(output or os.path.join(stage_dir, "saved_model"))
+  if os.path.exists(output):
+    raise FileExistsError(f"{output} is there already; name another --output, or delete it")
+  config, _ = load_config(stage_dir)
+  network = make_network(config)
+  weights = StageFiles(stage_dir).last
+  load_weights(network, weights)
+  with appearing(output, "export") as hidden:
+    Estimator(network, config.survey, extended=config.stage_spec.extended).save(hidden)
+    _write_about(os.path.join(hidden, ABOUT), config, weights)
+  return f"{config.stage_spec.title} -> {output}; its grid and settings: {ABOUT}"
+
+
+def _write_about(path, config, weights):
+  """What the numbers are, for whoever finds the folder."""
+  survey = config.survey
+  about = {
+      "survey": dataclasses.asdict(survey), "stage": config.stage, "image_size": config.image_size,
+      "edges": survey.edges(extended=config.stage_spec.extended).tolist(),
+      "weights_sha256": file_digest(weights), "versions": package_versions()}
+  os.makedirs(os.path.dirname(path), exist_ok=True)
+  with open(path, "w", encoding="utf-8") as file:
+    json.dump(about, file, indent=1)
+
+
+if __name__ == "__main__":
+  define_flags()
+  app.run(main)

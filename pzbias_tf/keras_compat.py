@@ -1,0 +1,31 @@
+"""Keras 2 (TensorFlow 2.15) and Keras 3: the one place that tells them apart."""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+import tensorflow as tf
+
+
+def plain_variable(variable: Any) -> tf.Variable:
+  """The tf.Variable of a weight: Keras 3 wraps it."""
+  return variable if isinstance(variable, tf.Variable) else variable.value
+
+
+def optimizer_state(optimizer: Any, variables: Sequence[Any]) -> dict[str, Any]:
+  """What an optimizer of the Adam family remembers, under names that no Keras changes.
+
+  Args:
+    optimizer: built on `variables`.
+    variables: what it trains.
+
+  Returns:
+    "iterations", and for each variable "momentums" and "velocities": tf.Variables.
+  """
+  if hasattr(optimizer, "get_slot"):  # those of tensorflow-addons
+    slots = [[optimizer.get_slot(variable, slot) for variable in variables] for slot in ("m", "v")]
+  else:
+    slots = [optimizer._momentums, optimizer._velocities]  # no public name for them
+  momentums, velocities = ([plain_variable(slot) for slot in column] for column in slots)
+  return {"iterations": plain_variable(optimizer.iterations),
+          "momentums": momentums, "velocities": velocities}

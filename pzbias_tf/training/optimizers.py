@@ -1,0 +1,69 @@
+"""The optimizer of a stage, and its learning rate.
+
+Source: Lin et al. 2022, Section 3.3 (Adam, a rate that falls by 5); You et al.
+2019, arXiv:1904.00962 (LAMB, for batches of thousands).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+import tensorflow as tf
+
+from pzbias_tf.training.config import TrainConfig
+from pzbias_tf.training.stages import LR_DROP_FACTOR
+
+keras = tf.keras
+
+OPTIMIZERS = ("adam", "lamb")
+_EPSILON = 1e-8
+
+
+def make_optimizer(config: TrainConfig, variables: Sequence[Any]) -> Any:
+  """The optimizer of a stage, with its slots made; call it in the strategy's scope.
+
+  Args:
+    config: names the optimizer and gives its learning rate.
+    variables: what trains.
+
+  Raises:
+    ValueError: no such optimizer.
+  """
+  if config.optimizer not in OPTIMIZERS:
+    raise ValueError(f"--optimizer={config.optimizer}; choose one of {', '.join(OPTIMIZERS)}")
+  rate = LearningRate(config)
+  if config.optimizer == "lamb":
+    from pzbias_tf.data import addons  # slow to import, and rarely needed
+
+    optimizer = addons.lamb(rate, epsilon=_EPSILON)
+  else:
+    optimizer = keras.optimizers.Adam(rate, epsilon=_EPSILON)
+    optimizer.jit_compile = False  # whether XLA compiles is decided in one place
+  if hasattr(optimizer, "build"):
+    optimizer.build(variables)
+  else:  # that of tensorflow-addons
+    optimizer._create_all_weights(variables)  # pylint: disable=protected-access
+  return optimizer
+
+
+class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
+  """The initial rate, reached linearly, divided by 5 after each of the fractions `lr_drops`."""
+
+  def __init__(self, config: TrainConfig):
+    self._warmup = config.warmup
+    self._boundaries = [int(round(part * config.iterations)) for part in config.lr_drops]
+    self._rates = [config.learning_rate / LR_DROP_FACTOR**drop
+                   for drop in range(len(config.lr_drops) + 1)]
+
+  def __call__(self, step: tf.Tensor) -> tf.Tensor:
+    """The rate [] of the iteration that follows `step` others."""
+    step = tf.cast(step, tf.int64)
+    drops = tf.reduce_sum(tf.cast(step >= tf.constant(self._boundaries, tf.int64), tf.int32))
+    rate = tf.gather(tf.constant(self._rates, tf.float32), drops)
+    if not self._warmup:
+      return rate
+    return rate * tf.cast(tf.minimum(step + 1, self._warmup) / self._warmup, tf.float32)
+
+  def get_config(self) -> dict[str, Any]:
+    """Keras' way to show a schedule."""
+    return {"warmup": self._warmup, "boundaries": self._boundaries, "rates": self._rates}
