@@ -12,6 +12,16 @@ def plain_variable(variable: Any) -> tf.Variable:
   return variable if isinstance(variable, tf.Variable) else variable.value
 
 
+def optimizer_slots(optimizer: Any, variable: Any) -> tuple[tf.Variable, tf.Variable]:
+  """Momentum and velocity that Keras' Adam keeps of one variable."""
+  if hasattr(optimizer, "_get_variable_index"):
+    index = optimizer._get_variable_index(variable)
+  else:
+    index = optimizer._index_dict[optimizer._var_key(variable)]
+  return (plain_variable(optimizer._momentums[index]),
+          plain_variable(optimizer._velocities[index]))
+
+
 def optimizer_state(optimizer: Any, variables: Sequence[Any]) -> dict[str, Any]:
   """What an optimizer of the Adam family remembers, under names that no Keras changes.
 

@@ -10,6 +10,7 @@ from typing import Any, Sequence
 
 import tensorflow as tf
 
+from pzbias_tf.training.adam import Adam
 from pzbias_tf.training.config import TrainConfig
 from pzbias_tf.training.stages import LR_DROP_FACTOR
 
@@ -37,7 +38,7 @@ def make_optimizer(config: TrainConfig, variables: Sequence[Any]) -> Any:
 
     optimizer = addons.lamb(rate, epsilon=_EPSILON)
   else:
-    optimizer = keras.optimizers.Adam(rate, epsilon=_EPSILON)
+    optimizer = Adam(rate, epsilon=_EPSILON)
     optimizer.jit_compile = False  # whether XLA compiles is decided in one place
   if hasattr(optimizer, "build"):
     optimizer.build(variables)
