@@ -16,6 +16,7 @@ from absl import flags
 from pzbias_tf.data.augment import INTERPOLATING
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.flux import KINDS as INPUT_SCALINGS
+from pzbias_tf.models.network import PRECISIONS
 from pzbias_tf.survey import Survey, load_survey
 from pzbias_tf.training.optimizers import OPTIMIZERS
 from pzbias_tf.training.run_folder import Variant
@@ -84,6 +85,12 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
          "Augmentation; rotate adds rotation by any angle, shift moves by up to a pixel.")
   choice("xla", "auto", ["auto", "on", "off"],
          "Compile the training step with XLA; auto: exactly where there is a GPU.")
+  choice("precision", "float32", list(PRECISIONS),
+         "What the network computes in; weights, softmax, loss and metrics stay float32.")
+  integer("steps_per_loop", 0,
+          "Iterations between two looks of the host, 0 for as many as take some seconds.",
+          lower_bound=0)
+  real("checkpoint_minutes", 10.0, "Longest time between two checkpoints.", lower_bound=0.0)
   integer("num_devices", 0,
           "Devices: 0 for all GPUs, or one CPU; more than one without GPUs means logical CPU "
           "devices.", lower_bound=0)
@@ -127,7 +134,10 @@ class Request:
   augment: str
   optimizer: str
   warmup: int
+  precision: str
   xla: str
+  steps_per_loop: int
+  checkpoint_minutes: float
   num_devices: int
   seed: int
 

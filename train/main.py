@@ -28,6 +28,8 @@ from pzbias_tf.training import run_folder, runner
 from pzbias_tf.training.checkpoints import StageFiles, file_digest
 from pzbias_tf.training.config import TrainConfig, check_same_settings, load_config, save_config
 from pzbias_tf.training.devices import make_strategy, use_xla
+from pzbias_tf.training.interruption import Interrupted
+from pzbias_tf.training.loop import Pace
 from pzbias_tf.training.run_folder import StageInputs, Variant
 from pzbias_tf.training.stages import STAGES, stage_named
 from train import flags as train_flags
@@ -41,6 +43,9 @@ def main(argv):
   except (ValueError, OSError, FloatingPointError) as error:
     logging.debug("", exc_info=True)  # --verbosity=1 shows where it came from
     sys.exit(f"Error: {error}")
+  except Interrupted as interrupted:
+    logging.warning("%s", interrupted)
+    sys.exit(128 + interrupted.number)  # as a shell reports an end by that signal
   except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
     sys.exit(f"Error: the data set cannot be read: {error.message}\n"
              "Convert it again with python -m data_tools.make_tfrecords")
@@ -67,7 +72,10 @@ def train(request: train_flags.Request, settings: dict[str, Any], variant: Varia
   """Trains the stage, or goes on with it, and predicts."""
   _announce_preset(request, settings, data)
   stage_dir = os.path.join(experiment, request.stage.name)
-  devices = runner.Devices(strategy=make_strategy(request.num_devices), xla=use_xla(request.xla))
+  devices = runner.Devices(
+      strategy=make_strategy(request.num_devices), xla=use_xla(request.xla),
+      pace=Pace(steps_per_loop=request.steps_per_loop,
+                checkpoint_minutes=request.checkpoint_minutes))
   inputs = _find_inputs(request, variant, experiment)
   config = _config(request, settings, data, inputs, stage_dir)
   runner.train_stage(config, data, stage_dir, inputs, devices,

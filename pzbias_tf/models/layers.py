@@ -14,10 +14,13 @@ INITIAL_BIAS = 0.1
 
 
 class FluxScaling(keras.layers.Layer):
-  """The input scaling as the first layer, so that a network takes flux."""
+  """The input scaling as the first layer, so that a network takes flux.
+
+  In float32 whatever the network computes in: half precision ends at 65,504.
+  """
 
   def __init__(self, scaling: InputScaling, **kwargs):
-    super().__init__(**kwargs)
+    super().__init__(**{"dtype": "float32", **kwargs})
     self.scaling = scaling
 
   def call(self, flux):

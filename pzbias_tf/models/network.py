@@ -11,10 +11,12 @@ from pzbias_tf.survey import Survey
 
 keras = tf.keras
 
+PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+
 
 def build_network(net: int, survey: Survey, *, multi_output: bool, extended: bool = False,
-                  image_size: int | None = None,
-                  input_scaling: InputScaling | None = None) -> keras.Model:
+                  image_size: int | None = None, input_scaling: InputScaling | None = None,
+                  precision: str = "float32") -> keras.Model:
   """Builds one of the networks.
 
   Args:
@@ -24,6 +26,8 @@ def build_network(net: int, survey: Survey, *, multi_output: bool, extended: boo
     extended: True for Step 3, whose redshift outputs are extended.
     image_size: side of the input, pixels; None means the survey's.
     input_scaling: None means `InputScaling("sqrt")`.
+    precision: "float32", "mixed_float16" or "mixed_bfloat16": what the
+      representation computes in.  Weights and logits are float32.
 
   Returns:
     A model of {"image": [batch, size, size, band] flux, "ebv": [batch]} to
@@ -32,12 +36,22 @@ def build_network(net: int, survey: Survey, *, multi_output: bool, extended: boo
     "representation" and "output_module".
 
   Raises:
-    ValueError: no such network, or the image is too small for it.
+    ValueError: no such network or precision, or the image is too small for it.
   """
-  size = image_size or survey.image_size
+  if precision not in PRECISIONS:
+    raise ValueError(f"--precision={precision}; choose one of {', '.join(PRECISIONS)}")
+  before = keras.mixed_precision.global_policy()
+  keras.mixed_precision.set_global_policy(precision)
+  try:
+    return _build(net, survey, multi_output, extended, image_size or survey.image_size,
+                  input_scaling or InputScaling())
+  finally:
+    keras.mixed_precision.set_global_policy(before)
+
+
+def _build(net, survey, multi_output, extended, size, input_scaling):
   representation = build_representation(
-      net, image_size=size, bands=len(survey.bands),
-      input_scaling=input_scaling or InputScaling())
+      net, image_size=size, bands=len(survey.bands), input_scaling=input_scaling)
   output_module = build_output_module(
       representation.output_shape[-1], survey, multi_output=multi_output, extended=extended)
   inputs = {"image": keras.Input([size, size, len(survey.bands)], name="image"),

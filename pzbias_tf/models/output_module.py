@@ -32,7 +32,9 @@ def build_output_module(features: int, survey: Survey, *, multi_output: bool,
   bins = survey.bins_extended if extended else survey.bins
   inputs = keras.Input([features], name="features")
   z_logits = linear(inputs, bins, REDSHIFT_LAYER, blocks=outputs)
-  logits = {"z_logits": keras.layers.Reshape([outputs, bins], name="by_output")(z_logits)}
+  # Logits stay float32: a mixed precision policy would have the reshape cast them.
+  by_output = keras.layers.Reshape([outputs, bins], dtype="float32", name="by_output")
+  logits = {"z_logits": by_output(z_logits)}
   if multi_output:
     logits["r_logits"] = linear(inputs, outputs, MAGNITUDE_LAYER)
   return keras.Model(inputs, logits, name="output_module")

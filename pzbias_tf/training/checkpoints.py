@@ -7,10 +7,13 @@ the optimizer and the position, for going on where a run stopped.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
+import time
 from typing import Any, Iterator, Sequence
 
+from absl import logging
 import h5py
 import tensorflow as tf
 
@@ -76,6 +79,59 @@ def training_state(network: keras.Model, optimizer: Any, variables: Sequence[Any
   weights = {name: plain_variable(variable) for name, variable in named_weights(network)}
   return tf.train.Checkpoint(
       weights=weights, optimizer=optimizer_state(optimizer, variables), **others)
+
+
+class Checkpoints:
+  """Checkpoints of one run: at least every so often, the last two kept.
+
+  Args:
+    state: of `training_state`.
+    folder: where they are kept.
+    minutes: longest time between two of them.
+  """
+
+  def __init__(self, state: tf.train.Checkpoint, folder: str, *, minutes: float):
+    self._state, self._folder, self._minutes = state, folder, minutes
+    self._manager = tf.train.CheckpointManager(state, folder, max_to_keep=2)
+    self._last_s = time.monotonic()
+
+  def due(self) -> bool:
+    """Whether the last one is `minutes` ago."""
+    return time.monotonic() - self._last_s > 60.0 * self._minutes
+
+  def save(self, step: int) -> str:
+    """Writes a checkpoint; returns its path."""
+    self._last_s = time.monotonic()
+    return self._manager.save(checkpoint_number=step)
+
+  def restore(self) -> str:
+    """Reads the newest checkpoint that can be read; returns its path, "" where there is none.
+
+    Raises:
+      OSError: there are some, but all are damaged.
+    """
+    found = self._newest_first()
+    for path in found:
+      try:
+        self._state.restore(path).assert_existing_objects_matched()
+        return path
+      # TensorFlow's reader has a kind of error for each kind of damage.
+      except (tf.errors.OpError, AssertionError, LookupError, RuntimeError, ValueError) as error:
+        logging.error("%s is damaged and left out: %s", path, str(error).splitlines()[0])
+    if found:
+      raise OSError(f"{self._folder}: no checkpoint can be read; delete that folder to train "
+                    "the stage from its beginning")
+    return ""
+
+  def newest(self) -> str:
+    """Path of the newest checkpoint, "none" without any."""
+    return next(iter(self._newest_first()), "none")
+
+  def _newest_first(self):
+    # As the files tell, not as the manager's own list does, which may be the damaged one.
+    paths = [path.removesuffix(".index") for path in
+             glob.glob(os.path.join(glob.escape(self._folder), "ckpt-*.index"))]
+    return sorted(paths, key=lambda path: int(path.rsplit("-", 1)[1]), reverse=True)
 
 
 def file_digest(path: str) -> str:

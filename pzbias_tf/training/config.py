@@ -39,6 +39,8 @@ class TrainConfig:
     shiftlabel: shift Step 3's labels.
     augment: "dihedral", "rotate" or "shift" (and then dihedral), or "none".
     optimizer: "adam", or "lamb" for large batches.
+    precision: "float32", "mixed_float16" or "mixed_bfloat16": what the network computes in;
+      its weights, softmax, loss and metrics are float32 in any case.
     warmup: iterations over which the learning rate rises to its initial value.
     iterations: number of iterations.
     batch_size: galaxies a batch, over all devices.
@@ -66,6 +68,7 @@ class TrainConfig:
   augment: str = "dihedral"
   optimizer: str = "adam"
   warmup: int = 0
+  precision: str = "float32"
   iterations: int
   batch_size: int
   learning_rate: float

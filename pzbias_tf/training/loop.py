@@ -7,8 +7,8 @@ that is started again goes through the same ones.
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
+import time
 
 from absl import logging
 import numpy as np
@@ -16,8 +16,10 @@ import tensorflow as tf
 
 from pzbias_tf.evaluation.point import mean_residual, sigma_mad
 from pzbias_tf.models.network import redshift_pdf
-from pzbias_tf.training.checkpoints import StageFiles, save_weights, training_state
+from pzbias_tf.training.checkpoints import (
+    Checkpoints, StageFiles, save_weights, training_state)
 from pzbias_tf.training.config import TrainConfig
+from pzbias_tf.training.interruption import Interrupted, StopRequest
 from pzbias_tf.training.optimizers import LearningRate, make_optimizer
 from pzbias_tf.training.problem import Problem
 from pzbias_tf.training.progress import Progress
@@ -50,6 +52,27 @@ class Intervals:
     return min([last, *stops, *(stop for stop in extra if stop > step)])
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Pace:
+  """How often the loop comes back to the host; it decides no number.
+
+  Attributes:
+    steps_per_loop: iterations a compiled call, 0 for as many as take about `call_s`.
+    checkpoint_minutes: longest time between two checkpoints.
+    call_s: how long a call may take, so that a signal is soon heard, seconds.
+  """
+
+  steps_per_loop: int = 0
+  checkpoint_minutes: float = 10.0
+  call_s: float = 5.0
+
+  def steps(self, step_time_s: float | None) -> int:
+    """Iterations of the next call, from the time that an iteration took before."""
+    if self.steps_per_loop:
+      return self.steps_per_loop
+    return max(1, int(self.call_s / step_time_s)) if step_time_s else 1
+
+
 class Loop:
   """Trains one problem, from the last checkpoint to the end.
 
@@ -60,16 +83,19 @@ class Loop:
     strategy: where it runs.
     xla: compile with XLA.
     intervals: how often to log, validate and save.
+    pace: how often to come back to the host.
   """
 
   def __init__(self, problem: Problem, config: TrainConfig, files: StageFiles, *,
-               strategy: tf.distribute.Strategy, xla: bool, intervals: Intervals | None = None):
+               strategy: tf.distribute.Strategy, xla: bool, intervals: Intervals | None = None,
+               pace: Pace = Pace()):
     if config.batch_size % strategy.num_replicas_in_sync:
       raise ValueError(f"--batch_size={config.batch_size} does not divide evenly over "
                        f"{strategy.num_replicas_in_sync} devices")
     self._problem, self._config, self._files = problem, config, files
     self._strategy = strategy
     self._intervals = intervals or Intervals.of(config.iterations)
+    self._pace, self._step_time_s = pace, None
     with strategy.scope():
       optimizer = make_optimizer(config, problem.variables)
       self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
@@ -78,52 +104,77 @@ class Loop:
         strategy=strategy, variables=problem.variables, optimizer=optimizer,
         loss_fn=self._training_loss, global_batch=config.batch_size, xla=xla)
     self._validate = tf.function(self._validation_batch, reduce_retracing=True)
-    checkpoint = training_state(problem.network, optimizer, problem.variables,
-                                step=self._step, best=self._best)
-    self._manager = tf.train.CheckpointManager(checkpoint, files.resume, max_to_keep=2)
+    self._checkpoints = Checkpoints(
+        training_state(problem.network, optimizer, problem.variables, step=self._step,
+                       best=self._best),
+        files.resume, minutes=pace.checkpoint_minutes)
 
   def run(self) -> None:
-    """Trains to the last iteration, then writes the last weights."""
-    restored = self._manager.restore_or_initialize()
+    """Trains to the last iteration, then writes the last weights.
+
+    Raises:
+      FloatingPointError: a loss was not finite; the last good checkpoint is kept.
+      Interrupted: SIGTERM or SIGINT came; a checkpoint is written.
+      OSError: there are checkpoints, but none can be read.
+    """
+    restored = self._checkpoints.restore()
     step, last = int(self._step.numpy()), self._config.iterations
     if restored:
       logging.info("Going on from iteration %d of %d (%s)", step, last, restored)
     writer = tf.summary.create_file_writer(os.path.join(self._files.folder, "tensorboard"))
-    with writer.as_default(), Progress(self._config, step, self._problem.galaxies) as progress:
+    with writer.as_default(), StopRequest() as request, Progress(
+        self._config, step, self._problem.galaxies) as progress:
       batches = iter(self._strategy.experimental_distribute_dataset(self._problem.batches(step)))
       while step < last:
-        stop = self._intervals.next_stop(step, last, self._config.keep_weights_at)
-        loss = float(self._train_steps(batches, tf.constant(stop - step)))
-        self._check_finite(loss, step, stop)
-        step = stop
-        self._step.assign(step)
-        self._after(step, loss, progress)
+        step = self._call(batches, step, progress)
+        self._after(step, progress)
+        if request.number and step < last:
+          self._stop(step, request.number)
     save_weights(self._problem.network, self._files.last)
 
   def _training_loss(self, batch):
     batch = self._problem.augment(batch)
     return self._problem.loss_fn(self._problem.forward(batch), batch)
 
-  def _check_finite(self, loss, step, stop):
-    if not math.isfinite(loss):
-      raise FloatingPointError(
-          f"the loss became {loss} between iterations {step} and {stop}; the last good "
-          f"checkpoint is {self._manager.latest_checkpoint}. Try a smaller --learning_rate")
+  def _call(self, batches, step, progress):
+    """Some iterations in one compiled call; returns the iteration reached."""
+    stop = self._intervals.next_stop(step, self._config.iterations, self._config.keep_weights_at)
+    stop = min(stop, step + self._pace.steps(self._step_time_s))
+    start_s = time.monotonic()
+    steps = self._train_steps(batches, tf.constant(stop - step))
+    self._check_finite(step + int(steps.first_bad) + 1, int(steps.first_bad))
+    took_s = time.monotonic() - start_s
+    # The first call holds the compilation: it tells nothing about the next ones.
+    first = self._step_time_s is None
+    self._step_time_s = self._pace.call_s / 10 if first else took_s / (stop - step)
+    progress.update(stop, float(steps.loss), float(steps.waited_s) / took_s)
+    self._step.assign(stop)
+    return stop
 
-  def _after(self, step, loss, progress):
+  def _check_finite(self, iteration, first_bad):
+    if first_bad >= 0:
+      raise FloatingPointError(
+          f"the loss of iteration {iteration} is not finite; the last good checkpoint is "
+          f"{self._checkpoints.newest()}. Try a smaller --learning_rate")
+
+  def _after(self, step, progress):
     """What is due after an iteration."""
     due = lambda every: step % every == 0 or step == self._config.iterations
-    progress.update(step, loss)
     if due(self._intervals.log):
-      tf.summary.scalar("train/loss", loss, step)
+      for name, value in progress.since_last_log().items():
+        tf.summary.scalar(f"train/{name}", value, step)
       tf.summary.scalar("train/learning_rate", LearningRate(self._config)(step - 1), step)
-      tf.summary.scalar("train/examples_per_s", progress.examples_per_s, step)
     if due(self._intervals.validate) and self._problem.validation:
       self._look_at_validation(step)
     if step in self._config.keep_weights_at:
       save_weights(self._problem.network, self._files.kept(step))
-    if due(self._intervals.checkpoint):
-      self._manager.save(checkpoint_number=step)
+    if due(self._intervals.checkpoint) or self._checkpoints.due():
+      self._checkpoints.save(step)
+
+  def _stop(self, step, number):
+    path = self._checkpoints.save(step)
+    raise Interrupted(f"stopped at iteration {step} of {self._config.iterations} ({path}); "
+                      "the same command goes on from there", number)
 
   def _look_at_validation(self, step):
     """Validation loss and cheap metrics; keeps the best weights."""

@@ -10,6 +10,7 @@ from typing import Any, Sequence
 
 import tensorflow as tf
 
+from pzbias_tf.training.adam import Adam
 from pzbias_tf.training.config import TrainConfig
 from pzbias_tf.training.stages import LR_DROP_FACTOR
 
@@ -31,18 +32,24 @@ def make_optimizer(config: TrainConfig, variables: Sequence[Any]) -> Any:
   """
   if config.optimizer not in OPTIMIZERS:
     raise ValueError(f"--optimizer={config.optimizer}; choose one of {', '.join(OPTIMIZERS)}")
-  rate = LearningRate(config)
-  if config.optimizer == "lamb":
-    from pzbias_tf.data import addons  # slow to import, and rarely needed
-
-    optimizer = addons.lamb(rate, epsilon=_EPSILON)
-  else:
-    optimizer = keras.optimizers.Adam(rate, epsilon=_EPSILON)
-    optimizer.jit_compile = False  # whether XLA compiles is decided in one place
+  optimizer = _plain_optimizer(config)
+  if config.precision == "mixed_float16":  # its small gradients would vanish
+    optimizer = keras.mixed_precision.LossScaleOptimizer(optimizer)
   if hasattr(optimizer, "build"):
     optimizer.build(variables)
   else:  # that of tensorflow-addons
     optimizer._create_all_weights(variables)  # pylint: disable=protected-access
+  return optimizer
+
+
+def _plain_optimizer(config):
+  rate = LearningRate(config)
+  if config.optimizer == "lamb":
+    from pzbias_tf.data import addons  # slow to import, and rarely needed
+
+    return addons.lamb(rate, epsilon=_EPSILON)
+  optimizer = Adam(rate, epsilon=_EPSILON)
+  optimizer.jit_compile = False  # whether XLA compiles is decided in one place
   return optimizer
 
 

@@ -23,7 +23,7 @@ from pzbias_tf.training import run_folder, selection
 from pzbias_tf.training.checkpoints import (
     StageFiles, file_digest, load_weights, save_weights)
 from pzbias_tf.training.config import TrainConfig, check_same_settings, save_config
-from pzbias_tf.training.loop import Loop
+from pzbias_tf.training.loop import Loop, Pace
 from pzbias_tf.training.problem import (
     Problem, redshift_layers_problem, whole_network_problem)
 from pzbias_tf.training.run_folder import StageInputs
@@ -33,15 +33,17 @@ SCALING_GALAXIES = 2048  # the standard deviation of a band to about 1%
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Devices:
-  """Where a stage runs.
+  """Where and how a stage runs: what does not decide its numbers.
 
   Attributes:
     strategy: all devices.
     xla: compile the training step with XLA.
+    pace: how often the loop comes back to the host.
   """
 
   strategy: tf.distribute.Strategy
   xla: bool
+  pace: Pace = Pace()
 
 
 def train_stage(config: TrainConfig, data: Dataset, stage_dir: str, inputs: StageInputs,
@@ -84,7 +86,8 @@ def _train_stage(config, data, stage_dir, inputs, devices, provenance):
     save_weights(network, files.last)
     return
   problem = make_problem(network, data, config, stage_dir, inputs)
-  Loop(problem, config, files, strategy=devices.strategy, xla=devices.xla).run()
+  Loop(problem, config, files, strategy=devices.strategy, xla=devices.xla,
+       pace=devices.pace).run()
 
 
 def make_network(config: TrainConfig) -> tf.keras.Model:
@@ -92,7 +95,7 @@ def make_network(config: TrainConfig) -> tf.keras.Model:
   stage = config.stage_spec
   return build_network(config.net, config.survey, multi_output=stage.multi_output,
                        extended=stage.extended, image_size=config.image_size,
-                       input_scaling=config.input_scaling)
+                       input_scaling=config.input_scaling, precision=config.precision)
 
 
 def make_problem(network: tf.keras.Model, data: Dataset, config: TrainConfig, stage_dir: str,

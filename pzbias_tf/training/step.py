@@ -6,19 +6,33 @@ ends with loss and gradients; `apply_gradients` follows outside of it.
 
 from __future__ import annotations
 
-from typing import Callable, Iterator, Sequence
+from typing import Callable, Iterator, NamedTuple, Sequence
 
 import tensorflow as tf
 
-from pzbias_tf.keras_compat import plain_variable
+from pzbias_tf.keras_compat import plain_variable, scale_loss, unscale_gradients
 
 Batch = dict[str, tf.Tensor]
+
+
+class Steps(NamedTuple):
+  """What several training steps tell.
+
+  Attributes:
+    loss: mean loss over them, [] float32.
+    first_bad: number of the first one, from 0, whose loss was not finite; -1 for none.
+    waited_s: seconds that they waited for input, [] float64.
+  """
+
+  loss: tf.Tensor
+  first_bad: tf.Tensor
+  waited_s: tf.Tensor
 
 
 def make_train_steps(*, strategy: tf.distribute.Strategy, variables: Sequence[tf.Variable],
                      optimizer: tf.keras.optimizers.Optimizer,
                      loss_fn: Callable[[Batch], tf.Tensor], global_batch: int,
-                     xla: bool) -> Callable[[Iterator[Batch], tf.Tensor], tf.Tensor]:
+                     xla: bool) -> Callable[[Iterator[Batch], tf.Tensor], Steps]:
   """Makes a function that runs several training steps.
 
   Args:
@@ -32,7 +46,7 @@ def make_train_steps(*, strategy: tf.distribute.Strategy, variables: Sequence[tf
 
   Returns:
     A function of an iterator over (distributed) batches and a number of steps
-    (int32 tensor), which gives the mean loss [] over those steps.
+    (int32 tensor).
   """
 
   watched = [plain_variable(variable) for variable in variables]
@@ -42,19 +56,26 @@ def make_train_steps(*, strategy: tf.distribute.Strategy, variables: Sequence[tf
     with tf.GradientTape(watch_accessed_variables=False) as tape:
       tape.watch(watched)
       loss = tf.reduce_sum(loss_fn(batch)) / global_batch
-    return loss, tape.gradient(loss, watched)
+      scaled = scale_loss(optimizer, loss)
+    return loss, tape.gradient(scaled, watched)
 
   def replica_step(batch):
     loss, grads = gradients(batch)
-    optimizer.apply_gradients(zip(grads, variables))
+    optimizer.apply_gradients(zip(unscale_gradients(optimizer, grads), variables))
     return loss
 
   @tf.function
   def train_steps(iterator, steps):
-    total = tf.constant(0.0)
-    for _ in tf.range(steps):
-      loss = strategy.run(replica_step, (next(iterator),))
-      total += strategy.reduce(tf.distribute.ReduceOp.SUM, loss, axis=None)
-    return total / tf.cast(steps, tf.float32)
+    total, first_bad, waited_s = tf.constant(0.0), tf.constant(-1), tf.constant(0.0, tf.float64)
+    for step in tf.range(steps):
+      start_s = tf.timestamp()
+      batch = next(iterator)
+      waited_s += tf.timestamp() - start_s
+      per_replica = strategy.run(replica_step, (batch,))
+      loss = strategy.reduce(tf.distribute.ReduceOp.SUM, per_replica, axis=None)
+      if first_bad < 0 and not tf.math.is_finite(loss):
+        first_bad = step
+      total += loss
+    return Steps(total / tf.cast(steps, tf.float32), first_bad, waited_s)
 
   return train_steps

@@ -13,6 +13,7 @@ from pzbias_tf.training.step import make_train_steps
 from tests.training.test_stages import small_config
 
 BATCH, STEPS = 8, 20
+CALLS = (1, 12, 7)  # steps a compiled call
 
 
 def random_batches():
@@ -25,13 +26,16 @@ def random_batches():
       "magnitude_row": rng.integers(0, 11, n).astype(np.int32)}).batch(BATCH, drop_remainder=True)
 
 
-def train(strategy, *, xla):
-  """Weights and mean loss after STEPS steps of SGD."""
+def train(strategy, *, xla, precision="float32"):
+  """Weights, mean loss and number of traces after STEPS steps of SGD."""
   tf.keras.utils.set_random_seed(0)
   targets = losses.hard_targets(SDSS)
   with strategy.scope():
-    network = build_network(4, SDSS, multi_output=True, image_size=8)
+    network = build_network(4, SDSS, multi_output=True, image_size=8,
+                            precision=precision)
     optimizer = tf.keras.optimizers.SGD(0.01)
+    if precision == "mixed_float16":
+      optimizer = tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
     optimizer.build(network.trainable_variables)
 
   def loss_fn(batch):
@@ -42,19 +46,44 @@ def train(strategy, *, xla):
   steps = make_train_steps(strategy=strategy, variables=network.trainable_variables,
                            optimizer=optimizer, loss_fn=loss_fn, global_batch=BATCH, xla=xla)
   batches = iter(strategy.experimental_distribute_dataset(random_batches()))
-  loss = steps(batches, tf.constant(STEPS))
-  return [v.numpy() for v in network.trainable_variables], float(loss)
+  losses_of_calls = [steps(batches, tf.constant(number)).loss for number in CALLS]
+  traces = steps.experimental_get_tracing_count()
+  loss = np.average(losses_of_calls, weights=CALLS)
+  return [v.numpy() for v in network.trainable_variables], loss, traces
 
 
 class StepTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters((2, False), (1, True), (2, True))
   def test_replicas_and_xla_agree_with_one_plain_device(self, devices, xla):
-    weights, loss = train(tf.distribute.get_strategy(), xla=False)
-    others, other_loss = train(make_strategy(devices), xla=xla)
+    weights, loss, traces = train(tf.distribute.get_strategy(), xla=False)
+    others, other_loss, other_traces = train(make_strategy(devices), xla=xla)
+    self.assertEqual((traces, other_traces), (1, 1))
     self.assertAllClose(loss, other_loss, rtol=1e-5)
     for a, b in zip(weights, others):
       self.assertAllClose(a, b, atol=1e-5)
+
+  @parameterized.parameters("mixed_float16", "mixed_bfloat16")
+  def test_mixed_precision_is_close_to_float32(self, precision):
+    weights, loss, _ = train(tf.distribute.get_strategy(), xla=False)
+    others, other_loss, _ = train(make_strategy(2), xla=False, precision=precision)
+    self.assertAllClose(loss, other_loss, rtol=2e-3)
+    self.assertNotEqual(loss, other_loss)
+    for a, b in zip(weights, others):
+      self.assertEqual(b.dtype, np.float32)
+      self.assertAllClose(a, b, atol=5e-3)
+
+  def test_what_a_mixed_network_computes_in(self):
+    network = build_network(5, SDSS, multi_output=True, image_size=8, precision="mixed_float16")
+    bright = {"image": tf.fill([1, 8, 8, 5], 1e6), "ebv": tf.zeros([1])}  # no float16 holds it
+    logits = network(bright)
+    self.assertEqual(network.get_layer("representation")(bright).dtype, tf.float16)
+    for name in ("z_logits", "r_logits"):
+      self.assertEqual(logits[name].dtype, tf.float32)
+      self.assertAllInRange(logits[name], -1e6, 1e6)
+    self.assertEqual(tf.keras.mixed_precision.global_policy().name, "float32")
+    with self.assertRaisesRegex(ValueError, "--precision=half; choose one of float32"):
+      build_network(5, SDSS, multi_output=True, precision="half")
 
   def test_uneven_batch_is_refused(self):
     with self.assertRaisesRegex(ValueError, "--batch_size=9.*2 devices"):
