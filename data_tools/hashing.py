@@ -27,3 +27,8 @@ def hash_fractions(keys: Iterable[str], salt: str) -> np.ndarray:
   """The hashes as uniform numbers in [0, 1), [n] float64."""
   # 53 bits are what a double holds: no value is rounded up to 1.
   return (object_hashes(keys, salt) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def image_hash(pixels: bytes) -> int:
+  """A 64-bit hash of an image's stored pixels: equal images have equal ones."""
+  return int.from_bytes(hashlib.blake2b(pixels, digest_size=8).digest(), "little")

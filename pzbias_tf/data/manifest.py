@@ -116,7 +116,7 @@ class Manifest:
       raise FileNotFoundError(
           f"{path} is missing: {folder} is no complete data set. Make one with "
           f"`python -m data_tools.make_tfrecords --output={folder}`") from error
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
       raise ValueError(f"{path}: damaged ({error}); convert the data set again") from error
     return cls._from_fields(fields, path)
 

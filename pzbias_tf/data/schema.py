@@ -7,8 +7,31 @@ reading.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+from google.protobuf.message import DecodeError
 import numpy as np
 import tensorflow as tf
+
+
+class Record(NamedTuple):
+  """One galaxy as it is stored.
+
+  Attributes:
+    image: little-endian bytes of the pixels.
+    row: the record's row in the catalogue.
+    object_id: the object's id.
+    z_spec: spectroscopic redshift, NaN where unknown.
+    r_mag: r magnitude.
+    ebv: Galactic reddening E(B-V), mag.
+  """
+
+  image: bytes
+  row: int
+  object_id: str
+  z_spec: float
+  r_mag: float
+  ebv: float
 
 
 def serialize(image: np.ndarray, *, row: int, object_id: str, z_spec: float,
@@ -38,6 +61,22 @@ def serialize(image: np.ndarray, *, row: int, object_id: str, z_spec: float,
   }
   return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString(
       deterministic=True)
+
+
+def parse_record(record: bytes) -> Record:
+  """Parses one serialized record with everything in it.
+
+  Raises:
+    ValueError: the bytes are no record of a galaxy.
+  """
+  try:
+    feature = tf.train.Example.FromString(record).features.feature
+    return Record(
+        image=feature["image"].bytes_list.value[0], row=feature["row"].int64_list.value[0],
+        object_id=feature["id"].bytes_list.value[0].decode(),
+        **{name: feature[name].float_list.value[0] for name in ("z_spec", "r_mag", "ebv")})
+  except (DecodeError, IndexError, UnicodeDecodeError) as error:
+    raise ValueError(f"no record of a galaxy: {error}") from error
 
 
 def parse_batch(records: tf.Tensor, *, image_shape: tuple[int, int, int],
