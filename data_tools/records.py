@@ -54,7 +54,7 @@ def plan_records(catalog: Table, rows: np.ndarray, splits: np.ndarray, *, seed: 
       np.concatenate([part[column] for part in parts]) for column in range(5))
   table = catalog[list(catalog_lib.OBJECT_COLUMNS)][source_rows]
   for name, values in (("copy", copies), ("split", names), ("shard", shards),
-                       ("position", positions)):
+                       ("position", positions), ("number", np.arange(len(table)))):
     dtype, _, _ = catalog_lib.RECORD_COLUMNS[name]
     table[name] = values.astype(dtype)
   return table, source_rows

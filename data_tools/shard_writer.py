@@ -134,7 +134,7 @@ def _serialized(task: ShardTask) -> Iterator[bytes]:
     image = task.images(int(task.source_rows[index]))
     yield schema.serialize(
         stored_image(image, task.elements[index], task.dtype, task.divisor),
-        row=task.first_row + index, object_id=str(object_id), z_spec=float(z_spec),
+        number=task.first_row + index, object_id=str(object_id), z_spec=float(z_spec),
         r_mag=float(r_mag), ebv=float(ebv))
 
 

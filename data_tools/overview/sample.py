@@ -23,13 +23,14 @@ def read_sample(data: Dataset, num: int) -> tuple[np.ndarray, np.ndarray]:
     rows in the catalogue [n].
   """
   manifest = data.manifest
-  records = np.array([shard.records for shard in manifest.shards], np.int64)
-  starts = np.cumsum(records) - records
-  takes = np.minimum(records, -(-num * records // max(records.sum(), 1)))
+  counts = np.array([shard.records for shard in manifest.shards], np.int64)
+  starts = np.cumsum(counts) - counts
+  takes = np.minimum(counts, -(-num * counts // counts.sum()))
   images, rows = [], []
   for shard, start, take in zip(manifest.shards, starts, takes):
-    batches = tf.data.TFRecordDataset(os.path.join(data.folder, shard.name)).take(take).batch(take)
-    for batch in batches:
+    path = os.path.join(data.folder, shard.name)
+    records = tf.data.TFRecordDataset(path, manifest.compression_type).take(take)
+    for batch in records.batch(max(take, 1)):
       images.append(schema.parse_batch(batch, image_shape=manifest.image_shape,
                                        dtype=manifest.dtype)["image"].numpy())
       rows.append(np.arange(start, start + take))

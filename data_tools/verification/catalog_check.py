@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Iterator
 
 from astropy.table import Table
@@ -11,7 +10,7 @@ import numpy as np
 from data_tools.verification import duplicates
 from data_tools.verification.problems import problem
 from pzbias_tf.data import catalog as catalog_lib
-from pzbias_tf.data.manifest import CATALOG_NAME, Manifest
+from pzbias_tf.data.manifest import Manifest
 
 
 def check_catalog(folder: str, manifest: Manifest) -> tuple[Table | None, list[str]]:
@@ -20,17 +19,18 @@ def check_catalog(folder: str, manifest: Manifest) -> tuple[Table | None, list[s
   Returns:
     The catalogue, or None where its rows cannot stand for the records; and what is wrong.
   """
+  file = manifest.catalogs[0]
   try:
-    table = catalog_lib.load_catalog(folder)
+    table = catalog_lib.load_catalog(folder, manifest.catalogs)
   except (OSError, ValueError, TypeError) as error:  # astropy's, for headers that lie
     words = " ".join(str(error).split())
-    named = words.startswith(os.path.join(folder, CATALOG_NAME))
-    return None, [words if named else problem(folder, CATALOG_NAME, f"unreadable ({words})")]
+    named = words.startswith(folder)
+    return None, [words if named else problem(folder, file, f"unreadable ({words})")]
   records = sum(shard.records for shard in manifest.shards)
   if len(table) != records:
-    return None, [problem(folder, CATALOG_NAME,
+    return None, [problem(folder, file,
                           f"has {len(table)} rows, the manifest counts {records} records")]
-  return table, [problem(folder, CATALOG_NAME, fault) for fault in _faults(table, manifest)]
+  return table, [problem(folder, file, fault) for fault in _faults(table, manifest)]
 
 
 def _faults(table: Table, manifest: Manifest) -> Iterator[str]:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from typing import Iterator
 
 from data_tools.verification.problems import MEND_SHARD, problem
 from pzbias_tf.data.manifest import REJECTED_NAME, Manifest
 
+_OURS = re.compile(r"\.tfrecord|^\.?catalog\S*\.fits")
+
 
 def check_files(folder: str, manifest: Manifest) -> Iterator[str]:
-  """Missing shards, shards that nobody asked for, and the list of rejects."""
+  """Missing shards, shards and catalogues that are surplus, and the list of rejects."""
   there = set(os.listdir(folder))
-  named = {shard.name for shard in manifest.shards}
-  for name in sorted(named - there):
+  shards = {shard.name for shard in manifest.shards}
+  named = shards | set(manifest.catalogs)
+  for name in sorted(shards - there):
     yield problem(folder, name, "missing", MEND_SHARD)
   for name in sorted(there - named):
-    if ".tfrecord" in name:
+    if _OURS.search(name):
       yield problem(folder, name, "surplus: the manifest does not name it", "delete it")
   yield from _check_rejected(folder, manifest)
 

@@ -6,9 +6,10 @@ import collections
 import re
 from typing import Iterator
 
-from pzbias_tf.data.manifest import SPLITS, Manifest, Shard
+from pzbias_tf.data.manifest import COMPRESSIONS, SPLITS, Manifest, Shard
 
 _DTYPES = ("float32", "float16")
+_CATALOG = re.compile(r"catalog(-\d{5}-of-\d{5})?\.fits")
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
@@ -19,7 +20,7 @@ def manifest_faults(manifest: Manifest) -> list[str]:
     manifest: as loaded; JSON says nothing about the types of its values.
   """
   names = collections.Counter(str(shard.name) for shard in manifest.shards)
-  return [*_image_faults(manifest), *_galaxy_faults(manifest),
+  return [*_image_faults(manifest), *_galaxy_faults(manifest), *_catalog_faults(manifest),
           *(fault for shard in manifest.shards for fault in _shard_faults(shard)),
           *(f"{name} is listed {number} times" for name, number in names.items() if number > 1)]
 
@@ -32,6 +33,8 @@ def _image_faults(manifest: Manifest) -> Iterator[str]:
     yield f"image_shape has {shape[2]} bands, {len(manifest.bands)} are named"
   if manifest.dtype not in _DTYPES:
     yield f"dtype is {manifest.dtype!r}, not one of {', '.join(_DTYPES)}"
+  if manifest.compression not in COMPRESSIONS:
+    yield f"compression is {manifest.compression!r}, not one of {', '.join(COMPRESSIONS)}"
   if not isinstance(manifest.flux_divisor, (int, float)) or not manifest.flux_divisor > 0:
     yield f"flux_divisor is {manifest.flux_divisor!r}, not a positive number"
 
@@ -43,6 +46,12 @@ def _galaxy_faults(manifest: Manifest) -> Iterator[str]:
     yield f"galaxies is {dict(galaxies)}, not three whole numbers"
   elif counts[0] != counts[1] + counts[2]:
     yield f"{counts[0]} galaxies read are not {counts[1]} written and {counts[2]} rejected"
+
+
+def _catalog_faults(manifest: Manifest) -> Iterator[str]:
+  names = [str(name) for name in manifest.catalogs]
+  if not names or not all(_CATALOG.fullmatch(name) for name in names):
+    yield f"the catalogue's files are called {', '.join(names) or 'nothing'}"
 
 
 def _shard_faults(shard: Shard) -> Iterator[str]:

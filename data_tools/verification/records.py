@@ -16,7 +16,7 @@ class ShardRecords:
   """The records of one shard up to the first that cannot be read.
 
   Attributes:
-    columns: {"row", "id", "z_spec", "r_mag", "ebv": [records]}, as stored.
+    columns: {"number", "id", "z_spec", "r_mag", "ebv": [records]}, as stored.
     image_bytes: [records] int64, sizes of the images.
     finite: [records] bool, whether all pixels are finite.
     image_hashes: [records] uint64.
@@ -33,16 +33,17 @@ class ShardRecords:
     return len(self.image_bytes)
 
 
-def read_records(path: str, dtype: str) -> ShardRecords:
+def read_records(path: str, dtype: str, compression_type: str = "") -> ShardRecords:
   """Reads a shard; TensorFlow checks the CRC of each record.
 
   Args:
     path: the shard.
     dtype: "float32" or "float16".
+    compression_type: "" or "GZIP".
   """
   found, error = [], ""
   try:
-    for record in tf.data.TFRecordDataset(path, buffer_size=8 << 20).as_numpy_iterator():
+    for record in tf.data.TFRecordDataset(path, compression_type, 8 << 20).as_numpy_iterator():
       found.append(_describe(schema.parse_record(record), dtype))
   except (tf.errors.DataLossError, ValueError) as caught:
     error = getattr(caught, "message", str(caught))
@@ -50,7 +51,7 @@ def read_records(path: str, dtype: str) -> ShardRecords:
   types = (np.int64, np.str_, *[np.float32] * 3, np.int64, bool, np.uint64)
   columns = [np.array([record[place] for record in found], kind)
              for place, kind in enumerate(types)]
-  return ShardRecords(columns=dict(zip(("row", "id", "z_spec", "r_mag", "ebv"), columns)),
+  return ShardRecords(columns=dict(zip(("number", "id", "z_spec", "r_mag", "ebv"), columns)),
                       image_bytes=columns[5], finite=columns[6], image_hashes=columns[7],
                       error=error)
 
@@ -59,5 +60,5 @@ def _describe(record: schema.Record, dtype: str) -> tuple:
   # A broken size is reported as such; its whole pixels are looked at all the same.
   pixels = np.frombuffer(record.image, np.dtype(dtype).newbyteorder("<"),
                          count=len(record.image) // np.dtype(dtype).itemsize)
-  return (record.row, record.object_id, record.z_spec, record.r_mag, record.ebv,
+  return (record.number, record.object_id, record.z_spec, record.r_mag, record.ebv,
           len(record.image), bool(np.all(np.isfinite(pixels))), hashing.image_hash(record.image))

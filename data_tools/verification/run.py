@@ -11,16 +11,10 @@ from data_tools import shard_writer
 from data_tools.verification import catalog_check, duplicates, files_check, manifest_check
 from data_tools.verification import shards as shards_lib
 from data_tools.verification.problems import MEND_SHARD, problem
-from pzbias_tf.data.manifest import CATALOG_NAME, MANIFEST_NAME, Manifest
+from pzbias_tf.data.catalog import ROWS_PER_FILE
+from pzbias_tf.data.manifest import MANIFEST_NAME, Manifest
 
-_LABELS = ("id", "z_spec", "r_mag", "ebv")  # what a record repeats of the catalogue
-# Subject of a disagreement between whole files -> the file at fault, and what is wrong with it.
-_AT_FAULT = {
-    "image size": (MANIFEST_NAME, "image_shape or dtype is not that of the images"),
-    "row": (MANIFEST_NAME, "its shards are not in the order of the records"),
-    **{name: (CATALOG_NAME, f"{name} is not that of the records") for name in _LABELS},
-}
-
+_LABELS = ("number", "id", "z_spec", "r_mag", "ebv")  # what a record repeats of the catalogue
 
 @dataclasses.dataclass(frozen=True)
 class Verification:
@@ -68,45 +62,57 @@ def _check_shards(folder, manifest, catalog, num_workers, progress) -> list[str]
     for task, report in zip(tasks, mapper(shards_lib.check_shard, tasks)):
       reports.append(report)
       progress(task.shard.bytes)
-  return [*_damaged(folder, manifest, tasks, reports), *_disagreeing(folder, tasks, reports),
+  return [*_damaged(folder, manifest, tasks, reports),
+          *_disagreeing(folder, manifest, tasks, reports),
           *_repeated_images(folder, tasks, reports)]
 
 
 def _damaged(folder, manifest, tasks, reports) -> Iterator[str]:
   """Shards that are not whole, or stand under the name of another."""
-  owners = {shard.sha256: shard.name for shard in manifest.shards}
+  owners = {shard.sha256: shard.name for shard in manifest.shards if shard.records}
   for task, report in zip(tasks, reports):
-    shard = task.shard
-    if report.damage and report.sha256 in owners:
-      yield problem(folder, shard.name, f"holds what belongs into {owners[report.sha256]}",
-                    f"rename it to {owners[report.sha256]}")
+    name, owner = task.shard.name, owners.get(report.sha256)
+    if report.damage and owner:
+      yield problem(folder, name, f"holds what belongs into {owner}", f"rename it to {owner}")
     elif report.damage:
-      yield problem(folder, shard.name, report.damage, MEND_SHARD)
+      yield problem(folder, name, report.damage, MEND_SHARD)
 
 
-def _disagreeing(folder, tasks, reports) -> Iterator[str]:
+def _disagreeing(folder, manifest, tasks, reports) -> Iterator[str]:
   """Whole shards whose records are not as manifest and catalogue say; one line a subject."""
-  for subject in ("pixels", *_AT_FAULT):
+  for subject in ("image size", "pixels", *_LABELS):
     found = [(task.shard.name, report.disagreements[subject])
              for task, report in zip(tasks, reports) if subject in report.disagreements]
     if found:
       shard, rows = found[0]
-      name, what = _AT_FAULT.get(subject, (shard, "pixels are not finite"))
+      file, what = _at_fault(subject, manifest, shard, rows[0])
       number = sum(len(rows) for _, rows in found)
-      yield problem(folder, name, f"{what}: {number} records, the first in {shard}, "
+      yield problem(folder, file, f"{what}: {number} records, the first in {shard}, "
                                   f"row {rows[0]}")
+
+
+def _at_fault(subject, manifest, shard, row) -> tuple[str, str]:
+  """The file that is wrong where shards are as they were written, and what is wrong with it."""
+  if subject == "image size":
+    return MANIFEST_NAME, "image_shape or dtype is not that of the images"
+  if subject == "pixels":
+    return shard, "pixels are not finite"
+  part = min(int(row) // ROWS_PER_FILE, len(manifest.catalogs) - 1)
+  return manifest.catalogs[part], f"{subject} is not that of the records"
 
 
 def _repeated_images(folder, tasks, reports) -> Iterator[str]:
   """Images that stand in two splits, whatever their ids."""
   lengths = [len(report.image_hashes) for report in reports]
   hashes = np.concatenate([np.empty(0, np.uint64), *(report.image_hashes for report in reports)])
-  splits = np.repeat([task.shard.split for task in tasks], lengths)
+  splits, names = (np.repeat([getattr(task.shard, what) for task in tasks], lengths)
+                   for what in ("split", "name"))
   rows = np.concatenate([np.empty(0, np.int64),
                          *(task.first_row + np.arange(n) for task, n in zip(tasks, lengths))])
   pairs = duplicates.across_splits(hashes, splits)
   if len(pairs):
-    places = [f"{splits[at]} (row {rows[at]})" for at in pairs[0]]
-    yield problem(folder, CATALOG_NAME,
-                  f"{len(pairs)} images stand in two splits, e.g. in {' and '.join(places)}",
+    one, two = pairs[0]
+    yield problem(folder, names[one],
+                  f"{len(pairs)} images stand in two splits, e.g. row {rows[one]} here and row "
+                  f"{rows[two]} in {names[two]}",
                   "leave one of the two out of the input and convert again")

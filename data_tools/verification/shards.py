@@ -24,16 +24,18 @@ class ShardCheck:
     folder: the data set's folder.
     shard: what the manifest says of the shard.
     first_row: row of its first record in the catalogue.
-    image_shape: (height, width, bands) of the images.
+    image_bytes: size of an image.
     dtype: type of the stored pixels.
+    compression_type: "" or "GZIP".
     labels: columns of the catalogue, [records] each; {} where it is unusable.
   """
 
   folder: str
   shard: Shard
   first_row: int
-  image_shape: tuple[int, int, int]
+  image_bytes: int
   dtype: str
+  compression_type: str
   labels: Mapping[str, np.ndarray]
 
 
@@ -44,8 +46,8 @@ class ShardReport:
   Attributes:
     sha256: digest of the file.
     damage: what is wrong with the file, in words; "" for a whole one.
-    disagreements: {subject: rows} of a whole file, where "image size", "pixels",
-      "row" or a column of the catalogue is not as it should be.
+    disagreements: {subject: rows} of a whole file, where "image size", "pixels"
+      or a column of the catalogue is not as it should be.
     image_hashes: [records] uint64 of a whole file, [0] of another.
   """
 
@@ -70,8 +72,8 @@ def plan_checks(folder: str, manifest: Manifest,
     row += shard.records
     if os.path.exists(os.path.join(folder, shard.name)):
       tasks.append(ShardCheck(
-          folder=folder, shard=shard, first_row=rows.start, image_shape=manifest.image_shape,
-          dtype=manifest.dtype,
+          folder=folder, shard=shard, first_row=rows.start, image_bytes=manifest.image_bytes,
+          dtype=manifest.dtype, compression_type=manifest.compression_type,
           labels={name: values[rows] for name, values in labels.items()}))
   return tasks
 
@@ -82,7 +84,7 @@ def check_shard(task: ShardCheck) -> ShardReport:
   with open(path, "rb") as file:
     sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     size = file.tell()
-  records = read_records(path, task.dtype)
+  records = read_records(path, task.dtype, task.compression_type)
   damage = _damage(task.shard, size, sha256, records)
   if damage:
     return ShardReport(sha256=sha256, damage=damage, disagreements={},
@@ -111,9 +113,7 @@ def _damage(shard: Shard, size: int, sha256: str, records: ShardRecords) -> str:
 def _disagreements(task: ShardCheck, records: ShardRecords) -> dict[str, np.ndarray]:
   """Rows of the records of a whole file that are not as manifest and catalogue say."""
   rows = task.first_row + np.arange(len(records))
-  image_bytes = int(np.prod(task.image_shape)) * np.dtype(task.dtype).itemsize
-  wrong = {"image size": records.image_bytes != image_bytes, "pixels": ~records.finite,
-           "row": records.columns["row"] != rows}
+  wrong = {"image size": records.image_bytes != task.image_bytes, "pixels": ~records.finite}
   for name, values in task.labels.items():
     wrong[name] = ~_equal(records.columns[name], values)
   return {subject: rows[where] for subject, where in wrong.items() if where.any()}

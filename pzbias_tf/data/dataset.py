@@ -10,7 +10,7 @@ import numpy as np
 from astropy.table import Table
 
 from pzbias_tf.data.catalog import load_catalog
-from pzbias_tf.data.manifest import CATALOG_NAME, SPLITS, Manifest
+from pzbias_tf.data.manifest import SPLITS, Manifest
 from pzbias_tf.survey import Survey
 
 
@@ -51,11 +51,11 @@ class Dataset:
     Raises:
       ValueError: it has another number of rows than the manifest has records.
     """
-    table = load_catalog(self.folder)
+    table = load_catalog(self.folder, self.manifest.catalogs)
     records = sum(self.manifest.records(split) for split in SPLITS)
     if len(table) != records:
-      raise ValueError(f"{os.path.join(self.folder, CATALOG_NAME)} has {len(table)} rows, the "
-                       f"manifest counts {records} records; convert the data set again")
+      raise ValueError(f"{self.folder}: the catalogue has {len(table)} rows, the manifest counts"
+                       f" {records} records; convert the data set again")
     return table
 
   def column(self, name: str) -> np.ndarray:

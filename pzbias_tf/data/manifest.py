@@ -12,13 +12,16 @@ import json
 import os
 from typing import Any, Mapping
 
+import numpy as np
+
 from pzbias_tf.files import write_text
 
 MANIFEST_NAME = "manifest.json"
 CATALOG_NAME = "catalog.fits"
 REJECTED_NAME = "rejected.csv"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SPLITS = ("train", "validation", "test", "target")
+COMPRESSIONS = ("none", "gzip")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,6 +54,7 @@ class Manifest:
     image_shape: (height, width, bands) of a stored image.
     dtype: "float32" or "float16".
     byte_order: always "little".
+    compression: of the shards, "none" or "gzip".
     flux_divisor: stored values are divided by this on reading.
     augment_copies: records that each training galaxy has.
     seed: salt of the order of records and of the splits.
@@ -59,6 +63,7 @@ class Manifest:
     galaxies: {"read": n, "written": n, "rejected": n}.
     replaced: {column: n} of catalogue values replaced at conversion.
     shards: all shards, in split order, then in number order.
+    catalogs: the files that make up the catalogue, in order.
     preset: settings that train.main prefers for this data set ({} for none).
     schema_version: version of the record and folder layout.
   """
@@ -69,6 +74,7 @@ class Manifest:
   image_shape: tuple[int, int, int]
   dtype: str = "float32"
   byte_order: str = "little"
+  compression: str = "none"
   flux_divisor: float = 1.0
   augment_copies: int = 1
   seed: int = 0
@@ -77,6 +83,7 @@ class Manifest:
   galaxies: Mapping[str, int] = dataclasses.field(default_factory=dict)
   replaced: Mapping[str, int] = dataclasses.field(default_factory=dict)
   shards: tuple[Shard, ...] = ()
+  catalogs: tuple[str, ...] = (CATALOG_NAME,)
   preset: Mapping[str, Any] = dataclasses.field(default_factory=dict)
   schema_version: int = SCHEMA_VERSION
 
@@ -87,6 +94,16 @@ class Manifest:
   def records(self, split: str) -> int:
     """Number of records of one split."""
     return sum(shard.records for shard in self.split_shards(split))
+
+  @property
+  def compression_type(self) -> str:
+    """The compression by TensorFlow's name."""
+    return "" if self.compression == "none" else self.compression.upper()
+
+  @property
+  def image_bytes(self) -> int:
+    """Size of a stored image before compression."""
+    return int(np.prod(self.image_shape)) * np.dtype(self.dtype).itemsize
 
   def to_json(self) -> str:
     """The manifest as JSON text, keys in the order of the attributes."""
@@ -133,6 +150,7 @@ class Manifest:
       fields["shards"] = tuple(Shard(**shard) for shard in fields["shards"])
       fields["bands"] = tuple(fields["bands"])
       fields["image_shape"] = tuple(fields["image_shape"])
+      fields["catalogs"] = tuple(fields["catalogs"])
       return cls(**fields)
     except (KeyError, TypeError) as error:
       raise ValueError(f"{path}: damaged ({error}); convert the data set again") from error

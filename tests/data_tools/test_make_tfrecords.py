@@ -30,13 +30,13 @@ SMALL_SHARDS = 0.02  # MB: 14 records of 8 x 8 x 5 float32
 
 
 def _read_records(folder, manifest):
-  """Images, rows and E(B-V) of all records, in the order of the manifest's shards."""
+  """Images, numbers and E(B-V) of all records, in the order of the manifest's shards."""
   files = [os.path.join(folder, shard.name) for shard in manifest.shards]
   dataset = tf.data.TFRecordDataset(files).batch(4096)
   batches = [schema.parse_batch(batch, image_shape=manifest.image_shape, dtype=manifest.dtype)
              for batch in dataset]
   return {name: np.concatenate([batch[name].numpy() for batch in batches])
-          for name in ("image", "row", "ebv")}
+          for name in ("image", "number", "ebv")}
 
 
 def _digests(folder):
@@ -72,7 +72,7 @@ class _ConversionTest(tf.test.TestCase):
     """Every record carries the image and the labels of its object."""
     catalog = catalog_lib.load_catalog(self.output)
     records = _read_records(self.output, manifest)
-    self.assertAllEqual(records["row"], np.arange(len(catalog)))
+    self.assertAllEqual(records["number"], catalog["number"])
     row_of = {str(object_id): row for row, object_id in enumerate(source.catalog["id"])}
     for row, object_id in enumerate(catalog["id"]):
       theirs = row_of[object_id]

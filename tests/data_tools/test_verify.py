@@ -3,6 +3,7 @@ import dataclasses
 import io
 import os
 import shutil
+import tempfile
 
 from absl import app
 from absl import flags
@@ -41,7 +42,7 @@ class VerifyTest(tf.test.TestCase, parameterized.TestCase):
 
   def setUp(self):
     super().setUp()
-    self.folder = os.path.join(self.get_temp_dir(), self.id().split(".")[-1])
+    self.folder = os.path.join(tempfile.mkdtemp(), "set")
     shutil.copytree(self.sound, self.folder)
     self.manifest = Manifest.load(self.folder)
     self.shard = self.manifest.shards[1]
@@ -110,7 +111,8 @@ class VerifyTest(tf.test.TestCase, parameterized.TestCase):
     os.remove(self.path)
     self.assert_one(self.shard.name, "missing", "copy the shard")
 
-  @parameterized.parameters("train-00000-of-00099.tfrecord", ".test-00000-of-00001.tfrecord.7.tmp")
+  @parameterized.parameters("train-00000-of-00099.tfrecord", ".test-00000-of-00001.tfrecord.7.tmp",
+                            "catalog-00000-of-00002.fits")
   def test_a_surplus_shard(self, name):
     shutil.copy(self.path, os.path.join(self.folder, name))
     self.assert_one(name, "surplus", "delete it")
@@ -145,7 +147,7 @@ class VerifyTest(tf.test.TestCase, parameterized.TestCase):
       (lambda content: content[:200], "damaged"), (lambda content: b"", "damaged"),
       (lambda content: b"\xff" + content, "damaged"), (lambda content: b"[]", "damaged"),
       (lambda content: content.replace(b'"records": ', b'"records": "x", "was": '), "damaged"),
-      (lambda content: content.replace(b'"schema_version": 1', b'"schema_version": 9'),
+      (lambda content: content.replace(b'"schema_version": 2', b'"schema_version": 9'),
        "schema version 9"))
   def test_a_damaged_manifest(self, change, words):
     write_bytes(os.path.join(self.folder, "manifest.json"), change)
@@ -158,7 +160,10 @@ class VerifyTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters(
       ({"image_shape": (16, 5)}, "image_shape is [16, 5]"),
       ({"image_shape": (16, 16, 4)}, "has 4 bands, 5 are named"),
-      ({"dtype": "int8"}, "dtype is 'int8'"), ({"flux_divisor": "1"}, "flux_divisor is '1'"),
+      ({"dtype": "int8"}, "dtype is 'int8'"), ({"compression": "zip"}, "compression is 'zip'"),
+      ({"catalogs": ()}, "the catalogue's files are called nothing"),
+      ({"catalogs": ("../catalog.fits",)}, "the catalogue's files are called ../catalog.fits"),
+      ({"flux_divisor": "1"}, "flux_divisor is '1'"),
       ({"flux_divisor": 0}, "flux_divisor is 0"),
       ({"galaxies": {"read": 120, "written": "120", "rejected": 0}}, "three whole numbers"),
       ({"galaxies": {}}, "three whole numbers"),
@@ -188,8 +193,8 @@ class VerifyTest(tf.test.TestCase, parameterized.TestCase):
     one, two = self.manifest.shards[:2]
     self.change_shards(two, one)
     found = "\n".join(self.problems())
-    self.assertIn(f"its shards are not in the order of the records: {one.records + two.records} "
-                  f"records, the first in {two.name}, row 0", found)
+    self.assertIn(f"number is not that of the records: {one.records + two.records} records, "
+                  f"the first in {two.name}, row 0", found)
     self.assertIn("catalog.fits: shard is 0 in row 0, the manifest's shards say 1", found)
 
   def test_another_sum(self):
@@ -258,7 +263,7 @@ class TwoSplitsTest(tf.test.TestCase):
     source = CutoutSource(
         catalog=with_split(catalog, np.repeat(["train", "test"], num // 2).astype("U10")),
         images=images.__getitem__, image_shape=images.shape[1:])
-    folder = os.path.join(self.get_temp_dir(), self.id().split(".")[-1])
+    folder = os.path.join(tempfile.mkdtemp(), "set")
     convert(source, SDSS, folder, settings=ConversionSettings(augment_copies=copies))
     return folder
 
@@ -269,8 +274,8 @@ class TwoSplitsTest(tf.test.TestCase):
     ids = list(load_catalog(folder)["id"])
     found = run.verify(folder).problems
     self.assertLen(found, 1)
-    self.assertIn("1 images stand in two splits, e.g. in test (row", found[0])
-    self.assertIn(f"test (row {ids.index('g6')})", found[0])
+    self.assertIn("test-00000-of-00001.tfrecord: 1 images stand in two splits, e.g. row "
+                  f"{ids.index('g6')} here and row", found[0])
 
   def test_the_same_galaxy(self):
     folder = self.convert([f"g{number}" for number in range(8)], sample_surveys.cube(8))
