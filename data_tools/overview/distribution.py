@@ -53,7 +53,7 @@ def round_edges(values: np.ndarray, most: int) -> np.ndarray:
   low, high = float(values.min()), float(values.max())
   width = next((step for step in _STEPS if (high - low) / step <= most), _STEPS[-1])
   first, last = np.floor(low / width), np.floor(high / width) + 1
-  return width * np.arange(first, last + 1)
+  return np.round(width * np.arange(first, last + 1), 6)
 
 
 def counts(galaxies: Galaxies, r_edges: np.ndarray, z_edges: np.ndarray) -> np.ndarray:

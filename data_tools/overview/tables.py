@@ -59,7 +59,7 @@ def count_lines(manifest: Manifest) -> list[str]:
 
 
 def _ranges(edges: np.ndarray) -> list[str]:
-  return [f"{low:g}-{high:g}" for low, high in zip(np.round(edges, 9), np.round(edges[1:], 9))]
+  return [f"{low:g}-{high:g}" for low, high in zip(edges, edges[1:])]
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:
