@@ -1,5 +1,6 @@
 import contextlib
 import dataclasses
+import hashlib
 import io
 import os
 import shutil
@@ -133,6 +134,38 @@ class VerifyTest(tf.test.TestCase, parameterized.TestCase):
     for line, here, there in zip(found, (self.shard, other), (other, self.shard)):
       self.assertIn(f"{here.name}: holds what belongs into {there.name}", line)
       self.assertIn(f"rename it to {there.name}", line)
+
+  def rewrite(self, change):
+    """Changes the first record of a shard as a faulty converter would, sums and all."""
+    examples = [tf.train.Example.FromString(record)
+                for record in tf.data.TFRecordDataset(self.path).as_numpy_iterator()]
+    change(examples[0].features.feature)
+    with tf.io.TFRecordWriter(self.path) as writer:
+      for example in examples:
+        writer.write(example.SerializeToString())
+    with open(self.path, "rb") as file:
+      sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    self.change_shards(self.manifest.shards[0], dataclasses.replace(
+        self.shard, bytes=os.path.getsize(self.path), sha256=sha256))
+
+  def test_pixels_that_are_not_finite(self):
+    def change(feature):
+      pixels = np.frombuffer(feature["image"].bytes_list.value[0], "<f4").copy()
+      pixels[7] = np.nan
+      feature["image"].bytes_list.value[0] = pixels.tobytes()
+    self.rewrite(change)
+    self.assert_one(f"{self.shard.name}: pixels are not finite: 1 records, the first in",
+                    f"row {self.manifest.shards[0].records}")
+
+  def test_an_image_of_another_size(self):
+    def change(feature):
+      feature["image"].bytes_list.value[0] = feature["image"].bytes_list.value[0][:-2]
+    self.rewrite(change)
+    self.assert_one("manifest.json: image_shape or dtype is not that of the images: 1 records")
+
+  def test_records_of_something_else(self):
+    self.rewrite(lambda feature: feature.pop("ebv"))
+    self.assert_one(self.shard.name, "damaged in record 1 of", "no record of a galaxy")
 
   def test_whole_records_of_another_data_set(self):
     other = os.path.join(self.folder, "other")
