@@ -72,7 +72,7 @@ def _damaged(folder, manifest, tasks, reports) -> Iterator[str]:
   owners = {shard.sha256: shard.name for shard in manifest.shards if shard.records}
   for task, report in zip(tasks, reports):
     name, owner = task.shard.name, owners.get(report.sha256)
-    if report.damage and owner:
+    if report.damage and owner not in (None, name):
       yield problem(folder, name, f"holds what belongs into {owner}", f"rename it to {owner}")
     elif report.damage:
       yield problem(folder, name, report.damage, MEND_SHARD)
