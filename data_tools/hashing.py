@@ -20,7 +20,7 @@ def object_hash(key: str, salt: str) -> int:
 
 def object_hashes(keys: Iterable[str], salt: str) -> np.ndarray:
   """`object_hash` of every key, [n] uint64."""
-  return np.array([object_hash(str(key), salt) for key in keys], np.uint64)
+  return np.fromiter((object_hash(str(key), salt) for key in keys), np.uint64)
 
 
 def hash_fractions(keys: Iterable[str], salt: str) -> np.ndarray:

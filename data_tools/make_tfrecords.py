@@ -124,13 +124,17 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   flags.DEFINE_bool("r_from_image", False, "r magnitude from the r band summed, nanomaggies.",
                     flag_values=values)
   real("max_r_mag", None, "Reject galaxies fainter than this (mag).")
+  real("max_rejected", None, "Stop where a larger fraction of the galaxies is rejected, e.g. 0.01; "
+       "--max_r_mag and published splits aside.")
   text("split", "", "train,validation,test fractions by hash of the id, e.g. 0.76,0.04,0.20; "
        "overrides a published split.")
   whole("seed", 0, "Salt of record order, splits and augmentation.")
   whole("augment_copies", 1, "Records of each training galaxy, 1 to 8, each under its own "
         "rotation or reflection.")
   choice("dtype", "float32", convert_lib.DTYPES, "Type of the stored pixels.")
-  real("shard_size_mb", 150.0, "Size of a shard (1e6 bytes).")
+  choice("compression", "none", convert_lib.COMPRESSIONS, "Of the shards; gzip costs several "
+         "times the processor time for a few per cent of the size.")
+  real("shard_size_mb", 150.0, "Size of a shard before compression (1e6 bytes).")
   whole("num_workers", 1, "Processes; the data set is the same for any number.")
   text("scratch_dir", "", "Folder for unpacked copies of compressed cubes.")
   whole("num", 15000, "Galaxies to simulate where there is no input.")
@@ -155,7 +159,8 @@ def config_from_flags(values: flags.FlagValues) -> ConversionConfig:
       settings=ConversionSettings(
           seed=values.seed, split=splits.parse_fractions(values.split),
           augment_copies=values.augment_copies, dtype=values.dtype,
-          shard_size_mb=values.shard_size_mb, max_r_mag=values.max_r_mag,
+          compression=values.compression, shard_size_mb=values.shard_size_mb,
+          max_r_mag=values.max_r_mag, max_rejected=values.max_rejected,
           num_workers=values.num_workers),
       num=values.num, simulation=simulation_options.from_flags(values), preset=values.preset)
 

@@ -21,7 +21,8 @@ CATALOG_NAME = "catalog.fits"
 REJECTED_NAME = "rejected.csv"
 SCHEMA_VERSION = 2
 SPLITS = ("train", "validation", "test", "target")
-COMPRESSIONS = ("none", "gzip")
+COMPRESSION_TYPES = {"none": "", "gzip": "GZIP"}
+"""How shards may be compressed, and TensorFlow's names for it."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -54,7 +55,7 @@ class Manifest:
     image_shape: (height, width, bands) of a stored image.
     dtype: "float32" or "float16".
     byte_order: always "little".
-    compression: of the shards, "none" or "gzip".
+    compression: of the shards, a key of COMPRESSION_TYPES.
     flux_divisor: stored values are divided by this on reading.
     augment_copies: records that each training galaxy has.
     seed: salt of the order of records and of the splits.
@@ -98,7 +99,7 @@ class Manifest:
   @property
   def compression_type(self) -> str:
     """The compression by TensorFlow's name."""
-    return "" if self.compression == "none" else self.compression.upper()
+    return COMPRESSION_TYPES[self.compression]
 
   @property
   def image_bytes(self) -> int:

@@ -1,13 +1,12 @@
-"""What a waiting person sees: a bar on a terminal, log lines elsewhere."""
+"""What a waiting person sees of a training run."""
 
 from __future__ import annotations
 
-import sys
 import time
 
 from absl import logging
-import tqdm
 
+from pzbias_tf import progress
 from pzbias_tf.training.config import TrainConfig
 
 LOG_EVERY_S = 15.0
@@ -23,33 +22,28 @@ class Progress:
   """
 
   def __init__(self, config: TrainConfig, step: int, galaxies: int):
-    self._config, self._last_step = config, step
-    self._last_time = self._last_log = time.monotonic()
-    self._bar = tqdm.tqdm(total=config.iterations, initial=step, desc=config.stage_spec.title,
-                          unit="it", disable=not sys.stderr.isatty())
+    self._batch_size, self._last_step = config.batch_size, step
+    self._last_s = time.monotonic()
+    title = config.stage_spec.title
+    self._shown = progress.Progress(config.iterations, title=title, unit="iterations", done=step,
+                                    log_every_s=LOG_EVERY_S)
     self.examples_per_s = 0.0
-    logging.info("%s: %d records, %d iterations of %d, learning rate %g", config.stage_spec.title,
-                 galaxies, config.iterations, config.batch_size, config.learning_rate)
+    logging.info("%s: %d records, %d iterations of %d, learning rate %g", title, galaxies,
+                 config.iterations, config.batch_size, config.learning_rate)
 
   def __enter__(self) -> Progress:
     return self
 
   def __exit__(self, *unused) -> None:
-    self._bar.close()
+    self._shown.__exit__()
 
   def update(self, step: int, loss: float) -> None:
     """Tells that `step` iterations are done, and the loss of the last ones."""
-    now = time.monotonic()
+    now_s = time.monotonic()
     # Of the latest iterations: the first ones hold the compilation.
-    step_time_s = (now - self._last_time) / max(1, step - self._last_step)
-    self._last_time, self._last_step = now, step
-    self.examples_per_s = self._config.batch_size / step_time_s
-    self._bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
-    self._bar.update(step - self._bar.n)
-    finished = step == self._config.iterations
-    if self._bar.disable and (finished or now - self._last_log > LOG_EVERY_S):
-      self._last_log = now
-      logging.info("%s: iteration %d of %d, loss %.4f, %.0f examples/s, %.1f ms a step, ETA %.0f s",
-                   self._config.stage_spec.title, step, self._config.iterations, loss,
-                   self.examples_per_s, 1e3 * step_time_s,
-                   step_time_s * (self._config.iterations - step))
+    rate = max(1, step - self._last_step) / (now_s - self._last_s)
+    self.examples_per_s = self._batch_size * rate
+    self._shown.advance(
+        step - self._last_step, f"loss {loss:.4f}, {self.examples_per_s:.0f} examples/s, "
+        f"{1e3 / rate:.1f} ms a step", rate=rate)
+    self._last_s, self._last_step = now_s, step
