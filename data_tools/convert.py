@@ -14,9 +14,9 @@ import numpy as np
 from data_tools import disk
 from data_tools import existing
 from data_tools import records as records_lib
+from data_tools import runners
 from data_tools import shards as shards_lib
 from data_tools import unfinished
-from data_tools import workers
 from data_tools.image_checks import ImageRules
 from data_tools.readers.base import CutoutSource
 from data_tools.rejects import Rejects
@@ -47,6 +47,8 @@ class ConversionSettings:
     max_r_mag: faintest r magnitude (AB) to convert; None is no limit.
     max_rejected: largest fraction of the objects that may be rejected; None is no limit.
     num_workers: processes; the bytes do not depend on it.
+    runner: one of `runners.RUNNERS`, or "" for processes of this machine.
+    runner_options: options of the Beam pipeline.
   """
 
   seed: int = 0
@@ -58,6 +60,8 @@ class ConversionSettings:
   max_r_mag: float | None = None
   max_rejected: float | None = None
   num_workers: int = 1
+  runner: str = ""
+  runner_options: tuple[str, ...] = ()
 
   def __post_init__(self):
     if not 1 <= self.augment_copies <= augment.DIHEDRAL_ELEMENTS:
@@ -74,11 +78,17 @@ class ConversionSettings:
       raise ValueError(
           f"--shard_size_mb={self.shard_size_mb:g} and --num_workers={self.num_workers} "
           "must be positive")
+    if self.runner_options and not self.runner:
+      raise ValueError(f"--runner_option={self.runner_options[0]}: for which --runner?")
+    if self.num_workers > 1 and self.runner not in ("", "DirectRunner"):
+      raise ValueError(f"--num_workers={self.num_workers}: {self.runner} is told its number of "
+                       "workers by options of its own, e.g. --runner_option=parallelism=8")
 
   def recorded(self) -> dict[str, Any]:
     """The settings for the manifest: all that the bytes depend on."""
     fields = dataclasses.asdict(self)
-    del fields["num_workers"], fields["max_rejected"]
+    for name in ("num_workers", "max_rejected", "runner", "runner_options"):
+      del fields[name]
     return fields
 
 
@@ -121,7 +131,8 @@ def _convert(source, survey, output, settings, preset, described) -> manifest_li
                      max_r_mag=settings.max_r_mag)
   rejects = Rejects(selection.catalog["id"], selection.reasons, settings.max_rejected)
   work = _plan(source, survey, output, settings, selection, described)
-  with workers.worker_map(settings.num_workers) as mapper:
+  with runners.shard_map(settings.num_workers, settings.runner,
+                         settings.runner_options) as mapper:
     done = shards_lib.write(work, rejects, mapper)
     shards_lib.drop_same_images(work, done, rejects, mapper)
   catalog, counts = work.plan.without(rejects.reasons[work.plan.rows] != "")

@@ -19,6 +19,7 @@ from data_tools import convert as convert_lib
 from data_tools import existing
 from data_tools import preset as preset_lib
 from data_tools import readers
+from data_tools import runners
 from data_tools import splits
 from data_tools import summary as summary_lib
 from data_tools.readers.columns import ROLES
@@ -136,6 +137,10 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
          "times the processor time for a few per cent of the size.")
   real("shard_size_mb", 150.0, "Size of a shard before compression (1e6 bytes).")
   whole("num_workers", 1, "Processes; the data set is the same for any number.")
+  choice("runner", None, runners.RUNNERS, "Apache Beam runner that writes the shards, on a file "
+         "system that all of its workers share.")
+  flags.DEFINE_multi_string("runner_option", [], "Option of the Beam pipeline, e.g. "
+                            "flink_master=host:8081; repeat for more.", flag_values=values)
   text("scratch_dir", "", "Folder for unpacked copies of compressed cubes.")
   whole("num", 15000, "Galaxies to simulate where there is no input.")
   simulation_options.define_flags(values)
@@ -161,7 +166,8 @@ def config_from_flags(values: flags.FlagValues) -> ConversionConfig:
           augment_copies=values.augment_copies, dtype=values.dtype,
           compression=values.compression, shard_size_mb=values.shard_size_mb,
           max_r_mag=values.max_r_mag, max_rejected=values.max_rejected,
-          num_workers=values.num_workers),
+          num_workers=values.num_workers, runner=values.runner or "",
+          runner_options=tuple(values.runner_option)),
       num=values.num, simulation=simulation_options.from_flags(values), preset=values.preset)
 
 

@@ -78,15 +78,25 @@ def finished_bytes(folder: str) -> int:
              if _SHARD_NAME.fullmatch(name))
 
 
+def recorded(folder: str, name: str) -> ShardResult:
+  """What became of a shard, by the record of progress beside it.
+
+  Raises:
+    OSError: there is none.
+    ValueError, TypeError, KeyError: it is damaged.
+  """
+  with open(_progress_path(folder, name), encoding="utf-8") as file:
+    fields = json.load(file)
+  return ShardResult(shard=manifest_lib.Shard(**fields.pop("shard")),
+                     **{name: tuple(value) if isinstance(value, list) else value
+                        for name, value in fields.items()})
+
+
 def _kept(task: ShardTask) -> ShardResult | None:
   """The result of an earlier run, if its shard is there and has the right digest."""
   path = os.path.join(task.folder, task.name)
   try:
-    with open(_progress_path(task.folder, task.name), encoding="utf-8") as file:
-      fields = json.load(file)
-    result = ShardResult(shard=manifest_lib.Shard(**fields.pop("shard")),
-                         **{name: tuple(value) if isinstance(value, list) else value
-                            for name, value in fields.items()})
+    result = recorded(task.folder, task.name)
     if (os.path.getsize(path), shard_file.digest(path)) != (
         result.shard.bytes, result.shard.sha256):
       raise ValueError("another size or SHA-256 than when it was finished")

@@ -6,7 +6,7 @@ import collections
 import re
 from typing import Iterator
 
-from pzbias_tf.data.manifest import COMPRESSIONS, SPLITS, Manifest, Shard
+from pzbias_tf.data.manifest import COMPRESSION_TYPES, SPLITS, Manifest, Shard
 
 _DTYPES = ("float32", "float16")
 _CATALOG = re.compile(r"catalog(-\d{5}-of-\d{5})?\.fits")
@@ -33,8 +33,8 @@ def _image_faults(manifest: Manifest) -> Iterator[str]:
     yield f"image_shape has {shape[2]} bands, {len(manifest.bands)} are named"
   if manifest.dtype not in _DTYPES:
     yield f"dtype is {manifest.dtype!r}, not one of {', '.join(_DTYPES)}"
-  if manifest.compression not in COMPRESSIONS:
-    yield f"compression is {manifest.compression!r}, not one of {', '.join(COMPRESSIONS)}"
+  if manifest.compression not in COMPRESSION_TYPES:
+    yield f"compression is {manifest.compression!r}, not one of {', '.join(COMPRESSION_TYPES)}"
   if not isinstance(manifest.flux_divisor, (int, float)) or not manifest.flux_divisor > 0:
     yield f"flux_divisor is {manifest.flux_divisor!r}, not a positive number"
 

@@ -7,7 +7,7 @@ from typing import Callable, Iterator, Sequence
 
 import numpy as np
 
-from data_tools import shard_writer
+from data_tools import workers
 from data_tools.verification import catalog_check, duplicates, files_check, manifest_check
 from data_tools.verification import shards as shards_lib
 from data_tools.verification.problems import MEND_SHARD, problem
@@ -58,7 +58,7 @@ def _check_shards(folder, manifest, catalog, num_workers, progress) -> list[str]
   labels = {name: np.asarray(catalog[name]) for name in _LABELS} if catalog is not None else {}
   tasks = shards_lib.plan_checks(folder, manifest, labels)
   reports = []
-  with shard_writer.worker_map(num_workers) as mapper:
+  with workers.worker_map(num_workers) as mapper:
     for task, report in zip(tasks, mapper(shards_lib.check_shard, tasks)):
       reports.append(report)
       progress(task.shard.bytes)

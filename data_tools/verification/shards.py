@@ -6,12 +6,12 @@ A shard is read twice: for its SHA-256 and, out of the page cache, for its recor
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
 from typing import Mapping
 
 import numpy as np
 
+from data_tools import shard_file
 from data_tools.verification.records import ShardRecords, read_records
 from pzbias_tf.data.manifest import Manifest, Shard
 
@@ -81,9 +81,7 @@ def plan_checks(folder: str, manifest: Manifest,
 def check_shard(task: ShardCheck) -> ShardReport:
   """Runs a task; a plain function, so that worker processes can be given it."""
   path = os.path.join(task.folder, task.shard.name)
-  with open(path, "rb") as file:
-    sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    size = file.tell()
+  size, sha256 = os.path.getsize(path), shard_file.digest(path)
   records = read_records(path, task.dtype, task.compression_type)
   damage = _damage(task.shard, size, sha256, records)
   if damage:
