@@ -7,6 +7,7 @@ images), and at last catalogue, list of rejects and manifest.
 from __future__ import annotations
 
 import dataclasses
+import os
 from typing import Any, Mapping
 
 import numpy as np
@@ -15,6 +16,7 @@ from data_tools import disk
 from data_tools import existing
 from data_tools import records as records_lib
 from data_tools import runners
+from data_tools import shard_file
 from data_tools import shards as shards_lib
 from data_tools import unfinished
 from data_tools.image_checks import ImageRules
@@ -139,9 +141,11 @@ def _convert(source, survey, output, settings, preset, described) -> manifest_li
   _check_counts(done.shards, counts, source)
   unfinished.publish(work.fields["folder"], output, [shard.name for shard in done.shards])
   rejects.save(output)
+  catalogs = catalog_lib.save_catalog(catalog, output)
   manifest = dataclasses.replace(
       _manifest(source, survey, settings, selection, rejects, done, described), preset=preset,
-      catalogs=catalog_lib.save_catalog(catalog, output))
+      catalogs=catalogs, catalog_sha256=tuple(
+          shard_file.digest(os.path.join(output, name)) for name in catalogs))
   manifest.save(output)
   return manifest
 

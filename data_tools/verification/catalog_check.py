@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import Iterator
+import warnings
 
 from astropy.table import Table
+from astropy.utils.exceptions import AstropyWarning
 import numpy as np
 
+from data_tools import shard_file
 from data_tools.verification import duplicates
 from data_tools.verification.problems import problem
 from pzbias_tf.data import catalog as catalog_lib
@@ -19,9 +23,29 @@ def check_catalog(folder: str, manifest: Manifest) -> tuple[Table | None, list[s
   Returns:
     The catalogue, or None where its rows cannot stand for the records; and what is wrong.
   """
+  changed = list(_changed(folder, manifest))
+  table, found = _compare(folder, manifest)
+  return table, changed + found
+
+
+def _changed(folder: str, manifest: Manifest) -> Iterator[str]:
+  for name, sha256 in zip(manifest.catalogs, manifest.catalog_sha256):
+    path = os.path.join(folder, name)
+    if not os.path.exists(path):
+      yield problem(folder, name, "missing")
+    elif shard_file.digest(path) != sha256:
+      yield problem(folder, name, "not the file that the manifest describes (SHA-256)")
+
+
+def _compare(folder: str, manifest: Manifest) -> tuple[Table | None, list[str]]:
+  """The catalogue, if its rows can stand for the records, and what disagrees with the manifest."""
   file = manifest.catalogs[0]
   try:
-    table = catalog_lib.load_catalog(folder, manifest.catalogs)
+    with warnings.catch_warnings():  # of damage, which has been found by then
+      warnings.simplefilter("ignore", AstropyWarning)
+      table = catalog_lib.load_catalog(folder, manifest.catalogs)
+  except FileNotFoundError:
+    return None, []
   except (OSError, ValueError, TypeError) as error:  # astropy's, for headers that lie
     words = " ".join(str(error).split())
     named = words.startswith(folder)

@@ -52,6 +52,9 @@ def _catalog_faults(manifest: Manifest) -> Iterator[str]:
   names = [str(name) for name in manifest.catalogs]
   if not names or not all(_CATALOG.fullmatch(name) for name in names):
     yield f"the catalogue's files are called {', '.join(names) or 'nothing'}"
+  digests = [str(digest) for digest in manifest.catalog_sha256]
+  if names and len(digests) != len(names) or not all(map(_SHA256.fullmatch, digests)):
+    yield f"the catalogue's files have the SHA-256 {', '.join(digests) or 'of none'}"
 
 
 def _shard_faults(shard: Shard) -> Iterator[str]:

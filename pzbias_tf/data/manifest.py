@@ -65,6 +65,7 @@ class Manifest:
     replaced: {column: n} of catalogue values replaced at conversion.
     shards: all shards, in split order, then in number order.
     catalogs: the files that make up the catalogue, in order.
+    catalog_sha256: hexadecimal digest of each.
     preset: settings that train.main prefers for this data set ({} for none).
     schema_version: version of the record and folder layout.
   """
@@ -85,6 +86,7 @@ class Manifest:
   replaced: Mapping[str, int] = dataclasses.field(default_factory=dict)
   shards: tuple[Shard, ...] = ()
   catalogs: tuple[str, ...] = (CATALOG_NAME,)
+  catalog_sha256: tuple[str, ...] = ()
   preset: Mapping[str, Any] = dataclasses.field(default_factory=dict)
   schema_version: int = SCHEMA_VERSION
 
@@ -152,6 +154,7 @@ class Manifest:
       fields["bands"] = tuple(fields["bands"])
       fields["image_shape"] = tuple(fields["image_shape"])
       fields["catalogs"] = tuple(fields["catalogs"])
+      fields["catalog_sha256"] = tuple(fields["catalog_sha256"])
       return cls(**fields)
     except (KeyError, TypeError) as error:
       raise ValueError(f"{path}: damaged ({error}); convert the data set again") from error

@@ -5,6 +5,7 @@ import io
 import os
 import shutil
 import tempfile
+from unittest import mock
 
 from absl import app
 from absl import flags
@@ -14,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_tools import arguments
+from data_tools import same_images
 from data_tools import verify as verify_lib
 from data_tools.convert import ConversionSettings, convert
 from data_tools.readers.base import CutoutSource, with_split
@@ -59,6 +61,14 @@ class VerifyTest(tf.test.TestCase, parameterized.TestCase):
     self.assertNotIn("\n", found[0])
     for word in (self.folder, *words):
       self.assertIn(word, found[0])
+
+  def assert_changed(self, name, *words):
+    """A file is found to be changed, and at most one line more says in which way."""
+    found = self.problems()
+    self.assertStartsWith(found[0], f"{os.path.join(self.folder, name)}: not the file that")
+    self.assertLessEqual(len(found), 2, found)
+    for word in (self.folder, *words):
+      self.assertIn(word, found[-1])
 
   def change_catalog(self, change):
     path = os.path.join(self.folder, "catalog.fits")
@@ -195,6 +205,7 @@ class VerifyTest(tf.test.TestCase, parameterized.TestCase):
       ({"image_shape": (16, 16, 4)}, "has 4 bands, 5 are named"),
       ({"dtype": "int8"}, "dtype is 'int8'"), ({"compression": "zip"}, "compression is 'zip'"),
       ({"catalogs": ()}, "the catalogue's files are called nothing"),
+      ({"catalog_sha256": ()}, "the catalogue's files have the SHA-256 of none"),
       ({"catalogs": ("../catalog.fits",)}, "the catalogue's files are called ../catalog.fits"),
       ({"flux_divisor": "1"}, "flux_divisor is '1'"),
       ({"flux_divisor": 0}, "flux_divisor is 0"),
@@ -245,8 +256,17 @@ class VerifyTest(tf.test.TestCase, parameterized.TestCase):
     found = self.problems()
     self.assertIn(f"catalog.fits: {column} is not that of the records: 1 records, the first in "
                   f"{self.manifest.shards[0].name}, row 7", found[-1])
+    self.assertIn("catalog.fits: not the file that the manifest describes", found[0])
     # An id written over is also an object that is gone.
-    self.assertLen(found, 2 if column == "id" else 1)
+    self.assertLen(found, 3 if column == "id" else 2)
+
+  @parameterized.parameters("ra", "i_err", "z_photo_ref")
+  def test_a_change_that_records_do_not_show(self, column):
+    def change(table):
+      table[column][7] = 1.5
+    self.change_catalog(change)
+    self.assertLen(self.problems(), 1)
+    self.assert_changed("catalog.fits")
 
   def test_a_changed_catalog_sorted_by_id(self):
     self.change_catalog(lambda table: table.sort("id"))
@@ -257,26 +277,26 @@ class VerifyTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_a_short_catalog(self):
     self.change_catalog(lambda table: table[:-1])
-    self.assert_one("catalog.fits", "has 119 rows, the manifest counts 120 records")
+    self.assert_changed("catalog.fits", "has 119 rows, the manifest counts 120 records")
 
   def test_a_catalog_without_a_column(self):
     self.change_catalog(lambda table: table.remove_column("ebv"))
-    self.assert_one("catalog.fits: no column ebv")
+    self.assert_changed("catalog.fits", "catalog.fits: no column ebv")
 
   @parameterized.parameters(0, 100, 4000)
   def test_a_cut_catalog(self, size):
     write_bytes(os.path.join(self.folder, "catalog.fits"), lambda content: content[:size])
-    self.assert_one("catalog.fits")
+    self.assert_changed("catalog.fits", "catalog.fits: unreadable")
 
   def test_a_missing_catalog(self):
     os.remove(os.path.join(self.folder, "catalog.fits"))
-    self.assert_one("catalog.fits")
+    self.assert_one("catalog.fits: missing")
 
   def test_a_training_galaxy_without_z(self):
     def change(table):
       table["z_spec"][3] = np.nan
     self.change_catalog(change)
-    self.assertIn("1 galaxies outside of the target set have no z_spec", self.problems()[0])
+    self.assertIn("1 galaxies outside of the target set have no z_spec", self.problems()[1])
 
   def test_rejects(self):
     path = os.path.join(self.folder, "rejected.csv")
@@ -286,9 +306,9 @@ class VerifyTest(tf.test.TestCase, parameterized.TestCase):
     self.assert_one("rejected.csv", "missing")
 
 
-class TwoSplitsTest(tf.test.TestCase):
+class OtherSetsTest(tf.test.TestCase, parameterized.TestCase):
 
-  def convert(self, ids, images, *, copies=1):
+  def convert(self, ids, images, *, copies=1, **settings):
     """Converts galaxies, the first half of which trains and the second tests."""
     num = len(ids)
     catalog = object_table(num, id=np.array(ids), z_spec=np.linspace(0.1, 0.2, num),
@@ -297,13 +317,15 @@ class TwoSplitsTest(tf.test.TestCase):
         catalog=with_split(catalog, np.repeat(["train", "test"], num // 2).astype("U10")),
         images=images.__getitem__, image_shape=images.shape[1:])
     folder = os.path.join(tempfile.mkdtemp(), "set")
-    convert(source, SDSS, folder, settings=ConversionSettings(augment_copies=copies))
+    convert(source, SDSS, folder, settings=ConversionSettings(
+        augment_copies=copies, **settings))
     return folder
 
   def test_the_same_image(self):
     images = sample_surveys.cube(8)
     images[6] = images[1]
-    folder = self.convert([f"g{number}" for number in range(8)], images, copies=2)
+    with mock.patch.object(same_images, "find", return_value={}):  # as if nobody looked
+      folder = self.convert([f"g{number}" for number in range(8)], images, copies=2)
     ids = list(load_catalog(folder)["id"])
     found = run.verify(folder).problems
     self.assertLen(found, 1)
@@ -318,6 +340,24 @@ class TwoSplitsTest(tf.test.TestCase):
     table.write(os.path.join(folder, "catalog.fits"), overwrite=True)
     words = f"1 galaxies stand in two splits, e.g. g1 in test (row {other}) and train (row {row})"
     self.assertIn(words, "\n".join(run.verify(folder).problems))
+
+  @parameterized.parameters(
+      {"compression": "gzip"}, {"dtype": "float16"}, {"compression": "gzip", "dtype": "float16"})
+  def test_sound_sets_of_other_kinds(self, **settings):
+    images = sample_surveys.cube(8)
+    images[2, 0, 0, 0] = np.nan  # its record leaves a gap
+    folder = self.convert([f"g{number}" for number in range(8)], images, **settings)
+    self.assertEqual(Manifest.load(folder).galaxies["written"], 7)
+    self.assertEmpty(run.verify(folder).problems)
+
+  def test_damaged_gzip(self):
+    folder = self.convert([f"g{number}" for number in range(8)], sample_surveys.cube(8),
+                          compression="gzip")
+    name = Manifest.load(folder).shards[0].name
+    write_bytes(os.path.join(folder, name), lambda content: content[:-100])
+    found = run.verify(folder).problems
+    self.assertLen(found, 1)
+    self.assertIn(f"{name}: cut off inside record", found[0])
 
   def test_copies_in_one_split_are_none(self):
     folder = self.convert([f"g{number}" for number in range(8)], sample_surveys.cube(8), copies=8)
