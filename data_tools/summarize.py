@@ -21,6 +21,7 @@ from data_tools.overview import tables
 from data_tools.overview.distribution import Galaxies
 from data_tools.overview.sample import read_sample
 from data_tools.overview.statistics import band_statistics
+from pzbias_tf import storage
 from pzbias_tf import survey as survey_lib
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.evaluation.figures import save_figure
@@ -44,6 +45,8 @@ def summarize(folder: str, output: str = "", *, sample: int = 1000) -> list[str]
     ValueError: the data set is damaged.
   """
   data, output = Dataset.open(folder), output or os.path.join(folder, "summary")
+  if storage.is_remote(output):
+    raise ValueError(f"{output}: pictures are written to local folders; name one with --output")
   galaxies = Galaxies.of(data)
   images, rows = read_sample(data, sample)
   print(words(data, galaxies, images), flush=True)

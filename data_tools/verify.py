@@ -59,7 +59,7 @@ def main(argv) -> int:
   values = flags.FLAGS
   try:
     return verify(arguments.data_folder(argv, values.data), num_workers=values.num_workers)
-  except OSError as error:
+  except (ValueError, OSError) as error:
     raise SystemExit(f"verify: {error}") from error
 
 

@@ -6,12 +6,14 @@ double precision, so that records and tables never disagree about a bin.
 
 from __future__ import annotations
 
+import io
 import os
 from typing import Sequence
 
 from astropy.table import Table, vstack
 import numpy as np
 
+from pzbias_tf import storage
 from pzbias_tf.data import manifest as manifest_lib
 from pzbias_tf.files import whole_file
 
@@ -112,7 +114,9 @@ def load_catalog(folder: str,
 
 
 def _load_part(path: str) -> Table:
-  table = Table.read(path, format="fits", mask_invalid=False)
+  # Astropy reads local files in place, and others from memory.
+  file = io.BytesIO(storage.read_bytes(path)) if storage.is_remote(path) else path
+  table = Table.read(file, format="fits", mask_invalid=False)
   missing = [name for name in {**OBJECT_COLUMNS, **RECORD_COLUMNS} if name not in table.colnames]
   if missing:
     raise ValueError(f"{path}: no column {', '.join(missing)}; convert the data set again")

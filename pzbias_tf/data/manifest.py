@@ -14,6 +14,7 @@ from typing import Any, Mapping
 
 import numpy as np
 
+from pzbias_tf import storage
 from pzbias_tf.files import write_text
 
 MANIFEST_NAME = "manifest.json"
@@ -130,8 +131,7 @@ class Manifest:
     """
     path = os.path.join(folder, MANIFEST_NAME)
     try:
-      with open(path, encoding="utf-8") as file:
-        fields = json.load(file)
+      fields = json.loads(storage.read_bytes(path))
     except FileNotFoundError as error:
       raise FileNotFoundError(
           f"{path} is missing: {folder} is no complete data set. Make one with "

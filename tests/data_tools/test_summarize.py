@@ -217,6 +217,10 @@ class CommandTest(tf.test.TestCase):
     everything, _ = read_sample(self.data, 60)
     self.assertAllEqual(images[0], everything[row])
 
+  def test_remote_output_is_refused(self):
+    with self.assertRaisesRegex(ValueError, "gs://a/b: pictures are written to local folders"):
+      self.summarize(output="gs://a/b")
+
   def test_captions(self):
     self.assertEqual(pictures.caption(16.543, 0.1234), "r = 16.54, z = 0.12")
     self.assertEqual(pictures.caption(16.0, np.nan, "z_colour"), "r = 16.00, no z_colour")
