@@ -105,8 +105,8 @@ class KilledTest(_UnfinishedTest, parameterized.TestCase):
   def test_a_rerun_gives_the_same_bytes(self, seed, workers):
     self.check(seed, workers)
 
-  @pytest.mark.slow
   @parameterized.parameters(*((seed, 1 + seed % 2) for seed in range(100, 120)))
+  @pytest.mark.slow
   def test_a_rerun_gives_the_same_bytes_twenty_times(self, seed, workers):
     self.check(seed, workers)
 
