@@ -7,6 +7,7 @@ workers share.  What became of a shard stands beside it, and is read back from t
 from __future__ import annotations
 
 import contextlib
+import logging
 from typing import Any, Callable, Iterable, Iterator, Mapping, Sequence
 
 try:
@@ -34,6 +35,8 @@ def beam_map(runner: str, num_workers: int, options: Sequence[str]) -> Iterator[
   """
   words = [f"--runner={runner}", *(f"--{option}" for option in options)]
   if runner == "DirectRunner":
+    # It passes on each line of its processes, which say little, as a line of its own.
+    logging.getLogger("apache_beam.runners.portability").setLevel(logging.WARNING)
     mode = "multi_processing" if num_workers > 1 else "in_memory"
     words += [f"--direct_running_mode={mode}", f"--direct_num_workers={num_workers}"]
 
