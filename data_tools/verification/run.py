@@ -17,6 +17,7 @@ from pzbias_tf.data.manifest import MANIFEST_NAME, Manifest
 
 _LABELS = ("number", "id", "z_spec", "r_mag", "ebv")  # what a record repeats of the catalogue
 
+
 @dataclasses.dataclass(frozen=True)
 class Verification:
   """What was looked at, and what was found.
