@@ -9,7 +9,7 @@ from typing import Iterator
 from pzbias_tf.data.manifest import COMPRESSION_TYPES, SPLITS, Manifest, Shard
 
 _DTYPES = ("float32", "float16")
-_TWICE = ("seed", "dtype", "augment_copies", "compression")
+_TABLES = ("source", "galaxies", "replaced", "preset")
 _CATALOG = re.compile(r"catalog(-\d{5}-of-\d{5})?\.fits")
 _SHA256 = re.compile("[0-9a-f]{64}")
 
@@ -20,9 +20,11 @@ def manifest_faults(manifest: Manifest) -> list[str]:
   Args:
     manifest: as loaded; JSON says nothing about the types of its values.
   """
+  no_tables = [name for name in _TABLES if not isinstance(getattr(manifest, name), dict)]
+  if no_tables:
+    return [f"{name} is no table of values" for name in no_tables]
   names = collections.Counter(str(shard.name) for shard in manifest.shards)
   return [*_image_faults(manifest), *_galaxy_faults(manifest), *_catalog_faults(manifest),
-          *_contradictions(manifest),
           *(fault for shard in manifest.shards for fault in _shard_faults(shard)),
           *(f"{name} is listed {number} times" for name, number in names.items() if number > 1)]
 
@@ -35,7 +37,7 @@ def _image_faults(manifest: Manifest) -> Iterator[str]:
     yield f"image_shape has {shape[2]} bands, {len(manifest.bands)} are named"
   if manifest.dtype not in _DTYPES:
     yield f"dtype is {manifest.dtype!r}, not one of {', '.join(_DTYPES)}"
-  if manifest.compression not in COMPRESSION_TYPES:
+  if str(manifest.compression) not in COMPRESSION_TYPES:
     yield f"compression is {manifest.compression!r}, not one of {', '.join(COMPRESSION_TYPES)}"
   if not isinstance(manifest.flux_divisor, (int, float)) or not manifest.flux_divisor > 0:
     yield f"flux_divisor is {manifest.flux_divisor!r}, not a positive number"
@@ -57,17 +59,6 @@ def _catalog_faults(manifest: Manifest) -> Iterator[str]:
   digests = [str(digest) for digest in manifest.catalog_sha256]
   if names and len(digests) != len(names) or not all(map(_SHA256.fullmatch, digests)):
     yield f"the catalogue's files have the SHA-256 {', '.join(digests) or 'of none'}"
-
-
-def _contradictions(manifest: Manifest) -> Iterator[str]:
-  """What the manifest says twice must agree: the only hold against a digit that was changed."""
-  source = manifest.source
-  said = {name: value for name, value in source.get("settings", {}).items() if name in _TWICE}
-  if "survey_flux_divisor" in source:
-    said["flux_divisor"] = source["survey_flux_divisor"] / source.get("divided_by", 1.0)
-  for name, value in {"survey": source.get("survey", manifest.survey), **said}.items():
-    if getattr(manifest, name) != value:
-      yield f"{name} is {getattr(manifest, name)!r}, but {value!r} where it tells of the source"
 
 
 def _shard_faults(shard: Shard) -> Iterator[str]:

@@ -13,7 +13,7 @@ from data_tools.verification import shards as shards_lib
 from data_tools.verification.problems import MEND_SHARD, problem
 from pzbias_tf import storage
 from pzbias_tf.data.catalog import ROWS_PER_FILE
-from pzbias_tf.data.manifest import MANIFEST_NAME, Manifest
+from pzbias_tf.data.manifest import MANIFEST_NAME, Manifest, recorded_digest
 
 _LABELS = ("number", "id", "z_spec", "r_mag", "ebv")  # what a record repeats of the catalogue
 
@@ -47,13 +47,15 @@ def verify(folder: str, *, num_workers: int = 1,
   if storage.is_remote(folder):
     raise ValueError(f"{folder}: only local folders are verified; copy the data set here")
   try:
-    manifest = Manifest.load(folder)
+    manifest, digest = Manifest.load(folder), recorded_digest(folder)
   except (ValueError, FileNotFoundError) as error:
     return Verification([str(error)])
   faults = manifest_check.manifest_faults(manifest)
   if faults:
     return Verification([problem(folder, MANIFEST_NAME, fault) for fault in faults], manifest)
   problems = list(files_check.check_files(folder, manifest))
+  if digest != manifest.digest():
+    problems.append(problem(folder, MANIFEST_NAME, "changed after it was written (SHA-256)"))
   catalog, found = catalog_check.check_catalog(folder, manifest)
   problems += found + _check_shards(folder, manifest, catalog, num_workers, progress)
   return Verification(problems, manifest)

@@ -24,6 +24,7 @@ SCHEMA_VERSION = 2
 SPLITS = ("train", "validation", "test", "target")
 COMPRESSION_TYPES = {"none": "", "gzip": "GZIP"}
 """How shards may be compressed, and TensorFlow's names for it."""
+_DIGEST = "sha256"  # key of the digest of all other fields
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -118,8 +119,9 @@ class Manifest:
     return hashlib.sha256(self.to_json().encode()).hexdigest()
 
   def save(self, folder: str) -> None:
-    """Writes manifest.json into `folder` by atomic rename."""
-    write_text(os.path.join(folder, MANIFEST_NAME), self.to_json())
+    """Writes manifest.json into `folder` by atomic rename, with its own digest at the end."""
+    fields = {**dataclasses.asdict(self), _DIGEST: self.digest()}
+    write_text(os.path.join(folder, MANIFEST_NAME), json.dumps(fields, indent=1) + "\n")
 
   @classmethod
   def load(cls, folder: str) -> Manifest:
@@ -129,21 +131,12 @@ class Manifest:
       FileNotFoundError: the folder holds no manifest.
       ValueError: the manifest is damaged or of another version.
     """
-    path = os.path.join(folder, MANIFEST_NAME)
-    try:
-      fields = json.loads(storage.read_bytes(path))
-    except FileNotFoundError as error:
-      raise FileNotFoundError(
-          f"{path} is missing: {folder} is no complete data set. Make one with "
-          f"`python -m data_tools.make_tfrecords --output={folder}`") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-      raise ValueError(f"{path}: damaged ({error}); convert the data set again") from error
-    return cls._from_fields(fields, path)
+    fields = _read(folder)
+    fields.pop(_DIGEST, None)
+    return cls._from_fields(fields, os.path.join(folder, MANIFEST_NAME))
 
   @classmethod
   def _from_fields(cls, fields: dict[str, Any], path: str) -> Manifest:
-    if not isinstance(fields, dict):
-      raise ValueError(f"{path}: damaged (not a table of settings); convert the data set again")
     version = fields.get("schema_version")
     if version != SCHEMA_VERSION:
       raise ValueError(
@@ -158,3 +151,28 @@ class Manifest:
       return cls(**fields)
     except (KeyError, TypeError) as error:
       raise ValueError(f"{path}: damaged ({error}); convert the data set again") from error
+
+
+def recorded_digest(folder: str) -> str:
+  """What `Manifest.digest` was when the manifest was written; "" where it does not say.
+
+  Raises:
+    FileNotFoundError, ValueError: as `Manifest.load`.
+  """
+  return str(_read(folder).get(_DIGEST, ""))
+
+
+def _read(folder: str) -> dict[str, Any]:
+  """The fields of manifest.json."""
+  path = os.path.join(folder, MANIFEST_NAME)
+  try:
+    fields = json.loads(storage.read_bytes(path))
+  except FileNotFoundError as error:
+    raise FileNotFoundError(
+        f"{path} is missing: {folder} is no complete data set. Make one with "
+        f"`python -m data_tools.make_tfrecords --output={folder}`") from error
+  except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    raise ValueError(f"{path}: damaged ({error}); convert the data set again") from error
+  if not isinstance(fields, dict):
+    raise ValueError(f"{path}: damaged (not a table of settings); convert the data set again")
+  return fields
