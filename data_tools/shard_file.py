@@ -79,7 +79,7 @@ class ShardFile:
     """Hashes what has been written since the last time and puts it on disk."""
     while data := self._file.read(_READ_BYTES):
       self._digest.update(data)
-    os.fdatasync(self._file.fileno())
+    os.fsync(self._file.fileno())
 
 
 def digest(path: str) -> str:

@@ -1,5 +1,6 @@
 import contextlib
 import csv
+import dataclasses
 import hashlib
 import io
 import os
@@ -417,6 +418,12 @@ class ExistingTest(_ConversionTest):
     left = set(os.listdir(self.output))
     self.assertNoCommonElements(left, names[:2])
     self.assertContainsSubset(names[2:], left)
+
+  def test_data_set_of_another_version(self):
+    manifest = convert(self.public(20), SDSS, self.output)
+    dataclasses.replace(manifest, schema_version=1).save(self.output)
+    with self.assertRaisesRegex(FileExistsError, "schema version 1, .*delete .*out first"):
+      convert(self.public(20), SDSS, self.output)
 
   def test_damaged_shard_is_noticed(self):
     source = self.public(20)
