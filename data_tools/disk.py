@@ -25,7 +25,7 @@ def check_space(folder: str, needed: int) -> None:
   """
   free = shutil.disk_usage(folder).free
   if needed > free:
-    raise OSError(f"{folder}: the data set takes {needed / 1e9:.1f} GB more, {free / 1e9:.1f} GB "
+    raise OSError(f"{folder}: the data set takes {needed / 1e9:.3g} GB more, {free / 1e9:.3g} GB "
                   "are free; name another --output")
 
 

@@ -105,7 +105,7 @@ def check_origin(output: str, origin: Mapping[str, Any]) -> None:
   """
   if not origin or not os.path.exists(os.path.join(output, manifest_lib.MANIFEST_NAME)):
     return
-  manifest = manifest_lib.Manifest.load(output)
+  manifest = _load(output)
   for key, wanted in json.loads(json.dumps(origin, default=str)).items():
     if manifest.source.get(key) != wanted:
       raise FileExistsError(
@@ -125,7 +125,7 @@ def find(output: str, described: Mapping[str, Any],
   """
   if not os.path.exists(os.path.join(output, manifest_lib.MANIFEST_NAME)):
     return None
-  manifest = manifest_lib.Manifest.load(output)
+  manifest = _load(output)
   wanted = {key: described.get(key) for key in _COMPARED}
   wanted["preset"] = json.loads(json.dumps(preset))
   there = {key: manifest.source.get(key) for key in _COMPARED}
@@ -138,6 +138,13 @@ def find(output: str, described: Mapping[str, Any],
   _check_files(output, manifest)
   logging.info("%s already holds this data set; nothing to do", output)
   return manifest
+
+
+def _load(output):
+  try:
+    return manifest_lib.Manifest.load(output)
+  except ValueError as error:  # damaged, or of another version
+    raise FileExistsError(f"{error}: name another --output, or delete {output} first") from error
 
 
 def _check_files(output, manifest):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 
@@ -37,10 +38,11 @@ class ImageRules:
       raise base.ImageError(base.REASON_SHAPE)
     if image.dtype.kind != "f":
       raise base.ImageError(f"image of {image.dtype.name} in place of floating-point numbers")
-    with np.errstate(over="ignore", invalid="ignore"):  # both are found below
-      image = image.astype(np.float32, copy=False)
-      lowest, highest = image.min(), image.max()  # NaN if any pixel is
-    if not (np.isfinite(lowest) and np.isfinite(highest)):
+    if image.dtype != np.float32:
+      with np.errstate(over="ignore"):  # found below
+        image = image.astype(np.float32)
+    lowest, highest = float(image.min()), float(image.max())  # NaN if any pixel is
+    if not (math.isfinite(lowest) and math.isfinite(highest)):
       raise base.ImageError(NOT_FINITE)
     if lowest == highest:
       raise base.ImageError(EMPTY)

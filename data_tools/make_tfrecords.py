@@ -2,7 +2,8 @@
 
   python -m data_tools.make_tfrecords --survey=sdss --input=sdss.npz --output=data/sdss
 
-Without --input it simulates a small survey and converts that.
+Without --input it simulates a small survey and converts that.  A conversion that was
+cut off goes on when the same command is given again.
 """
 
 from __future__ import annotations

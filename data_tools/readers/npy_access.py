@@ -21,8 +21,10 @@ import zlib
 from absl import logging
 import numpy as np
 
+from data_tools import folders
 from data_tools.readers import restricted_pickle
 
+_UNPACKED = "pzbias-unpacked-"
 _MAX_HEADER = 1 << 20  # bytes; a record array of many columns has a long header
 _ZIP_LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, name and extra lengths
 
@@ -189,7 +191,9 @@ def _member_offset(path: str, info: zipfile.ZipInfo) -> int:
 
 def _unpack(archive, info, path, scratch) -> str:
   """Unpacks a member to a temporary file that is removed at exit."""
-  folder = tempfile.mkdtemp(prefix="pzbias-unpacked-", dir=scratch or None)
+  scratch = scratch or tempfile.gettempdir()
+  folders.warn_of_leftovers(os.path.join(scratch, _UNPACKED))
+  folder = tempfile.mkdtemp(prefix=_UNPACKED, dir=scratch)
   atexit.register(shutil.rmtree, folder, ignore_errors=True)
   free = shutil.disk_usage(folder).free
   if free < info.file_size:

@@ -22,8 +22,8 @@ from data_tools import shard_file
 from data_tools.convert import convert, ConversionSettings
 from pzbias_tf.survey import SDSS
 
-_CALLS = ((os, "replace"), (os, "fsync"), (os, "fdatasync"), (shutil, "rmtree"),
-          (shard_file.ShardFile, "write"), (rejects.Rejects, "add"))
+_CALLS = ((os, "replace"), (os, "fsync"), (shutil, "rmtree"), (shard_file.ShardFile, "write"),
+          (rejects.Rejects, "add"))
 
 
 def settings(workers: int) -> ConversionSettings:

@@ -1,8 +1,10 @@
 import contextlib
 import csv
+import dataclasses
 import hashlib
 import io
 import os
+from unittest import mock
 
 from absl import flags
 from absl.testing import parameterized
@@ -22,7 +24,9 @@ from pzbias_tf import survey as survey_lib
 from pzbias_tf.data import augment
 from pzbias_tf.data import catalog as catalog_lib
 from pzbias_tf.data import manifest as manifest_lib
+from pzbias_tf.data import pipeline
 from pzbias_tf.data import schema
+from pzbias_tf.data.dataset import Dataset
 from tests.data_tools import sample_surveys
 
 SDSS = survey_lib.SDSS
@@ -314,6 +318,52 @@ class BytesTest(_ConversionTest, parameterized.TestCase):
     self.assertAllClose(manifest.source["float16_largest_error"], error, rtol=1e-3)
     self.assertBetween(error, 1e-4, 0.2)
 
+  def test_gzip(self):
+    images = np.round(sample_surveys.cube(100), 1)  # noise does not become smaller
+    source = self.public(100, images)
+    plain = convert(source, SDSS, os.path.join(self.folder, "plain"),
+                    settings=ConversionSettings(shard_size_mb=SMALL_SHARDS))
+    packed = [convert(source, SDSS, os.path.join(self.folder, name), settings=ConversionSettings(
+        shard_size_mb=SMALL_SHARDS, compression="gzip")) for name in "ab"]
+    self.assertEqual(packed[0].shards, packed[1].shards)
+    self.assertLess(sum(shard.bytes for shard in packed[0].shards),
+                    0.7 * sum(shard.bytes for shard in plain.shards))
+    found = [self.read_all(os.path.join(self.folder, name)) for name in ("plain", "a")]
+    self.assertAllEqual(*found)
+    self.assertLen(found[0], packed[0].records("train"))
+
+  def read_all(self, folder):
+    """Training images in record order, as training reads them."""
+    data = Dataset.open(folder)
+    return np.concatenate([batch["image"] for batch in pipeline.ordered_batches(
+        data, "train", keep=data.column("split") == "train", labels=None, batch_size=64,
+        image_size=8)])
+
+  def test_gaps_of_rejected_images_are_read_over(self):
+    images = sample_surveys.cube(100)
+    images[::7, 0, 0, 0] = np.nan
+    source = self.public(100, images)
+    manifest = convert(source, SDSS, self.output,
+                       settings=ConversionSettings(shard_size_mb=SMALL_SHARDS))
+    self.assert_faithful(source, manifest)
+    catalog = catalog_lib.load_catalog(self.output)
+    self.assertGreater(catalog["number"][-1], len(catalog) - 1)
+    self.assertLen(self.read_all(self.output), manifest.records("train"))
+
+  def test_catalogue_in_several_files(self):
+    with mock.patch.object(catalog_lib, "ROWS_PER_FILE", 40):
+      manifest = convert(self.public(100), SDSS, self.output)
+    self.assertEqual(manifest.catalogs, tuple(
+        f"catalog-0000{number}-of-00003.fits" for number in range(3)))
+    self.assertNotIn("catalog.fits", os.listdir(self.output))
+    convert(self.public(100), SDSS, os.path.join(self.folder, "whole"))
+    parts, whole = (Dataset.open(folder).catalog
+                    for folder in (self.output, os.path.join(self.folder, "whole")))
+    self.assertEqual(parts.colnames, whole.colnames)
+    for name in whole.colnames:
+      self.assertAllEqual(parts[name], whole[name])
+      self.assertEqual(parts[name].dtype.newbyteorder("="), whole[name].dtype.newbyteorder("="))
+
   def test_float16_overflow(self):
     images = sample_surveys.cube(5)
     images[2, 0, 0, 0] = 1e5
@@ -323,7 +373,8 @@ class BytesTest(_ConversionTest, parameterized.TestCase):
 
   @parameterized.parameters(
       ({"augment_copies": 9}, "--augment_copies=9"), ({"augment_copies": 0}, "--augment_copies=0"),
-      ({"dtype": "int8"}, "--dtype=int8"), ({"shard_size_mb": 0}, "--shard_size_mb=0"))
+      ({"dtype": "int8"}, "--dtype=int8"), ({"compression": "zip"}, "--compression=zip"),
+      ({"max_rejected": 1.5}, "--max_rejected=1.5"), ({"shard_size_mb": 0}, "--shard_size_mb=0"))
   def test_bad_settings(self, fields, message):
     with self.assertRaisesRegex(ValueError, message):
       ConversionSettings(**fields)
@@ -368,6 +419,12 @@ class ExistingTest(_ConversionTest):
     self.assertNoCommonElements(left, names[:2])
     self.assertContainsSubset(names[2:], left)
 
+  def test_data_set_of_another_version(self):
+    manifest = convert(self.public(20), SDSS, self.output)
+    dataclasses.replace(manifest, schema_version=1).save(self.output)
+    with self.assertRaisesRegex(FileExistsError, "schema version 1, .*delete .*out first"):
+      convert(self.public(20), SDSS, self.output)
+
   def test_damaged_shard_is_noticed(self):
     source = self.public(20)
     manifest = convert(source, SDSS, self.output)
@@ -408,8 +465,9 @@ class CommandLineTest(_ConversionTest):
     manifest = self._run(
         f"--input={self.folder}/in", f"--output={self.output}", "--split=0.5,0.25,0.25",
         "--seed=7", "--augment_copies=2", "--ebv=0.03", "--z_photo_column=dered_petro_i",
-        "--preset=cpu")
-    self.assertEqual((manifest.seed, manifest.augment_copies), (7, 2))
+        "--preset=cpu", "--compression=gzip", "--max_rejected=0.5")
+    self.assertEqual((manifest.seed, manifest.augment_copies, manifest.compression),
+                     (7, 2, "gzip"))
     self.assertIn("0.5 train, 0.25 validation", manifest.split_rule)
     self.assertIn("baseline", manifest.preset["stages"])
     catalog = catalog_lib.load_catalog(self.output)
