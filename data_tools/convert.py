@@ -1,33 +1,37 @@
 """From a `CutoutSource` to a complete data set folder.
 
-Steps: rules on the catalogue, a first pass over the images, splits, the plan of
-records, shards, and at last catalogue, list of rejects and manifest.
+Steps: rules on the catalogue, splits, the plan of records, shards (one pass over the
+images), and at last catalogue, list of rejects and manifest.
 """
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import os
-import shutil
 from typing import Any, Mapping
 
-from absl import logging
 import numpy as np
 
+from data_tools import disk
 from data_tools import existing
 from data_tools import records as records_lib
-from data_tools import shard_writer
+from data_tools import runners
+from data_tools import shard_file
+from data_tools import shards as shards_lib
+from data_tools import unfinished
+from data_tools.image_checks import ImageRules
 from data_tools.readers.base import CutoutSource
+from data_tools.rejects import Rejects
 from data_tools.selection import Selection, select
 from pzbias_tf.data import augment
 from pzbias_tf.data import catalog as catalog_lib
 from pzbias_tf.data import manifest as manifest_lib
-from pzbias_tf.files import write_text
+from pzbias_tf.files import exclusive_folder
 from pzbias_tf.survey import Survey
 
 DTYPES = ("float32", "float16")
+COMPRESSIONS = tuple(manifest_lib.COMPRESSION_TYPES)
+_CATALOG_ROW_BYTES = 200  # roughly
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,18 +44,26 @@ class ConversionSettings:
       published.
     augment_copies: records of each training galaxy, 1 to 8.
     dtype: "float32" (exact) or "float16" (scaled by the survey's flux divisor).
-    shard_size_mb: size of a shard, 1e6 bytes.
+    compression: of the shards, "none" or "gzip".
+    shard_size_mb: size of a shard before compression, 1e6 bytes.
     max_r_mag: faintest r magnitude (AB) to convert; None is no limit.
+    max_rejected: largest fraction of the objects that may be rejected; None is no limit.
     num_workers: processes; the bytes do not depend on it.
+    runner: one of `runners.RUNNERS`, or "" for processes of this machine.
+    runner_options: options of the Beam pipeline.
   """
 
   seed: int = 0
   split: tuple[float, float, float] | None = None
   augment_copies: int = 1
   dtype: str = "float32"
+  compression: str = "none"
   shard_size_mb: float = 150.0
   max_r_mag: float | None = None
+  max_rejected: float | None = None
   num_workers: int = 1
+  runner: str = ""
+  runner_options: tuple[str, ...] = ()
 
   def __post_init__(self):
     if not 1 <= self.augment_copies <= augment.DIHEDRAL_ELEMENTS:
@@ -59,15 +71,26 @@ class ConversionSettings:
                        f"{augment.DIHEDRAL_ELEMENTS} copies a galaxy are possible")
     if self.dtype not in DTYPES:
       raise ValueError(f"--dtype={self.dtype}: choose one of {', '.join(DTYPES)}")
+    if self.compression not in COMPRESSIONS:
+      raise ValueError(f"--compression={self.compression}: choose one of "
+                       f"{', '.join(COMPRESSIONS)}")
+    if self.max_rejected is not None and not 0 <= self.max_rejected <= 1:
+      raise ValueError(f"--max_rejected={self.max_rejected:g}: a fraction from 0 to 1 is expected")
     if self.shard_size_mb <= 0 or self.num_workers < 1:
       raise ValueError(
           f"--shard_size_mb={self.shard_size_mb:g} and --num_workers={self.num_workers} "
           "must be positive")
+    if self.runner_options and not self.runner:
+      raise ValueError(f"--runner_option={self.runner_options[0]}: for which --runner?")
+    if self.num_workers > 1 and self.runner not in ("", "DirectRunner"):
+      raise ValueError(f"--num_workers={self.num_workers}: {self.runner} is told its number of "
+                       "workers by options of its own, e.g. --runner_option=parallelism=8")
 
   def recorded(self) -> dict[str, Any]:
     """The settings for the manifest: all that the bytes depend on."""
     fields = dataclasses.asdict(self)
-    del fields["num_workers"]
+    for name in ("num_workers", "max_rejected", "runner", "runner_options"):
+      del fields[name]
     return fields
 
 
@@ -76,6 +99,8 @@ def convert(source: CutoutSource, survey: Survey, output: str, *,
             preset: Mapping[str, Any] | None = None,
             origin: Mapping[str, Any] | None = None) -> manifest_lib.Manifest:
   """Converts galaxies to TFRecords, with manifest, catalogue and list of rejects.
+
+  A conversion that was cut off goes on with the shards that it had finished.
 
   Args:
     source: the galaxies, from a reader.
@@ -90,44 +115,55 @@ def convert(source: CutoutSource, survey: Survey, output: str, *,
 
   Raises:
     FileExistsError: `output` holds a data set of another source or other settings.
-    OSError: the disk is too small, or a file cannot be read.
-    ValueError: nothing is left to write, or a value does not fit.
+    OSError: the disk is too small, a file cannot be read, or another process is at work there.
+    ValueError: nothing is left to write, too much is rejected, or a value does not fit.
   """
-  described = existing.describe(source, survey, settings.recorded(), origin)
-  found = existing.find(output, described, preset or {})
-  if found is not None:
-    return found
-  _check_shape(source, settings)
-  os.makedirs(output, exist_ok=True)
-  existing.clear_unfinished(output)
-  with shard_writer.worker_map(settings.num_workers) as mapper:
-    selection = select(source, survey, seed=settings.seed, fractions=settings.split,
-                       max_r_mag=settings.max_r_mag, half=settings.dtype == "float16",
-                       mapper=mapper)
-    table, source_rows = records_lib.plan_records(
-        selection.catalog, selection.rows, selection.splits, seed=settings.seed,
-        augment_copies=settings.augment_copies,
-        records_per_shard=records_lib.records_per_shard(
-            source.image_shape, settings.dtype, settings.shard_size_mb))
-    tasks = shard_writer.plan_shards(
-        output, source, table, source_rows, seed=settings.seed, dtype=settings.dtype,
-        divisor=_divisor(survey, settings))
-    _check_space(output, len(table), source.image_shape, settings.dtype)
-    shards = _write_shards(tasks, mapper)
-  catalog_lib.save_catalog(table, output)
-  _save_rejected(selection, output)
-  manifest = _manifest(source, survey, settings, selection, shards, described, preset or {})
+  with exclusive_folder(output), disk.clear_errors(output):
+    described = existing.describe(source, survey, settings.recorded(), origin)
+    manifest = existing.find(output, described, preset or {})
+    if manifest is None:
+      _check_shape(source, settings)
+      manifest = _convert(source, survey, output, settings, preset or {}, described)
+    unfinished.end(output)
+    return manifest
+
+
+def _convert(source, survey, output, settings, preset, described) -> manifest_lib.Manifest:
+  selection = select(source, survey, seed=settings.seed, fractions=settings.split,
+                     max_r_mag=settings.max_r_mag)
+  rejects = Rejects(selection.catalog["id"], selection.reasons, settings.max_rejected)
+  work = _plan(source, survey, output, settings, selection, described)
+  with runners.shard_map(settings.num_workers, settings.runner,
+                         settings.runner_options) as mapper:
+    done = shards_lib.write(work, rejects, mapper)
+    shards_lib.drop_same_images(work, done, rejects, mapper)
+  catalog, counts = work.plan.without(rejects.reasons[work.plan.rows] != "")
+  _check_counts(done.shards, counts, source)
+  unfinished.publish(work.fields["folder"], output, [shard.name for shard in done.shards])
+  rejects.save(output)
+  catalogs = catalog_lib.save_catalog(catalog, output)
+  manifest = dataclasses.replace(
+      _manifest(source, survey, settings, selection, rejects, done, described), preset=preset,
+      catalogs=catalogs, catalog_sha256=tuple(
+          shard_file.digest(os.path.join(output, name)) for name in catalogs))
   manifest.save(output)
   return manifest
 
 
-def _write_shards(tasks, mapper) -> tuple[manifest_lib.Shard, ...]:
-  shards = []
-  for shard in mapper(shard_writer.write_shard, tasks):
-    shards.append(shard)
-    logging.log_every_n_seconds(logging.INFO, "wrote %d of %d shards", 10,
-                                len(shards), len(tasks))
-  return tuple(shards)
+def _plan(source, survey, output, settings, selection, described) -> shards_lib.Work:
+  """The shards to write, once it is sure that they fit onto the disk."""
+  record_bytes = records_lib.record_bytes(source.image_shape, settings.dtype)
+  plan = records_lib.plan_records(
+      selection.catalog, selection.rows, selection.splits, seed=settings.seed,
+      augment_copies=settings.augment_copies,
+      per_shard=max(1, int(settings.shard_size_mb * 1e6 // record_bytes)))
+  folder = unfinished.begin(output, existing.resume_key(described, plan, output))
+  disk.check_space(output, len(plan.rows) * (record_bytes + _CATALOG_ROW_BYTES)
+                   - unfinished.finished_bytes(folder))
+  rules = ImageRules(shape=tuple(source.image_shape), bands=tuple(survey.bands))
+  return shards_lib.Work(plan=plan, fields={
+      "folder": folder, "images": source.images, "rules": rules, "dtype": settings.dtype,
+      "divisor": _divisor(survey, settings), "compression": settings.compression})
 
 
 def _divisor(survey, settings) -> float:
@@ -142,33 +178,24 @@ def _check_shape(source, settings):
                      f"{width} pixels cannot be rotated; use --augment_copies=1")
 
 
-def _check_space(output, num_records, image_shape, dtype):
-  needed = num_records * int(np.prod(image_shape)) * np.dtype(dtype).itemsize
-  free = shutil.disk_usage(output).free
-  if needed > free:
-    raise OSError(f"{output}: the data set takes {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB "
-                  "are free; name another --output")
+def _check_counts(shards, counts, source):
+  for shard, count in zip(shards, counts):
+    if shard.records != count:
+      raise OSError(f"{source.description.get('path')}: images changed while they were converted "
+                    f"({shard.name} has {shard.records} records in place of {count}); give the "
+                    "same command again")
 
 
-def _save_rejected(selection: Selection, output: str) -> None:
-  text = io.StringIO()
-  writer = csv.writer(text, lineterminator="\n")
-  writer.writerow(("id", "reason"))
-  rejected = selection.rejected
-  writer.writerows(zip(selection.catalog["id"][rejected], selection.reasons[rejected]))
-  write_text(os.path.join(output, manifest_lib.REJECTED_NAME), text.getvalue())
-
-
-def _manifest(source, survey, settings, selection, shards, described, preset):
-  described = dict(described, rejected=selection.rejected_by_reason())
+def _manifest(source, survey, settings, selection: Selection, rejects, done, described):
+  described = dict(described, rejected=rejects.by_reason())
   divisor = _divisor(survey, settings)
   if settings.dtype == "float16":
-    described.update(divided_by=divisor, float16_largest_error=selection.float16_error)
-  replaced = int(selection.replaced.sum())
+    described.update(divided_by=divisor, float16_largest_error=done.float16_error)
+  replaced = int(np.sum(selection.replaced & (rejects.reasons == "")))
   return manifest_lib.Manifest(
       dataset=survey.dataset, survey=survey.name, bands=tuple(survey.bands),
       image_shape=tuple(int(side) for side in source.image_shape), dtype=settings.dtype,
-      flux_divisor=survey.flux_divisor / divisor, augment_copies=settings.augment_copies,
-      seed=settings.seed, split_rule=selection.rule, source=described,
-      galaxies=selection.counts(), replaced={"r_mag": replaced} if replaced else {},
-      shards=shards, preset=preset)
+      compression=settings.compression, flux_divisor=survey.flux_divisor / divisor,
+      augment_copies=settings.augment_copies, seed=settings.seed, split_rule=selection.rule,
+      source=described, galaxies=rejects.counts(),
+      replaced={"r_mag": replaced} if replaced else {}, shards=tuple(done.shards))

@@ -1,4 +1,4 @@
-"""Recognises a data set that is already there, and clears away unfinished ones."""
+"""Recognises a data set that is already there, or one that was begun."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any, Mapping
 from absl import logging
 import numpy as np
 
-from data_tools import shard_writer
 from data_tools.readers.base import CutoutSource, ImageError
+from data_tools.records import Plan
+import pzbias_tf
 from pzbias_tf.data import manifest as manifest_lib
 from pzbias_tf.survey import Survey
 
@@ -58,6 +59,38 @@ def fingerprint(source: CutoutSource) -> str:
   return digest.hexdigest()
 
 
+def resume_key(described: Mapping[str, Any], plan: Plan, output: str) -> str:
+  """Digest of all that shards depend on: two conversions of one key write the same shards.
+
+  Stricter than `find`: sizes and dates of the input files count, since images may have
+  been changed since a conversion was cut off.
+
+  Args:
+    described: see `describe`.
+    plan: the plan of the records.
+    output: the data set's folder, which may lie within the input.
+  """
+  facts = [pzbias_tf.__version__, manifest_lib.SCHEMA_VERSION, described, plan.digest(),
+           _sizes_and_dates(str(described.get("path", "")), output)]
+  return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _sizes_and_dates(path, output) -> str:
+  """Digest of the names, sizes and dates of a file, or of all files of a folder."""
+  digest = hashlib.sha256()
+  for name in [path] if os.path.isfile(path) else _files(path, os.path.realpath(output)):
+    status = os.stat(name)
+    digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+  return digest.hexdigest()
+
+
+def _files(folder, output):
+  for root, folders, names in os.walk(folder):
+    folders[:] = sorted(name for name in folders
+                        if os.path.realpath(os.path.join(root, name)) != output)
+    yield from (os.path.join(root, name) for name in sorted(names))
+
+
 def check_origin(output: str, origin: Mapping[str, Any]) -> None:
   """Refuses to simulate for an output folder that holds another complete data set.
 
@@ -72,7 +105,7 @@ def check_origin(output: str, origin: Mapping[str, Any]) -> None:
   """
   if not origin or not os.path.exists(os.path.join(output, manifest_lib.MANIFEST_NAME)):
     return
-  manifest = manifest_lib.Manifest.load(output)
+  manifest = _load(output)
   for key, wanted in json.loads(json.dumps(origin, default=str)).items():
     if manifest.source.get(key) != wanted:
       raise FileExistsError(
@@ -92,7 +125,7 @@ def find(output: str, described: Mapping[str, Any],
   """
   if not os.path.exists(os.path.join(output, manifest_lib.MANIFEST_NAME)):
     return None
-  manifest = manifest_lib.Manifest.load(output)
+  manifest = _load(output)
   wanted = {key: described.get(key) for key in _COMPARED}
   wanted["preset"] = json.loads(json.dumps(preset))
   there = {key: manifest.source.get(key) for key in _COMPARED}
@@ -107,12 +140,11 @@ def find(output: str, described: Mapping[str, Any],
   return manifest
 
 
-def clear_unfinished(output: str) -> None:
-  """Removes the shards of a conversion that was cut off, and nothing else."""
-  removed = shard_writer.remove_shards(output)
-  if removed:
-    logging.warning("%s holds %d shards but no %s: an unfinished conversion; it starts again",
-                    output, removed, manifest_lib.MANIFEST_NAME)
+def _load(output):
+  try:
+    return manifest_lib.Manifest.load(output)
+  except ValueError as error:  # damaged, or of another version
+    raise FileExistsError(f"{error}: name another --output, or delete {output} first") from error
 
 
 def _check_files(output, manifest):

@@ -26,7 +26,7 @@ def appearing(output: str, doing: str) -> Iterator[str]:
   parent, name = os.path.split(output)
   os.makedirs(parent, exist_ok=True)
   prefix = f".{name}.{doing}-"
-  _warn_of_leftovers(os.path.join(parent, prefix))
+  warn_of_leftovers(os.path.join(parent, prefix))
   hidden = tempfile.mkdtemp(prefix=prefix, dir=parent)
   try:
     os.chmod(hidden, 0o755)  # mkdtemp's folders are for the owner alone
@@ -37,7 +37,8 @@ def appearing(output: str, doing: str) -> Iterator[str]:
     raise
 
 
-def _warn_of_leftovers(prefix):
+def warn_of_leftovers(prefix: str) -> None:
+  """Names folders that begin with `prefix`: only a person can tell whether they are in use."""
   for left in glob.glob(f"{glob.escape(prefix)}*"):
     logging.warning("%s: an interrupted run left it, or another run is writing it now; "
                     "remove it in the first case", left)

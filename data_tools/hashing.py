@@ -20,10 +20,15 @@ def object_hash(key: str, salt: str) -> int:
 
 def object_hashes(keys: Iterable[str], salt: str) -> np.ndarray:
   """`object_hash` of every key, [n] uint64."""
-  return np.array([object_hash(str(key), salt) for key in keys], np.uint64)
+  return np.fromiter((object_hash(str(key), salt) for key in keys), np.uint64)
 
 
 def hash_fractions(keys: Iterable[str], salt: str) -> np.ndarray:
   """The hashes as uniform numbers in [0, 1), [n] float64."""
   # 53 bits are what a double holds: no value is rounded up to 1.
   return (object_hashes(keys, salt) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def image_hash(pixels: bytes) -> int:
+  """A 64-bit hash of an image's stored pixels: equal images have equal ones."""
+  return int.from_bytes(hashlib.blake2b(pixels, digest_size=8).digest(), "little")

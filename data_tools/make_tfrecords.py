@@ -2,7 +2,8 @@
 
   python -m data_tools.make_tfrecords --survey=sdss --input=sdss.npz --output=data/sdss
 
-Without --input it simulates a small survey and converts that.
+Without --input it simulates a small survey and converts that.  A conversion that was
+cut off goes on when the same command is given again.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from data_tools import convert as convert_lib
 from data_tools import existing
 from data_tools import preset as preset_lib
 from data_tools import readers
+from data_tools import runners
 from data_tools import splits
 from data_tools import summary as summary_lib
 from data_tools.readers.columns import ROLES
@@ -124,14 +126,22 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   flags.DEFINE_bool("r_from_image", False, "r magnitude from the r band summed, nanomaggies.",
                     flag_values=values)
   real("max_r_mag", None, "Reject galaxies fainter than this (mag).")
+  real("max_rejected", None, "Stop where a larger fraction of the galaxies is rejected, e.g. 0.01; "
+       "--max_r_mag and published splits aside.")
   text("split", "", "train,validation,test fractions by hash of the id, e.g. 0.76,0.04,0.20; "
        "overrides a published split.")
   whole("seed", 0, "Salt of record order, splits and augmentation.")
   whole("augment_copies", 1, "Records of each training galaxy, 1 to 8, each under its own "
         "rotation or reflection.")
   choice("dtype", "float32", convert_lib.DTYPES, "Type of the stored pixels.")
-  real("shard_size_mb", 150.0, "Size of a shard (1e6 bytes).")
+  choice("compression", "none", convert_lib.COMPRESSIONS, "Of the shards; gzip costs several "
+         "times the processor time for a few per cent of the size.")
+  real("shard_size_mb", 150.0, "Size of a shard before compression (1e6 bytes).")
   whole("num_workers", 1, "Processes; the data set is the same for any number.")
+  choice("runner", None, runners.RUNNERS, "Apache Beam runner that writes the shards, on a file "
+         "system that all of its workers share.")
+  flags.DEFINE_multi_string("runner_option", [], "Option of the Beam pipeline, e.g. "
+                            "flink_master=host:8081; repeat for more.", flag_values=values)
   text("scratch_dir", "", "Folder for unpacked copies of compressed cubes.")
   whole("num", 15000, "Galaxies to simulate where there is no input.")
   simulation_options.define_flags(values)
@@ -155,8 +165,10 @@ def config_from_flags(values: flags.FlagValues) -> ConversionConfig:
       settings=ConversionSettings(
           seed=values.seed, split=splits.parse_fractions(values.split),
           augment_copies=values.augment_copies, dtype=values.dtype,
-          shard_size_mb=values.shard_size_mb, max_r_mag=values.max_r_mag,
-          num_workers=values.num_workers),
+          compression=values.compression, shard_size_mb=values.shard_size_mb,
+          max_r_mag=values.max_r_mag, max_rejected=values.max_rejected,
+          num_workers=values.num_workers, runner=values.runner or "",
+          runner_options=tuple(values.runner_option)),
       num=values.num, simulation=simulation_options.from_flags(values), preset=values.preset)
 
 

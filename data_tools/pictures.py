@@ -57,6 +57,12 @@ def colour_picture(image: np.ndarray, grey: Sequence[float] = SDSS_GREY) -> np.n
   return np.clip(picture / np.maximum(picture.max(-1, keepdims=True), 1.0), 0, 1)
 
 
+def caption(r_mag: float, z: float, z_label: str = "z") -> str:
+  """The line under a galaxy: magnitude and redshift (or that there is none)."""
+  redshift = f"{z_label} = {z:.2f}" if np.isfinite(z) else f"no {z_label}"
+  return f"r = {r_mag:.2f}, {redshift}"
+
+
 def contact_sheet(images: np.ndarray, captions: Sequence[str], bands: Sequence[str],
                   output: str, *, title: str, scale_arcsec: float = 0.0) -> None:
   """Draws galaxies in rows, with a caption under each.

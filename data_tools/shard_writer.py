@@ -1,33 +1,25 @@
-"""Writes TFRecord shards: hidden name, flush, rename, so that none is ever half there.
+"""Writes TFRecord shards, each image being read, checked and written in one go.
 
-A shard is one task with everything in it, so that any number of processes
-writes the same bytes.
+A shard is one task with everything in it, so that any number of processes, of any
+kind, writes the same bytes.
 """
 
 from __future__ import annotations
 
-import collections
-import contextlib
 import dataclasses
-import hashlib
-import multiprocessing
 import os
-import re
-from typing import Callable, Iterator
+from typing import Callable
 
-from astropy.table import Table
 import numpy as np
-import tensorflow as tf
 
-from data_tools import records as records_lib
-from data_tools.readers.base import CutoutSource
+from data_tools import same_images
+from data_tools import shard_file
+from data_tools.image_checks import ImageRules
+from data_tools.readers import base
 from pzbias_tf.data import augment
 from pzbias_tf.data import manifest as manifest_lib
 from pzbias_tf.data import schema
 from pzbias_tf.files import whole_file
-
-_SHARD_NAME = re.compile(
-    rf"\.?({'|'.join(manifest_lib.SPLITS)})-\d{{5}}-of-\d{{5}}\.tfrecord(\.\d+\.tmp)?")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -35,111 +27,107 @@ class ShardTask:
   """One shard to write.
 
   Attributes:
-    folder: the data set's folder.
+    folder: where to write it.
     split: the shard's split.
     name: file name.
-    first_row: row of its first record in catalog.fits.
-    images: stored image [height, width, band] by row of the source.
-    source_rows: [records] rows of the source.
+    first_number: number of the first record; the others follow.
+    images: image [height, width, band] by row of the source; raises ImageError.
+    rules: what an image must be like.
+    rows: [records] rows of the source.
     elements: [records] dihedral element of each record's image.
-    records: rows of catalog.fits that belong to the shard.
+    ids: [records] str.
+    z_spec: [records], NaN where unknown.
+    r_mag: [records].
+    ebv: [records].
     dtype: "float32" or "float16".
     divisor: stored values are divided by this before writing.
+    compression: "none" or "gzip".
+    left_out: records that are looked at, but not written.
   """
 
   folder: str
   split: str
   name: str
-  first_row: int
+  first_number: int
   images: Callable[[int], np.ndarray]
-  source_rows: np.ndarray
+  rules: ImageRules
+  rows: np.ndarray
   elements: np.ndarray
-  records: Table
+  ids: np.ndarray
+  z_spec: np.ndarray
+  r_mag: np.ndarray
+  ebv: np.ndarray
   dtype: str
   divisor: float
+  compression: str
+  left_out: tuple[int, ...] = ()
 
 
-def shard_name(split: str, number: int, total: int) -> str:
-  """File name of a shard."""
-  return f"{split}-{number:05d}-of-{total:05d}.tfrecord"
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ShardResult:
+  """What became of a task.
+
+  Attributes:
+    shard: the shard, for the manifest.
+    reasons: [records of the task] why a record's image was rejected, "" where it was not.
+    marks: [records of the task] see `same_images.mark`; 0 where it was rejected.
+    left_out: as in the task.
+    float16_error: largest absolute error of float16 (0 for float32).
+  """
+
+  shard: manifest_lib.Shard
+  reasons: tuple[str, ...]
+  marks: tuple[int, ...]
+  left_out: tuple[int, ...]
+  float16_error: float
 
 
-def remove_shards(folder: str) -> int:
-  """Removes what carries a shard's name in `folder`; returns how many."""
-  names = [name for name in os.listdir(folder) if _SHARD_NAME.fullmatch(name)]
-  for name in names:
-    os.remove(os.path.join(folder, name))
-  return len(names)
-
-
-def plan_shards(folder: str, source: CutoutSource, table: Table, source_rows: np.ndarray, *,
-                seed: int, dtype: str, divisor: float) -> list[ShardTask]:
-  """Cuts the record table into one task a shard, in record order."""
-  elements = np.array([records_lib.augmentation_element(str(object_id), int(copy), seed)
-                       for object_id, copy in zip(table["id"], table["copy"])], np.int64)
-  columns = table["id", "z_spec", "r_mag", "ebv"]
-  starts = np.flatnonzero(np.asarray(table["position"]) == 0)
-  totals = collections.Counter(str(split) for split in table["split"][starts])
-  tasks = []
-  for start, stop in zip(starts, [*starts[1:], len(table)]):
-    split = str(table["split"][start])
-    name = shard_name(split, int(table["shard"][start]), totals[split])
-    tasks.append(ShardTask(
-        folder=folder, split=split, name=name, first_row=int(start), images=source.images,
-        source_rows=source_rows[start:stop], elements=elements[start:stop],
-        records=columns[start:stop], dtype=dtype, divisor=divisor))
-  return tasks
-
-
-def write_shard(task: ShardTask) -> manifest_lib.Shard:
-  """Writes one shard and describes it.
+def write_shard(task: ShardTask) -> ShardResult:
+  """Writes one shard, whole or not at all, and describes it.
 
   Raises:
-    OSError: an image cannot be read any more, or the disk is full.
+    OSError, tf.errors.OpError: the input cannot be read any more, or the disk is full.
+    ValueError: float16 overflows.
   """
-  path = os.path.join(task.folder, task.name)
-  with whole_file(path) as hidden:
-    with tf.io.TFRecordWriter(hidden) as writer:
-      for record in _serialized(task):
-        writer.write(record)
-    size, digest = _size_and_digest(hidden)
-  return manifest_lib.Shard(split=task.split, name=task.name, records=len(task.records),
-                            bytes=size, sha256=digest)
+  with whole_file(os.path.join(task.folder, task.name)) as hidden:
+    compression_type = manifest_lib.COMPRESSION_TYPES[task.compression]
+    with shard_file.ShardFile(hidden, compression_type) as file:
+      outcomes = [_write_record(task, index, file) for index in range(len(task.rows))]
+      size, digest = file.finish()
+  reasons, marks, errors = zip(*outcomes)
+  return ShardResult(
+      shard=manifest_lib.Shard(split=task.split, name=task.name, records=file.records,
+                               bytes=size, sha256=digest),
+      reasons=reasons, marks=marks, left_out=task.left_out, float16_error=max(errors))
 
 
-@contextlib.contextmanager
-def worker_map(num_workers: int) -> Iterator[Callable]:
-  """`map` for one worker, else an ordered map over that many processes.
-
-  Processes are spawned, since a fork of a process that runs TensorFlow can hang.
-  """
-  if num_workers <= 1:
-    yield map
-    return
-  with multiprocessing.get_context("spawn").Pool(num_workers) as pool:
-    yield pool.imap
-
-
-def stored_image(image: np.ndarray, element: int, dtype: str, divisor: float) -> np.ndarray:
-  """An image as it is written: scaled (float16 only), cast, transformed."""
-  image = image.astype(np.float32)
-  if divisor != 1.0:
-    image = image / np.float32(divisor)
-  return augment.dihedral_numpy(image.astype(dtype), int(element))
-
-
-def _serialized(task: ShardTask) -> Iterator[bytes]:
-  columns = [task.records[name] for name in ("id", "z_spec", "r_mag", "ebv")]
-  for index, (object_id, z_spec, r_mag, ebv) in enumerate(zip(*columns)):
-    image = task.images(int(task.source_rows[index]))
-    yield schema.serialize(
-        stored_image(image, task.elements[index], task.dtype, task.divisor),
-        row=task.first_row + index, object_id=str(object_id), z_spec=float(z_spec),
-        r_mag=float(r_mag), ebv=float(ebv))
+def _write_record(task: ShardTask, index: int, file: shard_file.ShardFile
+                  ) -> tuple[str, int, float]:
+  """Reason, mark and error of float16 of one record, which is written if it may be."""
+  try:
+    image = task.rules.check(task.images(int(task.rows[index])))
+  except base.ImageError as error:
+    return str(error), 0, 0.0
+  mark, error = same_images.mark(image), 0.0
+  if index in task.left_out:
+    return "", mark, error
+  if task.dtype == "float16":
+    image, error = _halved(image, task.divisor, task.ids[index])
+  file.write(schema.serialize(
+      augment.dihedral_numpy(image, int(task.elements[index])),
+      number=task.first_number + index, object_id=str(task.ids[index]),
+      z_spec=float(task.z_spec[index]), r_mag=float(task.r_mag[index]),
+      ebv=float(task.ebv[index])))
+  return "", mark, error
 
 
-def _size_and_digest(path: str) -> tuple[int, str]:
-  """Size and SHA-256 of a file."""
-  with open(path, "rb") as file:
-    digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return file.tell(), digest
+def _halved(image, divisor, object_id) -> tuple[np.ndarray, float]:
+  """An image divided and rounded to float16, and the largest absolute error of that."""
+  scaled = image / np.float32(divisor)
+  with np.errstate(over="ignore"):  # found below
+    half = scaled.astype(np.float16)
+  error = float(np.max(np.abs(half - scaled)))
+  if not np.isfinite(error):
+    raise ValueError(f"--dtype=float16: a pixel of {object_id} exceeds float16's 65504 after "
+                     f"division by {divisor:g}; use --dtype=float32")
+  return half, error

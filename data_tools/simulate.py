@@ -12,24 +12,18 @@ and magnitudes are those of real galaxies.  What it writes is read by
 
 from __future__ import annotations
 
-import contextlib
 import os
-import sys
-import time
-from typing import Iterator
 
 from absl import app
 from absl import flags
 from absl import logging
-from tqdm import tqdm
 
 from data_tools.simulation import folder
 from data_tools.simulation import layouts
 from data_tools.simulation import options as options_lib
 from data_tools.simulation.observation import Observation
+from pzbias_tf.progress import Progress
 from pzbias_tf.survey import load_survey
-
-_LOG_INTERVAL_S = 10.0
 
 
 def simulate(survey_name: str, num: int, seed: int, output: str,
@@ -65,8 +59,9 @@ def simulate(survey_name: str, num: int, seed: int, output: str,
   observation = Observation(survey.dataset, seed=seed, image_size=settings["image_size"],
                             options=options)
   write = layouts.LAYOUTS[survey.dataset][settings["layout"]]
-  with folder.appearing(output, settings) as hidden, _progress(num) as progress:
-    write(hidden, observation, num, seed, progress)
+  with (folder.appearing(output, settings) as hidden,
+        Progress(num, title="simulation", unit="galaxies") as progress):
+    write(hidden, observation, num, seed, progress.advance)
   logging.info("wrote %s (%s)", output, words)
   return output
 
@@ -82,25 +77,6 @@ def _check(dataset, num, seed, layout) -> str:
   if layout and layout not in known:
     raise ValueError(f"no layout {layout!r} of {dataset}; choose one of {', '.join(known)}")
   return layout or known[0]
-
-
-@contextlib.contextmanager
-def _progress(num: int) -> Iterator[layouts.Progress]:
-  """Progress as a bar on a terminal, as log lines elsewhere."""
-  start_s = last_s = time.monotonic()
-  done = 0
-  with tqdm(total=num, unit="galaxies", disable=not sys.stderr.isatty()) as bar:
-
-    def progress(count):
-      nonlocal done, last_s
-      done += count
-      bar.update(count)
-      now_s = time.monotonic()
-      if bar.disable and (done == num or now_s - last_s > _LOG_INTERVAL_S):
-        logging.info("%d of %d galaxies, %.0f/s", done, num, done / (now_s - start_s))
-        last_s = now_s
-
-    yield progress
 
 
 def define_flags() -> None:

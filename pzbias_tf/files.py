@@ -12,7 +12,8 @@ from typing import Iterator
 def whole_file(path: str | os.PathLike) -> Iterator[str]:
   """A hidden name beside `path`, flushed to disk and renamed to it at the end.
 
-  A run that is cut off leaves the old file or none, never half of one.
+  A run that is cut off leaves the old file or none, never half of one; the new
+  name is on disk, too, before this returns.
 
   Args:
     path: where the file shall stand.
@@ -27,9 +28,19 @@ def whole_file(path: str | os.PathLike) -> Iterator[str]:
     with open(hidden, "rb") as file:
       os.fsync(file.fileno())
     os.replace(hidden, path)
+    flush_folder(folder)
   finally:
     with contextlib.suppress(FileNotFoundError):
       os.remove(hidden)
+
+
+def flush_folder(folder: str) -> None:
+  """Puts a folder's list of names on disk: without it, a power cut can undo a rename."""
+  descriptor = os.open(folder or ".", os.O_RDONLY | os.O_DIRECTORY)
+  try:
+    os.fsync(descriptor)
+  finally:
+    os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,8 @@
 """Files that are there whole or not at all."""
 
 import os
+import stat
+from unittest import mock
 
 import tensorflow as tf
 
@@ -30,6 +32,14 @@ class FilesTest(tf.test.TestCase):
         file.write("x")
       self.assertFalse(os.path.exists(self.path))
     self.assertEqual(self.read(), "x")
+
+  def test_contents_and_name_are_put_on_disk_in_this_order(self):
+    calls = []
+    with mock.patch.multiple(
+        os, fsync=lambda descriptor: calls.append(stat.S_ISDIR(os.fstat(descriptor).st_mode)),
+        replace=lambda *names: calls.append(names[1])):
+      write_text(self.path, "x")
+    self.assertEqual(calls, [False, self.path, True])
 
   def test_failure_leaves_the_old_file_alone(self):
     write_text(self.path, "old")

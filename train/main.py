@@ -21,6 +21,7 @@ from absl import app
 from absl import logging
 import tensorflow as tf
 
+from pzbias_tf import storage
 from pzbias_tf.data.augment import INTERPOLATING
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.flux import InputScaling
@@ -205,7 +206,7 @@ def _provenance(request, inputs: StageInputs):
   paths = {"data_dir": request.data_dir, "init_from": inputs.init_from,
            "init_weights": inputs.init_weights, "label_predictions": inputs.label_predictions}
   # Absolute, so that a run is understood from any folder.
-  return {**{name: path and os.path.abspath(path) for name, path in paths.items()},
+  return {**{name: path and storage.absolute(path) for name, path in paths.items()},
           "command": shlex.join(["python", "-m", "train.main", *request.given])}
 
 

@@ -44,14 +44,10 @@ def draw(folder: str, output: str, survey: survey_lib.Survey, *, r_column: str =
   r_mag, z = (np.ma.filled(np.ma.asarray(table[name], np.float64), np.nan)
               for name in (r_column, z_column))
   rows = np.argsort(r_mag, kind="stable")[:most]
-  captions = [f"r = {r_mag[row]:.2f}, {_words(z_label, z[row])}" for row in rows]
+  captions = [pictures.caption(r_mag[row], z[row], z_label) for row in rows]
   pictures.contact_sheet(np.array(cube[rows]), captions, survey.bands, output, title=title,
                          scale_arcsec=survey.pixel_scale_arcsec)
   return len(rows)
-
-
-def _words(label: str, z: float) -> str:
-  return f"{label} = {z:.2f}" if np.isfinite(z) else f"no {label}"
 
 
 def define_flags() -> None:

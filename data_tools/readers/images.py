@@ -1,11 +1,13 @@
-"""Images by row, from memory-mapped cubes or from one .npy file an object.
+"""Images by row, from cubes or from one .npy file an object.
 
 All kinds pickle as file names, so that worker processes open their own.
 """
 
 from __future__ import annotations
 
+import bisect
 import collections
+import itertools
 import os
 from typing import Callable
 
@@ -27,17 +29,18 @@ class CubeImages:
 
   def __init__(self, locations: tuple[npy_access.ArrayLocation, ...]):
     self._locations = tuple(locations)
-    self._starts = np.cumsum([0] + [location.shape[0] for location in self._locations])
-    self._open: dict[int, np.ndarray] = {}
+    lengths = (location.shape[0] for location in self._locations)
+    self._starts = [0, *itertools.accumulate(lengths)]
+    self._open: dict[int, npy_access.RowReader] = {}
 
   def __call__(self, row: int) -> np.ndarray:
-    cube = int(np.searchsorted(self._starts, row, side="right")) - 1
+    cube = bisect.bisect_right(self._starts, row) - 1
     if cube not in self._open:
-      self._open[cube] = self._locations[cube].open()
-    return np.array(self._open[cube][row - self._starts[cube]])
+      self._open[cube] = npy_access.RowReader(self._locations[cube])
+    return self._open[cube](row - self._starts[cube])
 
   def __getstate__(self):
-    return {**self.__dict__, "_open": {}}  # a pickled memory map would copy the data
+    return {**self.__dict__, "_open": {}}  # each process opens the files for itself
 
 
 class FileImages:

@@ -1,16 +1,19 @@
-"""catalog.fits: one row a record, in record order.
+"""catalog.fits: one row a record, in record order; several files where it is very long.
 
-Labels (redshift bin, magnitude row) are looked up here by a record's `row`, in
+Labels (redshift bin, magnitude row) are looked up here by a record's row, in
 double precision, so that records and tables never disagree about a bin.
 """
 
 from __future__ import annotations
 
+import io
 import os
+from typing import Sequence
 
+from astropy.table import Table, vstack
 import numpy as np
-from astropy.table import Table
 
+from pzbias_tf import storage
 from pzbias_tf.data import manifest as manifest_lib
 from pzbias_tf.files import whole_file
 
@@ -34,7 +37,10 @@ RECORD_COLUMNS = {
     "split": (str, None, "train, validation, test or target"),
     "shard": (np.int32, None, "number of the shard within its split"),
     "position": (np.int32, None, "number of the record within its shard"),
+    "number": (np.int64, None, "the record's own number; gaps are images that were rejected"),
 }
+ROWS_PER_FILE = 10_000_000
+"""Longer catalogues are cut into catalog-00000-of-00003.fits and so on."""
 
 
 def object_table(num: int, **columns) -> Table:
@@ -63,29 +69,54 @@ def object_table(num: int, **columns) -> Table:
   return table
 
 
-def save_catalog(table: Table, folder: str) -> None:
-  """Writes a record table as catalog.fits, with units."""
-  table = table.copy()
-  for name, (_, unit, description) in {**OBJECT_COLUMNS, **RECORD_COLUMNS}.items():
-    table[name].unit = unit
-    table[name].description = description
-  path = os.path.join(folder, manifest_lib.CATALOG_NAME)
-  with whole_file(path) as hidden:
-    table.write(hidden, format="fits", overwrite=True)
+def save_catalog(table: Table, folder: str) -> tuple[str, ...]:
+  """Writes a record table as catalog.fits, or as several files, with units.
+
+  Returns:
+    The names of the files, in order.
+  """
+  total = max(1, -(-len(table) // ROWS_PER_FILE))
+  names = (manifest_lib.CATALOG_NAME,) if total == 1 else tuple(
+      part_name(number, total) for number in range(total))
+  for number, name in enumerate(names):
+    part = table[number * ROWS_PER_FILE:(number + 1) * ROWS_PER_FILE]
+    for column, (_, unit, description) in {**OBJECT_COLUMNS, **RECORD_COLUMNS}.items():
+      part[column].unit = unit
+      part[column].description = description
+    with whole_file(os.path.join(folder, name)) as hidden:
+      part.write(hidden, format="fits", overwrite=True)
+  return names
 
 
-def load_catalog(folder: str) -> Table:
-  """Reads catalog.fits.
+def part_name(number: int, total: int) -> str:
+  """File name of one part of a catalogue of several files."""
+  stem, suffix = os.path.splitext(manifest_lib.CATALOG_NAME)
+  return f"{stem}-{number:05d}-of-{total:05d}{suffix}"
+
+
+def load_catalog(folder: str,
+                 names: Sequence[str] = (manifest_lib.CATALOG_NAME,)) -> Table:
+  """Reads a catalogue.
+
+  Args:
+    folder: the data set's folder.
+    names: its files, in order: the manifest's `catalogs`.
 
   Returns:
     A table in record order; text columns are str, missing numbers NaN.
 
   Raises:
-    OSError: the file is missing or no FITS file.
+    OSError: a file is missing or no FITS file.
     ValueError: a column is missing.
   """
-  path = os.path.join(folder, manifest_lib.CATALOG_NAME)
-  table = Table.read(path, format="fits", mask_invalid=False)
+  parts = [_load_part(os.path.join(folder, name)) for name in names]
+  return parts[0] if len(parts) == 1 else vstack(parts, metadata_conflicts="silent")
+
+
+def _load_part(path: str) -> Table:
+  # Astropy reads local files in place, and others from memory.
+  file = io.BytesIO(storage.read_bytes(path)) if storage.is_remote(path) else path
+  table = Table.read(file, format="fits", mask_invalid=False)
   missing = [name for name in {**OBJECT_COLUMNS, **RECORD_COLUMNS} if name not in table.colnames]
   if missing:
     raise ValueError(f"{path}: no column {', '.join(missing)}; convert the data set again")

@@ -9,8 +9,9 @@ import os
 import numpy as np
 from astropy.table import Table
 
+from pzbias_tf import storage
 from pzbias_tf.data.catalog import load_catalog
-from pzbias_tf.data.manifest import CATALOG_NAME, SPLITS, Manifest
+from pzbias_tf.data.manifest import SPLITS, Manifest
 from pzbias_tf.survey import Survey
 
 
@@ -37,11 +38,13 @@ class Dataset:
     manifest = Manifest.load(folder)
     for shard in manifest.shards:
       path = os.path.join(folder, shard.name)
-      if not os.path.exists(path):
-        raise FileNotFoundError(f"{path} is missing; convert the data set again")
-      if os.path.getsize(path) != shard.bytes:
-        raise ValueError(f"{path} has {os.path.getsize(path)} bytes, the manifest says "
-                         f"{shard.bytes}; convert the data set again")
+      try:
+        size = storage.file_size(path)
+      except FileNotFoundError as error:
+        raise FileNotFoundError(f"{path} is missing; convert the data set again") from error
+      if size != shard.bytes:
+        raise ValueError(f"{path} has {size} bytes, the manifest says {shard.bytes}; convert the "
+                         "data set again")
     return cls(folder, manifest)
 
   @functools.cached_property
@@ -51,11 +54,11 @@ class Dataset:
     Raises:
       ValueError: it has another number of rows than the manifest has records.
     """
-    table = load_catalog(self.folder)
+    table = load_catalog(self.folder, self.manifest.catalogs)
     records = sum(self.manifest.records(split) for split in SPLITS)
     if len(table) != records:
-      raise ValueError(f"{os.path.join(self.folder, CATALOG_NAME)} has {len(table)} rows, the "
-                       f"manifest counts {records} records; convert the data set again")
+      raise ValueError(f"{self.folder}: the catalogue has {len(table)} rows, the manifest counts"
+                       f" {records} records; convert the data set again")
     return table
 
   def column(self, name: str) -> np.ndarray:

@@ -12,13 +12,19 @@ import json
 import os
 from typing import Any, Mapping
 
+import numpy as np
+
+from pzbias_tf import storage
 from pzbias_tf.files import write_text
 
 MANIFEST_NAME = "manifest.json"
 CATALOG_NAME = "catalog.fits"
 REJECTED_NAME = "rejected.csv"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SPLITS = ("train", "validation", "test", "target")
+COMPRESSION_TYPES = {"none": "", "gzip": "GZIP"}
+"""How shards may be compressed, and TensorFlow's names for it."""
+_DIGEST = "sha256"  # key of the digest of all other fields
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,6 +57,7 @@ class Manifest:
     image_shape: (height, width, bands) of a stored image.
     dtype: "float32" or "float16".
     byte_order: always "little".
+    compression: of the shards, a key of COMPRESSION_TYPES.
     flux_divisor: stored values are divided by this on reading.
     augment_copies: records that each training galaxy has.
     seed: salt of the order of records and of the splits.
@@ -59,6 +66,8 @@ class Manifest:
     galaxies: {"read": n, "written": n, "rejected": n}.
     replaced: {column: n} of catalogue values replaced at conversion.
     shards: all shards, in split order, then in number order.
+    catalogs: the files that make up the catalogue, in order.
+    catalog_sha256: hexadecimal digest of each.
     preset: settings that train.main prefers for this data set ({} for none).
     schema_version: version of the record and folder layout.
   """
@@ -69,6 +78,7 @@ class Manifest:
   image_shape: tuple[int, int, int]
   dtype: str = "float32"
   byte_order: str = "little"
+  compression: str = "none"
   flux_divisor: float = 1.0
   augment_copies: int = 1
   seed: int = 0
@@ -77,6 +87,8 @@ class Manifest:
   galaxies: Mapping[str, int] = dataclasses.field(default_factory=dict)
   replaced: Mapping[str, int] = dataclasses.field(default_factory=dict)
   shards: tuple[Shard, ...] = ()
+  catalogs: tuple[str, ...] = (CATALOG_NAME,)
+  catalog_sha256: tuple[str, ...] = ()
   preset: Mapping[str, Any] = dataclasses.field(default_factory=dict)
   schema_version: int = SCHEMA_VERSION
 
@@ -88,6 +100,16 @@ class Manifest:
     """Number of records of one split."""
     return sum(shard.records for shard in self.split_shards(split))
 
+  @property
+  def compression_type(self) -> str:
+    """The compression by TensorFlow's name."""
+    return COMPRESSION_TYPES[self.compression]
+
+  @property
+  def image_bytes(self) -> int:
+    """Size of a stored image before compression."""
+    return int(np.prod(self.image_shape)) * np.dtype(self.dtype).itemsize
+
   def to_json(self) -> str:
     """The manifest as JSON text, keys in the order of the attributes."""
     return json.dumps(dataclasses.asdict(self), indent=1) + "\n"
@@ -97,8 +119,9 @@ class Manifest:
     return hashlib.sha256(self.to_json().encode()).hexdigest()
 
   def save(self, folder: str) -> None:
-    """Writes manifest.json into `folder` by atomic rename."""
-    write_text(os.path.join(folder, MANIFEST_NAME), self.to_json())
+    """Writes manifest.json into `folder` by atomic rename, with its own digest at the end."""
+    fields = {**dataclasses.asdict(self), _DIGEST: self.digest()}
+    write_text(os.path.join(folder, MANIFEST_NAME), json.dumps(fields, indent=1) + "\n")
 
   @classmethod
   def load(cls, folder: str) -> Manifest:
@@ -108,22 +131,12 @@ class Manifest:
       FileNotFoundError: the folder holds no manifest.
       ValueError: the manifest is damaged or of another version.
     """
-    path = os.path.join(folder, MANIFEST_NAME)
-    try:
-      with open(path, encoding="utf-8") as file:
-        fields = json.load(file)
-    except FileNotFoundError as error:
-      raise FileNotFoundError(
-          f"{path} is missing: {folder} is no complete data set. Make one with "
-          f"`python -m data_tools.make_tfrecords --output={folder}`") from error
-    except json.JSONDecodeError as error:
-      raise ValueError(f"{path}: damaged ({error}); convert the data set again") from error
-    return cls._from_fields(fields, path)
+    fields = _read(folder)
+    fields.pop(_DIGEST, None)
+    return cls._from_fields(fields, os.path.join(folder, MANIFEST_NAME))
 
   @classmethod
   def _from_fields(cls, fields: dict[str, Any], path: str) -> Manifest:
-    if not isinstance(fields, dict):
-      raise ValueError(f"{path}: damaged (not a table of settings); convert the data set again")
     version = fields.get("schema_version")
     if version != SCHEMA_VERSION:
       raise ValueError(
@@ -133,6 +146,33 @@ class Manifest:
       fields["shards"] = tuple(Shard(**shard) for shard in fields["shards"])
       fields["bands"] = tuple(fields["bands"])
       fields["image_shape"] = tuple(fields["image_shape"])
+      fields["catalogs"] = tuple(fields["catalogs"])
+      fields["catalog_sha256"] = tuple(fields["catalog_sha256"])
       return cls(**fields)
     except (KeyError, TypeError) as error:
       raise ValueError(f"{path}: damaged ({error}); convert the data set again") from error
+
+
+def recorded_digest(folder: str) -> str:
+  """What `Manifest.digest` was when the manifest was written; "" where it does not say.
+
+  Raises:
+    FileNotFoundError, ValueError: as `Manifest.load`.
+  """
+  return str(_read(folder).get(_DIGEST, ""))
+
+
+def _read(folder: str) -> dict[str, Any]:
+  """The fields of manifest.json."""
+  path = os.path.join(folder, MANIFEST_NAME)
+  try:
+    fields = json.loads(storage.read_bytes(path))
+  except FileNotFoundError as error:
+    raise FileNotFoundError(
+        f"{path} is missing: {folder} is no complete data set. Make one with "
+        f"`python -m data_tools.make_tfrecords --output={folder}`") from error
+  except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    raise ValueError(f"{path}: damaged ({error}); convert the data set again") from error
+  if not isinstance(fields, dict):
+    raise ValueError(f"{path}: damaged (not a table of settings); convert the data set again")
+  return fields

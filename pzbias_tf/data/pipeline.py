@@ -143,7 +143,7 @@ def ordered_batches(data: Dataset, split: str, *, keep: np.ndarray, labels: Labe
     A data set of batches as in `training_batches`, without "view".
   """
   _check_keep(data, split, keep)
-  records = _kept(data, split, _read_shards(_shard_table(data, split), cycle=1), keep)
+  records = _kept(data, split, _read_shards(data, _shard_table(data, split), cycle=1), keep)
   parse = _batch_parser(data, labels, image_size, None)
   return records.batch(batch_size).map(parse, num_parallel_calls=2, deterministic=True).prefetch(2)
 
@@ -188,19 +188,18 @@ def _epoch(data, keep, seed, epoch):
   order = tf.random.experimental.stateless_shuffle(
       tf.range(len(paths)), seed=tf.stack([tf.constant(seed, tf.int64), epoch]))
   shards = [tf.gather(tf.constant(column), order) for column in (paths, starts, records)]
-  rows = _kept(data, "train", _read_shards(shards, cycle=READ_CYCLE), keep)
-  mean_bytes = sum(s.bytes for s in data.manifest.split_shards("train")) / int(records.sum())
-  size = int(np.clip(SHUFFLE_BYTES / mean_bytes, 128, keep.sum()))
+  rows = _kept(data, "train", _read_shards(data, shards, cycle=READ_CYCLE), keep)
+  size = int(np.clip(SHUFFLE_BYTES // data.manifest.image_bytes, 128, keep.sum()))
   # The salt keeps this order apart from the order of the shards.
   return rows.shuffle(size, seed=epoch * 1_000_003 + seed + 17, reshuffle_each_iteration=False)
 
 
-def _read_shards(shards, *, cycle):
+def _read_shards(data, shards, *, cycle):
   """(row, record) of every record of some shards, counts checked."""
 
   def read(path, start, records):
-    counted = tf.data.TFRecordDataset(path, buffer_size=READ_BUFFER_BYTES).apply(
-        tf.data.experimental.assert_cardinality(records))
+    found = tf.data.TFRecordDataset(path, data.manifest.compression_type, READ_BUFFER_BYTES)
+    counted = found.apply(tf.data.experimental.assert_cardinality(records))
     return counted.enumerate(start)
 
   return tf.data.Dataset.from_tensor_slices(tuple(shards)).interleave(
@@ -217,16 +216,19 @@ def _kept(data, split, rows, keep):
 def _batch_parser(data, labels, image_size, batch_size):
   """A function of (rows [batch], records [batch]) that parses and looks labels up."""
   manifest = data.manifest
+  numbers = data.column("number").astype(np.int64)
 
   def parse(rows, records, augment=None):
     batch = schema.parse_batch(records, image_shape=manifest.image_shape, dtype=manifest.dtype)
     # Finds shards that were swapped, or a catalogue of another data set.
     with tf.control_dependencies([tf.debugging.assert_equal(
-        batch["row"], rows, f"{data.folder}: records and catalogue are not in the same order; "
+        batch.pop("number"), tf.gather(tf.constant(numbers), rows),
+        f"{data.folder}: records and catalogue are not in the same order; "
         "convert the data set again")]):
       flux = tf.identity(batch["image"]) / manifest.flux_divisor
     flux = augment(flux) if augment else flux
     batch["image"] = tf.ensure_shape(crop(flux, image_size), [batch_size, None, None, None])
+    batch["row"] = rows
     if labels is not None:
       batch["redshift_bin"] = tf.gather(tf.constant(labels.redshift_bin, tf.int32), rows)
       batch["magnitude_row"] = tf.gather(tf.constant(labels.magnitude_row, tf.int32), rows)

@@ -12,7 +12,7 @@ from pzbias_tf.data import catalog as catalog_lib
 def _records(num=3, **columns):
   table = catalog_lib.object_table(num, id=[f"CUBE.npz:{row}" for row in range(num)], **columns)
   values = {"copy": np.zeros(num), "split": np.full(num, "validation"),
-            "shard": np.zeros(num), "position": np.arange(num)}
+            "shard": np.zeros(num), "position": np.arange(num), "number": np.arange(num)}
   for name, (dtype, _, _) in catalog_lib.RECORD_COLUMNS.items():
     table[name] = values[name].astype(dtype)
   return table

@@ -58,10 +58,10 @@ class ManifestTest(tf.test.TestCase, parameterized.TestCase):
         Manifest.load(self.folder)
 
   @parameterized.parameters(
-      ("schema_version", 2, "schema version 2, this package reads 1"),
+      ("schema_version", 1, "schema version 1, this package reads 2"),
       ("schema_version", None, "schema version None"),
       ("shards", None, "damaged"), ("shards", [{"split": "train"}], "damaged"),
-      ("bands", None, "damaged"), ("unknown", 1, "damaged"))
+      ("bands", None, "damaged"), ("catalogs", None, "damaged"), ("unknown", 1, "damaged"))
   def test_other_contents(self, key, value, message):
     fields = json.loads(_manifest().to_json())
     fields[key] = value

@@ -10,7 +10,7 @@ def _image(dtype=np.float32, seed=0):
 
 
 def _serialize(image, **changes):
-  fields = dict(row=7, object_id="J0056-0021", z_spec=0.1, r_mag=16.5, ebv=0.03)
+  fields = dict(number=7, object_id="J0056-0021", z_spec=0.1, r_mag=16.5, ebv=0.03)
   return schema.serialize(image, **{**fields, **changes})
 
 
@@ -19,13 +19,13 @@ class SchemaTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters("<f4", ">f4", "<f2", ">f2")
   def test_round_trip_of_any_byte_order(self, dtype):
     images = [_image(seed=seed).astype(dtype) for seed in range(3)]
-    records = [_serialize(image, row=10**10 + row, ebv=row / 4)
+    records = [_serialize(image, number=10**10 + row, ebv=row / 4)
                for row, image in enumerate(images)]
     name = "float32" if dtype.endswith("4") else "float16"
     parsed = schema.parse_batch(tf.constant(records), image_shape=(6, 4, 3), dtype=name)
     self.assertEqual(parsed["image"].dtype, tf.float32)
     self.assertAllEqual(parsed["image"], np.stack(images).astype(np.float32))
-    self.assertAllEqual(parsed["row"], 10**10 + np.arange(3))
+    self.assertAllEqual(parsed["number"], 10**10 + np.arange(3))
     self.assertAllEqual(parsed["ebv"], [0, 0.25, 0.5])
 
   def test_views_are_stored_as_they_look(self):
@@ -37,9 +37,9 @@ class SchemaTest(tf.test.TestCase, parameterized.TestCase):
   def test_all_features_are_stored(self):
     example = tf.train.Example.FromString(_serialize(_image()))
     feature = example.features.feature
-    self.assertEqual(set(feature), {"image", "row", "id", "z_spec", "r_mag", "ebv"})
+    self.assertEqual(set(feature), {"image", "number", "id", "z_spec", "r_mag", "ebv"})
     self.assertEqual(feature["id"].bytes_list.value[0], b"J0056-0021")
-    self.assertEqual(feature["row"].int64_list.value[0], 7)
+    self.assertEqual(feature["number"].int64_list.value[0], 7)
     self.assertEqual(feature["image"].bytes_list.value[0], _image().astype("<f4").tobytes())
     for name, value in (("z_spec", 0.1), ("r_mag", 16.5), ("ebv", 0.03)):
       self.assertAllClose(feature[name].float_list.value[0], value)

@@ -1,8 +1,10 @@
 import contextlib
 import csv
+import dataclasses
 import hashlib
 import io
 import os
+from unittest import mock
 
 from absl import flags
 from absl.testing import parameterized
@@ -10,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_tools import checks
+from data_tools import image_checks
 from data_tools import make_tfrecords
 from data_tools import readers
 from data_tools import records as records_lib
@@ -21,7 +24,9 @@ from pzbias_tf import survey as survey_lib
 from pzbias_tf.data import augment
 from pzbias_tf.data import catalog as catalog_lib
 from pzbias_tf.data import manifest as manifest_lib
+from pzbias_tf.data import pipeline
 from pzbias_tf.data import schema
+from pzbias_tf.data.dataset import Dataset
 from tests.data_tools import sample_surveys
 
 SDSS = survey_lib.SDSS
@@ -30,13 +35,13 @@ SMALL_SHARDS = 0.02  # MB: 14 records of 8 x 8 x 5 float32
 
 
 def _read_records(folder, manifest):
-  """Images, rows and E(B-V) of all records, in the order of the manifest's shards."""
+  """Images, numbers and E(B-V) of all records, in the order of the manifest's shards."""
   files = [os.path.join(folder, shard.name) for shard in manifest.shards]
   dataset = tf.data.TFRecordDataset(files).batch(4096)
   batches = [schema.parse_batch(batch, image_shape=manifest.image_shape, dtype=manifest.dtype)
              for batch in dataset]
   return {name: np.concatenate([batch[name].numpy() for batch in batches])
-          for name in ("image", "row", "ebv")}
+          for name in ("image", "number", "ebv")}
 
 
 def _digests(folder):
@@ -72,7 +77,7 @@ class _ConversionTest(tf.test.TestCase):
     """Every record carries the image and the labels of its object."""
     catalog = catalog_lib.load_catalog(self.output)
     records = _read_records(self.output, manifest)
-    self.assertAllEqual(records["row"], np.arange(len(catalog)))
+    self.assertAllEqual(records["number"], catalog["number"])
     row_of = {str(object_id): row for row, object_id in enumerate(source.catalog["id"])}
     for row, object_id in enumerate(catalog["id"]):
       theirs = row_of[object_id]
@@ -183,7 +188,7 @@ class RulesTest(_ConversionTest):
     manifest = convert(source, SDSS, self.output, settings=ConversionSettings(max_r_mag=17.85))
     ids = source.catalog["id"]
     self.assertEqual(_rejected(self.output), {
-        ids[3]: checks.NOT_FINITE, ids[4]: checks.NOT_FINITE, ids[6]: checks.DUPLICATE,
+        ids[3]: image_checks.NOT_FINITE, ids[4]: image_checks.NOT_FINITE, ids[6]: checks.DUPLICATE,
         ids[7]: checks.BAD_EBV, ids[8]: checks.BAD_EBV, ids[9]: checks.OUTSIDE_GRID,
         ids[10]: checks.OUTSIDE_GRID, ids[11]: checks.OUTSIDE_GRID, ids[13]: checks.TOO_FAINT})
     self.assertEqual(manifest.galaxies, {"read": 40, "written": 31, "rejected": 9})
@@ -313,6 +318,52 @@ class BytesTest(_ConversionTest, parameterized.TestCase):
     self.assertAllClose(manifest.source["float16_largest_error"], error, rtol=1e-3)
     self.assertBetween(error, 1e-4, 0.2)
 
+  def test_gzip(self):
+    images = np.round(sample_surveys.cube(100), 1)  # noise does not become smaller
+    source = self.public(100, images)
+    plain = convert(source, SDSS, os.path.join(self.folder, "plain"),
+                    settings=ConversionSettings(shard_size_mb=SMALL_SHARDS))
+    packed = [convert(source, SDSS, os.path.join(self.folder, name), settings=ConversionSettings(
+        shard_size_mb=SMALL_SHARDS, compression="gzip")) for name in "ab"]
+    self.assertEqual(packed[0].shards, packed[1].shards)
+    self.assertLess(sum(shard.bytes for shard in packed[0].shards),
+                    0.7 * sum(shard.bytes for shard in plain.shards))
+    found = [self.read_all(os.path.join(self.folder, name)) for name in ("plain", "a")]
+    self.assertAllEqual(*found)
+    self.assertLen(found[0], packed[0].records("train"))
+
+  def read_all(self, folder):
+    """Training images in record order, as training reads them."""
+    data = Dataset.open(folder)
+    return np.concatenate([batch["image"] for batch in pipeline.ordered_batches(
+        data, "train", keep=data.column("split") == "train", labels=None, batch_size=64,
+        image_size=8)])
+
+  def test_gaps_of_rejected_images_are_read_over(self):
+    images = sample_surveys.cube(100)
+    images[::7, 0, 0, 0] = np.nan
+    source = self.public(100, images)
+    manifest = convert(source, SDSS, self.output,
+                       settings=ConversionSettings(shard_size_mb=SMALL_SHARDS))
+    self.assert_faithful(source, manifest)
+    catalog = catalog_lib.load_catalog(self.output)
+    self.assertGreater(catalog["number"][-1], len(catalog) - 1)
+    self.assertLen(self.read_all(self.output), manifest.records("train"))
+
+  def test_catalogue_in_several_files(self):
+    with mock.patch.object(catalog_lib, "ROWS_PER_FILE", 40):
+      manifest = convert(self.public(100), SDSS, self.output)
+    self.assertEqual(manifest.catalogs, tuple(
+        f"catalog-0000{number}-of-00003.fits" for number in range(3)))
+    self.assertNotIn("catalog.fits", os.listdir(self.output))
+    convert(self.public(100), SDSS, os.path.join(self.folder, "whole"))
+    parts, whole = (Dataset.open(folder).catalog
+                    for folder in (self.output, os.path.join(self.folder, "whole")))
+    self.assertEqual(parts.colnames, whole.colnames)
+    for name in whole.colnames:
+      self.assertAllEqual(parts[name], whole[name])
+      self.assertEqual(parts[name].dtype.newbyteorder("="), whole[name].dtype.newbyteorder("="))
+
   def test_float16_overflow(self):
     images = sample_surveys.cube(5)
     images[2, 0, 0, 0] = 1e5
@@ -322,7 +373,8 @@ class BytesTest(_ConversionTest, parameterized.TestCase):
 
   @parameterized.parameters(
       ({"augment_copies": 9}, "--augment_copies=9"), ({"augment_copies": 0}, "--augment_copies=0"),
-      ({"dtype": "int8"}, "--dtype=int8"), ({"shard_size_mb": 0}, "--shard_size_mb=0"))
+      ({"dtype": "int8"}, "--dtype=int8"), ({"compression": "zip"}, "--compression=zip"),
+      ({"max_rejected": 1.5}, "--max_rejected=1.5"), ({"shard_size_mb": 0}, "--shard_size_mb=0"))
   def test_bad_settings(self, fields, message):
     with self.assertRaisesRegex(ValueError, message):
       ConversionSettings(**fields)
@@ -367,6 +419,12 @@ class ExistingTest(_ConversionTest):
     self.assertNoCommonElements(left, names[:2])
     self.assertContainsSubset(names[2:], left)
 
+  def test_data_set_of_another_version(self):
+    manifest = convert(self.public(20), SDSS, self.output)
+    dataclasses.replace(manifest, schema_version=1).save(self.output)
+    with self.assertRaisesRegex(FileExistsError, "schema version 1, .*delete .*out first"):
+      convert(self.public(20), SDSS, self.output)
+
   def test_damaged_shard_is_noticed(self):
     source = self.public(20)
     manifest = convert(source, SDSS, self.output)
@@ -383,7 +441,7 @@ class ExistingTest(_ConversionTest):
 
       def __call__(self, row):
         self.calls += 1
-        if self.calls > 50:  # past the fingerprint and the first pass over the images
+        if self.calls > 30:  # past the fingerprint, which looks at 20 images
           raise OSError("the disk is gone")
         return source.images(row)
 
@@ -391,10 +449,7 @@ class ExistingTest(_ConversionTest):
                                 image_shape=source.image_shape)
     with self.assertRaisesRegex(OSError, "the disk is gone"):
       convert(failing, SDSS, self.output, settings=ConversionSettings(shard_size_mb=0.003))
-    names = os.listdir(self.output)
-    self.assertNotIn(manifest_lib.MANIFEST_NAME, names)
-    self.assertEmpty([name for name in names if name.startswith(".")])
-    self.assertNotEmpty(names)
+    self.assertEmpty([name for name in os.listdir(self.output) if not name.startswith(".")])
 
 
 class CommandLineTest(_ConversionTest):
@@ -410,8 +465,9 @@ class CommandLineTest(_ConversionTest):
     manifest = self._run(
         f"--input={self.folder}/in", f"--output={self.output}", "--split=0.5,0.25,0.25",
         "--seed=7", "--augment_copies=2", "--ebv=0.03", "--z_photo_column=dered_petro_i",
-        "--preset=cpu")
-    self.assertEqual((manifest.seed, manifest.augment_copies), (7, 2))
+        "--preset=cpu", "--compression=gzip", "--max_rejected=0.5")
+    self.assertEqual((manifest.seed, manifest.augment_copies, manifest.compression),
+                     (7, 2, "gzip"))
     self.assertIn("0.5 train, 0.25 validation", manifest.split_rule)
     self.assertIn("baseline", manifest.preset["stages"])
     catalog = catalog_lib.load_catalog(self.output)

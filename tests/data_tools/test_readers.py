@@ -1,5 +1,7 @@
 import os
 import pickle
+import subprocess
+import sys
 
 from absl.testing import parameterized
 from astropy.table import Table
@@ -119,7 +121,7 @@ class SdssPublicTest(_ReaderTest, parameterized.TestCase):
       readers.read(path, SDSS).images(3)
 
 
-class NpyAccessTest(_ReaderTest):
+class NpyAccessTest(_ReaderTest, parameterized.TestCase):
 
   def test_uncompressed_member_is_mapped_in_place(self):
     path = os.path.join(self.folder(), "a.npz")
@@ -134,6 +136,38 @@ class NpyAccessTest(_ReaderTest):
     np.save(path, array)
     self.assertAllEqual(npy_access.locate(path).open(), array)
     self.assertAllEqual(npy_access.load(path), array)
+
+  @parameterized.parameters("C", "F")
+  def test_single_rows(self, order):
+    array = np.asarray(np.arange(24.0).reshape(4, 3, 2), order=order)
+    path = os.path.join(self.folder(), "a.npz")
+    np.savez(path, other=np.arange(9), cube=array)
+    rows = npy_access.RowReader(npy_access.locate(path, "cube"))
+    for row in (3, 0, 2):
+      self.assertAllEqual(rows(row), array[row])
+
+  def test_rows_that_are_cut_off_while_they_are_read(self):
+    path = os.path.join(self.folder(), "a.npy")
+    np.save(path, np.arange(24.0).reshape(4, 3, 2))
+    rows = npy_access.RowReader(npy_access.locate(path))
+    os.truncate(path, 200)
+    with self.assertRaisesRegex(ValueError, "a.npy: cut short while it was read"):
+      rows(3)
+
+  def test_unpacked_copy_is_told_of_and_removed_at_exit(self):
+    path, scratch = os.path.join(self.folder(), "a.npz"), self.create_tempdir().full_path
+    os.makedirs(os.path.join(scratch, "pzbias-unpacked-old"))
+    np.savez_compressed(path, cube=np.arange(6.0).reshape(3, 2))
+    program = ("import sys; from data_tools.readers import npy_access; "
+               "from absl import logging; logging.set_verbosity(logging.INFO); "
+               "place = npy_access.locate(sys.argv[1], 'cube', scratch=sys.argv[2]); "
+               "print(place.path, npy_access.RowReader(place)(2))")
+    done = subprocess.run([sys.executable, "-c", program, path, scratch], check=True, text=True,
+                          capture_output=True)
+    self.assertRegex(done.stdout, r"unpacked-\w+/cube.npy \[4. 5.\]")
+    self.assertRegex(done.stderr, "a.npz is compressed: unpacking cube.npy .* until the end")
+    self.assertRegex(done.stderr, "pzbias-unpacked-old: an interrupted run left it")
+    self.assertEqual(os.listdir(scratch), ["pzbias-unpacked-old"])
 
   def test_payload_in_an_object_array_is_never_executed(self):
     target = os.path.join(self.folder(), "executed")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Sequence
 
-import matplotlib
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap, ListedColormap, LogNorm
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 import numpy as np
 
@@ -34,7 +33,7 @@ def draw_density(results: Sequence[StageResult], survey: Survey) -> Figure:
   figure, axes = _panels(len(results))
   for ax, result, count in zip(axes.ravel(), results, counts):
     mesh = ax.pcolormesh(edges, edges, np.ma.masked_equal(count.T, 0.0), norm=norm,
-                         cmap=_color_map(), rasterized=True)
+                         cmap=style.galaxies_color_map(), rasterized=True)
     _annotate(ax, result, edges, survey)
   figure.supxlabel(style.Z_SPEC_LABEL, fontsize=8.0)
   figure.supylabel(style.Z_PHOTO_LABEL, fontsize=8.0)
@@ -53,12 +52,6 @@ def _panels(number):
     axes.ravel()[index].set_axis_off()
     axes.ravel()[index - columns].tick_params(labelbottom=True)
   return figure, axes
-
-
-def _color_map() -> Colormap:
-  """viridis from yellow-green to violet: single galaxies must stand out from the paper."""
-  colors = matplotlib.colormaps["viridis_r"](np.linspace(0.12, 1.0, 256))
-  return ListedColormap(colors, name="galaxies")
 
 
 def _annotate(ax: Axes, result: StageResult, edges: np.ndarray, survey: Survey) -> None:

@@ -10,8 +10,10 @@ import functools
 from typing import Callable, NamedTuple
 
 import matplotlib
+from matplotlib.colors import Colormap, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+import numpy as np
 
 DOUBLE_COLUMN = 7.2
 """Width of a figure over two columns of a journal page, inches."""
@@ -78,6 +80,12 @@ def legend_line(name: str, label: str) -> Line2D:
   style = style_of(name)
   return Line2D([], [], color=style.color, marker=style.marker, linestyle=style.linestyle,
                 label=label)
+
+
+def galaxies_color_map() -> Colormap:
+  """viridis from yellow-green to violet: single galaxies must stand out from the paper."""
+  colors = matplotlib.colormaps["viridis_r"](np.linspace(0.12, 1.0, 256))
+  return ListedColormap(colors, name="galaxies")
 
 
 def styled(function: Callable) -> Callable:

@@ -1,0 +1,170 @@
+"""Speed and memory of the converter.
+
+  python benchmarks/convert.py [--num=20000] [--repeats=3] [--folder=FOLDER]
+  python benchmarks/convert.py --memory_gb=20 [--folder=FOLDER]
+
+The first compares records a second of the whole conversion (reading, checks, digests,
+catalogue and manifest) with two things that do less: copying the same bytes from file to
+file, and a bare loop that writes tf.train.Example with bytes_list.  All of them read the
+same file from memory and end with fsync; turns alternate, the median counts.  Processes
+are started before the clock.
+
+The second converts an input that exceeds the memory and prints the largest resident
+memory of each process.  Both need room for the input and as much again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import resource
+import shutil
+import statistics
+import tempfile
+import time
+from unittest import mock
+
+import numpy as np
+
+SIZE, BANDS = 64, 5
+_BLOCK = 2048  # images
+
+
+def make_input(folder: str, num: int) -> str:
+  """A cube of `num` different images with labels, in the SDSS public layout."""
+  os.makedirs(folder)
+  rng = np.random.default_rng(0)
+  block = rng.normal(size=(_BLOCK, SIZE, SIZE, BANDS)).astype(np.float32)
+  shape = (num, SIZE, SIZE, BANDS)
+  with open(os.path.join(folder, "cube.npy"), "wb") as file:
+    np.lib.format.write_array_header_1_0(
+        file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    for start in range(0, num, _BLOCK):
+      block += np.float32(1e-3)  # no two blocks are the same
+      file.write(block[:num - start].data)
+    os.fsync(file.fileno())
+  labels = np.zeros(num, [("objid", "i8"), ("z", "f8"), ("EBV", "f8"), ("dered_petro_r", "f8")])
+  labels["objid"] = np.arange(num)
+  labels["z"], labels["dered_petro_r"] = rng.uniform(0, 0.4, num), rng.uniform(14, 17.8, num)
+  np.save(os.path.join(folder, "labels.npy"), labels)
+  return folder
+
+
+def copy(source: str, output: str) -> None:
+  """The same bytes from file to file."""
+  with open(os.path.join(source, "cube.npy"), "rb") as file, open(output, "wb") as written:
+    shutil.copyfileobj(file, written, 1 << 20)
+    written.flush()
+    os.fsync(written.fileno())
+
+
+def bare_loop(source: str, output: str) -> None:
+  """The loop of the tutorials: tf.train.Example with bytes_list, and nothing else."""
+  import tensorflow as tf
+
+  images = np.load(os.path.join(source, "cube.npy"), mmap_mode="r")
+  labels = np.load(os.path.join(source, "labels.npy"))
+  with tf.io.TFRecordWriter(output) as writer:
+    for number, (image, label) in enumerate(zip(images, labels)):
+      feature = {
+          "image": tf.train.Feature(bytes_list=tf.train.BytesList(value=[image.tobytes()])),
+          "number": tf.train.Feature(int64_list=tf.train.Int64List(value=[number])),
+          "id": tf.train.Feature(bytes_list=tf.train.BytesList(
+              value=[str(label["objid"]).encode()])),
+          "z": tf.train.Feature(float_list=tf.train.FloatList(value=[label["z"]])),
+          "r": tf.train.Feature(float_list=tf.train.FloatList(value=[label["dered_petro_r"]])),
+          "ebv": tf.train.Feature(float_list=tf.train.FloatList(value=[label["EBV"]])),
+      }
+      example = tf.train.Example(features=tf.train.Features(feature=feature))
+      writer.write(example.SerializeToString())
+  with open(output, "rb") as file:
+    os.fsync(file.fileno())
+
+
+def converter(num_workers: int, mapper=None):
+  """Our conversion with so many processes, whose map may be given."""
+  from data_tools import readers
+  from data_tools import workers
+  from data_tools.convert import ConversionSettings, convert
+  from pzbias_tf.survey import SDSS
+
+  def run(source: str, output: str) -> None:
+    given = mock.patch.object(workers, "worker_map", lambda _: contextlib.nullcontext(mapper))
+    with given if mapper else contextlib.nullcontext():
+      convert(readers.read(source, SDSS), SDSS, output,
+              settings=ConversionSettings(num_workers=num_workers))
+
+  return run
+
+
+def warm_up(seconds: float) -> None:
+  """Keeps a new process busy until all have begun."""
+  from data_tools import unfinished  # what the tasks import  pylint: disable=unused-import
+
+  time.sleep(seconds)
+
+
+def timed(run, source: str, output: str) -> float:
+  """Time of one run, s; its output is removed."""
+  os.sync()
+  start_s = time.perf_counter()
+  run(source, output)
+  taken_s = time.perf_counter() - start_s
+  shutil.rmtree(output) if os.path.isdir(output) else os.remove(output)
+  return taken_s
+
+
+def measure_speed(folder: str, num: int, repeats: int) -> None:
+  """Prints the records a second of each way, and ratios."""
+  from data_tools import workers
+
+  source = make_input(os.path.join(folder, "in"), num)
+  with workers.worker_map(2) as mapper:
+    list(mapper(warm_up, [2.0] * 4))
+    ways = {"copy": copy, "bare loop": bare_loop, "one process": converter(1),
+            "two workers": converter(2, mapper)}
+    times_s = {name: [] for name in ways}
+    for _ in range(repeats + 1):
+      for name, run in ways.items():
+        times_s[name].append(timed(run, source, os.path.join(folder, "out")))
+  # The first turn warms caches and libraries up.
+  rates = {name: num / statistics.median(taken[1:]) for name, taken in times_s.items()}
+  print(f"{num} images of {SIZE} x {SIZE} x {BANDS} float32, "
+        f"{num * SIZE * SIZE * BANDS * 4 / 1e9:.1f} GB; median of {repeats}")
+  for name, rate in rates.items():
+    spread = ", ".join(f"{num / taken:.0f}" for taken in times_s[name][1:])
+    print(f"{name:12s} {rate:7.0f} records/s ({spread}); {rate / rates['bare loop']:.2f} of the "
+          f"bare loop, {rate / rates['copy']:.2f} of the copy")
+
+
+def measure_memory(folder: str, size_gb: float) -> None:
+  """Prints the largest resident memory of a conversion with two workers."""
+  num = int(size_gb * 1e9 / (SIZE * SIZE * BANDS * 4))
+  source = make_input(os.path.join(folder, "in"), num)
+  start_s = time.perf_counter()
+  converter(2)(source, os.path.join(folder, "out"))
+  taken_s = time.perf_counter() - start_s
+  peaks = [resource.getrusage(who).ru_maxrss * 1024 / 1e6
+           for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+  print(f"{num} images, {size_gb:g} GB, two workers, {taken_s:.0f} s: largest resident memory "
+        f"{peaks[0]:.0f} MB (starting process), {peaks[1]:.0f} MB (largest worker)")
+
+
+def main() -> None:
+  """Measures speed or memory."""
+  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+  parser.add_argument("--num", type=int, default=20000)
+  parser.add_argument("--repeats", type=int, default=3)
+  parser.add_argument("--memory_gb", type=float, default=0.0)
+  parser.add_argument("--folder", default=None, help="where to write; removed at the end")
+  values = parser.parse_args()
+  with tempfile.TemporaryDirectory(dir=values.folder, prefix="pzbias-convert-") as folder:
+    if values.memory_gb:
+      measure_memory(folder, values.memory_gb)
+    else:
+      measure_speed(folder, values.num, values.repeats)
+
+
+if __name__ == "__main__":
+  main()

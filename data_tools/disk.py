@@ -1,0 +1,53 @@
+"""Disks that are too small: found before the work where possible, said clearly where not."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import shutil
+from typing import Iterator
+
+import tensorflow as tf
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_TF_FULL = (tf.errors.ResourceExhaustedError, tf.errors.OutOfRangeError)
+
+
+def check_space(folder: str, needed: int) -> None:
+  """Refuses to begin what cannot end.
+
+  Args:
+    folder: where it is to be written.
+    needed: bytes.
+
+  Raises:
+    OSError: fewer bytes are free.
+  """
+  free = shutil.disk_usage(folder).free
+  if needed > free:
+    raise OSError(f"{folder}: the data set takes {needed / 1e9:.3g} GB more, {free / 1e9:.3g} GB "
+                  "are free; name another --output")
+
+
+@contextlib.contextmanager
+def clear_errors(output: str) -> Iterator[None]:
+  """Gives the errors of a full disk one clear message.
+
+  Raises:
+    OSError: the disk is full, or TensorFlow could not write for another reason.
+  """
+  try:
+    yield
+  except OSError as error:
+    if error.errno not in _FULL:
+      raise
+    raise OSError(_full(output, error)) from error
+  except tf.errors.OpError as error:
+    if not isinstance(error, _TF_FULL):
+      raise OSError(f"{output}: cannot write there ({error.message})") from error
+    raise OSError(_full(output, error.message)) from error
+
+
+def _full(output, error) -> str:
+  return (f"{output}: the disk is full, or a file may not be as large ({error}); make room and "
+          "give the same command again: it goes on with the shards that are finished")

@@ -1,0 +1,62 @@
+"""Which images are converted: rules that each image meets while its shard is written."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+
+from data_tools.readers import base
+
+NOT_FINITE = "image with pixels that are not finite"
+EMPTY = "empty image (all pixels equal)"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ImageRules:
+  """What an image must be like.
+
+  Attributes:
+    shape: (height, width, bands).
+    bands: their names.
+  """
+
+  shape: tuple[int, int, int]
+  bands: tuple[str, ...]
+
+  def check(self, image: np.ndarray) -> np.ndarray:
+    """An image that may be converted, [height, width, band] float32.
+
+    Args:
+      image: as the reader gives it.
+
+    Raises:
+      ImageError: it may not; the message is the reason.
+    """
+    if image.shape != self.shape:
+      raise base.ImageError(base.REASON_SHAPE)
+    if image.dtype.kind != "f":
+      raise base.ImageError(f"image of {image.dtype.name} in place of floating-point numbers")
+    if image.dtype != np.float32:
+      with np.errstate(over="ignore"):  # found below
+        image = image.astype(np.float32)
+    lowest, highest = float(image.min()), float(image.max())  # NaN if any pixel is
+    if not (math.isfinite(lowest) and math.isfinite(highest)):
+      raise base.ImageError(NOT_FINITE)
+    if lowest == highest:
+      raise base.ImageError(EMPTY)
+    self._check_bands(image)
+    return image
+
+  def _check_bands(self, image):
+    height, width, _ = self.shape
+    # Corner and centre of a band seldom agree, which spares the look at all its pixels.
+    for band in np.flatnonzero(image[0, 0] == image[height // 2, width // 2]):
+      if np.all(image[..., band] == image[0, 0, band]):
+        raise base.ImageError(empty_band(self.bands[band]))
+
+
+def empty_band(band: str) -> str:
+  """The reason for a galaxy with nothing in one band."""
+  return f"band {band} empty (all pixels equal)"

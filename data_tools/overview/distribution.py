@@ -1,0 +1,61 @@
+"""Where the galaxies of a data set lie in redshift and magnitude."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from pzbias_tf.data.dataset import Dataset
+from pzbias_tf.data.manifest import SPLITS
+
+_STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Galaxies:
+  """The galaxies of a data set, once each whatever their number of copies.
+
+  Attributes:
+    z_spec: [galaxies] float64, NaN where unknown.
+    r_mag: [galaxies] float64.
+    split: [galaxies] str.
+  """
+
+  z_spec: np.ndarray
+  r_mag: np.ndarray
+  split: np.ndarray
+
+  @classmethod
+  def of(cls, data: Dataset) -> Galaxies:
+    """The galaxies of a data set."""
+    once = data.column("copy") == 0
+    return cls(**{name: data.column(name)[once] for name in ("z_spec", "r_mag", "split")})
+
+  def splits(self) -> tuple[str, ...]:
+    """The splits that hold galaxies, in their usual order."""
+    return tuple(split for split in SPLITS if np.any(self.split == split))
+
+
+def round_edges(values: np.ndarray, most: int) -> np.ndarray:
+  """Edges of at most about `most` bins of a round width that hold all values.
+
+  Args:
+    values: any finite and other numbers; the others are left out.
+    most: number of bins.
+
+  Returns:
+    [bins + 1] float64, multiples of the width; [0, 1] where there is no number.
+  """
+  values = values[np.isfinite(values)]
+  if not values.size:
+    return np.array([0.0, 1.0])
+  low, high = float(values.min()), float(values.max())
+  width = next((step for step in _STEPS if (high - low) / step <= most), _STEPS[-1])
+  first, last = np.floor(low / width), np.floor(high / width) + 1
+  return np.round(width * np.arange(first, last + 1), 6)
+
+
+def counts(galaxies: Galaxies, r_edges: np.ndarray, z_edges: np.ndarray) -> np.ndarray:
+  """Galaxies with z_spec by cell of magnitude and redshift, [r bins, z bins] int64."""
+  return np.histogram2d(galaxies.r_mag, galaxies.z_spec, (r_edges, z_edges))[0].astype(np.int64)

@@ -1,0 +1,116 @@
+"""Shows what is in a data set: counts, distributions, pixels and pictures.
+
+  python -m data_tools.summarize data/sdss
+
+Prints tables and writes, into the folder `summary` of the data set or --output,
+distribution.png and .svg, and contact_sheet.png.
+"""
+
+from __future__ import annotations
+
+import os
+
+from absl import app
+from absl import flags
+import numpy as np
+
+from data_tools import arguments
+from data_tools import pictures
+from data_tools.overview import figure as figure_lib
+from data_tools.overview import tables
+from data_tools.overview.distribution import Galaxies
+from data_tools.overview.sample import read_sample
+from data_tools.overview.statistics import band_statistics
+from pzbias_tf import storage
+from pzbias_tf import survey as survey_lib
+from pzbias_tf.data.dataset import Dataset
+from pzbias_tf.evaluation.figures import save_figure
+
+_PICTURES = 24
+
+
+def summarize(folder: str, output: str = "", *, sample: int = 1000) -> list[str]:
+  """Prints a summary of a data set and draws it.
+
+  Args:
+    folder: the data set's folder.
+    output: where the pictures go; "" is the folder `summary` of the data set.
+    sample: images that the statistics of pixels are taken from, about.
+
+  Returns:
+    The files written.
+
+  Raises:
+    OSError: a file is missing.
+    ValueError: the data set is damaged.
+  """
+  data, output = Dataset.open(folder), output or os.path.join(folder, "summary")
+  if storage.is_remote(output):
+    raise ValueError(f"{output}: pictures are written to local folders; name one with --output")
+  galaxies = Galaxies.of(data)
+  images, rows = read_sample(data, sample)
+  print(words(data, galaxies, images), flush=True)
+  os.makedirs(output, exist_ok=True)
+  paths = save_figure(figure_lib.draw_distribution(galaxies), output, "distribution")
+  paths.append(os.path.join(output, "contact_sheet.png"))
+  draw_sheet(data, images, rows, paths[-1])
+  print(f"wrote {', '.join(paths)}")
+  return paths
+
+
+def words(data: Dataset, galaxies: Galaxies, images: np.ndarray) -> str:
+  """The tables, with a line above each."""
+  manifest = data.manifest
+  height, width, _ = manifest.image_shape
+  return "\n".join([
+      f"{data.folder}: {manifest.survey}, {height} x {width} pixels in {' '.join(manifest.bands)}, "
+      f"{manifest.dtype}, from {manifest.source.get('path', 'elsewhere')}",
+      "", *tables.count_lines(manifest),
+      "", f"Splits ({manifest.split_rule})", tables.split_table(galaxies, manifest),
+      "", "Galaxies with z_spec by r magnitude and redshift", tables.cell_table(galaxies),
+      "", f"Pixels of {len(images)} galaxies, as stored: noise of a pixel at the border, median "
+      "flux of an image, percentiles", tables.band_table(manifest.bands, band_statistics(images)),
+      ""])
+
+
+def draw_sheet(data: Dataset, images: np.ndarray, rows: np.ndarray, path: str) -> None:
+  """Draws galaxies of all magnitudes, bright ones first, with z and r under each.
+
+  Args:
+    data: the data set.
+    images: [n, height, width, band] a sample.
+    rows: [n] their rows in the catalogue.
+    path: PNG file to write.
+  """
+  r_mag, z_spec = data.column("r_mag")[rows], data.column("z_spec")[rows]
+  order = np.argsort(r_mag, kind="stable")
+  chosen = order[np.unique(np.linspace(0, len(order) - 1, _PICTURES).astype(int))]
+  manifest, survey = data.manifest, survey_lib.SURVEYS.get(data.manifest.survey)
+  pictures.contact_sheet(
+      images[chosen], [pictures.caption(r_mag[at], z_spec[at]) for at in chosen],
+      manifest.bands, path, title=f"{manifest.survey}: {len(chosen)} of "
+      f"{manifest.galaxies['written']} galaxies, bright to faint",
+      scale_arcsec=survey.pixel_scale_arcsec if survey else 0.0)
+
+
+def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
+  """Defines the command line."""
+  arguments.define_data_flag(values)
+  flags.DEFINE_string("output", "", "Folder of the pictures; default: summary in the data set.",
+                      flag_values=values)
+  flags.DEFINE_integer("sample", 1000, "Images that the statistics of pixels are taken from.",
+                       lower_bound=1, flag_values=values)
+
+
+def main(argv) -> None:
+  """Summarizes; a mistake of the user ends in one line, not in a traceback."""
+  values = flags.FLAGS
+  try:
+    summarize(arguments.data_folder(argv, values.data), values.output, sample=values.sample)
+  except (ValueError, OSError) as error:
+    raise SystemExit(f"summarize: {error}") from error
+
+
+if __name__ == "__main__":
+  define_flags()
+  app.run(main)

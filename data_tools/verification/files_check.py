@@ -1,0 +1,41 @@
+"""Whether the files that the manifest names are there, and no others."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from typing import Iterator
+
+from data_tools.verification.problems import MEND_SHARD, problem
+from pzbias_tf.data.manifest import REJECTED_NAME, Manifest
+
+_OURS = re.compile(r"\.tfrecord|^\.?catalog\S*\.fits")
+
+
+def check_files(folder: str, manifest: Manifest) -> Iterator[str]:
+  """Missing shards, shards and catalogues that are surplus, and the list of rejects."""
+  there = set(os.listdir(folder))
+  shards = {shard.name for shard in manifest.shards}
+  named = shards | set(manifest.catalogs)
+  for name in sorted(shards - there):
+    yield problem(folder, name, "missing", MEND_SHARD)
+  for name in sorted(there - named):
+    if _OURS.search(name):
+      yield problem(folder, name, "surplus: the manifest does not name it", "delete it")
+  yield from _check_rejected(folder, manifest)
+
+
+def _check_rejected(folder: str, manifest: Manifest) -> Iterator[str]:
+  try:
+    with open(os.path.join(folder, REJECTED_NAME), newline="", encoding="utf-8") as file:
+      rows = sum(1 for _ in csv.DictReader(file))
+  except FileNotFoundError:
+    yield problem(folder, REJECTED_NAME, "missing")
+    return
+  except (UnicodeDecodeError, csv.Error) as error:
+    yield problem(folder, REJECTED_NAME, f"damaged ({error})")
+    return
+  expected = manifest.galaxies["rejected"]
+  if rows != expected:
+    yield problem(folder, REJECTED_NAME, f"lists {rows} objects, the manifest counts {expected}")

@@ -1,0 +1,68 @@
+"""Checks a data set: are all files there, whole, and in agreement with each other?
+
+  python -m data_tools.verify data/sdss
+
+Prints what is wrong, one line each, and ends with status 1; a sound data set gets one
+line and status 0.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from absl import app
+from absl import flags
+from tqdm import tqdm
+
+from data_tools import arguments
+from data_tools.verification import run
+from pzbias_tf.data.manifest import Manifest
+
+
+def verify(folder: str, *, num_workers: int = 1) -> int:
+  """Verifies a data set and prints what was found.
+
+  Args:
+    folder: the data set's folder.
+    num_workers: processes that read shards.
+
+  Returns:
+    The exit status: 0 for a sound data set, else 1.
+  """
+  with tqdm(unit="B", unit_scale=True, disable=not sys.stderr.isatty()) as bar:
+    found = run.verify(folder, num_workers=num_workers, progress=bar.update)
+  for problem in found.problems:
+    print(problem)
+  if found.problems:
+    return 1
+  print(summary(folder, found.manifest))
+  return 0
+
+
+def summary(folder: str, manifest: Manifest) -> str:
+  """One line about a sound data set."""
+  size = sum(shard.bytes for shard in manifest.shards)
+  records = sum(shard.records for shard in manifest.shards)
+  return (f"{folder}: OK: {len(manifest.shards)} shards, {records} records, {size / 1e6:.1f} MB, "
+          f"{manifest.galaxies['written']} galaxies, none in two splits")
+
+
+def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
+  """Defines the command line."""
+  arguments.define_data_flag(values)
+  flags.DEFINE_integer("num_workers", 1, "Processes that read shards.", lower_bound=1,
+                       flag_values=values)
+
+
+def main(argv) -> int:
+  """Verifies; the status says whether the data set is sound."""
+  values = flags.FLAGS
+  try:
+    return verify(arguments.data_folder(argv, values.data), num_workers=values.num_workers)
+  except (ValueError, OSError) as error:
+    raise SystemExit(f"verify: {error}") from error
+
+
+if __name__ == "__main__":
+  define_flags()
+  app.run(main)
