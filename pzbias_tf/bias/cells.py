@@ -31,9 +31,14 @@ def cell_index(z: np.ndarray, r_mag: np.ndarray, survey: Survey) -> np.ndarray:
   return survey.redshift_bin(z) * survey.rows + survey.magnitude_row(r_mag)
 
 
-def cell_counts(z: np.ndarray, r_mag: np.ndarray, survey: Survey) -> np.ndarray:
-  """Number of galaxies by redshift bin and magnitude row, [bins, rows] int64."""
-  counts = np.bincount(cell_index(z, r_mag, survey), minlength=survey.bins * survey.rows)
+def cell_counts(
+    z: np.ndarray, r_mag: np.ndarray, survey: Survey,
+    weights: np.ndarray | None = None) -> np.ndarray:
+  """Number of galaxies by redshift bin and magnitude row, [bins, rows] int64.
+
+  With weights, [n], their sum instead, float64.
+  """
+  counts = np.bincount(cell_index(z, r_mag, survey), weights, survey.bins * survey.rows)
   return counts.reshape(survey.bins, survey.rows)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from typing import Any
 
@@ -10,23 +9,11 @@ import numpy as np
 
 from pzbias_tf.bias.dispersion import fit_dispersions
 from pzbias_tf.evaluation import distributions, pdf, point, residuals
+from pzbias_tf.evaluation.bootstrap import Bootstrap
 from pzbias_tf.evaluation.predictions import Predictions
 from pzbias_tf.survey import Survey
 
 _FEW_BINS = residuals.LineFit(math.nan, math.nan, math.nan, math.nan)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Bootstrap:
-  """How errors are estimated.
-
-  Attributes:
-    number: bootstraps, and draws of the expected total variation.
-    seed: their seed.
-  """
-
-  number: int = 100
-  seed: int = 0
 
 
 def summarize(predictions: Predictions, survey: Survey, bootstrap: Bootstrap, *,
