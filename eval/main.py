@@ -24,6 +24,7 @@ from eval.results import CALIBRATION, CATALOG, reference_result, stage_result, s
 from eval.stages import find_stages, newest_run, run_survey
 from pzbias_tf.evaluation.captions import DIRECTION
 from pzbias_tf.evaluation.report import write_report
+from pzbias_tf.evaluation.results import check_same_galaxies
 from pzbias_tf.evaluation.summary import Bootstrap, to_json
 from pzbias_tf.evaluation.table import format_table
 from pzbias_tf.files import write_text
@@ -65,6 +66,7 @@ def evaluate(run: str, bootstrap: Bootstrap) -> str:
 
   Raises:
     FileNotFoundError: the run holds no test predictions.
+    ValueError: predictions are damaged, or stages predicted different galaxies.
   """
   stages = find_stages(run)
   if not stages:
@@ -78,6 +80,7 @@ def evaluate(run: str, bootstrap: Bootstrap) -> str:
     written += [os.path.join(run, name) for name in (CALIBRATION, CATALOG)]
   reference = reference_result(list(stages.values())[-1], survey, bootstrap)
   results += [reference] if reference else []
+  check_same_galaxies(results)
   written.insert(0, _save_metrics(run, stages, survey, bootstrap, results))
   written += write_report(os.path.join(run, REPORT), results, survey,
                           describe_run(run, stages, results, survey, bootstrap))

@@ -76,6 +76,34 @@ class Predictions:
     return Predictions(self.edges, self.pdf[keep],
                        {name: column[keep] for name, column in self.ancil.items()})
 
+  def with_truth(self, ids: np.ndarray, z_spec: np.ndarray) -> Predictions:
+    """The same predictions with spectroscopic redshifts of another table.
+
+    Args:
+      ids: object ids of the table [rows], in any order, none twice; it may hold
+        other galaxies as well.
+      z_spec: their spectroscopic redshifts [rows].
+
+    Raises:
+      ValueError: the columns differ in length, an id stands in the table twice,
+        or a predicted galaxy is not in it.
+    """
+    ids, z_spec = np.asarray(ids).astype(str), np.asarray(z_spec, np.float64)
+    if ids.shape != z_spec.shape:
+      raise ValueError(f"{ids.size} ids are given for {z_spec.size} redshifts")
+    order = np.argsort(ids)
+    ranked, own = ids[order], np.asarray(self.ancil["id"]).astype(str)
+    if np.any(ranked[1:] == ranked[:-1]):
+      twice = ranked[1:][ranked[1:] == ranked[:-1]][0]
+      raise ValueError(f"id {twice!r} stands in the table of redshifts twice; keep one of them")
+    place = np.searchsorted(ranked, own)
+    missing = np.append(ranked, "")[place] != own
+    if missing.any():
+      raise ValueError(
+          f"{missing.sum()} of {own.size} predicted galaxies, {own[missing][0]!r} the first, are "
+          "not in the table of redshifts; pass the table of the same galaxies")
+    return dataclasses.replace(self, ancil={**self.ancil, "redshift": z_spec[order][place]})
+
   def save(self, path: str, *, weights_digest: str = "") -> None:
     """Writes the HDF5 file, whole or not at all.
 

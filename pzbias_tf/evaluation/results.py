@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Mapping
+from typing import Any, Mapping, Sequence
 
 import numpy as np
 
@@ -35,7 +35,8 @@ class StageResult:
 
 
 def measure(name: str, title: str, predictions: Predictions, survey: Survey, bootstrap: Bootstrap,
-            *, z_photo: np.ndarray | None = None) -> StageResult:
+            *, z_photo: np.ndarray | None = None,
+            weights: np.ndarray | None = None) -> StageResult:
   """Computes the metrics of a stage.
 
   Args:
@@ -45,10 +46,30 @@ def measure(name: str, title: str, predictions: Predictions, survey: Survey, boo
     survey: the survey.
     bootstrap: how errors are estimated.
     z_photo: other point estimates [n] than those of `predictions` (Step 4).
+    weights: weight of each galaxy [n] in the metrics; 1 unless given.
   """
   return StageResult(name=name, title=title, z_spec=predictions.z_spec,
                      z_photo=predictions.z_photo if z_photo is None else z_photo,
-                     summary=summarize(predictions, survey, bootstrap, z_photo=z_photo))
+                     summary=summarize(predictions, survey, bootstrap, z_photo=z_photo,
+                                       weights=weights))
+
+
+def check_same_galaxies(results: Sequence[StageResult]) -> None:
+  """Refuses stages that predicted different galaxies: their numbers cannot be compared.
+
+  Args:
+    results: the stages; the reference, which may know fewer galaxies, is not
+      looked at.
+
+  Raises:
+    ValueError: the spectroscopic redshifts of a stage are not those of the first.
+  """
+  for result in results:
+    if result.name != REFERENCE and not np.array_equal(result.z_spec, results[0].z_spec):
+      raise ValueError(
+          f"{result.title} predicted other galaxies than {results[0].title} ({len(result.z_spec)} "
+          f"and {len(results[0].z_spec)}, or of other redshifts); predict both with the same data "
+          "set")
 
 
 def measure_reference(predictions: Predictions, survey: Survey,
