@@ -20,8 +20,9 @@ from absl import flags
 from absl import logging
 
 from eval.describe import describe_run
-from eval.results import CALIBRATION, CATALOG, reference_result, stage_result, step4_result
+from eval.results import reference_result, stage_result
 from eval.stages import find_stages, newest_run, run_survey
+from eval.step4 import CALIBRATION, CATALOG, step4_result
 from pzbias_tf.evaluation.captions import DIRECTION
 from pzbias_tf.evaluation.report import write_report
 from pzbias_tf.evaluation.results import check_same_galaxies
@@ -40,6 +41,8 @@ def define_flags() -> None:
   flags.DEFINE_string("workdir", "runs", "Folder of all runs.")
   flags.DEFINE_integer("num_bootstrap", 100, "Bootstraps behind each error.", lower_bound=2)
   flags.DEFINE_integer("seed", 0, "Seed of bootstraps and of Step 4's resampling.", lower_bound=0)
+  flags.DEFINE_float("smooth_calibration", 0.0, "Width, in wide redshift bins, over which Step 4's "
+                     "corrections are smoothed; 0 for none.", lower_bound=0.0)
 
 
 def main(argv):
@@ -48,18 +51,20 @@ def main(argv):
   values = flags.FLAGS
   try:
     run = values.run or newest_run(values.workdir)
-    print(evaluate(run, Bootstrap(number=values.num_bootstrap, seed=values.seed)))
+    print(evaluate(run, Bootstrap(number=values.num_bootstrap, seed=values.seed),
+                   smoothing=values.smooth_calibration))
   except (ValueError, OSError) as error:
     logging.debug("", exc_info=True)  # --verbosity=1 shows where it came from
     sys.exit(f"Error: {error}")
 
 
-def evaluate(run: str, bootstrap: Bootstrap) -> str:
+def evaluate(run: str, bootstrap: Bootstrap, *, smoothing: float = 0.0) -> str:
   """Evaluates a run and writes its results.
 
   Args:
     run: folder of the experiment.
     bootstrap: how errors are estimated.
+    smoothing: of Step 4, see `Calibration.fit`.
 
   Returns:
     The table of stages and what was written, as text.
@@ -76,7 +81,8 @@ def evaluate(run: str, bootstrap: Bootstrap) -> str:
   results = [stage_result(name, folder, survey, bootstrap) for name, folder in stages.items()]
   written = []
   if STEP3.name in stages:
-    results.append(step4_result(run, stages[STEP3.name], survey, bootstrap))
+    results.append(step4_result(run, stages[STEP3.name], survey, bootstrap,
+                                smoothing=smoothing))
     written += [os.path.join(run, name) for name in (CALIBRATION, CATALOG)]
   reference = reference_result(list(stages.values())[-1], survey, bootstrap)
   results += [reference] if reference else []

@@ -160,8 +160,7 @@ def residual_vs_z_photo(
   """Mean dz in wide bins of z_photo.
 
   The error of the mean is std / sqrt(n - 1), std being the population's
-  (divided by n); with weights, its square is n / (n - 1) x sum of squares of
-  weight x (dz - mean), over the squared sum of weights.
+  (divided by n); with weights, see `cells.Means`.
 
   Args:
     z_spec: spectroscopic redshifts, [n].
@@ -177,14 +176,8 @@ def residual_vs_z_photo(
   """
   dz = point.normalized_residual(z_spec, z_photo)
   weights, dz, z_photo = checks.weighted_columns(weights, dz=dz, z_photo=z_photo)
-  cell = cells.wide_cell(z_photo, survey)
-  count, total, weighted = _wide_sums(cell, np.ones(dz.size), weights, weights * dz)
-  mean = _divide(weighted, total)
-  # Around the mean, not as a difference of large squares.
-  deviation = dz - np.concatenate([[0.0], np.nan_to_num(mean), [0.0]])[cell]
-  (squares,) = _wide_sums(cell, (weights * deviation) ** 2)
-  error = np.sqrt(_divide(squares, total ** 2) * _divide(count, count - 1.0))
-  return Curve(cells.wide_centers(survey), mean, error)
+  found = cells.means(dz, weights, cells.wide_cell(z_photo, survey), cells.WIDE_CELLS)
+  return Curve(cells.wide_centers(survey), found.mean[1:-1], found.error[1:-1])
 
 
 def linear_fit(curve: Curve, z_min: float) -> LineFit:

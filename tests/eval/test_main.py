@@ -17,6 +17,7 @@ from eval import main as eval_main
 from eval import predict as eval_predict
 from eval import results as eval_results
 from eval import stages as eval_stages
+from eval import step4 as eval_step4
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.evaluation.predictions import Predictions
 from pzbias_tf.evaluation.step4 import fit_calibration
@@ -77,13 +78,33 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
     self.assertNotIn("crps", self.metrics()["stages"]["step4"])
 
   def test_step_4_never_sees_the_redshifts_of_the_test_set(self):
+    """Permuted in the file that eval.main reads, they change no byte of the calibration."""
+    run = os.path.join(self.create_tempdir().full_path, os.path.basename(self.run_dir))
+    shutil.copytree(self.run_dir, run, ignore=shutil.ignore_patterns("features", "report"))
+    path = os.path.join(run, "step3", "predictions_test.hdf5")
+    test = Predictions.load(path)
+    permuted = np.random.default_rng(0).permutation(test.z_spec)
+    dataclasses.replace(test, ancil={**test.ancil, "redshift": permuted}).save(path)
+    eval_step4.step4_result(run, os.path.join(run, "step3"), SMALL_SDSS, BOOTSTRAP)
+    found = [open(os.path.join(folder, "calibration.json"), encoding="utf-8").read()
+             for folder in (self.run_dir, run)]
+    self.assertEqual(found[0], found[1])
+    moved = dataclasses.replace(test, ancil={**test.ancil, "zmode": test.z_photo[::-1]})
+    moved.save(path)
+    eval_step4.step4_result(run, os.path.join(run, "step3"), SMALL_SDSS, BOOTSTRAP)
+    with open(os.path.join(run, "calibration.json"), encoding="utf-8") as file:
+      self.assertNotEqual(file.read(), found[0])  # estimates do matter
+
+  def test_calibration_tells_where_it_comes_from(self):
+    with open(os.path.join(self.run_dir, "calibration.json"), encoding="utf-8") as file:
+      origin = json.load(file)["provenance"]
     step3 = os.path.join(self.run_dir, "step3")
-    test = Predictions.load(os.path.join(step3, "predictions_test.hdf5"))
-    balanced = Predictions.load(os.path.join(step3, "predictions_balanced.hdf5"))
-    permuted = dataclasses.replace(test, ancil={
-        **test.ancil, "redshift": np.random.default_rng(0).permutation(test.z_spec)})
-    self.assertAllEqual(fit_calibration(balanced, test, SMALL_SDSS).offset,
-                        fit_calibration(balanced, permuted, SMALL_SDSS).offset)
+    for name in ("test", "balanced"):
+      self.assertLen(Predictions.load(os.path.join(step3, f"predictions_{name}.hdf5")),
+                     origin["target_galaxies" if name == "test" else "balanced_galaxies"])
+    self.assertEqual((origin["stage"], origin["seed"], origin["smoothing_wide_bins"]),
+                     ("step3", 0, 0.0))
+    self.assertIn("tensorflow", origin["versions"])
 
   def test_the_catalogues_own_redshifts_are_measured_where_there_are_any(self):
     predictions = Predictions.load(os.path.join(self.run_dir, "step3", "predictions_test.hdf5"))
@@ -142,13 +163,37 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_predict_adds_calibrated_estimates(self):
     path = os.path.join(self.folder, "out.hdf5")
-    text = eval_predict.run(os.path.join(self.run_dir, "step3"), self.data_dir, "test", path)
-    self.assertIn("zmode_calibrated", text)
-    predictions = Predictions.load(path)
+    step3 = os.path.join(self.run_dir, "step3")
     catalog = Table.read(os.path.join(self.run_dir, "calibrated_test.fits"))
-    self.assertAllClose(predictions.ancil["zmode_calibrated"], catalog["z_photo_calibrated"])
+    for refit in (True, False):  # these galaxies are those that the run's was fitted to
+      text = eval_predict.run(step3, self.data_dir, "test", path, refit=refit)
+      self.assertIn("zmode_calibrated", text)
+      self.assertEqual("out_calibration.json" in text, refit)
+      self.assertAllClose(Predictions.load(path).ancil["zmode_calibrated"],
+                          catalog["z_photo_calibrated"])
     text = eval_predict.run(os.path.join(self.run_dir, "baseline"), self.data_dir, "test", path)
     self.assertNotIn("zmode_calibrated", text)
+
+  def test_step_4_is_fitted_anew_to_the_galaxies_that_are_predicted(self):
+    path = os.path.join(self.folder, "other.hdf5")
+    step3 = os.path.join(self.run_dir, "step3")
+    eval_predict.run(step3, self.data_dir, "validation", path)
+    found = Predictions.load(path)
+    balanced = Predictions.load(os.path.join(step3, "predictions_balanced.hdf5"))
+    own = fit_calibration(balanced, found, SMALL_SDSS)
+    self.assertAllClose(found.ancil["zmode_calibrated"], own.apply(found.z_photo, found.r_mag))
+    saved = Calibration.load(os.path.join(self.folder, "other_calibration.json"), SMALL_SDSS)
+    self.assertAllEqual(saved.offset, own.offset)
+    run = Calibration.load(os.path.join(self.run_dir, "calibration.json"), SMALL_SDSS)
+    self.assertNotAllClose(run.offset, own.offset)
+
+  def test_step_4_refuses_the_balanced_predictions_of_other_weights(self):
+    step3 = os.path.join(self.create_tempdir().full_path, "step3")
+    shutil.copytree(os.path.join(self.run_dir, "step3"), step3)
+    balanced = os.path.join(step3, "predictions_balanced.hdf5")
+    Predictions.load(balanced).save(balanced, weights_digest="another")
+    with self.assertRaisesRegex(ValueError, "predicted with other weights.*python -m train.main"):
+      eval_predict.run(step3, self.data_dir, "validation", os.path.join(self.folder, "no.hdf5"))
 
   def test_predict_refuses_what_does_not_fit(self):
     other = os.path.join(self.folder, "cfhtls")
