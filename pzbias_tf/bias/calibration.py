@@ -185,21 +185,10 @@ class Calibration:
         other weights.
       OSError: the file cannot be read.
     """
-    try:
-      with open(path, encoding="utf-8") as file:
-        content = json.load(file)
-      if content["format"] != _FORMAT:
-        raise ValueError(f"its format is {content['format']!r}")
-      stored, offset, count = content["grid"], content["offset"], content["count"]
-    except (KeyError, ValueError, TypeError) as error:
-      raise ValueError(
-          f"{path} is no calibration ({error}); name a file written by "
-          "Calibration.save") from error
-    grid.check(stored, survey, os.fspath(path))
-    if weights_digest not in (None, content.get("weights_sha256")):
-      raise ValueError(f"{path} was fitted on the estimates of other weights; fit it again with "
-                       "python -m eval.main")
-    return cls(survey=survey, offset=offset, count=count, error=content.get("error"))
+    content = grid.read_model(path, _FORMAT, ("offset", "count"), survey,
+                              weights_digest=weights_digest)
+    return cls(survey=survey, offset=content["offset"], count=content["count"],
+               error=content.get("error"))
 
 
 def _calibration_cell(z_photo, r_mag, survey):
