@@ -6,6 +6,12 @@
 Writes into the run's folder: metrics.json; report/ with figures (PNG and SVG),
 table.md and index.html; and where Step 3 is there, calibration.json and
 calibrated_test.fits.
+
+p(z) of the last stage is calibrated as well, and pdf_calibration.json written,
+where its validation galaxies, which it was not trained on, have been predicted:
+
+  python -m eval.predict --run=RUN --stage=step3 --data=DATA --split=validation \\
+      --output=RUN/step3/predictions_validation.hdf5
 """
 
 from __future__ import annotations
@@ -20,6 +26,7 @@ from absl import flags
 from absl import logging
 
 from eval.describe import describe_run
+from eval.pdf_calibration import PDF_CALIBRATION, has_validation, with_calibrated_pdfs
 from eval.results import reference_result, stage_result
 from eval.stages import find_stages, newest_run, run_survey
 from eval.step4 import CALIBRATION, CATALOG, step4_result
@@ -43,6 +50,8 @@ def define_flags() -> None:
   flags.DEFINE_integer("seed", 0, "Seed of bootstraps and of Step 4's resampling.", lower_bound=0)
   flags.DEFINE_float("smooth_calibration", 0.0, "Width, in wide redshift bins, over which Step 4's "
                      "corrections are smoothed; 0 for none.", lower_bound=0.0)
+  flags.DEFINE_bool("pdfs_by_magnitude", False, "Whether p(z) is calibrated in each magnitude row "
+                    "by itself.")
 
 
 def main(argv):
@@ -52,19 +61,33 @@ def main(argv):
   try:
     run = values.run or newest_run(values.workdir)
     print(evaluate(run, Bootstrap(number=values.num_bootstrap, seed=values.seed),
-                   smoothing=values.smooth_calibration))
+                   Calibrations(smoothing=values.smooth_calibration,
+                                pdfs_by_magnitude=values.pdfs_by_magnitude)))
   except (ValueError, OSError) as error:
     logging.debug("", exc_info=True)  # --verbosity=1 shows where it came from
     sys.exit(f"Error: {error}")
 
 
-def evaluate(run: str, bootstrap: Bootstrap, *, smoothing: float = 0.0) -> str:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Calibrations:
+  """How point estimates and PDFs are calibrated.
+
+  Attributes:
+    smoothing: of Step 4, see `Calibration.fit`.
+    pdfs_by_magnitude: see `PdfCalibration.fit`.
+  """
+
+  smoothing: float = 0.0
+  pdfs_by_magnitude: bool = False
+
+
+def evaluate(run: str, bootstrap: Bootstrap, options: Calibrations = Calibrations()) -> str:
   """Evaluates a run and writes its results.
 
   Args:
     run: folder of the experiment.
     bootstrap: how errors are estimated.
-    smoothing: of Step 4, see `Calibration.fit`.
+    options: how point estimates and PDFs are calibrated.
 
   Returns:
     The table of stages and what was written, as text.
@@ -79,12 +102,16 @@ def evaluate(run: str, bootstrap: Bootstrap, *, smoothing: float = 0.0) -> str:
                             "  python -m train.main --tstep=1 --multir")
   survey = run_survey(stages)
   results = [stage_result(name, folder, survey, bootstrap) for name, folder in stages.items()]
-  written = []
+  last, written = list(stages.values())[-1], []
+  if has_validation(last):
+    results[-1] = with_calibrated_pdfs(results[-1], run, last, survey, bootstrap,
+                                       by_magnitude=options.pdfs_by_magnitude)
+    written.append(os.path.join(run, PDF_CALIBRATION))
   if STEP3.name in stages:
     results.append(step4_result(run, stages[STEP3.name], survey, bootstrap,
-                                smoothing=smoothing))
+                                smoothing=options.smoothing))
     written += [os.path.join(run, name) for name in (CALIBRATION, CATALOG)]
-  reference = reference_result(list(stages.values())[-1], survey, bootstrap)
+  reference = reference_result(last, survey, bootstrap)
   results += [reference] if reference else []
   check_same_galaxies(results)
   written.insert(0, _save_metrics(run, stages, survey, bootstrap, results))

@@ -90,7 +90,7 @@ def run(stage_dir: str, data_dir: str, split: str, output: str = "", *,
     beside = f"{os.path.splitext(path)[0]}_{CALIBRATION}" if refit else ""
     predictions = _calibrated(predictions, stage_dir, config, beside)
     written += [beside] if beside else []
-  predictions.save(path)
+  predictions.save(path, weights_digest=file_digest(StageFiles(stage_dir).last))
   return "\n".join([f"{config.stage_spec.title}: {len(predictions)} galaxies -> "
                     f"{', '.join(written)}", *_listing(predictions)])
 

@@ -14,7 +14,11 @@ from pzbias_tf.training.stages import stage_named
 
 def load_test_predictions(folder: str, survey: Survey) -> Predictions:
   """The test predictions of a stage, of the survey's own part of the data set."""
-  predictions = Predictions.load(os.path.join(folder, PREDICTIONS_TEST))
+  return own_part(Predictions.load(os.path.join(folder, PREDICTIONS_TEST)), survey)
+
+
+def own_part(predictions: Predictions, survey: Survey) -> Predictions:
+  """The galaxies of the survey's own part of the data set."""
   for column, part in (("field", survey.field), ("sample", survey.sample)):
     if part:
       predictions = predictions.select(predictions.ancil[column] == part)

@@ -7,15 +7,29 @@ the PIT values are not uniform among galaxies chosen by z_spec.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from pzbias_tf.bias import cells, checks
 from pzbias_tf.evaluation.bootstrap import Bootstrap, Estimates
 from pzbias_tf.evaluation.pdf import PdfScores, pdf_metrics
-from pzbias_tf.evaluation.point import mean_by_row, point_metrics
+from pzbias_tf.evaluation.point import mean_by_row, normalized_residual, point_metrics
 from pzbias_tf.survey import Survey
+
+
+class ResidualMap(NamedTuple):
+  """Mean residual by (magnitude row, wide bin of z_photo), [rows, 40] each.
+
+  Attributes:
+    mean: mean dz; NaN in a cell without galaxies.
+    error: its standard error; NaN below two galaxies.
+    galaxies: their number.
+  """
+
+  mean: np.ndarray
+  error: np.ndarray
+  galaxies: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +76,17 @@ class Breakdown:
             "galaxies": np.bincount(cell, minlength=cells.WIDE_CELLS)[1:-1],
             **{name: Estimates(*(column[1:-1] for column in estimates))
                for name, estimates in found.items()}}
+
+  def residual_map(self) -> ResidualMap:
+    """Mean dz of each (magnitude row, wide bin of z_photo)."""
+    dz = normalized_residual(self.z_spec, self.z_photo)
+    weights, dz, z_photo, r_mag = checks.weighted_columns(
+        self.weights, dz=dz, z_photo=self.z_photo, r_mag=self.r_mag)
+    shape = (self.survey.rows, cells.WIDE_CELLS)
+    cell = self.survey.magnitude_row(r_mag) * shape[1] + cells.wide_cell(z_photo, self.survey)
+    found = cells.means(dz, weights, cell, shape[0] * shape[1])
+    return ResidualMap(*(table.reshape(shape)[:, 1:-1]
+                         for table in (found.mean, found.error, found.count)))
 
   def _metrics(self, group, num_groups):
     """{metric: its estimates} of the groups."""

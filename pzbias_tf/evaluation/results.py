@@ -7,8 +7,11 @@ from typing import Any, Mapping, Sequence
 
 import numpy as np
 
+from pzbias_tf.bias.pdf_calibration import PdfCalibration
+from pzbias_tf.evaluation.pdf import pdf_metrics, pdf_scores
 from pzbias_tf.evaluation.predictions import Predictions
-from pzbias_tf.evaluation.summary import Bootstrap, summarize
+from pzbias_tf.evaluation.summary import Bootstrap, summarize, summarize_pdfs
+from pzbias_tf.evaluation.tomography import equal_number_edges
 from pzbias_tf.survey import Survey
 
 REFERENCE = "reference"
@@ -52,6 +55,33 @@ def measure(name: str, title: str, predictions: Predictions, survey: Survey, boo
                      z_photo=predictions.z_photo if z_photo is None else z_photo,
                      summary=summarize(predictions, survey, bootstrap, z_photo=z_photo,
                                        weights=weights))
+
+
+def measure_calibrated_pdfs(
+    predictions: Predictions, calibration: PdfCalibration, survey: Survey, bootstrap: Bootstrap, *,
+    weights: np.ndarray | None = None) -> dict[str, Any]:
+  """The metrics of PDFs after their calibration; point estimates stay what they were.
+
+  Args:
+    predictions: of galaxies with spectroscopic redshifts.
+    calibration: fitted on other galaxies.
+    survey: the survey.
+    bootstrap: how errors are estimated.
+    weights: weight of each galaxy [n] in the metrics; 1 unless given.
+
+  Returns:
+    The numbers of PDFs that a stage's summary has, with their "errors".
+  """
+  mended = dataclasses.replace(
+      predictions, pdf=calibration.apply(predictions.pdf, predictions.r_mag))
+  scores = pdf_scores(mended.pdf, mended.z_spec, survey)
+  found = pdf_metrics(scores, np.zeros(len(mended), np.int64), 1, weights=weights,
+                      bootstrap=bootstrap)
+  return {
+      **{name: float(estimates.value[0]) for name, estimates in found.items()},
+      "errors": {name: float(estimates.error[0]) for name, estimates in found.items()},
+      **summarize_pdfs(mended, scores, survey, weights,
+                       edges=equal_number_edges(mended.z_photo))}
 
 
 def check_same_galaxies(results: Sequence[StageResult]) -> None:

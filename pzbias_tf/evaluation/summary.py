@@ -7,12 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from pzbias_tf.bias import checks
 from pzbias_tf.bias.dispersion import fit_dispersions
 from pzbias_tf.evaluation import distributions, pdf, point, residuals
 from pzbias_tf.evaluation.bootstrap import Bootstrap
 from pzbias_tf.evaluation.breakdown import Breakdown
 from pzbias_tf.evaluation.predictions import Predictions
+from pzbias_tf.evaluation.tomography import equal_number_edges, tomography
 from pzbias_tf.survey import Survey
+
+PIT_BINS = 20
+"""Number of equal bins in [0, 1] of a PIT histogram, a density that is 1 where it is uniform."""
 
 _FEW_BINS = residuals.LineFit(math.nan, math.nan, math.nan, math.nan)
 
@@ -54,7 +59,29 @@ def summarize(
       **_curves(z_spec, z_photo, r_mag, survey, weights, bootstrap),
       "sigma_mad_by_magnitude": point.MagnitudeCurve(
           by_magnitude["r_mag"], *by_magnitude["sigma_mad"][1:]),
-      "by_magnitude": by_magnitude, "by_z_photo": tables.by_z_photo()}
+      "by_magnitude": by_magnitude, "by_z_photo": tables.by_z_photo(),
+      "residual_map": tables.residual_map(),
+      **({} if scores is None else summarize_pdfs(
+          predictions, scores, survey, weights, edges=equal_number_edges(z_photo)))}
+
+
+def summarize_pdfs(
+    predictions: Predictions, scores: pdf.PdfScores, survey: Survey, weights: np.ndarray | None,
+    *, edges: np.ndarray) -> dict[str, Any]:
+  """What only PDFs have: the histogram of PIT values, and n(z) of tomographic bins.
+
+  Args:
+    predictions: of galaxies with spectroscopic redshifts.
+    scores: of their PDFs.
+    survey: the survey.
+    weights: weight of each galaxy [n]; None for 1.
+    edges: of the tomographic bins in z_photo.
+  """
+  weights = checks.weight_column(weights, len(predictions))
+  density, _ = np.histogram(scores.pit, bins=PIT_BINS, range=(0.0, 1.0), weights=weights,
+                            density=True)
+  return {"pit_histogram": density, "tomography": tomography(
+      predictions.pdf, predictions.z_spec, predictions.z_photo, edges, survey, weights=weights)}
 
 
 def _curves(z_spec, z_photo, r_mag, survey, weights, bootstrap):
