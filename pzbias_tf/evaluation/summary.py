@@ -116,7 +116,9 @@ def to_json(value: Any) -> Any:
   if isinstance(value, dict):
     return {name: to_json(item) for name, item in value.items()}
   if isinstance(value, np.ndarray):
-    return [to_json(item) for item in value.tolist()]
+    return to_json(value.tolist())
+  if isinstance(value, list):
+    return [to_json(item) for item in value]
   if isinstance(value, (float, np.floating)):
     return float(value) if math.isfinite(value) else None
   return int(value) if isinstance(value, np.integer) else value

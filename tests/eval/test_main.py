@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import tempfile
+from unittest import mock
 import warnings
 
 from absl.testing import parameterized
@@ -18,7 +19,10 @@ from eval import predict as eval_predict
 from eval import results as eval_results
 from eval import stages as eval_stages
 from eval import step4 as eval_step4
+from pzbias_tf.bias import pdf_calibration
 from pzbias_tf.bias.calibration import Calibration
+from pzbias_tf.bias.pdf_calibration import PdfCalibration
+from pzbias_tf.evaluation.pdf import crps
 from pzbias_tf.evaluation.predictions import Predictions
 from pzbias_tf.evaluation.step4 import fit_calibration
 from pzbias_tf.evaluation.summary import Bootstrap, summarize, to_json
@@ -106,6 +110,29 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
                      ("step3", 0, 0.0))
     self.assertIn("tensorflow", origin["versions"])
 
+  def test_pdfs_are_calibrated_on_validation_galaxies_where_they_were_predicted(self):
+    self.assertNotIn("calibrated_pdfs", self.metrics()["stages"]["step3"])
+    run = os.path.join(self.create_tempdir().full_path, os.path.basename(self.run_dir))
+    shutil.copytree(os.path.join(self.run_dir, "step3"), os.path.join(run, "step3"))
+    path = os.path.join(run, "step3", "predictions_validation.hdf5")
+    eval_predict.run(os.path.join(run, "step3"), self.data_dir, "validation", path)
+    with self.assertRaisesRegex(ValueError, "a calibration of p.z. needs 500 galaxies"):
+      eval_main.evaluate(run, BOOTSTRAP)
+    with mock.patch.object(pdf_calibration, "FEWEST", 10):
+      text = eval_main.evaluate(run, BOOTSTRAP)
+    self.assertIn("pdf_calibration.json", text)
+    found = PdfCalibration.load(os.path.join(run, "pdf_calibration.json"), SMALL_SDSS)
+    held_out, test = (Predictions.load(os.path.join(run, "step3", f"predictions_{name}.hdf5"))
+                      for name in ("validation", "test"))
+    self.assertAllEqual(found.count, np.full(SMALL_SDSS.rows, len(held_out)))
+    metrics = self.metrics(run)["stages"]["step3"]
+    mended = found.apply(test.pdf, test.r_mag)
+    self.assertAllClose(metrics["calibrated_pdfs"]["crps"], crps(mended, test.z_spec, SMALL_SDSS))
+    self.assertAllClose(metrics["crps"], crps(test.pdf, test.z_spec, SMALL_SDSS))
+    Predictions.load(path).save(path, weights_digest="another")
+    with self.assertRaisesRegex(ValueError, "predicted with other weights.*--split=validation"):
+      eval_main.evaluate(run, BOOTSTRAP)
+
   def test_the_catalogues_own_redshifts_are_measured_where_there_are_any(self):
     predictions = Predictions.load(os.path.join(self.run_dir, "step3", "predictions_test.hdf5"))
     known = predictions.ancil["z_photo_ref"] > -1
@@ -141,7 +168,7 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(list(self.metrics(run)["stages"]), [*names, "reference"])
     self.assertNotIn("Step 4", text)
     self.assertFalse(os.path.exists(os.path.join(run, "calibration.json")))
-    self.assertLen(os.listdir(os.path.join(run, "report")), 8)
+    self.assertLen(os.listdir(os.path.join(run, "report")), 12)
 
   def test_a_variant_shows_the_stages_it_started_from(self):
     stages = eval_stages.find_stages(self.variant)
@@ -215,6 +242,7 @@ class SummaryTest(tf.test.TestCase):
     summary = to_json(summarize(self.predictions(20), SMALL_SDSS, BOOTSTRAP))
     self.assertIsNone(summary["slope_z_spec"]["slope"])  # no galaxy above z = 0.15
     self.assertIsNone(summary["residual_z_spec"]["mean"][39])
+    self.assertIsNone(summary["residual_map"]["mean"][0][0])
     json.dumps(summary, allow_nan=False)
 
   def test_no_galaxy_at_all(self):
