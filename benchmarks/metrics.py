@@ -3,8 +3,9 @@
   python benchmarks/metrics.py [--num=100000,1000000] [--survey=sdss] [--num_bootstrap=100]
 
 Prints, for each number of galaxies, the processor time of the point metrics with
-their bootstraps, and of each part of them.  The galaxies are random: r magnitudes
-and redshifts like a survey's, estimates with scatter and mode collapse.
+their bootstraps, of each part of them, and of the metrics of PDFs.  The galaxies
+are random: r magnitudes and redshifts like a survey's, estimates with scatter and
+mode collapse, and PDFs around the estimates.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 
 from pzbias_tf.bias import cells
 from pzbias_tf.bias.dispersion import fit_dispersions
-from pzbias_tf.evaluation import distributions, point, residuals
+from pzbias_tf.evaluation import distributions, pdf, point, residuals
 from pzbias_tf.evaluation.bootstrap import Bootstrap
 from pzbias_tf.survey import Survey, load_survey
 
@@ -32,8 +33,32 @@ def galaxies(num: int, survey: Survey) -> tuple[np.ndarray, np.ndarray, np.ndarr
   return z_spec, survey.centers()[np.minimum(collapsed, survey.bins - 1)], r_mag
 
 
-def parts(sample, survey: Survey, bootstrap: Bootstrap):
-  """{metric: function without arguments}, in the order of the report."""
+def pdfs(z_photo: np.ndarray, survey: Survey) -> np.ndarray:
+  """Gaussian PDFs around the estimates, [n, bins] float32."""
+  width = 0.04 * survey.z_max
+  shapes = np.exp(-0.5 * ((survey.centers() - survey.centers()[:, None]) / width) ** 2)
+  shapes /= shapes.sum(axis=1, keepdims=True)
+  return shapes.astype(np.float32)[survey.redshift_bin(z_photo)]
+
+
+def pdf_parts(sample, survey: Survey, bootstrap: Bootstrap):
+  """{metrics of PDFs: function without arguments}."""
+  z_spec, z_photo, _ = sample
+  probabilities = pdfs(z_photo, survey)
+  scores = pdf.pdf_scores(probabilities[:1], z_spec[:1], survey)  # warms up
+
+  def measure():
+    return pdf.pdf_metrics(scores, np.zeros(len(z_spec), int), 1, bootstrap=bootstrap)
+
+  def score():
+    nonlocal scores
+    scores = pdf.pdf_scores(probabilities, z_spec, survey)
+
+  return {"scores of PDFs": score, "metrics of PDFs, all galaxies": measure}
+
+
+def point_parts(sample, survey: Survey, bootstrap: Bootstrap):
+  """{metric of point estimates: function without arguments}."""
   z_spec, z_photo, r_mag = sample
   options = dict(num_bootstrap=bootstrap.number, seed=bootstrap.seed)
   variance, grid = residuals.variances(
@@ -74,14 +99,21 @@ def main() -> None:
   survey, bootstrap = load_survey(values.survey), Bootstrap(number=values.num_bootstrap)
   for num in map(int, values.num.split(",")):
     print(f"{num} galaxies, {survey.name}, {bootstrap.number} bootstraps: processor time")
-    total_s = 0.0
-    for name, compute in parts(galaxies(num, survey), survey, bootstrap).items():
-      start_s = time.process_time()
-      compute()
-      part_s = time.process_time() - start_s
-      total_s += part_s
-      print(f"  {name:36s} {part_s:6.2f} s")
-    print(f"  {'together':36s} {total_s:6.2f} s")
+    sample = galaxies(num, survey)
+    total_s = sum(_timed(name, part) for name, part in point_parts(
+        sample, survey, bootstrap).items())
+    print(f"  {'point metrics together':36s} {total_s:6.2f} s")
+    for name, part in pdf_parts(sample, survey, bootstrap).items():
+      _timed(name, part)
+
+
+def _timed(name, part):
+  """Processor seconds of a part, printed."""
+  start_s = time.process_time()
+  part()
+  took_s = time.process_time() - start_s
+  print(f"  {name:36s} {took_s:6.2f} s", flush=True)
+  return took_s
 
 
 if __name__ == "__main__":

@@ -39,8 +39,8 @@ def define_flags() -> None:
   flags.DEFINE_string("data", None, "Data set to predict.", required=True)
   flags.DEFINE_enum("split", "test", ["train", "validation", "test", "target"], "Split to predict.")
   flags.DEFINE_string("output", "", "Predictions file. Default: beside the stage's own.")
-  flags.DEFINE_enum("calibration", "target", ["target", "run"], "Step 4 fitted to the galaxies that "
-                    "are predicted, or that of the run.")
+  flags.DEFINE_enum("calibration", "target", ["target", "run"], "Step 4 fitted to the galaxies "
+                    "that are predicted, or that of the run.")
 
 
 def main(argv):

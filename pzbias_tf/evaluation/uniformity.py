@@ -61,7 +61,8 @@ def distances(draws: Draws) -> PitDistances:
   """The distances of many samples of the same PIT values, [draws] each."""
   cdf, values = draws.cdf(), draws.values
   ks = np.maximum(np.max(cdf[:, 1:] - values, axis=1), np.max(values - cdf[:, :-1], axis=1))
-  return PitDistances(ks, draws.number * _cramer(cdf, values), draws.number * _anderson(cdf, values))
+  return PitDistances(
+      ks, draws.number * _cramer(cdf, values), draws.number * _anderson(cdf, values))
 
 
 def _cramer(cdf, values):

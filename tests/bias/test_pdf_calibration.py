@@ -107,8 +107,10 @@ class PdfCalibrationTest(tf.test.TestCase):
         (lambda: PdfCalibration.fit([1.5] * 900, [16.2] * 900, SDSS), r"pit spans \[1.5, 1.5\]"),
         (lambda: PdfCalibration.fit([np.nan] * 900, [16.2] * 900, SDSS), "pit is not finite"),
         (lambda: fitted.apply(np.ones((3, 180)) / 180, [16.2]), "for 1 magnitudes"),
-        (lambda: PdfCalibration(survey=SDSS, quantiles=np.ones((11, 33)), count=np.ones(11)), "rise"),
-        (lambda: PdfCalibration(survey=SDSS, quantiles=np.ones((11, 3)), count=np.ones(11)), "shape")):
+        (lambda: PdfCalibration(
+            survey=SDSS, quantiles=np.ones((11, 33)), count=np.ones(11)), "rise"),
+        (lambda: PdfCalibration(
+            survey=SDSS, quantiles=np.ones((11, 3)), count=np.ones(11)), "shape")):
       with self.assertRaisesRegex(ValueError, message):
         call()
 

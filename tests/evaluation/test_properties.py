@@ -191,7 +191,8 @@ class PropertiesTest(tf.test.TestCase):
   def test_tables_agree_with_the_metrics_of_each_group(self, sample):
     z_spec, z_photo, r_mag = sample
     row = SDSS.magnitude_row(r_mag)
-    found = point.point_metrics(z_spec, z_photo, row, SDSS.rows, SDSS, bootstrap=Bootstrap(number=2))
+    found = point.point_metrics(
+        z_spec, z_photo, row, SDSS.rows, SDSS, bootstrap=Bootstrap(number=2))
     for index in range(SDSS.rows):
       own = row == index
       expected = point.sigma_mad(z_spec[own], z_photo[own]) if own.any() else np.nan

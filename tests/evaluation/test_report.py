@@ -73,7 +73,8 @@ class ReportTest(tf.test.TestCase, parameterized.TestCase):
   def test_files(self):
     self.assertEqual([os.path.relpath(path, self.folder) for path in self.paths], [
         "table.md", "stages.png", "stages.svg", "calibration.png", "calibration.svg",
-        "residual_map.png", "residual_map.svg", "pdfs.png", "pdfs.svg", "density.png", "density.svg", "index.html"])
+        "residual_map.png", "residual_map.svg", "pdfs.png", "pdfs.svg", "density.png",
+        "density.svg", "index.html"])
     self.assertCountEqual(os.listdir(self.folder), [os.path.basename(path) for path in self.paths])
     with open(self.paths[0], encoding="utf-8") as file:
       self.assertEqual(file.read(), format_table(

@@ -21,7 +21,8 @@ _FEW = Bootstrap(number=10)
 def _predictions(num, seed=0, **columns):
   rng = np.random.default_rng(seed)
   z_spec = rng.uniform(0.0, 0.4, num)
-  found = np.exp(-0.5 * ((SDSS.centers() - (z_spec + rng.normal(0, 0.01, num))[:, None]) / 0.01) ** 2)
+  center = z_spec + rng.normal(0, 0.01, num)
+  found = np.exp(-0.5 * ((SDSS.centers() - center[:, None]) / 0.01) ** 2)
   columns = {"redshift": z_spec, "r_mag": rng.uniform(13.0, 18.0, num),
              "id": np.array([f"g{index}" for index in range(num)]), **columns}
   return Predictions.make(SDSS.edges(), found / found.sum(axis=1, keepdims=True), **columns)
