@@ -24,6 +24,7 @@ import sys
 from absl import app
 from absl import flags
 from absl import logging
+from astropy.table import Table
 
 from eval.describe import describe_run
 from eval.pdf_calibration import PDF_CALIBRATION, has_validation, with_calibrated_pdfs
@@ -52,6 +53,8 @@ def define_flags() -> None:
                      "corrections are smoothed; 0 for none.", lower_bound=0.0)
   flags.DEFINE_bool("pdfs_by_magnitude", False, "Whether p(z) is calibrated in each magnitude row "
                     "by itself.")
+  flags.DEFINE_string("weights", "", "Table with columns id and weight (FITS, CSV, ...): weights of "
+                      "the test galaxies in the metrics, say those of another n(z).")
 
 
 def main(argv):
@@ -61,33 +64,37 @@ def main(argv):
   try:
     run = values.run or newest_run(values.workdir)
     print(evaluate(run, Bootstrap(number=values.num_bootstrap, seed=values.seed),
-                   Calibrations(smoothing=values.smooth_calibration,
-                                pdfs_by_magnitude=values.pdfs_by_magnitude)))
+                   Options(smoothing=values.smooth_calibration,
+                           pdfs_by_magnitude=values.pdfs_by_magnitude,
+                           weights=values.weights)))
   except (ValueError, OSError) as error:
     logging.debug("", exc_info=True)  # --verbosity=1 shows where it came from
     sys.exit(f"Error: {error}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Calibrations:
-  """How point estimates and PDFs are calibrated.
+class Options:
+  """How estimates are calibrated, and galaxies weighed.
 
   Attributes:
     smoothing: of Step 4, see `Calibration.fit`.
     pdfs_by_magnitude: see `PdfCalibration.fit`.
+    weights: file of a table with columns "id" and "weight", for the metrics; ""
+      for none.
   """
 
   smoothing: float = 0.0
   pdfs_by_magnitude: bool = False
+  weights: str = ""
 
 
-def evaluate(run: str, bootstrap: Bootstrap, options: Calibrations = Calibrations()) -> str:
+def evaluate(run: str, bootstrap: Bootstrap, options: Options = Options()) -> str:
   """Evaluates a run and writes its results.
 
   Args:
     run: folder of the experiment.
     bootstrap: how errors are estimated.
-    options: how point estimates and PDFs are calibrated.
+    options: how estimates are calibrated, and galaxies weighed.
 
   Returns:
     The table of stages and what was written, as text.
@@ -101,22 +108,25 @@ def evaluate(run: str, bootstrap: Bootstrap, options: Calibrations = Calibration
     raise FileNotFoundError(f"{run} holds no stage with test predictions. Run first:\n"
                             "  python -m train.main --tstep=1 --multir")
   survey = run_survey(stages)
-  results = [stage_result(name, folder, survey, bootstrap) for name, folder in stages.items()]
+  weights = Table.read(options.weights) if options.weights else None
+  results = [stage_result(name, folder, survey, bootstrap, weights)
+             for name, folder in stages.items()]
   last, written = list(stages.values())[-1], []
   if has_validation(last):
     results[-1] = with_calibrated_pdfs(results[-1], run, last, survey, bootstrap,
-                                       by_magnitude=options.pdfs_by_magnitude)
+                                       by_magnitude=options.pdfs_by_magnitude, weights=weights)
     written.append(os.path.join(run, PDF_CALIBRATION))
   if STEP3.name in stages:
     results.append(step4_result(run, stages[STEP3.name], survey, bootstrap,
-                                smoothing=options.smoothing))
+                                smoothing=options.smoothing, weights=weights))
     written += [os.path.join(run, name) for name in (CALIBRATION, CATALOG)]
-  reference = reference_result(last, survey, bootstrap)
+  reference = reference_result(last, survey, bootstrap, weights)
   results += [reference] if reference else []
   check_same_galaxies(results)
-  written.insert(0, _save_metrics(run, stages, survey, bootstrap, results))
+  written.insert(0, _save_metrics(run, stages, survey, bootstrap, options, results))
   written += write_report(os.path.join(run, REPORT), results, survey,
-                          describe_run(run, stages, results, survey, bootstrap))
+                          describe_run(run, stages, results, survey, bootstrap,
+                                       weights=options.weights))
   return "\n".join([
       f"{run}: {survey.name}, test set", "",
       format_table({result.title: result.summary for result in results}), "", DIRECTION, "",
@@ -124,7 +134,7 @@ def evaluate(run: str, bootstrap: Bootstrap, options: Calibrations = Calibration
       f"look at: tensorboard --logdir {os.path.dirname(run) or run}"])
 
 
-def _save_metrics(run, stages, survey, bootstrap, results):
+def _save_metrics(run, stages, survey, bootstrap, options, results):
   """metrics.json of the run, and of each of its own stages."""
   summaries = {result.name: to_json(result.summary) for result in results}
   for name, folder in stages.items():
@@ -133,7 +143,8 @@ def _save_metrics(run, stages, survey, bootstrap, results):
   path = os.path.join(run, "metrics.json")
   _write_json(path, {
       "survey": to_json(dataclasses.asdict(survey)),
-      "bootstrap": dataclasses.asdict(bootstrap), "versions": package_versions(),
+      "bootstrap": dataclasses.asdict(bootstrap), "options": dataclasses.asdict(options),
+      "versions": package_versions(),
       "stage_folders": stages,
       "settings": {name: load_config(folder)[0].settings() for name, folder in stages.items()},
       "stages": summaries})

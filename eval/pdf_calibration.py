@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import os
 
+from astropy.table import Table
+
 from eval.results import load_test_predictions, own_part
 from pzbias_tf.bias.pdf_calibration import PdfCalibration
 from pzbias_tf.evaluation.pdf import pit
@@ -19,7 +21,8 @@ PDF_CALIBRATION = "pdf_calibration.json"
 
 
 def with_calibrated_pdfs(result: StageResult, run: str, folder: str, survey: Survey,
-                         bootstrap: Bootstrap, *, by_magnitude: bool) -> StageResult:
+                         bootstrap: Bootstrap, *, by_magnitude: bool,
+                         weights: Table | None = None) -> StageResult:
   """Fits and saves a calibration of p(z), and adds its metrics to a stage's result.
 
   Args:
@@ -29,6 +32,7 @@ def with_calibrated_pdfs(result: StageResult, run: str, folder: str, survey: Sur
     survey: the survey.
     bootstrap: how errors are estimated.
     by_magnitude: see `PdfCalibration.fit`.
+    weights: as `load_test_predictions`; for the metrics, not the fit.
 
   Returns:
     The result with "calibrated_pdfs" in its summary.
@@ -44,8 +48,8 @@ def with_calibrated_pdfs(result: StageResult, run: str, folder: str, survey: Sur
   calibration = PdfCalibration.fit(pit(held_out.pdf, held_out.z_spec, survey), held_out.r_mag,
                                    survey, by_magnitude=by_magnitude)
   calibration.save(os.path.join(run, PDF_CALIBRATION), weights_digest=digest)
-  found = measure_calibrated_pdfs(load_test_predictions(folder, survey), calibration, survey,
-                                  bootstrap)
+  found = measure_calibrated_pdfs(load_test_predictions(folder, survey, weights), calibration,
+                                  survey, bootstrap)
   return dataclasses.replace(result, summary={**result.summary, "calibrated_pdfs": found})
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import os
 
+from astropy.table import Table
+
 from eval.results import load_test_predictions
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.evaluation.predictions import Predictions, predicted_with
@@ -22,7 +24,7 @@ CATALOG = "calibrated_test.fits"
 
 
 def step4_result(run: str, step3: str, survey: Survey, bootstrap: Bootstrap, *,
-                 smoothing: float = 0.0) -> StageResult:
+                 smoothing: float = 0.0, weights: Table | None = None) -> StageResult:
   """Fits, saves and applies Step 4: writes CALIBRATION and CATALOG into the run.
 
   Args:
@@ -31,8 +33,9 @@ def step4_result(run: str, step3: str, survey: Survey, bootstrap: Bootstrap, *,
     survey: the survey.
     bootstrap: how errors are estimated; its seed is the resampling's as well.
     smoothing: see `Calibration.fit`.
+    weights: as `load_test_predictions`; for the metrics, not the fit.
   """
-  test = load_test_predictions(step3, survey)
+  test = load_test_predictions(step3, survey, weights)
   calibration = calibrate_target(step3, test, survey, os.path.join(run, CALIBRATION),
                                  seed=bootstrap.seed, smoothing=smoothing)
   z_photo = save_calibrated_catalog(os.path.join(run, CATALOG), test, calibration)

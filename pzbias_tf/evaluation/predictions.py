@@ -14,6 +14,7 @@ from typing import Mapping
 import h5py
 import numpy as np
 
+from pzbias_tf.evaluation.matching import match_by_id
 from pzbias_tf.files import whole_file
 
 _WEIGHTS = "weights_sha256"
@@ -88,21 +89,8 @@ class Predictions:
       ValueError: the columns differ in length, an id stands in the table twice,
         or a predicted galaxy is not in it.
     """
-    ids, z_spec = np.asarray(ids).astype(str), np.asarray(z_spec, np.float64)
-    if ids.shape != z_spec.shape:
-      raise ValueError(f"{ids.size} ids are given for {z_spec.size} redshifts")
-    order = np.argsort(ids)
-    ranked, own = ids[order], np.asarray(self.ancil["id"]).astype(str)
-    if np.any(ranked[1:] == ranked[:-1]):
-      twice = ranked[1:][ranked[1:] == ranked[:-1]][0]
-      raise ValueError(f"id {twice!r} stands in the table of redshifts twice; keep one of them")
-    place = np.searchsorted(ranked, own)
-    missing = np.append(ranked, "")[place] != own
-    if missing.any():
-      raise ValueError(
-          f"{missing.sum()} of {own.size} predicted galaxies, {own[missing][0]!r} the first, are "
-          "not in the table of redshifts; pass the table of the same galaxies")
-    return dataclasses.replace(self, ancil={**self.ancil, "redshift": z_spec[order][place]})
+    redshift = match_by_id(self.ancil["id"], ids, z_spec, "redshifts")
+    return dataclasses.replace(self, ancil={**self.ancil, "redshift": redshift})
 
   def save(self, path: str, *, weights_digest: str = "") -> None:
     """Writes the HDF5 file, whole or not at all.

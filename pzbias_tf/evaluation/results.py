@@ -17,6 +17,9 @@ from pzbias_tf.survey import Survey
 REFERENCE = "reference"
 """Name of the result that holds the photometric redshifts of the source catalogue."""
 
+WEIGHT = "weight"
+"""Column of predictions that weighs galaxies in the metrics, where there is one."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StageResult:
@@ -38,40 +41,39 @@ class StageResult:
 
 
 def measure(name: str, title: str, predictions: Predictions, survey: Survey, bootstrap: Bootstrap,
-            *, z_photo: np.ndarray | None = None,
-            weights: np.ndarray | None = None) -> StageResult:
+            *, z_photo: np.ndarray | None = None) -> StageResult:
   """Computes the metrics of a stage.
 
   Args:
     name: the stage's name.
     title: how tables and figures call it.
-    predictions: of galaxies with spectroscopic redshifts.
+    predictions: of galaxies with spectroscopic redshifts; a column WEIGHT, if
+      there is one, weighs them in the metrics.
     survey: the survey.
     bootstrap: how errors are estimated.
     z_photo: other point estimates [n] than those of `predictions` (Step 4).
-    weights: weight of each galaxy [n] in the metrics; 1 unless given.
   """
   return StageResult(name=name, title=title, z_spec=predictions.z_spec,
                      z_photo=predictions.z_photo if z_photo is None else z_photo,
                      summary=summarize(predictions, survey, bootstrap, z_photo=z_photo,
-                                       weights=weights))
+                                       weights=predictions.ancil.get(WEIGHT)))
 
 
 def measure_calibrated_pdfs(
-    predictions: Predictions, calibration: PdfCalibration, survey: Survey, bootstrap: Bootstrap, *,
-    weights: np.ndarray | None = None) -> dict[str, Any]:
+    predictions: Predictions, calibration: PdfCalibration, survey: Survey,
+    bootstrap: Bootstrap) -> dict[str, Any]:
   """The metrics of PDFs after their calibration; point estimates stay what they were.
 
   Args:
-    predictions: of galaxies with spectroscopic redshifts.
+    predictions: as `measure`.
     calibration: fitted on other galaxies.
     survey: the survey.
     bootstrap: how errors are estimated.
-    weights: weight of each galaxy [n] in the metrics; 1 unless given.
 
   Returns:
     The numbers of PDFs that a stage's summary has, with their "errors".
   """
+  weights = predictions.ancil.get(WEIGHT)
   mended = dataclasses.replace(
       predictions, pdf=calibration.apply(predictions.pdf, predictions.r_mag))
   scores = pdf_scores(mended.pdf, mended.z_spec, survey)

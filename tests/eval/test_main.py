@@ -133,6 +133,31 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, "predicted with other weights.*--split=validation"):
       eval_main.evaluate(run, BOOTSTRAP)
 
+  def test_galaxies_are_weighed_by_a_table(self):
+    run = os.path.join(self.create_tempdir().full_path, "weighed")
+    for name in ("baseline", "step3"):
+      shutil.copytree(os.path.join(self.run_dir, name), os.path.join(run, name))
+    test = Predictions.load(os.path.join(run, "step3", "predictions_test.hdf5"))
+    weight = np.where(np.arange(len(test)) % 3, 0.0, 2.0)
+    for kind in ("csv", "fits"):
+      table = os.path.join(run, f"weights.{kind}")
+      Table({"id": test.ancil["id"][::-1], "weight": weight[::-1]}).write(table)
+      text = eval_main.evaluate(run, BOOTSTRAP, eval_main.Options(weights=table))
+      self.assertIn("Step 4", text)
+      metrics = self.metrics(run)
+      self.assertEqual(metrics["options"]["weights"], table)
+      own = summarize(test.select(weight > 0), SMALL_SDSS, BOOTSTRAP)
+      for name in ("mean_residual", "crps", "errors"):
+        self.assertAllClose(metrics["stages"]["step3"][name], own[name])
+      with open(os.path.join(run, "report", "index.html"), encoding="utf-8") as file:
+        self.assertIn(f"weighted by weights.{kind}", file.read())
+    Table({"id": test.ancil["id"][1:], "weight": weight[1:]}).write(table, overwrite=True)
+    with self.assertRaisesRegex(ValueError, "1 of .* are not in the table of weights"):
+      eval_main.evaluate(run, BOOTSTRAP, eval_main.Options(weights=table))
+    Table({"id": test.ancil["id"], "w": weight}).write(table, overwrite=True)
+    with self.assertRaisesRegex(ValueError, "has no column weight, only id, w"):
+      eval_main.evaluate(run, BOOTSTRAP, eval_main.Options(weights=table))
+
   def test_the_catalogues_own_redshifts_are_measured_where_there_are_any(self):
     predictions = Predictions.load(os.path.join(self.run_dir, "step3", "predictions_test.hdf5"))
     known = predictions.ancil["z_photo_ref"] > -1
