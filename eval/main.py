@@ -53,8 +53,8 @@ def define_flags() -> None:
                      "corrections are smoothed; 0 for none.", lower_bound=0.0)
   flags.DEFINE_bool("pdfs_by_magnitude", False, "Whether p(z) is calibrated in each magnitude row "
                     "by itself.")
-  flags.DEFINE_string("weights", "", "Table with columns id and weight (FITS, CSV, ...): weights of "
-                      "the test galaxies in the metrics, say those of another n(z).")
+  flags.DEFINE_string("weights", "", "Table with columns id and weight (FITS, CSV, ...): weights "
+                      "of the test galaxies in the metrics, say those of another n(z).")
 
 
 def main(argv):
@@ -108,6 +108,20 @@ def evaluate(run: str, bootstrap: Bootstrap, options: Options = Options()) -> st
     raise FileNotFoundError(f"{run} holds no stage with test predictions. Run first:\n"
                             "  python -m train.main --tstep=1 --multir")
   survey = run_survey(stages)
+  results, written = _measure(run, stages, survey, bootstrap, options)
+  written.insert(0, _save_metrics(run, stages, survey, bootstrap, options, results))
+  written += write_report(os.path.join(run, REPORT), results, survey,
+                          describe_run(run, stages, results, survey, bootstrap,
+                                       weights=options.weights))
+  return "\n".join([
+      f"{run}: {survey.name}, test set", "",
+      format_table({result.title: result.summary for result in results}), "", DIRECTION, "",
+      *(f"wrote {path}" for path in written),
+      f"look at: tensorboard --logdir {os.path.dirname(run) or run}"])
+
+
+def _measure(run, stages, survey, bootstrap, options):
+  """The results in the order of the method, and the files of the calibrations on the way."""
   weights = Table.read(options.weights) if options.weights else None
   results = [stage_result(name, folder, survey, bootstrap, weights)
              for name, folder in stages.items()]
@@ -123,15 +137,7 @@ def evaluate(run: str, bootstrap: Bootstrap, options: Options = Options()) -> st
   reference = reference_result(last, survey, bootstrap, weights)
   results += [reference] if reference else []
   check_same_galaxies(results)
-  written.insert(0, _save_metrics(run, stages, survey, bootstrap, options, results))
-  written += write_report(os.path.join(run, REPORT), results, survey,
-                          describe_run(run, stages, results, survey, bootstrap,
-                                       weights=options.weights))
-  return "\n".join([
-      f"{run}: {survey.name}, test set", "",
-      format_table({result.title: result.summary for result in results}), "", DIRECTION, "",
-      *(f"wrote {path}" for path in written),
-      f"look at: tensorboard --logdir {os.path.dirname(run) or run}"])
+  return results, written
 
 
 def _save_metrics(run, stages, survey, bootstrap, options, results):

@@ -143,6 +143,22 @@ class Calibration:
     z_photo, r_mag = checks.columns(z_photo=z_photo, r_mag=r_mag)
     return self.count.ravel()[_calibration_cell(z_photo, r_mag, self.survey)] > 0
 
+  def correction_error(self, z_photo: np.ndarray, r_mag: np.ndarray) -> np.ndarray:
+    """Standard error of what `apply` subtracts from each estimate.
+
+    Args:
+      z_photo: point estimates, [n].
+      r_mag: r magnitudes, [n].
+
+    Returns:
+      [n] float64; NaN where fewer than two galaxies stand behind the correction.
+
+    Raises:
+      ValueError: as `apply`.
+    """
+    z_photo, r_mag = checks.columns(z_photo=z_photo, r_mag=r_mag)
+    return self.error.ravel()[_calibration_cell(z_photo, r_mag, self.survey)]
+
   def save(
       self, path: str | os.PathLike, *, weights_digest: str = "",
       provenance: Mapping[str, Any] | None = None) -> None:

@@ -66,8 +66,8 @@ def pdfs(results: Sequence[StageResult]) -> str:
       "at 1. A bump in the middle means PDFs that are too wide, horns at the ends too narrow ones, "
       "a slope biased ones. (b) n(z) of bins of z_photo with equally many galaxies: stacked "
       f"p(z) of {(calibrated or [results[-1].title])[-1]}{', calibrated' * bool(calibrated)} "
-      "(lines) over the true one (grey); better is the same. (c) Mean redshift of the stacked p(z) minus "
-      "the true mean of each bin, with standard errors; better is 0."
+      "(lines) over the true one (grey); better is the same. (c) Mean redshift of the stacked p(z) "
+      "minus the true mean of each bin, with standard errors; better is 0."
       + (" The calibration of p(z) was fitted on validation galaxies, which no network was "
          "trained on." if calibrated else ""))
 

@@ -60,6 +60,8 @@ def save_calibrated_catalog(path: str, target: Predictions, calibration: Calibra
       "r_mag": (target.r_mag, "mag", "r magnitude (AB)"),
       "z_photo": (target.z_photo, None, "Step 3: centre of the most probable bin"),
       "z_photo_calibrated": (calibrated, None, "after Step 4"),
+      "calibration_error": (calibration.correction_error(target.z_photo, target.r_mag), None,
+                            "standard error of Step 4's correction"),
       "corrected": (calibration.is_corrected(target.z_photo, target.r_mag), None,
                     "False: Step 4 had no galaxies in this cell"),
   }

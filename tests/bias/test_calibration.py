@@ -140,6 +140,8 @@ class CalibrationTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(fitted.count[11, 5], 400)
     self.assertAllClose(fitted.error[11, 5], offset.std(ddof=1) / 20)
     self.assertEqual(np.isfinite(fitted.error).sum(), 1)
+    self.assertAllEqual(np.nan_to_num(fitted.correction_error([0.107, 0.2], [15.4, 15.4])),
+                        [fitted.error[11, 5], 0.0])
     self.assertNotIn(True, np.isfinite(self._fitted().error[[31, 0, 41]]))  # one galaxy each
 
   def test_a_galaxy_drawn_many_times_is_one_galaxy(self):

@@ -79,6 +79,8 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllClose(catalog["z_photo_calibrated"],
                         calibration.apply(test.z_photo, test.r_mag))
     self.assertGreater(np.abs(catalog["z_photo_calibrated"] - catalog["z_photo"]).max(), 0.0)
+    self.assertAllEqual(np.nan_to_num(catalog["calibration_error"]),
+                        np.nan_to_num(calibration.correction_error(test.z_photo, test.r_mag)))
     self.assertNotIn("crps", self.metrics()["stages"]["step4"])
 
   def test_step_4_never_sees_the_redshifts_of_the_test_set(self):
@@ -135,28 +137,28 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_galaxies_are_weighed_by_a_table(self):
     run = os.path.join(self.create_tempdir().full_path, "weighed")
-    for name in ("baseline", "step3"):
-      shutil.copytree(os.path.join(self.run_dir, name), os.path.join(run, name))
+    shutil.copytree(os.path.join(self.run_dir, "step3"), os.path.join(run, "step3"))
     test = Predictions.load(os.path.join(run, "step3", "predictions_test.hdf5"))
     weight = np.where(np.arange(len(test)) % 3, 0.0, 2.0)
-    for kind in ("csv", "fits"):
-      table = os.path.join(run, f"weights.{kind}")
-      Table({"id": test.ancil["id"][::-1], "weight": weight[::-1]}).write(table)
-      text = eval_main.evaluate(run, BOOTSTRAP, eval_main.Options(weights=table))
-      self.assertIn("Step 4", text)
-      metrics = self.metrics(run)
-      self.assertEqual(metrics["options"]["weights"], table)
-      own = summarize(test.select(weight > 0), SMALL_SDSS, BOOTSTRAP)
-      for name in ("mean_residual", "crps", "errors"):
-        self.assertAllClose(metrics["stages"]["step3"][name], own[name])
-      with open(os.path.join(run, "report", "index.html"), encoding="utf-8") as file:
-        self.assertIn(f"weighted by weights.{kind}", file.read())
-    Table({"id": test.ancil["id"][1:], "weight": weight[1:]}).write(table, overwrite=True)
-    with self.assertRaisesRegex(ValueError, "1 of .* are not in the table of weights"):
-      eval_main.evaluate(run, BOOTSTRAP, eval_main.Options(weights=table))
-    Table({"id": test.ancil["id"], "w": weight}).write(table, overwrite=True)
-    with self.assertRaisesRegex(ValueError, "has no column weight, only id, w"):
-      eval_main.evaluate(run, BOOTSTRAP, eval_main.Options(weights=table))
+    table = os.path.join(run, "weights.csv")
+    Table({"id": test.ancil["id"][::-1], "weight": weight[::-1]}).write(table)
+    self.assertIn("Step 4", eval_main.evaluate(run, BOOTSTRAP, eval_main.Options(weights=table)))
+    metrics = self.metrics(run)
+    self.assertEqual(metrics["options"]["weights"], table)
+    own = summarize(test.select(weight > 0), SMALL_SDSS, BOOTSTRAP)
+    for name in ("mean_residual", "crps", "errors"):
+      self.assertAllClose(metrics["stages"]["step3"][name], own[name])
+    with open(os.path.join(run, "report", "index.html"), encoding="utf-8") as file:
+      self.assertIn("weighted by weights.csv", file.read())
+
+  def test_tables_of_weights_that_do_not_fit_are_refused(self):
+    step3 = os.path.join(self.run_dir, "step3")
+    ids = Predictions.load(os.path.join(step3, "predictions_test.hdf5")).ancil["id"]
+    for table, message in (
+        (Table({"id": ids[1:], "weight": np.ones(len(ids) - 1)}), "1 of .* are not in the table"),
+        (Table({"id": ids, "w": np.ones(len(ids))}), "has no column weight, only id, w")):
+      with self.assertRaisesRegex(ValueError, message):
+        eval_results.load_test_predictions(step3, SMALL_SDSS, table)
 
   def test_the_catalogues_own_redshifts_are_measured_where_there_are_any(self):
     predictions = Predictions.load(os.path.join(self.run_dir, "step3", "predictions_test.hdf5"))

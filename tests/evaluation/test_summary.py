@@ -123,23 +123,7 @@ class SummaryTest(tf.test.TestCase, parameterized.TestCase):
       _summary(_predictions(3).select(np.zeros(3, bool)))
 
 
-class TruthTest(tf.test.TestCase):
-
-  def test_redshifts_are_matched_by_id(self):
-    predictions = _predictions(3)
-    found = predictions.with_truth(["g2", "x", "g0", "g1"], [0.2, 0.9, 0.0, 0.1])
-    self.assertAllEqual(found.z_spec, [0.0, 0.1, 0.2])
-    self.assertAllEqual(found.z_photo, predictions.z_photo)
-
-  def test_ids_that_do_not_match_are_refused(self):
-    predictions = _predictions(3)
-    for ids, redshifts, message in (
-        (["g0", "g1"], [0.1, 0.2], "1 of 3 predicted galaxies, 'g2' the first, are not in"),
-        (["zz", "g0", "g1"], [0.1, 0.2, 0.3], "'g2' the first"),
-        (["g0", "g1", "g2", "g1"], [0.1, 0.2, 0.3, 0.2], "'g1' stands .* twice"),
-        (["g0", "g1", "g2"], [0.1], "3 ids are given for 1 redshifts")):
-      with self.assertRaisesRegex(ValueError, message):
-        predictions.with_truth(ids, redshifts)
+class SameGalaxiesTest(tf.test.TestCase):
 
   def test_stages_of_other_galaxies_are_not_compared(self):
     first, = make_results("baseline", num=30)
