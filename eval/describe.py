@@ -14,7 +14,7 @@ from pzbias_tf.training.config import TrainConfig, load_config, package_versions
 
 
 def describe_run(run: str, stages: Mapping[str, str], results: Sequence[StageResult],
-                 survey: Survey, bootstrap: Bootstrap) -> RunDescription:
+                 survey: Survey, bootstrap: Bootstrap, *, weights: str = "") -> RunDescription:
   """Names the run, its sample, the versions and each stage's settings.
 
   Args:
@@ -23,13 +23,15 @@ def describe_run(run: str, stages: Mapping[str, str], results: Sequence[StageRes
     results: what was evaluated.
     survey: the survey.
     bootstrap: how errors are estimated.
+    weights: file of the weights of galaxies; "" where all weigh the same.
   """
   versions = {"pzbias_tf": pzbias_tf.__version__, **package_versions()}
   facts = {
       "Survey": f"{survey.name}: {survey.bins} redshift bins in [{survey.z_min:g}, "
                 f"{survey.z_max:g}], r from {survey.r_min:g} to {survey.r_max:g} mag, "
                 f"{survey.outputs} outputs",
-      "Test galaxies": _galaxies(results),
+      "Test galaxies": _galaxies(results) + (
+          f", weighted by {os.path.basename(weights)}" if weights else ""),
       "Errors": f"{bootstrap.number} bootstraps, seed {bootstrap.seed}",
       "Versions": ", ".join(f"{name} {version}" for name, version in versions.items())}
   return RunDescription(name=experiment(run), facts=facts, settings={

@@ -6,6 +6,12 @@
 Writes into the run's folder: metrics.json; report/ with figures (PNG and SVG),
 table.md and index.html; and where Step 3 is there, calibration.json and
 calibrated_test.fits.
+
+p(z) of the last stage is calibrated as well, and pdf_calibration.json written,
+where its validation galaxies, which it was not trained on, have been predicted:
+
+  python -m eval.predict --run=RUN --stage=step3 --data=DATA --split=validation \\
+      --output=RUN/step3/predictions_validation.hdf5
 """
 
 from __future__ import annotations
@@ -18,12 +24,16 @@ import sys
 from absl import app
 from absl import flags
 from absl import logging
+from astropy.table import Table
 
 from eval.describe import describe_run
-from eval.results import CALIBRATION, CATALOG, reference_result, stage_result, step4_result
+from eval.pdf_calibration import PDF_CALIBRATION, has_validation, with_calibrated_pdfs
+from eval.results import reference_result, stage_result
 from eval.stages import find_stages, newest_run, run_survey
+from eval.step4 import CALIBRATION, CATALOG, step4_result
 from pzbias_tf.evaluation.captions import DIRECTION
 from pzbias_tf.evaluation.report import write_report
+from pzbias_tf.evaluation.results import check_same_galaxies
 from pzbias_tf.evaluation.summary import Bootstrap, to_json
 from pzbias_tf.evaluation.table import format_table
 from pzbias_tf.files import write_text
@@ -39,6 +49,12 @@ def define_flags() -> None:
   flags.DEFINE_string("workdir", "runs", "Folder of all runs.")
   flags.DEFINE_integer("num_bootstrap", 100, "Bootstraps behind each error.", lower_bound=2)
   flags.DEFINE_integer("seed", 0, "Seed of bootstraps and of Step 4's resampling.", lower_bound=0)
+  flags.DEFINE_float("smooth_calibration", 0.0, "Width, in wide redshift bins, over which Step 4's "
+                     "corrections are smoothed; 0 for none.", lower_bound=0.0)
+  flags.DEFINE_bool("pdfs_by_magnitude", False, "Whether p(z) is calibrated in each magnitude row "
+                    "by itself.")
+  flags.DEFINE_string("weights", "", "Table with columns id and weight (FITS, CSV, ...): weights "
+                      "of the test galaxies in the metrics, say those of another n(z).")
 
 
 def main(argv):
@@ -47,40 +63,56 @@ def main(argv):
   values = flags.FLAGS
   try:
     run = values.run or newest_run(values.workdir)
-    print(evaluate(run, Bootstrap(number=values.num_bootstrap, seed=values.seed)))
+    print(evaluate(run, Bootstrap(number=values.num_bootstrap, seed=values.seed),
+                   Options(smoothing=values.smooth_calibration,
+                           pdfs_by_magnitude=values.pdfs_by_magnitude,
+                           weights=values.weights)))
   except (ValueError, OSError) as error:
     logging.debug("", exc_info=True)  # --verbosity=1 shows where it came from
     sys.exit(f"Error: {error}")
 
 
-def evaluate(run: str, bootstrap: Bootstrap) -> str:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+  """How estimates are calibrated, and galaxies weighed.
+
+  Attributes:
+    smoothing: of Step 4, see `Calibration.fit`.
+    pdfs_by_magnitude: see `PdfCalibration.fit`.
+    weights: file of a table with columns "id" and "weight", for the metrics; ""
+      for none.
+  """
+
+  smoothing: float = 0.0
+  pdfs_by_magnitude: bool = False
+  weights: str = ""
+
+
+def evaluate(run: str, bootstrap: Bootstrap, options: Options = Options()) -> str:
   """Evaluates a run and writes its results.
 
   Args:
     run: folder of the experiment.
     bootstrap: how errors are estimated.
+    options: how estimates are calibrated, and galaxies weighed.
 
   Returns:
     The table of stages and what was written, as text.
 
   Raises:
     FileNotFoundError: the run holds no test predictions.
+    ValueError: predictions are damaged, or stages predicted different galaxies.
   """
   stages = find_stages(run)
   if not stages:
     raise FileNotFoundError(f"{run} holds no stage with test predictions. Run first:\n"
                             "  python -m train.main --tstep=1 --multir")
   survey = run_survey(stages)
-  results = [stage_result(name, folder, survey, bootstrap) for name, folder in stages.items()]
-  written = []
-  if STEP3.name in stages:
-    results.append(step4_result(run, stages[STEP3.name], survey, bootstrap))
-    written += [os.path.join(run, name) for name in (CALIBRATION, CATALOG)]
-  reference = reference_result(list(stages.values())[-1], survey, bootstrap)
-  results += [reference] if reference else []
-  written.insert(0, _save_metrics(run, stages, survey, bootstrap, results))
+  results, written = _measure(run, stages, survey, bootstrap, options)
+  written.insert(0, _save_metrics(run, stages, survey, bootstrap, options, results))
   written += write_report(os.path.join(run, REPORT), results, survey,
-                          describe_run(run, stages, results, survey, bootstrap))
+                          describe_run(run, stages, results, survey, bootstrap,
+                                       weights=options.weights))
   return "\n".join([
       f"{run}: {survey.name}, test set", "",
       format_table({result.title: result.summary for result in results}), "", DIRECTION, "",
@@ -88,7 +120,27 @@ def evaluate(run: str, bootstrap: Bootstrap) -> str:
       f"look at: tensorboard --logdir {os.path.dirname(run) or run}"])
 
 
-def _save_metrics(run, stages, survey, bootstrap, results):
+def _measure(run, stages, survey, bootstrap, options):
+  """The results in the order of the method, and the files of the calibrations on the way."""
+  weights = Table.read(options.weights) if options.weights else None
+  results = [stage_result(name, folder, survey, bootstrap, weights)
+             for name, folder in stages.items()]
+  last, written = list(stages.values())[-1], []
+  if has_validation(last):
+    results[-1] = with_calibrated_pdfs(results[-1], run, last, survey, bootstrap,
+                                       by_magnitude=options.pdfs_by_magnitude, weights=weights)
+    written.append(os.path.join(run, PDF_CALIBRATION))
+  if STEP3.name in stages:
+    results.append(step4_result(run, stages[STEP3.name], survey, bootstrap,
+                                smoothing=options.smoothing, weights=weights))
+    written += [os.path.join(run, name) for name in (CALIBRATION, CATALOG)]
+  reference = reference_result(last, survey, bootstrap, weights)
+  results += [reference] if reference else []
+  check_same_galaxies(results)
+  return results, written
+
+
+def _save_metrics(run, stages, survey, bootstrap, options, results):
   """metrics.json of the run, and of each of its own stages."""
   summaries = {result.name: to_json(result.summary) for result in results}
   for name, folder in stages.items():
@@ -97,7 +149,8 @@ def _save_metrics(run, stages, survey, bootstrap, results):
   path = os.path.join(run, "metrics.json")
   _write_json(path, {
       "survey": to_json(dataclasses.asdict(survey)),
-      "bootstrap": dataclasses.asdict(bootstrap), "versions": package_versions(),
+      "bootstrap": dataclasses.asdict(bootstrap), "options": dataclasses.asdict(options),
+      "versions": package_versions(),
       "stage_folders": stages,
       "settings": {name: load_config(folder)[0].settings() for name, folder in stages.items()},
       "stages": summaries})

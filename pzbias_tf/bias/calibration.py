@@ -13,12 +13,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from typing import Any, Mapping
 
 from absl import logging
 import numpy as np
 
 from pzbias_tf.bias import cells, checks, grid
 from pzbias_tf.bias.resampling import resample_to_expected
+from pzbias_tf.bias.smoothing import smooth_means
 from pzbias_tf.files import write_text
 from pzbias_tf.survey import Survey
 
@@ -35,23 +37,33 @@ class Calibration:
     survey: the survey whose grids define the cells.
     offset: mean of z_photo - z_spec, [42, rows] float64; 0 in cells without
       galaxies.  First axis: below z_min, the 40 wide bins, above z_max.
-    count: number of galaxies behind each mean, [42, rows] int64.
+    count: number of different galaxies behind each mean, [42, rows] int64.
+    error: standard error of each mean, [42, rows] float64; NaN where fewer than
+      two galaxies cannot tell it.  All NaN unless given.
   """
 
   survey: Survey
   offset: np.ndarray
   count: np.ndarray
+  error: np.ndarray | None = None
 
   def __post_init__(self):
     shape = (cells.WIDE_CELLS, self.survey.rows)
-    for name, dtype in (("offset", np.float64), ("count", np.int64)):
+    error = np.full(shape, np.nan) if self.error is None else self.error
+    object.__setattr__(self, "error", error)
+    for name, dtype in (("offset", np.float64), ("count", np.int64), ("error", np.float64)):
       table = np.array(getattr(self, name), dtype)
-      if table.shape != shape or not np.all(np.isfinite(table)):
+      if table.shape != shape or not np.all(np.isfinite(table) | (name == "error")):
         raise ValueError(
             f"{name} must hold finite numbers in shape {list(shape)} for survey "
             f"{self.survey.name!r}, got shape {list(table.shape)}; fit it again")
       table.flags.writeable = False
       object.__setattr__(self, name, table)
+
+  @property
+  def uncorrected_cells(self) -> np.ndarray:
+    """Cells without galaxies, which `apply` leaves alone: [cells, 2] of (z_photo cell, row)."""
+    return np.argwhere(self.count == 0)
 
   @property
   def uncorrected_rows(self) -> tuple[int, ...]:
@@ -60,8 +72,8 @@ class Calibration:
 
   @classmethod
   def fit(
-      cls, z_spec: np.ndarray, z_photo: np.ndarray, r_mag: np.ndarray,
-      survey: Survey) -> Calibration:
+      cls, z_spec: np.ndarray, z_photo: np.ndarray, r_mag: np.ndarray, survey: Survey, *,
+      weights: np.ndarray | None = None, smoothing: float = 0.0) -> Calibration:
     """Takes the mean residual of each cell.
 
     Cells are half-open; the first and the last magnitude row are open-ended,
@@ -72,21 +84,27 @@ class Calibration:
       z_photo: their Step 3 point estimates, [n].
       r_mag: their r magnitudes, [n].
       survey: the survey.
+      weights: how often each galaxy was drawn, [n]; 1 unless given.  A galaxy
+        that was drawn twice tells no more than once, so errors and counts are
+        right if it is given once with weight 2.
+      smoothing: width in wide bins of the Gaussian kernel over which a row's
+        means are averaged; 0 for none.
 
     Returns:
       The calibration; rows without galaxies are logged.
 
     Raises:
-      ValueError: the columns differ in length, are empty, or not finite.
+      ValueError: the columns differ in length, are empty, or not finite, or the
+        smoothing is negative.
     """
-    z_spec, z_photo, r_mag = checks.columns(z_spec=z_spec, z_photo=z_photo, r_mag=r_mag)
-    cell = _calibration_cell(z_photo, r_mag, survey)
+    weights, z_spec, z_photo, r_mag = checks.weighted_columns(
+        weights, z_spec=z_spec, z_photo=z_photo, r_mag=r_mag)
     shape = (cells.WIDE_CELLS, survey.rows)
-    count = np.bincount(cell, minlength=shape[0] * shape[1])
-    total = np.bincount(cell, weights=z_photo - z_spec, minlength=shape[0] * shape[1])
-    fitted = cls(
-        survey=survey, offset=(total / np.maximum(count, 1)).reshape(shape),
-        count=count.reshape(shape))
+    found = cells.means(
+        z_photo - z_spec, weights, _calibration_cell(z_photo, r_mag, survey), shape[0] * shape[1])
+    tables = smooth_means(cells.Means(*(table.reshape(shape) for table in found)), smoothing)
+    fitted = cls(survey=survey, offset=np.nan_to_num(tables.mean), count=tables.count,
+                 error=tables.error)
     if fitted.uncorrected_rows:
       logging.warning(
           "Step 4: magnitude rows %s hold no training galaxies; their estimates stay "
@@ -125,12 +143,31 @@ class Calibration:
     z_photo, r_mag = checks.columns(z_photo=z_photo, r_mag=r_mag)
     return self.count.ravel()[_calibration_cell(z_photo, r_mag, self.survey)] > 0
 
-  def save(self, path: str | os.PathLike, *, weights_digest: str = "") -> None:
+  def correction_error(self, z_photo: np.ndarray, r_mag: np.ndarray) -> np.ndarray:
+    """Standard error of what `apply` subtracts from each estimate.
+
+    Args:
+      z_photo: point estimates, [n].
+      r_mag: r magnitudes, [n].
+
+    Returns:
+      [n] float64; NaN where fewer than two galaxies stand behind the correction.
+
+    Raises:
+      ValueError: as `apply`.
+    """
+    z_photo, r_mag = checks.columns(z_photo=z_photo, r_mag=r_mag)
+    return self.error.ravel()[_calibration_cell(z_photo, r_mag, self.survey)]
+
+  def save(
+      self, path: str | os.PathLike, *, weights_digest: str = "",
+      provenance: Mapping[str, Any] | None = None) -> None:
     """Writes the calibration and its grid as JSON, whole or not at all.
 
     Args:
       path: the file, by convention calibration.json.
       weights_digest: SHA-256 of the weights whose estimates it corrects.
+      provenance: what it was fitted on, by what; written for the reader.
 
     Raises:
       OSError: the file cannot be written.
@@ -138,9 +175,12 @@ class Calibration:
     content = {
         "format": _FORMAT, "survey": self.survey.name,
         "grid": grid.settings(self.survey),
-        "weights_sha256": weights_digest,
-        "offset": self.offset.tolist(), "count": self.count.tolist()}
-    write_text(path, json.dumps(content, indent=1) + "\n")
+        "weights_sha256": weights_digest, "provenance": dict(provenance or {}),
+        "offset": self.offset.tolist(), "count": self.count.tolist(),
+        "error": [[value if np.isfinite(value) else None for value in row]
+                  for row in self.error.tolist()],
+        "uncorrected_cells": self.uncorrected_cells.tolist()}
+    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
   @classmethod
   def load(cls, path: str | os.PathLike, survey: Survey, *,
@@ -161,21 +201,10 @@ class Calibration:
         other weights.
       OSError: the file cannot be read.
     """
-    try:
-      with open(path, encoding="utf-8") as file:
-        content = json.load(file)
-      if content["format"] != _FORMAT:
-        raise ValueError(f"its format is {content['format']!r}")
-      stored, offset, count = content["grid"], content["offset"], content["count"]
-    except (KeyError, ValueError, TypeError) as error:
-      raise ValueError(
-          f"{path} is no calibration ({error}); name a file written by "
-          "Calibration.save") from error
-    grid.check(stored, survey, os.fspath(path))
-    if weights_digest not in (None, content.get("weights_sha256")):
-      raise ValueError(f"{path} was fitted on the estimates of other weights; fit it again with "
-                       "python -m eval.main")
-    return cls(survey=survey, offset=offset, count=count)
+    content = grid.read_model(path, _FORMAT, ("offset", "count"), survey,
+                              weights_digest=weights_digest)
+    return cls(survey=survey, offset=content["offset"], count=content["count"],
+               error=content.get("error"))
 
 
 def _calibration_cell(z_photo, r_mag, survey):

@@ -46,6 +46,57 @@ def columns(**arrays: np.ndarray) -> tuple[np.ndarray, ...]:
   return tuple(checked)
 
 
+def weight_column(weights: np.ndarray | None, size: int) -> np.ndarray:
+  """Checks the weights of a catalogue's galaxies.
+
+  Args:
+    weights: one number a galaxy, [n], not negative, in any unit; None gives
+      every galaxy the weight 1.
+    size: number of galaxies.
+
+  Returns:
+    [n] float64.
+
+  Raises:
+    ValueError: the weights are no column of that length, not finite, negative,
+      or all zero.
+  """
+  if weights is None:
+    return np.ones(size)
+  (weights,) = columns(weights=weights)
+  if weights.size != size:
+    raise ValueError(f"weights are given for {weights.size} galaxies of {size}; pass one a galaxy")
+  if weights.min() < 0.0:
+    raise ValueError(f"weights must not be negative, galaxy {np.argmin(weights)} has "
+                     f"{weights.min()}")
+  if not weights.any():
+    raise ValueError("all weights are 0; give some galaxies weight")
+  return weights
+
+
+def weighted_columns(
+    weights: np.ndarray | None, **arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+  """Columns of the galaxies that have weight, and their weights.
+
+  Galaxies of weight 0 are left out, so that every metric is what it is without
+  them, bootstraps included.
+
+  Args:
+    weights: as `weight_column`.
+    **arrays: as `columns`.
+
+  Returns:
+    The weights, [n] float64, then the columns in the order of the arguments.
+
+  Raises:
+    ValueError: as `columns` and `weight_column`.
+  """
+  checked = columns(**arrays)
+  weights = weight_column(weights, checked[0].size)
+  own = weights > 0.0
+  return tuple(values if own.all() else values[own] for values in (weights, *checked))
+
+
 def whole_number(value: int, name: str, *, lowest: int, highest: int | None = None) -> int:
   """Checks an integer setting.
 

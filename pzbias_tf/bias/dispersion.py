@@ -26,7 +26,9 @@ _MINIMA = 4
 _GOLDEN = (np.sqrt(5.0) - 1.0) / 2.0
 
 
-def density(z: np.ndarray, r_mag: np.ndarray, survey: Survey) -> np.ndarray:
+def density(
+    z: np.ndarray, r_mag: np.ndarray, survey: Survey, *,
+    weights: np.ndarray | None = None) -> np.ndarray:
   """Histogram of galaxies over (redshift bin, magnitude row).
 
   Args:
@@ -34,6 +36,7 @@ def density(z: np.ndarray, r_mag: np.ndarray, survey: Survey) -> np.ndarray:
       grid counts in the edge bin.
     r_mag: r magnitudes, [n].
     survey: the survey.
+    weights: weight of each galaxy, [n], not negative; 1 unless given.
 
   Returns:
     [bins, rows] float64, summing to 1.
@@ -41,8 +44,8 @@ def density(z: np.ndarray, r_mag: np.ndarray, survey: Survey) -> np.ndarray:
   Raises:
     ValueError: the columns differ in length, are empty, or not finite.
   """
-  z, r_mag = checks.columns(z=z, r_mag=r_mag)
-  return cells.cell_counts(z, r_mag, survey) / z.size
+  weights, z, r_mag = checks.weighted_columns(weights, z=z, r_mag=r_mag)
+  return cells.cell_counts(z, r_mag, survey, weights) / weights.sum()
 
 
 def dispersion_cross_entropy(sigma: float, x: np.ndarray, y: np.ndarray) -> float:
@@ -145,7 +148,8 @@ def output_distributions(density_by_row: np.ndarray, survey: Survey) -> np.ndarr
 
 
 def fit_dispersions(
-    z_spec: np.ndarray, z_photo: np.ndarray, r_mag: np.ndarray, survey: Survey) -> np.ndarray:
+    z_spec: np.ndarray, z_photo: np.ndarray, r_mag: np.ndarray, survey: Survey, *,
+    weights: np.ndarray | None = None) -> np.ndarray:
   """Fits the dispersion of every output.
 
   Args:
@@ -154,6 +158,7 @@ def fit_dispersions(
       edge bin.
     r_mag: r magnitudes, [n].
     survey: the survey.
+    weights: weight of each galaxy, [n], not negative; 1 unless given.
 
   Returns:
     [outputs] float64, in bins; 1 for an output without galaxies.
@@ -162,7 +167,7 @@ def fit_dispersions(
     ValueError: the columns differ in length, are empty, or not finite.
   """
   z_spec, z_photo, r_mag = checks.columns(z_spec=z_spec, z_photo=z_photo, r_mag=r_mag)
-  x = output_distributions(density(z_photo, r_mag, survey), survey)
-  y = output_distributions(density(z_spec, r_mag, survey), survey)
+  x = output_distributions(density(z_photo, r_mag, survey, weights=weights), survey)
+  y = output_distributions(density(z_spec, r_mag, survey, weights=weights), survey)
   return np.array([
       fit_dispersion(x_k, y_k) if y_k.any() else EMPTY_DISPERSION for x_k, y_k in zip(x, y)])

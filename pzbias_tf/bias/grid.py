@@ -6,7 +6,9 @@ another grid its numbers would be applied to the wrong galaxies without a sign.
 
 from __future__ import annotations
 
-from typing import Mapping
+import json
+import os
+from typing import Any, Mapping, Sequence
 
 from pzbias_tf.survey import Survey
 
@@ -42,3 +44,37 @@ def check(stored: Mapping[str, float], survey: Survey, path: str) -> None:
         f"{path} was made on another grid than that of survey {survey.name!r}: "
         f"{'; '.join(differing)}; load it with the survey it was made for (the same "
         "--bins), or fit it again")
+
+
+def read_model(path: str | os.PathLike, model_format: str, keys: Sequence[str], survey: Survey, *,
+               weights_digest: str | None) -> dict[str, Any]:
+  """Reads a fitted model from JSON and checks that it belongs here.
+
+  Args:
+    path: the file.
+    model_format: what it must say under "format".
+    keys: what it must hold beside that and "grid".
+    survey: the survey that the model is wanted for.
+    weights_digest: SHA-256 of the weights that it must have been fitted for; None
+      accepts any.
+
+  Raises:
+    ValueError: the file is something else, or was made on another grid or for
+      other weights.
+    OSError: the file cannot be read.
+  """
+  what = model_format.removeprefix("pzbias_tf ").rstrip(" 0123456789")
+  try:
+    with open(path, encoding="utf-8") as file:
+      content = json.load(file)
+    if content["format"] != model_format:
+      raise ValueError(f"its format is {content['format']!r}")
+    stored = [content[key] for key in ("grid", *keys)][0]
+  except (KeyError, ValueError, TypeError) as error:
+    raise ValueError(f"{path} is no {what} ({error}); name a file that one was saved "
+                     "in") from error
+  check(stored, survey, os.fspath(path))
+  if weights_digest not in (None, content.get("weights_sha256")):
+    raise ValueError(f"{path} was fitted on the estimates of other weights; fit it again with "
+                     "python -m eval.main")
+  return content

@@ -11,43 +11,54 @@ from __future__ import annotations
 import numpy as np
 
 
-def grouped_median(values: np.ndarray, group: np.ndarray, num_groups: int) -> np.ndarray:
+def grouped_median(
+    values: np.ndarray, group: np.ndarray, num_groups: int,
+    weights: np.ndarray | None = None) -> np.ndarray:
   """Median of each group; 0 for a group without members.
 
   Args:
     values: [n].
     group: group of each value, [n] integers in [0, num_groups).
     num_groups: number of groups.
+    weights: [n], not negative; 1 unless given.  A value of weight k counts as
+      k values.
 
   Returns:
     [num_groups] float64.
   """
   if not values.size:
     return np.zeros(num_groups)
-  ranked = values[np.lexsort((values, group))]
+  weights = np.ones(values.size) if weights is None else weights
+  order = np.lexsort((values, group))
+  reached = np.cumsum(weights[order])
+  size = np.bincount(group, weights, num_groups)
   counts = np.bincount(group, minlength=num_groups)
-  starts = np.cumsum(counts) - counts
-  last = values.size - 1  # an empty last group would point past the end
-  lower = ranked[np.minimum(starts + np.maximum(counts - 1, 0) // 2, last)]
-  upper = ranked[np.minimum(starts + counts // 2, last)]
-  return np.where(counts > 0, 0.5 * (lower + upper), 0.0)
+  # The running sum itself, so that rounding cannot put half of a group outside of it.
+  before = np.concatenate([[0.0], reached])[np.cumsum(counts) - counts]
+  found = [np.searchsorted(reached, before + 0.5 * size, side) for side in ("left", "right")]
+  middle = values[order][np.minimum(found, values.size - 1)].mean(axis=0)
+  return np.where(size > 0, middle, 0.0)
 
 
-def typical_square(values: np.ndarray, group: np.ndarray, num_groups: int) -> np.ndarray:
+def typical_square(
+    values: np.ndarray, group: np.ndarray, num_groups: int,
+    weights: np.ndarray | None = None) -> np.ndarray:
   """v = (median + mean) / 2 of each group; 0 for a group without members.
 
   Args:
     values: squared residuals, [n].
     group: group of each value, [n] integers in [0, num_groups).
     num_groups: number of groups.
+    weights: [n], not negative; 1 unless given.
 
   Returns:
     [num_groups] float64.
   """
-  counts = np.bincount(group, minlength=num_groups)
-  sums = np.bincount(group, weights=values, minlength=num_groups)
-  mean = sums / np.maximum(counts, 1)
-  return 0.5 * (grouped_median(values, group, num_groups) + mean)
+  weights = np.ones(values.size) if weights is None else weights
+  size = np.bincount(group, weights, num_groups)
+  sums = np.bincount(group, weights * values, num_groups)
+  mean = sums / np.where(size > 0, size, 1.0)
+  return 0.5 * (grouped_median(values, group, num_groups, weights) + mean)
 
 
 def smooth(v: np.ndarray, sigma: float) -> np.ndarray:
@@ -81,7 +92,7 @@ def smooth(v: np.ndarray, sigma: float) -> np.ndarray:
 
 def smoothed_squares(
     squares: np.ndarray, redshift_bin: np.ndarray, members: np.ndarray,
-    sigma_disp: np.ndarray, bins: int) -> np.ndarray:
+    sigma_disp: np.ndarray, bins: int, weights: np.ndarray | None = None) -> np.ndarray:
   """Smoothed mean square residual of each output and redshift bin.
 
   Args:
@@ -90,13 +101,15 @@ def smoothed_squares(
     members: which outputs each galaxy belongs to, [n, outputs].
     sigma_disp: width of each output's kernel, [outputs], in bins.
     bins: number of redshift bins.
+    weights: [n], not negative; 1 unless given.
 
   Returns:
     s2, [outputs, bins] float64, in the unit of `squares`.
   """
   smoothed = np.zeros((members.shape[1], bins))
+  weights = np.ones(squares.size) if weights is None else weights
   for output, sigma in enumerate(sigma_disp):
     own = members[:, output] > 0
-    v = typical_square(squares[own], redshift_bin[own], bins)
+    v = typical_square(squares[own], redshift_bin[own], bins, weights[own])
     smoothed[output] = smooth(v, sigma)
   return smoothed

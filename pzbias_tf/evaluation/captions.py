@@ -9,12 +9,14 @@ from pzbias_tf.evaluation.results import REFERENCE, StageResult
 from pzbias_tf.survey import Survey
 
 DIRECTION = (
-    "Better: mean residual, slopes and rms(z_photo) nearer to 0; sigma_MAD, eta and CRPS smaller; "
+    "Better: mean residual, slopes, rms(z_photo) and PIT-KS (the largest distance of the "
+    "distribution of PIT values from uniform) nearer to 0; sigma_MAD, eta and CRPS smaller; "
     "TV down to the expected TV, which a sample of this size without mode collapse would show.")
 """How to read the table of stages."""
 
 BETTER = {
     "mean residual": "near 0", "sigma_MAD": "small", "eta": "small", "CRPS": "small",
+    "PIT-KS": "near 0",
     "TV": "as expected TV", "slope(z_spec)": "near 0", "slope(z_photo)": "near 0",
     "rms(z_photo)": "small",
 }
@@ -44,6 +46,30 @@ def calibration(results: Sequence[StageResult]) -> str:
   return (
       f"{_listed(results)}. Mean residual in bins of (a) z_spec and (b) z_photo; better is flat, "
       f"at 0. {_about_step4(results)}{_RESIDUAL}{_about_reference(results)}")
+
+
+def residual_map(results: Sequence[StageResult]) -> str:
+  """Caption of the map of residuals by magnitude and z_photo."""
+  return (
+      f"{_listed(results)}. Mean residual of the galaxies of each cell of (z_photo, r magnitude), "
+      "the cells in which Step 4 corrects. Better is pale, without signs. + and - mark cells "
+      "whose mean is more than three standard errors above or below 0; cells are white where "
+      "the error is larger than the colour scale, or cannot be told.")
+
+
+def pdfs(results: Sequence[StageResult]) -> str:
+  """Caption of the figure of PDFs."""
+  calibrated = [result.title for result in results if "calibrated_pdfs" in result.summary]
+  return (
+      f"p(z) of {_listed(results)}. (a) Histogram of PIT values, the CDF of each p(z) at z_spec, "
+      "over what is expected of true PDFs, with its counting noise (grey band); better is flat, "
+      "at 1. A bump in the middle means PDFs that are too wide, horns at the ends too narrow ones, "
+      "a slope biased ones. (b) n(z) of bins of z_photo with equally many galaxies: stacked "
+      f"p(z) of {(calibrated or [results[-1].title])[-1]}{', calibrated' * bool(calibrated)} "
+      "(lines) over the true one (grey); better is the same. (c) Mean redshift of the stacked p(z) "
+      "minus the true mean of each bin, with standard errors; better is 0."
+      + (" The calibration of p(z) was fitted on validation galaxies, which no network was "
+         "trained on." if calibrated else ""))
 
 
 def density(results: Sequence[StageResult], survey: Survey) -> str:

@@ -11,23 +11,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import ndtr
 
 from pzbias_tf.bias import cells, checks
+from pzbias_tf.evaluation.bootstrap import Bootstrap, Measurement, drawn_kinds
 from pzbias_tf.evaluation.point import MagnitudeCurve
 from pzbias_tf.evaluation.residuals import Curve
 from pzbias_tf.survey import Survey
-
-
-class Measurement(NamedTuple):
-  """A number and its error.
-
-  Attributes:
-    mean: mean over bootstraps or draws.
-    error: standard deviation over bootstraps or draws.
-  """
-
-  mean: float
-  error: float
 
 
 class OffGrid(NamedTuple):
@@ -65,21 +55,35 @@ def _slot(z, survey):
   return np.where(on_grid, survey.redshift_bin(z), survey.bins)
 
 
-def _histogram(slot, bins):
-  """Number of galaxies in each redshift bin, [bins]; those off the grid fall out."""
-  return np.bincount(slot, minlength=bins + 1)[:bins]
+def _distances(first, second, slots, weights, number, rng, distance):
+  """A distance between two histograms over `slots` places, bootstrapped, [number].
+
+  Args:
+    first: place of each galaxy in the first histogram, [n].
+    second: its place in the second one, [n].
+    slots: number of places.
+    weights: [n], positive.
+    number: number of bootstraps.
+    rng: the generator.
+    distance: of the difference of the histograms.
+  """
+  draws = []
+  for pair, weight in drawn_kinds(first * slots + second, weights, number, rng):
+    difference = np.bincount(pair % slots, weight, slots) - np.bincount(
+        pair // slots, weight, slots)
+    draws.append(distance(difference) / weight.sum())
+  return np.array(draws)
 
 
-def _settings(repeats, name, seed):
-  """Checks the number of repetitions and the seed."""
-  return (
-      checks.whole_number(repeats, name, lowest=2),
-      checks.whole_number(seed, "seed", lowest=0))
+def _measurement(draws, galaxies):
+  """Mean and error of draws; one galaxy cannot tell an error."""
+  return Measurement(float(draws.mean()), float(draws.std()) if galaxies > 1 else np.nan)
 
 
 def total_variation(
     z_spec: np.ndarray, z_photo: np.ndarray, survey: Survey, *,
-    num_bootstrap: int = 100, seed: int = 0) -> Measurement:
+    num_bootstrap: int = 100, seed: int = 0,
+    weights: np.ndarray | None = None) -> Measurement:
   """Total variation distance between z_photo and z_spec, bootstrapped.
 
   Half the summed absolute difference of the histograms over the survey's
@@ -94,42 +98,45 @@ def total_variation(
     survey: the survey.
     num_bootstrap: number of bootstraps, at least 2.
     seed: not negative.
+    weights: weight of each galaxy, [n], not negative; 1 unless given.
 
   Returns:
-    Mean and error, in [0, 1].
+    Mean and error, in [0, 1]; the error is NaN for one galaxy.
 
   Raises:
     ValueError: the columns differ in length, are empty or not finite, or a
       setting is out of range.
   """
-  z_spec, z_photo = checks.columns(z_spec=z_spec, z_photo=z_photo)
-  num_bootstrap, seed = _settings(num_bootstrap, "num_bootstrap", seed)
-  spec, photo, size = _slot(z_spec, survey), _slot(z_photo, survey), z_spec.size
-  draws = np.zeros(num_bootstrap)
-  for index in range(num_bootstrap):
-    drawn = np.random.default_rng((seed, index)).integers(size, size=size)
-    difference = _histogram(photo[drawn], survey.bins) - _histogram(spec[drawn], survey.bins)
-    draws[index] = 0.5 * np.abs(difference).sum() / size
-  return Measurement(float(draws.mean()), float(draws.std()))
+  weights, z_spec, z_photo = checks.weighted_columns(weights, z_spec=z_spec, z_photo=z_photo)
+  settings = Bootstrap(number=num_bootstrap, seed=seed)
+  draws = _distances(
+      _slot(z_spec, survey), _slot(z_photo, survey), survey.bins + 1, weights, settings.number,
+      np.random.default_rng(settings.seed),
+      lambda difference: 0.5 * np.abs(difference[:-1]).sum())
+  return _measurement(draws, z_spec.size)
 
 
 def expected_total_variation(
     z_spec: np.ndarray, curve: Curve, survey: Survey, *,
-    num_draws: int = 100, seed: int = 0) -> Measurement:
+    num_draws: int = 100, seed: int = 0, weights: np.ndarray | None = None) -> Measurement:
   """Total variation that a sample without mode collapse would show.
 
   z_photo is drawn, for the n galaxies of each wide z_spec bin with centre z_i,
   from a normal law with mean z_i + (1 + z_i) x (the curve's residual) and
   standard deviation (1 + z_i) x (its error) x sqrt(n).  Galaxies of bins
-  without a curve value, and those off the grid, keep z_spec.
+  without a curve value, and those off the grid, keep z_spec.  How many of n
+  estimates fall into each redshift bin is multinomial and drawn as such.
 
   Args:
     z_spec: spectroscopic redshifts, [n].
     curve: the residual curve against z_spec of the same galaxies
-      (`residuals.residual_vs_z_spec`), one value for each wide bin.
+      (`residuals.residual_vs_z_spec`, with the same weights), one value for
+      each wide bin.
     survey: the survey.
     num_draws: number of draws, at least 2.
     seed: not negative.
+    weights: weight of each galaxy, [n], not negative; 1 unless given.  n is
+      then the effective number of galaxies, (sum of weights)^2 / sum of squares.
 
   Returns:
     Mean and error, in [0, 1].
@@ -138,38 +145,49 @@ def expected_total_variation(
     ValueError: the column is empty or not finite, the curve is of another
       length, or a setting is out of range.
   """
-  (z_spec,) = checks.columns(z_spec=z_spec)
-  num_draws, seed = _settings(num_draws, "num_draws", seed)
-  mean, spread = _normal_law(z_spec, curve, survey)
-  spec = _histogram(_slot(z_spec, survey), survey.bins)
-  draws = np.zeros(num_draws)
-  for index in range(num_draws):
-    noise = np.random.default_rng((seed, index)).standard_normal(z_spec.size)
-    photo = _histogram(_slot(mean + spread * noise, survey), survey.bins)
-    draws[index] = 0.5 * np.abs(photo - spec).sum() / z_spec.size
-  return Measurement(float(draws.mean()), float(draws.std()))
+  weights, z_spec = checks.weighted_columns(weights, z_spec=z_spec)
+  settings = Bootstrap(number=num_draws, seed=seed)
+  _check_curve(curve, survey)
+  cell, slot = cells.wide_cell(z_spec, survey), _slot(z_spec, survey)
+  known = np.pad(np.isfinite(curve.mean + curve.error), 1)[cell]
+  kept = np.bincount(slot[~known], weights[~known], survey.bins + 1)
+  difference = kept - np.bincount(slot, weights, survey.bins + 1)
+  mass = np.bincount(cell[known], weights[known], cells.WIDE_CELLS)[1:-1]
+  filled = mass > 0
+  number = mass[filled] ** 2 / np.bincount(
+      cell[known], weights[known] ** 2, cells.WIDE_CELLS)[1:-1][filled]
+  law = _bin_shares(curve, filled, number, survey)
+  rng, whole = np.random.default_rng(settings.seed), np.rint(number).astype(np.int64)
+  draws = [
+      0.5 * np.abs(difference + (mass[filled] / whole) @ rng.multinomial(whole, law))[:-1].sum()
+      for _ in range(settings.number)]
+  return Measurement(float(np.mean(draws) / weights.sum()), float(np.std(draws) / weights.sum()))
 
 
-def _normal_law(z_spec, curve, survey):
-  """Mean and standard deviation of each galaxy's expected estimate, [n] each."""
+def _check_curve(curve, survey):
+  """Refuses a curve that does not stand on the wide bins."""
   center = cells.wide_centers(survey)
   if any(np.shape(values) != center.shape for values in curve) or not np.allclose(
       curve.z, center):
     raise ValueError(
         f"the curve must hold {center.size} values, one for each wide bin of survey "
         f"{survey.name!r}, empty ones as NaN; make it with residuals.residual_vs_z_spec")
-  cell = cells.wide_cell(z_spec, survey)
-  count = np.bincount(cell, minlength=cells.WIDE_CELLS)[1:-1]
-  law = np.stack([
-      center + (1.0 + center) * curve.mean, (1.0 + center) * curve.error * np.sqrt(count)])
-  law = np.pad(law, ((0, 0), (1, 1)), constant_values=np.nan)[:, cell]
-  known = np.all(np.isfinite(law), axis=0)
-  return np.where(known, law[0], z_spec), np.where(known, law[1], 0.0)
+
+
+def _bin_shares(curve, filled, number, survey):
+  """Probability of each redshift bin, and last of being off the grid: [filled bins, bins + 1]."""
+  center, residual, error = (values[filled, None] for values in curve)
+  mean = center + (1.0 + center) * residual
+  # A law without width falls into one bin; dividing by 0 would give NaN on an edge.
+  spread = np.maximum((1.0 + center) * error * np.sqrt(number)[:, None], 1e-12)
+  inside = np.diff(ndtr((survey.edges() - mean) / spread), axis=1)
+  return np.concatenate([inside, 1.0 - inside.sum(axis=1, keepdims=True).clip(max=1.0)], axis=1)
 
 
 def wasserstein_by_magnitude(
     z_spec: np.ndarray, z_photo: np.ndarray, r_mag: np.ndarray, survey: Survey, *,
-    num_bootstrap: int = 100, seed: int = 0) -> MagnitudeCurve:
+    num_bootstrap: int = 100, seed: int = 0,
+    weights: np.ndarray | None = None) -> MagnitudeCurve:
   """Wasserstein-1 distance between z_photo and z_spec in magnitude bins.
 
   Sum over redshift bins of abs(CDF difference) x bin width, in as many equal
@@ -185,29 +203,31 @@ def wasserstein_by_magnitude(
     survey: the survey.
     num_bootstrap: number of bootstraps within each magnitude bin, at least 2.
     seed: not negative.
+    weights: weight of each galaxy, [n], not negative; 1 unless given.
 
   Returns:
     A curve of length outputs, at the centres of the magnitude bins; mean and
-    error, in redshift, are NaN where a bin holds no galaxies.
+    error, in redshift, are NaN where a bin holds no galaxies, and the error
+    where it holds one.
 
   Raises:
     ValueError: the columns differ in length, are empty or not finite, or a
       setting is out of range.
   """
-  z_spec, z_photo, r_mag = checks.columns(z_spec=z_spec, z_photo=z_photo, r_mag=r_mag)
-  num_bootstrap, seed = _settings(num_bootstrap, "num_bootstrap", seed)
+  weights, z_spec, z_photo, r_mag = checks.weighted_columns(
+      weights, z_spec=z_spec, z_photo=z_photo, r_mag=r_mag)
+  settings = Bootstrap(number=num_bootstrap, seed=seed)
   edges = np.linspace(survey.r_min, survey.r_max, survey.outputs + 1)
   magnitude_bin = np.digitize(r_mag, edges[1:-1])
   spec, photo = _extended_bin(z_spec, survey), _extended_bin(z_photo, survey)
   mean, error = np.full((2, survey.outputs), np.nan)
   for own in np.unique(magnitude_bin):
-    members = np.flatnonzero(magnitude_bin == own)
-    rng = np.random.default_rng((seed, int(own)))
-    draws = [
-        _wasserstein(spec[drawn], photo[drawn], survey) for drawn in
-        (members[rng.integers(members.size, size=members.size)]
-         for _ in range(num_bootstrap))]
-    mean[own], error[own] = np.mean(draws), np.std(draws)
+    members = magnitude_bin == own
+    draws = _distances(
+        spec[members], photo[members], survey.bins_extended, weights[members], settings.number,
+        np.random.default_rng((settings.seed, int(own))),
+        lambda difference: np.abs(np.cumsum(difference)).sum() * survey.bin_width)
+    mean[own], error[own] = _measurement(draws, np.count_nonzero(members))
   return MagnitudeCurve(0.5 * (edges[:-1] + edges[1:]), mean, error)
 
 
@@ -215,10 +235,3 @@ def _extended_bin(z, survey):
   """Bin of each redshift on the extended grid, clipped to it."""
   position = np.floor((z - survey.z_min) / survey.bin_width) + survey.extension[0]
   return np.clip(position, 0, survey.bins_extended - 1).astype(np.int64)
-
-
-def _wasserstein(spec, photo, survey):
-  """Distance of two samples of extended-grid bins."""
-  bins = survey.bins_extended
-  difference = np.bincount(photo, minlength=bins) - np.bincount(spec, minlength=bins)
-  return np.abs(np.cumsum(difference)).sum() * survey.bin_width / spec.size

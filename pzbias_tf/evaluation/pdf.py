@@ -1,4 +1,4 @@
-"""Metrics of redshift PDFs: CRPS, PIT and its distances from uniform, CDE loss.
+"""Metrics of redshift PDFs: CRPS, PIT and its distances from uniform, CDE loss, Brier score.
 
 A PDF is given as the probabilities of the redshift bins, as a softmax returns
 them; densities must be multiplied by the bin width first.  Both grids of a
@@ -8,31 +8,38 @@ Step 2, and the extended one of Step 3.
 
 from __future__ import annotations
 
-from typing import Iterator, NamedTuple
+from typing import Iterator, Mapping, NamedTuple
 
 import numpy as np
 
 from pzbias_tf.bias import checks
+from pzbias_tf.evaluation.bootstrap import Bootstrap, Estimates, by_group
+from pzbias_tf.evaluation.draws import Draws
+from pzbias_tf.evaluation.uniformity import PitDistances, distances, pit_distances
 from pzbias_tf.survey import Survey
+
+__all__ = ["PdfScores", "PitDistances", "brier", "cde_loss", "crps", "pdf_metrics", "pdf_scores",
+           "pit", "pit_distances"]
 
 _CHUNK = 4096  # galaxies at a time: 80 MB of float64 at 2500 bins
 _SUM_TOLERANCE = 1e-3
-_AD_CLIP = 1e-6
+_PIT_EXTREME = 1e-4
 
 
-class PitDistances(NamedTuple):
-  """Distances of PIT values from the uniform distribution; 0 is the best.
+class PdfScores(NamedTuple):
+  """What each galaxy's PDF is worth, [n] float64 each; see the functions of these names.
 
   Attributes:
-    ks: Kolmogorov-Smirnov, max abs(F_n(u) - u), in [0, 1].
-    cvm: Cramer-von Mises, n x integral of (F_n(u) - u)^2 du.
-    ad: Anderson-Darling, n x integral of (F_n(u) - u)^2 / (u (1 - u)) du, of
-      values clipped to [1e-6, 1 - 1e-6] since it is infinite at 0 and 1.
+    crps: continuous ranked probability score.
+    cde_loss: its term of the conditional density estimation loss.
+    brier: its Brier score.
+    pit: CDF at z_spec.
   """
 
-  ks: float
-  cvm: float
-  ad: float
+  crps: np.ndarray
+  cde_loss: np.ndarray
+  brier: np.ndarray
+  pit: np.ndarray
 
 
 def _extended(probabilities, survey):
@@ -81,87 +88,92 @@ def _check_sums(pdf, start):
         "negative or missing values; pass probabilities of bins (densities x bin width)")
 
 
-def crps(probabilities: np.ndarray, z_spec: np.ndarray, survey: Survey) -> float:
-  """Continuous ranked probability score (Lin et al. 2022), smaller is better.
-
-  Mean over galaxies of sum over bins of (CDF - step)^2 x bin width, where CDF
-  counts the bin itself and the step is 1 from z_spec's bin on.
+def pdf_scores(probabilities: np.ndarray, z_spec: np.ndarray, survey: Survey) -> PdfScores:
+  """Every score of each galaxy, in one walk through the PDFs.
 
   Args:
     probabilities: [n, bins] or [n, bins_extended], each row summing to 1.
     z_spec: spectroscopic redshifts, [n]; clipped to the un-extended grid.
     survey: the survey.
 
-  Returns:
-    The score, in redshift.
-
   Raises:
     ValueError: shapes do not match, a row is no distribution, or z_spec is
       empty or not finite.
   """
-  total, size = 0.0, 0
-  for pdf, own_bin, _ in _chunks(probabilities, z_spec, survey):
-    step = np.arange(pdf.shape[1]) >= own_bin[:, None]
-    total += np.sum((np.cumsum(pdf, axis=1) - step) ** 2)
-    size += len(pdf)
-  return float(total * survey.bin_width / size)
+  parts = [_scores(*chunk, survey.bin_width)
+           for chunk in _chunks(probabilities, z_spec, survey)]
+  return PdfScores(*map(np.concatenate, zip(*parts)))
 
 
-def pit(probabilities: np.ndarray, z_spec: np.ndarray, survey: Survey) -> np.ndarray:
-  """Probability integral transform: the CDF at z_spec.
+def _scores(pdf, own_bin, place, width):
+  """`PdfScores` of a few galaxies."""
+  galaxy = np.arange(len(pdf))
+  cdf, inside = np.cumsum(pdf, axis=1), pdf[galaxy, own_bin]
+  pit_values = np.clip(cdf[galaxy, own_bin] - (1.0 - place) * inside, 0.0, 1.0)
+  squares = np.einsum("gb,gb->g", pdf, pdf)
+  cdf -= np.arange(pdf.shape[1]) >= own_bin[:, None]
+  return PdfScores(
+      crps=width * np.einsum("gb,gb->g", cdf, cdf), cde_loss=(squares - 2.0 * inside) / width,
+      brier=squares - 2.0 * inside + 1.0, pit=pit_values)
 
-  The CDF is linear within a bin, so that PIT values of a calibrated PDF are
-  uniform even where a PDF fills few bins.
+
+def _mean(scores, weights):
+  (weights, scores) = checks.weighted_columns(weights, scores=scores)
+  return float(weights @ scores / weights.sum())
+
+
+def crps(
+    probabilities: np.ndarray, z_spec: np.ndarray, survey: Survey, *,
+    weights: np.ndarray | None = None) -> float:
+  """Continuous ranked probability score (Lin et al. 2022), smaller is better.
+
+  Mean over galaxies of sum over bins of (CDF - step)^2 x bin width, where CDF
+  counts the bin itself and the step is 1 from z_spec's bin on.  (Others place
+  the step at z_spec itself, within the bin.)
 
   Args:
     probabilities: [n, bins] or [n, bins_extended], each row summing to 1.
-    z_spec: spectroscopic redshifts, [n].
+    z_spec: spectroscopic redshifts, [n]; clipped to the un-extended grid.
     survey: the survey.
+    weights: weight of each galaxy, [n], not negative; 1 unless given.
 
   Returns:
-    [n] float64 in [0, 1].
+    The score, in redshift.
 
   Raises:
-    ValueError: as `crps`.
+    ValueError: as `pdf_scores`, or the weights are no good.
   """
-  values = []
-  for pdf, own_bin, place in _chunks(probabilities, z_spec, survey):
-    galaxy = np.arange(len(pdf))
-    inside = pdf[galaxy, own_bin]
-    below = np.cumsum(pdf, axis=1)[galaxy, own_bin] - inside
-    values.append(np.clip(below + place * inside, 0.0, 1.0))
-  return np.concatenate(values)
+  return _mean(pdf_scores(probabilities, z_spec, survey).crps, weights)
 
 
-def pit_distances(values: np.ndarray) -> PitDistances:
-  """Distances of PIT values from the uniform distribution.
+def brier(
+    probabilities: np.ndarray, z_spec: np.ndarray, survey: Survey, *,
+    weights: np.ndarray | None = None) -> float:
+  """Brier score over the redshift bins (as qp and RAIL), smaller is better.
+
+  Mean over galaxies of sum over bins of (probability - truth)^2, the truth
+  being 1 in z_spec's bin and 0 elsewhere.  It depends on the bin width:
+  compare on one grid only.
 
   Args:
-    values: PIT values, [n], in [0, 1].
+    probabilities: [n, bins] or [n, bins_extended], each row summing to 1.
+    z_spec: spectroscopic redshifts, [n]; clipped to the un-extended grid.
+    survey: the survey.
+    weights: weight of each galaxy, [n], not negative; 1 unless given.
 
   Returns:
-    Kolmogorov-Smirnov, Cramer-von Mises and Anderson-Darling statistics.
+    The score, in [0, 2].
 
   Raises:
-    ValueError: the column is empty, not finite, or outside [0, 1].
+    ValueError: as `pdf_scores`, or the weights are no good.
   """
-  (values,) = checks.columns(pit=values)
-  if values.min() < 0.0 or values.max() > 1.0:
-    raise ValueError(
-        f"pit spans [{values.min()}, {values.max()}]; pass the values that pit() returns, "
-        "in [0, 1]")
-  ranked, size = np.sort(values), values.size
-  rank = np.arange(1, size + 1)
-  ks = max(np.max(rank / size - ranked), np.max(ranked - (rank - 1) / size))
-  odd = 2 * rank - 1
-  cvm = 1.0 / (12 * size) + np.sum((odd / (2 * size) - ranked) ** 2)
-  inner = np.clip(ranked, _AD_CLIP, 1.0 - _AD_CLIP)
-  ad = -size - np.mean(odd * (np.log(inner) + np.log1p(-inner[::-1])))
-  return PitDistances(ks=float(ks), cvm=float(cvm), ad=float(ad))
+  return _mean(pdf_scores(probabilities, z_spec, survey).brier, weights)
 
 
-def cde_loss(probabilities: np.ndarray, z_spec: np.ndarray, survey: Survey) -> float:
-  """Conditional density estimation loss (Izbicki & Lee 2016), smaller is better.
+def cde_loss(
+    probabilities: np.ndarray, z_spec: np.ndarray, survey: Survey, *,
+    weights: np.ndarray | None = None) -> float:
+  """Conditional density estimation loss (Izbicki & Lee 2016; as RAIL), smaller is better.
 
   Mean of integral p(z)^2 dz - 2 p(z_spec), with the density constant within a
   bin; up to a constant, the mean square error of the density.
@@ -170,15 +182,67 @@ def cde_loss(probabilities: np.ndarray, z_spec: np.ndarray, survey: Survey) -> f
     probabilities: [n, bins] or [n, bins_extended], each row summing to 1.
     z_spec: spectroscopic redshifts, [n]; clipped to the un-extended grid.
     survey: the survey.
+    weights: weight of each galaxy, [n], not negative; 1 unless given.
 
   Returns:
     The loss, in 1 / redshift; may be negative.
 
   Raises:
-    ValueError: as `crps`.
+    ValueError: as `pdf_scores`, or the weights are no good.
   """
-  total, size = 0.0, 0
-  for pdf, own_bin, _ in _chunks(probabilities, z_spec, survey):
-    total += np.sum(pdf ** 2) - 2.0 * np.sum(pdf[np.arange(len(pdf)), own_bin])
-    size += len(pdf)
-  return float(total / survey.bin_width / size)
+  return _mean(pdf_scores(probabilities, z_spec, survey).cde_loss, weights)
+
+
+def pit(probabilities: np.ndarray, z_spec: np.ndarray, survey: Survey) -> np.ndarray:
+  """Probability integral transform (as RAIL): the CDF at z_spec.
+
+  The CDF is linear within a bin, so that PIT values of a calibrated PDF are
+  uniform even where a PDF fills few bins.
+
+  Args:
+    probabilities: [n, bins] or [n, bins_extended], each row summing to 1.
+    z_spec: spectroscopic redshifts, [n]; clipped to the un-extended grid.
+    survey: the survey.
+
+  Returns:
+    [n] float64 in [0, 1].
+
+  Raises:
+    ValueError: as `pdf_scores`.
+  """
+  return pdf_scores(probabilities, z_spec, survey).pit
+
+
+def pdf_metrics(
+    scores: PdfScores, group: np.ndarray, num_groups: int, *,
+    weights: np.ndarray | None = None, bootstrap: Bootstrap = Bootstrap()) -> dict[str, Estimates]:
+  """Every metric of PDFs, for each group of galaxies, with errors.
+
+  Args:
+    scores: of `pdf_scores`.
+    group: group of each galaxy, [n] integers in [0, num_groups).
+    num_groups: number of groups.
+    weights: weight of each galaxy, [n]; 1 unless given.
+    bootstrap: how errors are estimated.
+
+  Returns:
+    "crps", "cde_loss", "brier"; "pit_ks", "pit_cvm" and "pit_ad"
+    (`uniformity.PitDistances`); and "pit_outlier_rate", RAIL's: the fraction of
+    PIT values below 0.0001 or above 0.9999.
+
+  Raises:
+    ValueError: the columns differ in length, are empty or not finite, or the
+      weights are no good.
+  """
+  weights, group, *columns = checks.weighted_columns(
+      weights, group=group, **scores._asdict())
+  columns = dict(zip(PdfScores._fields, columns))
+
+  def statistics(draws: Draws, own: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    found = {name: draws.mean(own[name]) for name in ("crps", "cde_loss", "brier")}
+    found |= {f"pit_{name}": value for name, value in distances(draws)._asdict().items()}
+    extreme = np.abs(draws.values - 0.5) > 0.5 - _PIT_EXTREME
+    return found | {"pit_outlier_rate": draws.mean(extreme.astype(np.float64))}
+
+  return by_group(columns["pit"], group.astype(np.int64), num_groups, statistics,
+                  weights=weights, bootstrap=bootstrap, columns=columns)

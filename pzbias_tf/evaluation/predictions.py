@@ -14,6 +14,7 @@ from typing import Mapping
 import h5py
 import numpy as np
 
+from pzbias_tf.evaluation.matching import match_by_id
 from pzbias_tf.files import whole_file
 
 _WEIGHTS = "weights_sha256"
@@ -75,6 +76,21 @@ class Predictions:
     """The predictions of some of the galaxies; `keep` is a mask or indices."""
     return Predictions(self.edges, self.pdf[keep],
                        {name: column[keep] for name, column in self.ancil.items()})
+
+  def with_truth(self, ids: np.ndarray, z_spec: np.ndarray) -> Predictions:
+    """The same predictions with spectroscopic redshifts of another table.
+
+    Args:
+      ids: object ids of the table [rows], in any order, none twice; it may hold
+        other galaxies as well.
+      z_spec: their spectroscopic redshifts [rows].
+
+    Raises:
+      ValueError: the columns differ in length, an id stands in the table twice,
+        or a predicted galaxy is not in it.
+    """
+    redshift = match_by_id(self.ancil["id"], ids, z_spec, "redshifts")
+    return dataclasses.replace(self, ancil={**self.ancil, "redshift": redshift})
 
   def save(self, path: str, *, weights_digest: str = "") -> None:
     """Writes the HDF5 file, whole or not at all.

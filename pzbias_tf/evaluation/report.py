@@ -14,7 +14,8 @@ from typing import Mapping, NamedTuple, Sequence
 from matplotlib.figure import Figure
 
 from pzbias_tf.evaluation import captions, page
-from pzbias_tf.evaluation.figures import draw_calibration, draw_density, draw_stages, save_figure
+from pzbias_tf.evaluation.figures import (
+    draw_calibration, draw_density, draw_pdfs, draw_residual_map, draw_stages, save_figure)
 from pzbias_tf.evaluation.results import REFERENCE, StageResult
 from pzbias_tf.evaluation.table import format_table
 from pzbias_tf.files import write_text
@@ -65,10 +66,14 @@ def draw_figures(results: Sequence[StageResult], survey: Survey) -> list[NamedFi
     raise ValueError("figures need a stage with a network; the results hold "
                      f"{', '.join(result.name for result in results) or 'none'}")
   compared = networks[-1:] + [result for result in results if result not in networks]
+  mapped = [result for result in compared if result.name != REFERENCE]
   return [
       NamedFigure("stages", draw_stages(networks, survey), captions.stages(networks, survey)),
       NamedFigure("calibration", draw_calibration(compared, survey),
                   captions.calibration(compared)),
+      NamedFigure("residual_map", draw_residual_map(mapped, survey),
+                  captions.residual_map(mapped)),
+      NamedFigure("pdfs", draw_pdfs(networks, survey), captions.pdfs(networks)),
       NamedFigure("density", draw_density(results, survey), captions.density(results, survey))]
 
 

@@ -63,7 +63,7 @@ def _closed_above_membership(r_mag, survey):
 
 def variances(
     z_spec: np.ndarray, z_photo: np.ndarray, r_mag: np.ndarray, sigma_disp: np.ndarray,
-    survey: Survey) -> tuple[np.ndarray, np.ndarray]:
+    survey: Survey, *, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
   """Variance of z_photo - z_spec by redshift bin and magnitude.
 
   Per output, (median + mean)/2 of the squared residuals in each redshift bin of
@@ -77,6 +77,8 @@ def variances(
     sigma_disp: dispersion of each output, [outputs], in bins, fitted on these
       predictions (`dispersion.fit_dispersions`).
     survey: the survey.
+    weights: weight of each galaxy in medians and means, [n], not negative; 1
+      unless given.
 
   Returns:
     The variance of each galaxy, [n] float64, and the grid, [rows, bins]
@@ -92,10 +94,11 @@ def variances(
     raise ValueError(
         f"sigma_disp must hold {survey.outputs} numbers that are not negative, got "
         f"{sigma_disp}; fit it with dispersion.fit_dispersions")
+  weights = checks.weight_column(weights, z_spec.size)
   redshift_bin = survey.redshift_bin(z_spec)
   members = _closed_above_membership(r_mag, survey)
   by_output = scatter.smoothed_squares(
-      (z_photo - z_spec) ** 2, redshift_bin, members, sigma_disp, survey.bins)
+      (z_photo - z_spec) ** 2, redshift_bin, members, sigma_disp, survey.bins, weights)
   shares = members / members.sum(axis=1, keepdims=True)
   row_members = channels.row_membership(survey)
   row_shares = row_members / row_members.sum(axis=1, keepdims=True)
@@ -117,11 +120,12 @@ def _divide(numerator, denominator):
 
 
 def residual_vs_z_spec(
-    z_spec: np.ndarray, z_photo: np.ndarray, variance: np.ndarray, survey: Survey) -> Curve:
+    z_spec: np.ndarray, z_photo: np.ndarray, variance: np.ndarray, survey: Survey, *,
+    weights: np.ndarray | None = None) -> Curve:
   """Inverse-variance weighted mean of dz in wide bins of z_spec.
 
   The variance of dz is max(variance, 1e-5) / (1 + z_spec)^2, and the error of
-  the mean 1 / sqrt(sum of weights).
+  the mean 1 / sqrt(sum of inverse variances).
 
   Args:
     z_spec: spectroscopic redshifts, [n]; those off the grid fall out.
@@ -129,6 +133,9 @@ def residual_vs_z_spec(
     variance: variance of z_photo - z_spec of each galaxy, [n], as `variances`
       returns it.
     survey: the survey.
+    weights: weight of each galaxy, [n], not negative; 1 unless given.  It
+      multiplies the inverse variance in the mean, and is propagated into the
+      error.
 
   Returns:
     The curve; NaN in bins without galaxies.
@@ -137,24 +144,29 @@ def residual_vs_z_spec(
     ValueError: the columns differ in length, are empty, or not finite.
   """
   dz = point.normalized_residual(z_spec, z_photo)
-  z_spec, variance = checks.columns(z_spec=z_spec, variance=variance)
-  weight = (1.0 + z_spec) ** 2 / np.maximum(variance, _MIN_VARIANCE)
-  weights, weighted = _wide_sums(cells.wide_cell(z_spec, survey), weight, weight * dz)
+  weights, dz, z_spec, variance = checks.weighted_columns(
+      weights, dz=dz, z_spec=z_spec, variance=variance)
+  inverse = (1.0 + z_spec) ** 2 / np.maximum(variance, _MIN_VARIANCE)
+  total, weighted, squares = _wide_sums(
+      cells.wide_cell(z_spec, survey), weights * inverse, weights * inverse * dz,
+      weights ** 2 * inverse)
   return Curve(
-      cells.wide_centers(survey), _divide(weighted, weights),
-      np.sqrt(_divide(np.ones(WIDE_BINS), weights)))
+      cells.wide_centers(survey), _divide(weighted, total), np.sqrt(_divide(squares, total ** 2)))
 
 
-def residual_vs_z_photo(z_spec: np.ndarray, z_photo: np.ndarray, survey: Survey) -> Curve:
+def residual_vs_z_photo(
+    z_spec: np.ndarray, z_photo: np.ndarray, survey: Survey, *,
+    weights: np.ndarray | None = None) -> Curve:
   """Mean dz in wide bins of z_photo.
 
   The error of the mean is std / sqrt(n - 1), std being the population's
-  (divided by n).
+  (divided by n); with weights, see `cells.Means`.
 
   Args:
     z_spec: spectroscopic redshifts, [n].
     z_photo: point estimates, [n]; those off the grid fall out.
     survey: the survey.
+    weights: weight of each galaxy, [n], not negative; 1 unless given.
 
   Returns:
     The curve; NaN in bins without galaxies, and in the error of bins with one.
@@ -163,14 +175,9 @@ def residual_vs_z_photo(z_spec: np.ndarray, z_photo: np.ndarray, survey: Survey)
     ValueError: the columns differ in length, are empty, or not finite.
   """
   dz = point.normalized_residual(z_spec, z_photo)
-  cell = cells.wide_cell(z_photo, survey)
-  count, total = _wide_sums(cell, np.ones(dz.size), dz)
-  mean = _divide(total, count)
-  # Around the mean, not as a difference of large squares.
-  deviation = dz - np.concatenate([[0.0], np.nan_to_num(mean), [0.0]])[cell]
-  (squares,) = _wide_sums(cell, deviation ** 2)
-  error = np.sqrt(_divide(_divide(squares, count), count - 1.0))
-  return Curve(cells.wide_centers(survey), mean, error)
+  weights, dz, z_photo = checks.weighted_columns(weights, dz=dz, z_photo=z_photo)
+  found = cells.means(dz, weights, cells.wide_cell(z_photo, survey), cells.WIDE_CELLS)
+  return Curve(cells.wide_centers(survey), found.mean[1:-1], found.error[1:-1])
 
 
 def linear_fit(curve: Curve, z_min: float) -> LineFit:
@@ -219,7 +226,8 @@ def _wide_average(survey):
 
 
 def simulated_residual(
-    z_spec: np.ndarray, r_mag: np.ndarray, variance_grid: np.ndarray, survey: Survey) -> Curve:
+    z_spec: np.ndarray, r_mag: np.ndarray, variance_grid: np.ndarray, survey: Survey, *,
+    weights: np.ndarray | None = None) -> Curve:
   """Residual curve that regression to the crowded redshifts alone would give.
 
   Per magnitude row and wide bin with centre z_i, the row's histogram over the
@@ -233,6 +241,8 @@ def simulated_residual(
     r_mag: their r magnitudes, [n].
     variance_grid: [rows, bins], as `variances` returns it for them.
     survey: the survey, of any number of bins.
+    weights: weight of each galaxy in the counts, [n], not negative; 1 unless
+      given.
 
   Returns:
     The curve; its error is NaN throughout, since nothing was measured.  NaN in
@@ -242,14 +252,14 @@ def simulated_residual(
     ValueError: the columns differ in length, are empty or not finite, or the
       grid has another shape.
   """
-  z_spec, r_mag = checks.columns(z_spec=z_spec, r_mag=r_mag)
+  weights, z_spec, r_mag = checks.weighted_columns(weights, z_spec=z_spec, r_mag=r_mag)
   variance_grid = np.asarray(variance_grid, np.float64)
   if variance_grid.shape != (survey.rows, survey.bins):
     raise ValueError(
         f"variance_grid must have shape [{survey.rows}, {survey.bins}], got "
         f"{list(variance_grid.shape)}; make it with variances() for the same survey")
   cell = survey.magnitude_row(r_mag) * cells.WIDE_CELLS + cells.wide_cell(z_spec, survey)
-  count = np.bincount(cell, minlength=survey.rows * cells.WIDE_CELLS).reshape(
+  count = np.bincount(cell, weights, survey.rows * cells.WIDE_CELLS).reshape(
       survey.rows, cells.WIDE_CELLS)[:, 1:-1]
   center = cells.wide_centers(survey)
   variance = variance_grid @ _wide_average(survey)

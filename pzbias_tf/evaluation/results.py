@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Mapping
+from typing import Any, Mapping, Sequence
 
 import numpy as np
 
+from pzbias_tf.bias.pdf_calibration import PdfCalibration
+from pzbias_tf.evaluation.pdf import pdf_metrics, pdf_scores
 from pzbias_tf.evaluation.predictions import Predictions
-from pzbias_tf.evaluation.summary import Bootstrap, summarize
+from pzbias_tf.evaluation.summary import Bootstrap, summarize, summarize_pdfs
+from pzbias_tf.evaluation.tomography import equal_number_edges
 from pzbias_tf.survey import Survey
 
 REFERENCE = "reference"
 """Name of the result that holds the photometric redshifts of the source catalogue."""
+
+WEIGHT = "weight"
+"""Column of predictions that weighs galaxies in the metrics, where there is one."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,14 +47,61 @@ def measure(name: str, title: str, predictions: Predictions, survey: Survey, boo
   Args:
     name: the stage's name.
     title: how tables and figures call it.
-    predictions: of galaxies with spectroscopic redshifts.
+    predictions: of galaxies with spectroscopic redshifts; a column WEIGHT, if
+      there is one, weighs them in the metrics.
     survey: the survey.
     bootstrap: how errors are estimated.
     z_photo: other point estimates [n] than those of `predictions` (Step 4).
   """
   return StageResult(name=name, title=title, z_spec=predictions.z_spec,
                      z_photo=predictions.z_photo if z_photo is None else z_photo,
-                     summary=summarize(predictions, survey, bootstrap, z_photo=z_photo))
+                     summary=summarize(predictions, survey, bootstrap, z_photo=z_photo,
+                                       weights=predictions.ancil.get(WEIGHT)))
+
+
+def measure_calibrated_pdfs(
+    predictions: Predictions, calibration: PdfCalibration, survey: Survey,
+    bootstrap: Bootstrap) -> dict[str, Any]:
+  """The metrics of PDFs after their calibration; point estimates stay what they were.
+
+  Args:
+    predictions: as `measure`.
+    calibration: fitted on other galaxies.
+    survey: the survey.
+    bootstrap: how errors are estimated.
+
+  Returns:
+    The numbers of PDFs that a stage's summary has, with their "errors".
+  """
+  weights = predictions.ancil.get(WEIGHT)
+  mended = dataclasses.replace(
+      predictions, pdf=calibration.apply(predictions.pdf, predictions.r_mag))
+  scores = pdf_scores(mended.pdf, mended.z_spec, survey)
+  found = pdf_metrics(scores, np.zeros(len(mended), np.int64), 1, weights=weights,
+                      bootstrap=bootstrap)
+  return {
+      **{name: float(estimates.value[0]) for name, estimates in found.items()},
+      "errors": {name: float(estimates.error[0]) for name, estimates in found.items()},
+      **summarize_pdfs(mended, scores, survey, weights,
+                       edges=equal_number_edges(mended.z_photo))}
+
+
+def check_same_galaxies(results: Sequence[StageResult]) -> None:
+  """Refuses stages that predicted different galaxies: their numbers cannot be compared.
+
+  Args:
+    results: the stages; the reference, which may know fewer galaxies, is not
+      looked at.
+
+  Raises:
+    ValueError: the spectroscopic redshifts of a stage are not those of the first.
+  """
+  for result in results:
+    if result.name != REFERENCE and not np.array_equal(result.z_spec, results[0].z_spec):
+      raise ValueError(
+          f"{result.title} predicted other galaxies than {results[0].title} ({len(result.z_spec)} "
+          f"and {len(results[0].z_spec)}, or of other redshifts); predict both with the same data "
+          "set")
 
 
 def measure_reference(predictions: Predictions, survey: Survey,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from astropy.table import Table
 import numpy as np
 
@@ -13,7 +15,7 @@ from pzbias_tf.survey import Survey
 
 
 def fit_calibration(balanced: Predictions, target: Predictions, survey: Survey, *,
-                    seed: int = 0) -> Calibration:
+                    seed: int = 0, smoothing: float = 0.0) -> Calibration:
   """Fits Step 4.
 
   Args:
@@ -22,11 +24,22 @@ def fit_calibration(balanced: Predictions, target: Predictions, survey: Survey, 
       not looked at.
     survey: the survey.
     seed: seed of the resampling.
+    smoothing: see `Calibration.fit`.
   """
   drawn = resample_to_expected(balanced.z_spec, balanced.r_mag, target.z_photo, target.r_mag,
                                survey, seed=seed)
-  return Calibration.fit(balanced.z_spec[drawn], balanced.z_photo[drawn], balanced.r_mag[drawn],
-                         survey)
+  # A galaxy that was drawn many times is one galaxy to the errors.
+  galaxy, times = np.unique(drawn, return_counts=True)
+  return Calibration.fit(balanced.z_spec[galaxy], balanced.z_photo[galaxy],
+                         balanced.r_mag[galaxy], survey, weights=times, smoothing=smoothing)
+
+
+def provenance(balanced: Predictions, target: Predictions, *, seed: int,
+               smoothing: float) -> dict[str, Any]:
+  """What a calibration was fitted on, for `Calibration.save`."""
+  return {"balanced_galaxies": len(balanced), "target_galaxies": len(target),
+          "target_r_mag": [float(target.r_mag.min()), float(target.r_mag.max())],
+          "seed": seed, "smoothing_wide_bins": smoothing}
 
 
 def save_calibrated_catalog(path: str, target: Predictions, calibration: Calibration) -> np.ndarray:
@@ -47,6 +60,8 @@ def save_calibrated_catalog(path: str, target: Predictions, calibration: Calibra
       "r_mag": (target.r_mag, "mag", "r magnitude (AB)"),
       "z_photo": (target.z_photo, None, "Step 3: centre of the most probable bin"),
       "z_photo_calibrated": (calibrated, None, "after Step 4"),
+      "calibration_error": (calibration.correction_error(target.z_photo, target.r_mag), None,
+                            "standard error of Step 4's correction"),
       "corrected": (calibration.is_corrected(target.z_photo, target.r_mag), None,
                     "False: Step 4 had no galaxies in this cell"),
   }

@@ -12,6 +12,7 @@ _COLUMNS = (
     ("sigma_MAD", "sigma_mad", 4),
     ("eta", "outlier_fraction", 4),
     ("CRPS", "crps", 4),
+    ("PIT-KS", "pit_ks", 3),
     ("TV", "total_variation", 3),
     ("expected TV", "expected_total_variation", 3),
     ("slope(z_spec)", "slope_z_spec", 3),
@@ -31,12 +32,19 @@ def format_table(summaries: Mapping[str, Mapping[str, Any]]) -> str:
   """
   cells = [["stage", *(heading for heading, _, _ in _COLUMNS)]]
   for title, summary in summaries.items():
-    cells.append([title, *(_cell(summary.get(key), digits) for _, key, digits in _COLUMNS)])
+    cells.append([title, *(
+        _cell(_with_error(summary, key), digits) for _, key, digits in _COLUMNS)])
   widths = [max(map(len, column)) for column in zip(*cells)]
   lines = ["| " + " | ".join(word.ljust(width) for word, width in zip(row, widths)) + " |"
            for row in cells]
   lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
   return "\n".join(lines)
+
+
+def _with_error(summary, key):
+  """A number, as a pair with its error where it has one."""
+  error = summary["errors"].get(key)
+  return summary.get(key) if error is None else (summary[key], error)
 
 
 def _cell(value, digits):

@@ -1,5 +1,6 @@
 """Step 4: resampling and correction."""
 
+import json
 import os
 import pathlib
 
@@ -118,6 +119,40 @@ class CalibrationTest(tf.test.TestCase, parameterized.TestCase):
     loaded = calibration.Calibration.load(path, SDSS)
     self.assertAllEqual(loaded.offset, fitted.offset)
     self.assertAllEqual(loaded.count, fitted.count)
+    self.assertAllEqual(np.nan_to_num(loaded.error, nan=9.0), np.nan_to_num(fitted.error, nan=9.0))
+
+  def test_file_tells_where_it_comes_from_and_what_it_leaves_alone(self):
+    path = pathlib.Path(self.get_temp_dir()) / "calibration.json"
+    fitted = self._fitted()
+    fitted.save(path, provenance={"seed": 3})
+    content = json.loads(path.read_text())
+    self.assertEqual(content["provenance"], {"seed": 3})
+    self.assertLen(content["uncorrected_cells"], 42 * 11 - 5 + 1)  # two galaxies share a cell
+    self.assertNotIn([12, 5], content["uncorrected_cells"])  # z_photo 0.11 to 0.12, r 15 to 15.5
+    self.assertIn([13, 5], content["uncorrected_cells"])
+    self.assertAllEqual(content["uncorrected_cells"], fitted.uncorrected_cells)
+
+  def test_errors_are_those_of_the_mean(self):
+    rng = np.random.default_rng(0)
+    offset = rng.normal(0.01, 0.02, 400)
+    fitted = calibration.Calibration.fit(
+        0.105 - offset, np.full(400, 0.105), np.full(400, 15.2), SDSS)
+    self.assertEqual(fitted.count[11, 5], 400)
+    self.assertAllClose(fitted.error[11, 5], offset.std(ddof=1) / 20)
+    self.assertEqual(np.isfinite(fitted.error).sum(), 1)
+    self.assertAllEqual(np.nan_to_num(fitted.correction_error([0.107, 0.2], [15.4, 15.4])),
+                        [fitted.error[11, 5], 0.0])
+    self.assertNotIn(True, np.isfinite(self._fitted().error[[31, 0, 41]]))  # one galaxy each
+
+  def test_a_galaxy_drawn_many_times_is_one_galaxy(self):
+    z_spec, z_photo, r_mag = np.array([0.10, 0.09, 0.12]), np.full(3, 0.105), np.full(3, 15.2)
+    times = np.array([1, 4, 3])
+    fitted = calibration.Calibration.fit(z_spec, z_photo, r_mag, SDSS, weights=times)
+    repeated = calibration.Calibration.fit(
+        *(np.repeat(column, times) for column in (z_spec, z_photo, r_mag)), SDSS)
+    self.assertAllClose(fitted.offset, repeated.offset, atol=1e-15)
+    self.assertEqual((fitted.count[11, 5], repeated.count[11, 5]), (3, 8))
+    self.assertGreater(fitted.error[11, 5], 1.3 * repeated.error[11, 5])
 
   def test_another_grid_and_other_files_are_refused(self):
     folder = pathlib.Path(self.get_temp_dir())
@@ -145,6 +180,43 @@ class CalibrationTest(tf.test.TestCase, parameterized.TestCase):
     calibration.Calibration.load(path, SDSS, weights_digest="a1")
     with self.assertRaisesRegex(ValueError, "other weights.*eval.main"):
       calibration.Calibration.load(path, SDSS, weights_digest="b2")
+
+
+class SmoothingTest(tf.test.TestCase):
+
+  def _fit(self, smoothing, num=20000):
+    rng = np.random.default_rng(0)
+    z_photo, r_mag = rng.uniform(-0.05, 0.45, num), rng.uniform(12.5, 18.0, num)
+    z_spec = z_photo - 0.1 * z_photo + rng.normal(0, 0.02, num)
+    keep = (z_photo < 0.2) | (z_photo > 0.21)
+    return calibration.Calibration.fit(
+        z_spec[keep], z_photo[keep], r_mag[keep], SDSS, smoothing=smoothing)
+
+  def test_off_by_default(self):
+    again = calibration.Calibration.fit(
+        np.array([0.1]), np.array([0.12]), np.array([15.2]), SDSS)
+    self.assertAllClose(again.offset[13, 5], 0.02)
+    plain = self._fit(0.0)
+    self.assertAllEqual(plain.offset, self._fit(1e-3).offset)  # a kernel of no width
+
+  def test_noise_falls_and_the_slope_stays(self):
+    plain, smooth = self._fit(0.0), self._fit(2.0)
+    truth = 0.1 * cells.wide_centers(SDSS)[5:15, None]
+    noise = [np.std(fitted.offset[6:16] - truth) for fitted in (plain, smooth)]
+    self.assertLess(noise[1], 0.5 * noise[0])
+    self.assertAllClose(np.mean(smooth.offset[6:16] - truth), 0.0, atol=3e-4)
+    # Seven cells' worth of galaxies stand behind a kernel of width 2.
+    self.assertAllClose(np.nanmean(smooth.error[6:16] / plain.error[6:16]), 7.1 ** -0.5, rtol=0.1)
+
+  def test_empty_and_outer_cells_are_left_alone(self):
+    plain, smooth = self._fit(0.0), self._fit(3.0)
+    self.assertAllEqual(smooth.count, plain.count)
+    self.assertAllEqual(smooth.offset[21], np.zeros(11))  # no galaxy there
+    self.assertAllEqual(smooth.offset[[0, 41]], plain.offset[[0, 41]])
+
+  def test_a_negative_width_is_refused(self):
+    with self.assertRaisesRegex(ValueError, "a width of 0 wide bins or more, got -1"):
+      self._fit(-1.0)
 
 
 if __name__ == "__main__":

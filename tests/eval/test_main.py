@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import tempfile
+from unittest import mock
 import warnings
 
 from absl.testing import parameterized
@@ -17,7 +18,11 @@ from eval import main as eval_main
 from eval import predict as eval_predict
 from eval import results as eval_results
 from eval import stages as eval_stages
+from eval import step4 as eval_step4
+from pzbias_tf.bias import pdf_calibration
 from pzbias_tf.bias.calibration import Calibration
+from pzbias_tf.bias.pdf_calibration import PdfCalibration
+from pzbias_tf.evaluation.pdf import crps
 from pzbias_tf.evaluation.predictions import Predictions
 from pzbias_tf.evaluation.step4 import fit_calibration
 from pzbias_tf.evaluation.summary import Bootstrap, summarize, to_json
@@ -74,16 +79,86 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllClose(catalog["z_photo_calibrated"],
                         calibration.apply(test.z_photo, test.r_mag))
     self.assertGreater(np.abs(catalog["z_photo_calibrated"] - catalog["z_photo"]).max(), 0.0)
+    self.assertAllEqual(np.nan_to_num(catalog["calibration_error"]),
+                        np.nan_to_num(calibration.correction_error(test.z_photo, test.r_mag)))
     self.assertNotIn("crps", self.metrics()["stages"]["step4"])
 
   def test_step_4_never_sees_the_redshifts_of_the_test_set(self):
+    """Permuted in the file that eval.main reads, they change no byte of the calibration."""
+    run = os.path.join(self.create_tempdir().full_path, os.path.basename(self.run_dir))
+    shutil.copytree(self.run_dir, run, ignore=shutil.ignore_patterns("features", "report"))
+    path = os.path.join(run, "step3", "predictions_test.hdf5")
+    test = Predictions.load(path)
+    permuted = np.random.default_rng(0).permutation(test.z_spec)
+    dataclasses.replace(test, ancil={**test.ancil, "redshift": permuted}).save(path)
+    eval_step4.step4_result(run, os.path.join(run, "step3"), SMALL_SDSS, BOOTSTRAP)
+    found = [open(os.path.join(folder, "calibration.json"), encoding="utf-8").read()
+             for folder in (self.run_dir, run)]
+    self.assertEqual(found[0], found[1])
+    moved = dataclasses.replace(test, ancil={**test.ancil, "zmode": test.z_photo[::-1]})
+    moved.save(path)
+    eval_step4.step4_result(run, os.path.join(run, "step3"), SMALL_SDSS, BOOTSTRAP)
+    with open(os.path.join(run, "calibration.json"), encoding="utf-8") as file:
+      self.assertNotEqual(file.read(), found[0])  # estimates do matter
+
+  def test_calibration_tells_where_it_comes_from(self):
+    with open(os.path.join(self.run_dir, "calibration.json"), encoding="utf-8") as file:
+      origin = json.load(file)["provenance"]
     step3 = os.path.join(self.run_dir, "step3")
-    test = Predictions.load(os.path.join(step3, "predictions_test.hdf5"))
-    balanced = Predictions.load(os.path.join(step3, "predictions_balanced.hdf5"))
-    permuted = dataclasses.replace(test, ancil={
-        **test.ancil, "redshift": np.random.default_rng(0).permutation(test.z_spec)})
-    self.assertAllEqual(fit_calibration(balanced, test, SMALL_SDSS).offset,
-                        fit_calibration(balanced, permuted, SMALL_SDSS).offset)
+    for name in ("test", "balanced"):
+      self.assertLen(Predictions.load(os.path.join(step3, f"predictions_{name}.hdf5")),
+                     origin["target_galaxies" if name == "test" else "balanced_galaxies"])
+    self.assertEqual((origin["stage"], origin["seed"], origin["smoothing_wide_bins"]),
+                     ("step3", 0, 0.0))
+    self.assertIn("tensorflow", origin["versions"])
+
+  def test_pdfs_are_calibrated_on_validation_galaxies_where_they_were_predicted(self):
+    self.assertNotIn("calibrated_pdfs", self.metrics()["stages"]["step3"])
+    run = os.path.join(self.create_tempdir().full_path, os.path.basename(self.run_dir))
+    shutil.copytree(os.path.join(self.run_dir, "step3"), os.path.join(run, "step3"))
+    path = os.path.join(run, "step3", "predictions_validation.hdf5")
+    eval_predict.run(os.path.join(run, "step3"), self.data_dir, "validation", path)
+    with self.assertRaisesRegex(ValueError, "a calibration of p.z. needs 500 galaxies"):
+      eval_main.evaluate(run, BOOTSTRAP)
+    with mock.patch.object(pdf_calibration, "FEWEST", 10):
+      text = eval_main.evaluate(run, BOOTSTRAP)
+    self.assertIn("pdf_calibration.json", text)
+    found = PdfCalibration.load(os.path.join(run, "pdf_calibration.json"), SMALL_SDSS)
+    held_out, test = (Predictions.load(os.path.join(run, "step3", f"predictions_{name}.hdf5"))
+                      for name in ("validation", "test"))
+    self.assertAllEqual(found.count, np.full(SMALL_SDSS.rows, len(held_out)))
+    metrics = self.metrics(run)["stages"]["step3"]
+    mended = found.apply(test.pdf, test.r_mag)
+    self.assertAllClose(metrics["calibrated_pdfs"]["crps"], crps(mended, test.z_spec, SMALL_SDSS))
+    self.assertAllClose(metrics["crps"], crps(test.pdf, test.z_spec, SMALL_SDSS))
+    Predictions.load(path).save(path, weights_digest="another")
+    with self.assertRaisesRegex(ValueError, "predicted with other weights.*--split=validation"):
+      eval_main.evaluate(run, BOOTSTRAP)
+
+  def test_galaxies_are_weighed_by_a_table(self):
+    run = os.path.join(self.create_tempdir().full_path, "weighed")
+    shutil.copytree(os.path.join(self.run_dir, "step3"), os.path.join(run, "step3"))
+    test = Predictions.load(os.path.join(run, "step3", "predictions_test.hdf5"))
+    weight = np.where(np.arange(len(test)) % 3, 0.0, 2.0)
+    table = os.path.join(run, "weights.csv")
+    Table({"id": test.ancil["id"][::-1], "weight": weight[::-1]}).write(table)
+    self.assertIn("Step 4", eval_main.evaluate(run, BOOTSTRAP, eval_main.Options(weights=table)))
+    metrics = self.metrics(run)
+    self.assertEqual(metrics["options"]["weights"], table)
+    own = summarize(test.select(weight > 0), SMALL_SDSS, BOOTSTRAP)
+    for name in ("mean_residual", "crps", "errors"):
+      self.assertAllClose(metrics["stages"]["step3"][name], own[name])
+    with open(os.path.join(run, "report", "index.html"), encoding="utf-8") as file:
+      self.assertIn("weighted by weights.csv", file.read())
+
+  def test_tables_of_weights_that_do_not_fit_are_refused(self):
+    step3 = os.path.join(self.run_dir, "step3")
+    ids = Predictions.load(os.path.join(step3, "predictions_test.hdf5")).ancil["id"]
+    for table, message in (
+        (Table({"id": ids[1:], "weight": np.ones(len(ids) - 1)}), "1 of .* are not in the table"),
+        (Table({"id": ids, "w": np.ones(len(ids))}), "has no column weight, only id, w")):
+      with self.assertRaisesRegex(ValueError, message):
+        eval_results.load_test_predictions(step3, SMALL_SDSS, table)
 
   def test_the_catalogues_own_redshifts_are_measured_where_there_are_any(self):
     predictions = Predictions.load(os.path.join(self.run_dir, "step3", "predictions_test.hdf5"))
@@ -120,7 +195,7 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(list(self.metrics(run)["stages"]), [*names, "reference"])
     self.assertNotIn("Step 4", text)
     self.assertFalse(os.path.exists(os.path.join(run, "calibration.json")))
-    self.assertLen(os.listdir(os.path.join(run, "report")), 8)
+    self.assertLen(os.listdir(os.path.join(run, "report")), 12)
 
   def test_a_variant_shows_the_stages_it_started_from(self):
     stages = eval_stages.find_stages(self.variant)
@@ -142,13 +217,37 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_predict_adds_calibrated_estimates(self):
     path = os.path.join(self.folder, "out.hdf5")
-    text = eval_predict.run(os.path.join(self.run_dir, "step3"), self.data_dir, "test", path)
-    self.assertIn("zmode_calibrated", text)
-    predictions = Predictions.load(path)
+    step3 = os.path.join(self.run_dir, "step3")
     catalog = Table.read(os.path.join(self.run_dir, "calibrated_test.fits"))
-    self.assertAllClose(predictions.ancil["zmode_calibrated"], catalog["z_photo_calibrated"])
+    for refit in (True, False):  # these galaxies are those that the run's was fitted to
+      text = eval_predict.run(step3, self.data_dir, "test", path, refit=refit)
+      self.assertIn("zmode_calibrated", text)
+      self.assertEqual("out_calibration.json" in text, refit)
+      self.assertAllClose(Predictions.load(path).ancil["zmode_calibrated"],
+                          catalog["z_photo_calibrated"])
     text = eval_predict.run(os.path.join(self.run_dir, "baseline"), self.data_dir, "test", path)
     self.assertNotIn("zmode_calibrated", text)
+
+  def test_step_4_is_fitted_anew_to_the_galaxies_that_are_predicted(self):
+    path = os.path.join(self.folder, "other.hdf5")
+    step3 = os.path.join(self.run_dir, "step3")
+    eval_predict.run(step3, self.data_dir, "validation", path)
+    found = Predictions.load(path)
+    balanced = Predictions.load(os.path.join(step3, "predictions_balanced.hdf5"))
+    own = fit_calibration(balanced, found, SMALL_SDSS)
+    self.assertAllClose(found.ancil["zmode_calibrated"], own.apply(found.z_photo, found.r_mag))
+    saved = Calibration.load(os.path.join(self.folder, "other_calibration.json"), SMALL_SDSS)
+    self.assertAllEqual(saved.offset, own.offset)
+    run = Calibration.load(os.path.join(self.run_dir, "calibration.json"), SMALL_SDSS)
+    self.assertNotAllClose(run.offset, own.offset)
+
+  def test_step_4_refuses_the_balanced_predictions_of_other_weights(self):
+    step3 = os.path.join(self.create_tempdir().full_path, "step3")
+    shutil.copytree(os.path.join(self.run_dir, "step3"), step3)
+    balanced = os.path.join(step3, "predictions_balanced.hdf5")
+    Predictions.load(balanced).save(balanced, weights_digest="another")
+    with self.assertRaisesRegex(ValueError, "predicted with other weights.*python -m train.main"):
+      eval_predict.run(step3, self.data_dir, "validation", os.path.join(self.folder, "no.hdf5"))
 
   def test_predict_refuses_what_does_not_fit(self):
     other = os.path.join(self.folder, "cfhtls")
@@ -170,6 +269,7 @@ class SummaryTest(tf.test.TestCase):
     summary = to_json(summarize(self.predictions(20), SMALL_SDSS, BOOTSTRAP))
     self.assertIsNone(summary["slope_z_spec"]["slope"])  # no galaxy above z = 0.15
     self.assertIsNone(summary["residual_z_spec"]["mean"][39])
+    self.assertIsNone(summary["residual_map"]["mean"][0][0])
     json.dumps(summary, allow_nan=False)
 
   def test_no_galaxy_at_all(self):

@@ -117,6 +117,8 @@ class WassersteinTest(tf.test.TestCase, parameterized.TestCase):
   def test_bins_without_galaxies_are_nan(self):
     curve = distributions.wasserstein_by_magnitude([0.1], [0.1], [30.0], SDSS)
     self.assertAllEqual(np.isnan(curve.mean), [True] * 5 + [False])
+    self.assertAllEqual(np.isnan(curve.error), [True] * 6)  # one galaxy tells no error
+    curve = distributions.wasserstein_by_magnitude([0.1] * 2, [0.1] * 2, [30.0] * 2, SDSS)
     self.assertAllEqual(np.isnan(curve.error), [True] * 5 + [False])
 
   def test_bad_columns_are_refused(self):

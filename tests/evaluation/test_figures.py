@@ -1,5 +1,6 @@
 """Figures show what they were given: artists are compared with data, not pixels."""
 
+import dataclasses
 import os
 import warnings
 
@@ -12,7 +13,9 @@ from matplotlib.text import Text
 import numpy as np
 import tensorflow as tf
 
-from pzbias_tf.evaluation.figures import draw_calibration, draw_density, draw_stages, save_figure
+from pzbias_tf.bias import cells
+from pzbias_tf.evaluation.figures import (
+    draw_calibration, draw_density, draw_pdfs, draw_residual_map, draw_stages, save_figure)
 from pzbias_tf.evaluation.figures import parts, style
 from pzbias_tf.survey import CFHTLS_WIDE, SDSS
 from tests.evaluation.sample_results import LAWS, make_result, make_results
@@ -192,6 +195,102 @@ class FiguresTest(tf.test.TestCase, parameterized.TestCase):
       self.assertLen(set(kind), len(LAWS))
     with self.assertRaisesRegex(ValueError, "no style for 'step5'"):
       style.style_of("step5")
+
+
+class ResidualMapTest(tf.test.TestCase):
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.results = make_results("step3", "step4")
+    cls.figure = draw_residual_map(cls.results, SDSS)
+
+  def test_cells_hold_the_mean_residuals(self):
+    for ax, result in zip(self.figure.axes, self.results):
+      mesh, = (artist for artist in ax.collections if isinstance(artist, QuadMesh))
+      shown, found = mesh.get_array(), result.summary["residual_map"]
+      limit = mesh.norm.vmax
+      self.assertEqual(mesh.norm.vmin, -limit)
+      known = np.nan_to_num(found.error, nan=np.inf) <= limit
+      self.assertAllEqual(np.ma.getmaskarray(shown), ~known)
+      self.assertAllEqual(shown[known], found.mean[known])
+      dz = (result.z_photo - result.z_spec) / (1 + result.z_spec)
+      own = cells.wide_cell(result.z_photo, SDSS) == 11  # from 0.10 to 0.11
+      self.assertAllClose(np.nansum((found.mean * found.galaxies)[:, 10]), dz[own].sum())
+
+  def test_signs_mark_what_is_sure(self):
+    for ax, result in zip(self.figure.axes, self.results):
+      found = result.summary["residual_map"]
+      limit = ax.collections[0].norm.vmax
+      known = np.nan_to_num(found.error, nan=np.inf) <= limit
+      sure = known & (np.abs(np.nan_to_num(found.mean)) > 3 * np.nan_to_num(found.error))
+      for marker, own in (("+", sure & (found.mean > 0)), ("_", sure & (found.mean < 0))):
+        marked = {(round(x, 6), round(y, 6)) for line in ax.lines if line.get_marker() == marker
+                  for x, y in zip(line.get_xdata(), line.get_ydata())}
+        row, column = np.nonzero(own)
+        self.assertEqual(marked, {(round(0.005 + 0.01 * c, 6), round(12.75 + 0.5 * r, 6))
+                                  for r, c in zip(row, column)})
+      self.assertGreater(sure.sum(), 10)
+
+  def test_few_galaxies_and_one_stage(self):
+    with warnings.catch_warnings():
+      warnings.simplefilter("error")
+      for num in (1, 20):
+        figure = draw_residual_map(make_results("baseline", num=num), SDSS)
+        figure.draw_without_rendering()
+    self.assertLen(figure.axes, 2)  # the panel and its colour bar
+
+
+class PdfsTest(tf.test.TestCase):
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.results = make_results("step2", "step3")
+    summary = cls.results[1].summary
+    cls.results[1] = dataclasses.replace(cls.results[1], summary={
+        **summary, "calibrated_pdfs": {**summary, "pit_histogram": np.ones(20)}})
+    cls.figure = draw_pdfs(cls.results, SDSS)
+    cls.pit, *cls.strips, cls.shifts = cls.figure.axes
+
+  def test_pit_histograms(self):
+    steps = [artist for artist in self.pit.patches if isinstance(artist, StepPatch)]
+    for step, expected in zip(steps, (
+        *(result.summary["pit_histogram"] for result in self.results), np.ones(20)), strict=True):
+      self.assertAllEqual(step.get_data().values, expected)
+    self.assertAllClose(self.results[0].summary["pit_histogram"].mean(), 1.0)
+
+  def test_strips_hold_both_distributions(self):
+    found = self.results[1].summary["tomography"]
+    for ax, *densities in zip(self.strips, found.true, found.stacked, strict=True):
+      for step, density in zip(ax.patches, densities, strict=True):
+        values, edges, _ = step.get_data()
+        self.assertAllClose(values, density.reshape(60, 3).mean(axis=1))
+        self.assertAllClose(np.sum(values * np.diff(edges)), 1.0)
+
+  def test_bins_that_do_not_divide_keep_their_number(self):
+    survey = SDSS.with_bins(170)
+    figure = draw_pdfs(make_results("step1", survey=survey), survey)
+    values, edges, _ = figure.axes[1].patches[0].get_data()
+    self.assertAllClose(np.sum(values * np.diff(edges)), 1.0)
+    self.assertAllClose(edges[-1], 0.4)
+
+  def test_shifts_have_their_errors(self):
+    for result in self.results:
+      found = result.summary["tomography"]
+      x, y, error = error_bars(self.shifts, style.style_of(result.name).color)
+      self.assertAllClose([x, y, error], [found.mean_z_spec, found.shift, found.error])
+
+  def test_legend_names_the_calibrated_pdfs(self):
+    words = [text.get_text() for text in self.figure.legends[0].get_texts()]
+    self.assertIn("Step 3, p(z) calibrated", words)
+    self.assertNotIn("Step 2, p(z) calibrated", words)
+
+  def test_few_galaxies(self):
+    with warnings.catch_warnings():
+      warnings.simplefilter("error")
+      for num in (1, 2, 20):
+        draw_pdfs(make_results("baseline", num=num), SDSS).draw_without_rendering()
 
 
 class FilesTest(tf.test.TestCase):

@@ -18,6 +18,7 @@ from tests.evaluation.sample_results import LAWS, make_results
 DESCRIPTION = RunDescription(
     name="run <1> & more", facts={"Survey": "sdss", "Test galaxies": "3000"},
     settings={"Baseline": {"iterations": "10"}, "Step 3": {"iterations": "20", "labels": "soft"}})
+FIGURES = ("stages", "calibration", "residual_map", "pdfs", "density")
 VOID = ("meta", "img", "wbr", "br", "link")
 
 
@@ -72,7 +73,8 @@ class ReportTest(tf.test.TestCase, parameterized.TestCase):
   def test_files(self):
     self.assertEqual([os.path.relpath(path, self.folder) for path in self.paths], [
         "table.md", "stages.png", "stages.svg", "calibration.png", "calibration.svg",
-        "density.png", "density.svg", "index.html"])
+        "residual_map.png", "residual_map.svg", "pdfs.png", "pdfs.svg", "density.png",
+        "density.svg", "index.html"])
     self.assertCountEqual(os.listdir(self.folder), [os.path.basename(path) for path in self.paths])
     with open(self.paths[0], encoding="utf-8") as file:
       self.assertEqual(file.read(), format_table(
@@ -80,12 +82,12 @@ class ReportTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_page_holds_its_pictures_and_points_nowhere_else(self):
     images = [value for tag, value in self.read.addresses if tag == "img"]
-    for image, name in zip(images, ("stages", "calibration", "density"), strict=True):
+    for image, name in zip(images, FIGURES, strict=True):
       with open(os.path.join(self.folder, f"{name}.png"), "rb") as file:
         self.assertEqual(base64.b64decode(image.removeprefix("data:image/png;base64,")),
                          file.read())
     links = [value for tag, value in self.read.addresses if tag != "img"]
-    self.assertEqual(links, [page.PAPER, "stages.svg", "calibration.svg", "density.svg"])
+    self.assertEqual(links, [page.PAPER, *(f"{name}.svg" for name in FIGURES)])
 
   def test_stage_table(self):
     heading, better, *rows = self.read.rows[:8]
@@ -95,6 +97,10 @@ class ReportTest(tf.test.TestCase, parameterized.TestCase):
     for row, result in zip(rows, self.results):
       measured = result.summary["total_variation"]
       self.assertEqual(row[column], f"{measured.mean:.3f} \N{PLUS-MINUS SIGN} {measured.error:.3f}")
+      errors = result.summary["errors"]
+      self.assertEqual(row[heading.index("eta")], f"{result.summary['outlier_fraction']:.4f} "
+                       f"\N{PLUS-MINUS SIGN} {errors['outlier_fraction']:.4f}")
+      self.assertEqual(row[heading.index("PIT-KS")] == "-", result.name in ("step4", "reference"))
     self.assertIn(captions.DIRECTION, self.read.words)
 
   def test_every_column_with_a_direction_is_in_the_table(self):

@@ -1,4 +1,4 @@
-"""Figure 3: where the galaxies of each stage lie in the plane of z_spec and z_photo."""
+"""Figure 5: where the galaxies of each stage lie in the plane of z_spec and z_photo."""
 
 from __future__ import annotations
 

@@ -1,0 +1,171 @@
+"""Calibration of p(z) itself, beyond the paper: PIT values made uniform.
+
+The PIT value of a galaxy is the CDF of its PDF at the true redshift.  If PDFs
+are right these are uniform; if not, their distribution B tells how to mend
+them: the CDF of every PDF becomes B(CDF).  B is fitted on galaxies that were
+not trained on, those of the validation split.
+
+Source: Bordoloi et al. 2010 (MNRAS 406, 881).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+
+import numpy as np
+
+from pzbias_tf.bias import checks, grid
+from pzbias_tf.files import write_text
+from pzbias_tf.survey import Survey
+
+KNOTS = 32
+"""B is linear between this many quantiles of the PIT values."""
+
+FEWEST = 500
+"""A magnitude row with fewer galaxies takes the B of all: noise would be worse than the bias."""
+
+_FORMAT = "pzbias_tf pdf calibration 1"
+# The smallest distance of knots from 0 and 1, times their number from there: a bin without any
+# probability gets none, however many galaxies lie beyond all of their PDF.
+_TAIL = 1e-6
+_LEVELS = np.arange(KNOTS + 1) / KNOTS
+_CHUNK = 4096  # galaxies at a time: 80 MB of float64 at 2500 bins
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class PdfCalibration:
+  """The distribution of PIT values, by magnitude row.
+
+  Attributes:
+    survey: the survey whose grid defines the rows.
+    quantiles: PIT value below which 0, 1 / KNOTS, ..., 1 of the galaxies lie,
+      [rows, KNOTS + 1] float64, rising from 0 to 1.
+    count: number of galaxies behind each row of `quantiles`, [rows] int64.
+  """
+
+  survey: Survey
+  quantiles: np.ndarray
+  count: np.ndarray
+
+  def __post_init__(self):
+    for name, shape in (
+        ("quantiles", (self.survey.rows, KNOTS + 1)), ("count", (self.survey.rows,))):
+      table = np.array(getattr(self, name), np.int64 if name == "count" else np.float64)
+      if table.shape != shape:
+        raise ValueError(f"{name} must have shape {list(shape)} for survey {self.survey.name!r}, "
+                         f"got {list(table.shape)}; fit it again")
+      table.flags.writeable = False
+      object.__setattr__(self, name, table)
+    if not (np.all(np.diff(self.quantiles) >= 0.0)
+            and np.allclose(self.quantiles[:, [0, -1]], [0.0, 1.0])):
+      raise ValueError("quantiles must rise from 0 to 1; fit it again")
+
+  @classmethod
+  def fit(
+      cls, pit: np.ndarray, r_mag: np.ndarray, survey: Survey, *, by_magnitude: bool = False,
+      weights: np.ndarray | None = None) -> PdfCalibration:
+    """Takes the distribution of PIT values.
+
+    Args:
+      pit: PIT values of galaxies that were not trained on, [n] in [0, 1], as
+        `evaluation.pdf.pit` returns them.
+      r_mag: their r magnitudes, [n].
+      survey: the survey.
+      by_magnitude: whether each magnitude row that holds FEWEST galaxies gets a
+        distribution of its own.
+      weights: weight of each galaxy, [n], not negative; 1 unless given.
+
+    Raises:
+      ValueError: the columns differ in length, are empty, not finite or out of
+        range, or there are fewer than FEWEST galaxies.
+    """
+    weights, pit, r_mag = checks.weighted_columns(weights, pit=pit, r_mag=r_mag)
+    if pit.min() < 0.0 or pit.max() > 1.0:
+      raise ValueError(f"pit spans [{pit.min()}, {pit.max()}]; pass the values that "
+                       "evaluation.pdf.pit returns")
+    if pit.size < FEWEST:
+      raise ValueError(f"a calibration of p(z) needs {FEWEST} galaxies, got {pit.size}; predict "
+                       "more that were not trained on")
+    row = survey.magnitude_row(r_mag)
+    quantiles = np.tile(_quantiles(pit, weights), (survey.rows, 1))
+    count = np.full(survey.rows, pit.size)
+    for index, number in enumerate(np.bincount(row, minlength=survey.rows)):
+      if by_magnitude and number >= FEWEST:
+        quantiles[index] = _quantiles(pit[row == index], weights[row == index])
+        count[index] = number
+    return cls(survey=survey, quantiles=quantiles, count=count)
+
+  def apply(self, probabilities: np.ndarray, r_mag: np.ndarray) -> np.ndarray:
+    """Calibrates PDFs.  Estimates made from them before are not touched.
+
+    Args:
+      probabilities: of redshift bins, [n, any number of bins], each row summing to 1.
+      r_mag: r magnitudes, [n].
+
+    Returns:
+      [n, bins] in the dtype of `probabilities`, each row summing to 1.
+
+    Raises:
+      ValueError: the shapes do not match, or a magnitude is not finite.
+    """
+    (r_mag,) = checks.columns(r_mag=r_mag)
+    if probabilities.ndim != 2 or len(probabilities) != r_mag.size:
+      raise ValueError(f"probabilities have shape {list(probabilities.shape)} for {r_mag.size} "
+                       "magnitudes; pass the same galaxies")
+    row, calibrated = self.survey.magnitude_row(r_mag), np.empty_like(probabilities)
+    for start in range(0, r_mag.size, _CHUNK):
+      part = slice(start, start + _CHUNK)
+      total = np.cumsum(probabilities[part], axis=1, dtype=np.float64)
+      calibrated[part] = np.diff(self._mapped(total / total[:, -1:], row[part]), prepend=0.0)
+    return calibrated
+
+  def _mapped(self, share, row):
+    """B of each CDF; `share` [galaxies, bins], `row` [galaxies]."""
+    mapped = np.empty_like(share)
+    for index in np.unique(row):
+      own = row == index
+      mapped[own] = np.interp(share[own], self.quantiles[index], _LEVELS)
+    return mapped
+
+  def save(self, path: str | os.PathLike, *, weights_digest: str = "") -> None:
+    """Writes the calibration as JSON, whole or not at all.
+
+    Args:
+      path: the file, by convention pdf_calibration.json.
+      weights_digest: SHA-256 of the weights whose PDFs it calibrates.
+    """
+    write_text(path, json.dumps({
+        "format": _FORMAT, "survey": self.survey.name, "grid": grid.settings(self.survey),
+        "weights_sha256": weights_digest, "quantiles": self.quantiles.tolist(),
+        "count": self.count.tolist()}, indent=1) + "\n")
+
+  @classmethod
+  def load(cls, path: str | os.PathLike, survey: Survey, *,
+           weights_digest: str | None = None) -> PdfCalibration:
+    """Reads what `save` wrote.
+
+    Args:
+      path: the file.
+      survey: the survey that the calibration is wanted for.
+      weights_digest: SHA-256 of the weights whose PDFs are to be calibrated; None
+        accepts any.
+
+    Raises:
+      ValueError: the file is no calibration of p(z), or was made on another grid
+        or for other weights.
+      OSError: the file cannot be read.
+    """
+    content = grid.read_model(path, _FORMAT, ("quantiles", "count"), survey,
+                              weights_digest=weights_digest)
+    return cls(survey=survey, quantiles=content["quantiles"], count=content["count"])
+
+
+def _quantiles(pit, weights):
+  """PIT values below which each of `_LEVELS` lies, [KNOTS + 1]."""
+  order = np.argsort(pit)
+  reached = np.cumsum(weights[order])
+  found = pit[order][np.searchsorted(reached, _LEVELS[1:-1] * reached[-1])]
+  steps = _TAIL * np.arange(KNOTS + 1)
+  return np.clip(np.concatenate([[0.0], found, [1.0]]), steps, 1.0 - steps[::-1])
