@@ -1,6 +1,6 @@
 # make setup       a virtual environment in .venv with everything pinned
 # make test        the test suite
-# make test-slow   the tests that take an hour: the quickstart for three seeds
+# make test-slow   the tests that take an hour: the quickstart for three seeds, twenty kills
 # make quickstart  simulated galaxies, all stages, metrics: within ten minutes on a laptop
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
