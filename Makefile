@@ -2,7 +2,7 @@
 # make test        the test suite
 # make test-all    the same under every Python from 3.11 to 3.13 that is found
 # make test-other  the same under the newest of those that is not PYTHON
-# make test-slow   the tests that take an hour: the quickstart for three seeds
+# make test-slow   the tests that take an hour: the quickstart for three seeds, kills at random moments
 # make quickstart  simulated galaxies, all stages, metrics: within ten minutes on a laptop
 #
 # PYTHON=python3.13 chooses another interpreter; its environment is .venv-3.13.

@@ -17,11 +17,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import multiprocessing
 import os
-import resource
 import shutil
 import statistics
 import tempfile
+import threading
 import time
 from unittest import mock
 
@@ -35,7 +36,7 @@ def make_input(folder: str, num: int) -> str:
   """A cube of `num` different images with labels, in the SDSS public layout."""
   os.makedirs(folder)
   rng = np.random.default_rng(0)
-  block = rng.normal(size=(_BLOCK, SIZE, SIZE, BANDS)).astype(np.float32)
+  block = rng.standard_normal((_BLOCK, SIZE, SIZE, BANDS), np.float32)
   shape = (num, SIZE, SIZE, BANDS)
   with open(os.path.join(folder, "cube.npy"), "wb") as file:
     np.lib.format.write_array_header_1_0(
@@ -141,14 +142,33 @@ def measure_speed(folder: str, num: int, repeats: int) -> None:
 def measure_memory(folder: str, size_gb: float) -> None:
   """Prints the largest resident memory of a conversion with two workers."""
   num = int(size_gb * 1e9 / (SIZE * SIZE * BANDS * 4))
-  source = make_input(os.path.join(folder, "in"), num)
-  start_s = time.perf_counter()
+  # In a process of its own, so that its memory does not count.
+  with multiprocessing.get_context("spawn").Pool(1) as pool:
+    source = pool.apply(make_input, (os.path.join(folder, "in"), num))
+  start_s, peaks_mb, stop = time.perf_counter(), {}, threading.Event()
+  watch = threading.Thread(target=watch_memory, args=(peaks_mb, stop))
+  watch.start()
   converter(2)(source, os.path.join(folder, "out"))
   taken_s = time.perf_counter() - start_s
-  peaks = [resource.getrusage(who).ru_maxrss * 1024 / 1e6
-           for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+  stop.set()
+  watch.join()
+  own_mb = peaks_mb.pop(os.getpid())
   print(f"{num} images, {size_gb:g} GB, two workers, {taken_s:.0f} s: largest resident memory "
-        f"{peaks[0]:.0f} MB (starting process), {peaks[1]:.0f} MB (largest worker)")
+        f"{own_mb:.0f} MB (starting process), "
+        f"{' and '.join(f'{peak:.0f} MB' for peak in peaks_mb.values())} (workers)")
+
+
+def watch_memory(peaks_mb: dict[int, float], stop: threading.Event) -> None:
+  """Notes the largest resident memory of this process and its children, by process id.
+
+  Linux's own note of it; getrusage counts what a child had before it became a worker.
+  """
+  while not stop.wait(0.2):
+    for pid in (os.getpid(), *(child.pid for child in multiprocessing.active_children())):
+      with contextlib.suppress(OSError), open(f"/proc/{pid}/status", encoding="ascii") as file:
+        found = [int(line.split()[1]) for line in file if line.startswith("VmHWM")]
+        if found:  # a process that has ended has none
+          peaks_mb[pid] = found[0] * 1024 / 1e6
 
 
 def main() -> None:

@@ -59,7 +59,7 @@ def replace_bad_r(catalog: Table) -> tuple[Table, np.ndarray]:
   Raises:
     ValueError: there is no usable magnitude to take.
   """
-  table = catalog.copy()
+  table = catalog.copy(copy_data=False)  # the other columns are shared
   r_mag = np.asarray(table["r_mag"])
   bad = ~(np.isfinite(r_mag) & (r_mag >= 0))
   if bad.all():

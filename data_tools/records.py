@@ -113,8 +113,10 @@ def plan_records(catalog: Table, rows: np.ndarray, splits: np.ndarray, *, seed: 
   parts = [_plan_split(catalog, rows[splits == split], split, seed,
                        augment_copies if split == "train" else 1, per_shard)
            for split in manifest_lib.SPLITS]
-  source_rows, copies, names, shards, positions = (
-      np.concatenate([part[column] for part in parts]) for column in range(5))
+  names = np.repeat(np.array(manifest_lib.SPLITS), [len(part[0]) for part in parts])
+  source_rows, copies, shards, positions = (
+      np.concatenate([part[column] for part in parts]) for column in range(4))
+  del parts  # of a hundred million galaxies, they count
   table = catalog[list(catalog_lib.OBJECT_COLUMNS)][source_rows]
   for name, values in (("copy", copies), ("split", names), ("shard", shards),
                        ("position", positions), ("number", np.arange(len(table)))):
@@ -133,14 +135,14 @@ def record_bytes(image_shape: tuple[int, int, int], dtype: str) -> int:
 
 
 def _plan_split(catalog, rows, split, seed, num_copies, per_shard) -> tuple[np.ndarray, ...]:
-  """Source rows, copies, split names, shards and positions, in record order."""
-  copies = np.tile(np.arange(num_copies), len(rows))
+  """Source rows, copies, shards and positions, in record order."""
+  copies = np.tile(np.arange(num_copies, dtype=np.int16), len(rows))
   rows = np.repeat(rows, num_copies)
   keys = (f"{object_id}/{copy}" for object_id, copy in zip(catalog["id"][rows], copies))
   order = np.argsort(hashing.object_hashes(keys, f"{seed}/order"), kind="stable")
   num = len(order)
   num_shards = -(-num // per_shard)
   starts = np.arange(num_shards + 1) * num // max(num_shards, 1)
-  shards = np.repeat(np.arange(num_shards), np.diff(starts))
-  positions = np.arange(num) - starts[:-1][shards]
-  return rows[order], copies[order], np.full(num, split, "U10"), shards, positions
+  shards = np.repeat(np.arange(num_shards, dtype=np.int32), np.diff(starts))
+  positions = (np.arange(num) - starts[:-1][shards]).astype(np.int32)
+  return rows[order], copies[order], shards, positions

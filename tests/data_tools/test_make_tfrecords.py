@@ -185,7 +185,10 @@ class RulesTest(_ConversionTest):
     table["z"][[9, 10, 11, 12]] = 0.41, -9999.0, np.inf, np.nan
     table["dered_petro_r"][13] = 17.9
     source = self.public(num, images, **table)
-    manifest = convert(source, SDSS, self.output, settings=ConversionSettings(max_r_mag=17.85))
+    with self.assertLogs("absl", "INFO") as logs:
+      manifest = convert(source, SDSS, self.output, settings=ConversionSettings(max_r_mag=17.85))
+    self.assertRegex("\n".join(logs.output), "conversion: 33 of 33 records, .*/s, .* MB/s, "
+                     "9 galaxies rejected, ETA 0 s")
     ids = source.catalog["id"]
     self.assertEqual(_rejected(self.output), {
         ids[3]: image_checks.NOT_FINITE, ids[4]: image_checks.NOT_FINITE, ids[6]: checks.DUPLICATE,
