@@ -28,7 +28,7 @@ from pzbias_tf.data.flux import InputScaling
 from pzbias_tf.training import run_folder, runner
 from pzbias_tf.training.checkpoints import StageFiles, file_digest
 from pzbias_tf.training.config import TrainConfig, check_same_settings, load_config, save_config
-from pzbias_tf.training.devices import make_strategy, use_xla
+from pzbias_tf.training.devices import is_chief, make_strategy, use_xla
 from pzbias_tf.training.interruption import Interrupted
 from pzbias_tf.training.loop import Pace
 from pzbias_tf.training.run_folder import StageInputs, Variant
@@ -73,15 +73,15 @@ def train(request: train_flags.Request, settings: dict[str, Any], variant: Varia
   """Trains the stage, or goes on with it, and predicts."""
   _announce_preset(request, settings, data)
   stage_dir = os.path.join(experiment, request.stage.name)
-  devices = runner.Devices(
-      strategy=make_strategy(request.num_devices), xla=use_xla(request.xla),
-      pace=Pace(steps_per_loop=request.steps_per_loop,
-                checkpoint_minutes=request.checkpoint_minutes))
+  strategy = make_strategy(request.num_devices)
+  devices = runner.Devices(strategy=strategy, xla=use_xla(request.xla), pace=Pace(
+      steps_per_loop=request.steps_per_loop, checkpoint_minutes=request.checkpoint_minutes))
   inputs = _find_inputs(request, variant, experiment)
   config = _config(request, settings, data, inputs, stage_dir)
   runner.train_stage(config, data, stage_dir, inputs, devices,
                      provenance=_provenance(request, inputs))
-  runner.predict_stage(config, data, stage_dir)
+  if is_chief(strategy):
+    runner.predict_stage(config, data, stage_dir)
 
 
 def test(request: train_flags.Request, variant: Variant, data: Dataset, stage_dir: str) -> None:

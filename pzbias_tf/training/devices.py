@@ -1,25 +1,33 @@
-"""Which devices train, and whether XLA compiles for them."""
+"""Which devices train, on one machine or several, and whether XLA compiles for them."""
 
 from __future__ import annotations
 
 import functools
+import os
 
 import tensorflow as tf
 
 
 def make_strategy(num_devices: int = 0) -> tf.distribute.Strategy:
-  """All GPUs, or some, or logical CPU devices.
+  """All GPUs, or some, or logical CPU devices; with TF_CONFIG, those of several machines.
 
   Args:
     num_devices: 0 for all GPUs (one CPU device where there is none), else how
       many.  Without a GPU, more than one means logical CPU devices.
 
   Returns:
-    A MirroredStrategy for several devices, else the default strategy.
+    A MultiWorkerMirroredStrategy where the environment variable TF_CONFIG names
+    several machines (made before anything else of TensorFlow is used), a
+    MirroredStrategy for several devices, else the default strategy.
 
   Raises:
-    ValueError: there are not as many devices.
+    ValueError: there are not as many devices, or both ask for them.
   """
+  if os.environ.get("TF_CONFIG"):
+    if num_devices:
+      raise ValueError(f"--num_devices={num_devices} is for one machine; with TF_CONFIG each uses "
+                       "all its GPUs")
+    return _multi_worker()
   gpus = tf.config.list_physical_devices("GPU")
   count = num_devices or max(1, len(gpus))
   if gpus and count > len(gpus):
@@ -40,6 +48,27 @@ def use_xla(choice: str) -> bool:
   if choice not in ("auto", "on", "off"):
     raise ValueError(f"--xla={choice}; choose auto, on or off")
   return choice == "on" or (choice == "auto" and bool(tf.config.list_physical_devices("GPU")))
+
+
+def num_workers(strategy: tf.distribute.Strategy) -> int:
+  """How many processes train together."""
+  resolver = strategy.cluster_resolver
+  spec = resolver.cluster_spec().as_dict() if resolver else {}
+  return max(1, sum(len(spec.get(job, ())) for job in ("chief", "worker")))
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+  """Whether this process is the one that writes."""
+  resolver = strategy.cluster_resolver
+  if num_workers(strategy) == 1 or resolver.task_type == "chief":
+    return True
+  return resolver.task_id == 0 and "chief" not in resolver.cluster_spec().as_dict()
+
+
+@functools.cache
+def _multi_worker():
+  """One strategy a process: its collectives can be set up once."""
+  return tf.distribute.MultiWorkerMirroredStrategy()
 
 
 @functools.cache

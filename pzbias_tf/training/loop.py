@@ -19,6 +19,7 @@ from pzbias_tf.models.network import redshift_pdf
 from pzbias_tf.training.checkpoints import (
     Checkpoints, StageFiles, save_weights, training_state)
 from pzbias_tf.training.config import TrainConfig
+from pzbias_tf.training.devices import is_chief
 from pzbias_tf.training.interruption import Interrupted, StopRequest
 from pzbias_tf.training.optimizers import LearningRate, make_optimizer
 from pzbias_tf.training.problem import Problem
@@ -93,7 +94,7 @@ class Loop:
       raise ValueError(f"--batch_size={config.batch_size} does not divide evenly over "
                        f"{strategy.num_replicas_in_sync} devices")
     self._problem, self._config, self._files = problem, config, files
-    self._strategy = strategy
+    self._strategy, self._writes = strategy, is_chief(strategy)
     self._intervals = intervals or Intervals.of(config.iterations)
     self._pace, self._step_time_s = pace, None
     with strategy.scope():
@@ -121,16 +122,22 @@ class Loop:
     step, last = int(self._step.numpy()), self._config.iterations
     if restored:
       logging.info("Going on from iteration %d of %d (%s)", step, last, restored)
-    writer = tf.summary.create_file_writer(os.path.join(self._files.folder, "tensorboard"))
-    with writer.as_default(), StopRequest() as request, Progress(
+    with self._summary_writer().as_default(), StopRequest() as request, Progress(
         self._config, step, self._problem.galaxies) as progress:
       batches = iter(self._strategy.experimental_distribute_dataset(self._problem.batches(step)))
       while step < last:
         step = self._call(batches, step, progress)
-        self._after(step, progress)
+        if self._writes:
+          self._after(step, progress)
         if request.number and step < last:
           self._stop(step, request.number)
-    save_weights(self._problem.network, self._files.last)
+    if self._writes:
+      save_weights(self._problem.network, self._files.last)
+
+  def _summary_writer(self):
+    if not self._writes:
+      return tf.summary.create_noop_writer()
+    return tf.summary.create_file_writer(os.path.join(self._files.folder, "tensorboard"))
 
   def _training_loss(self, batch):
     batch = self._problem.augment(batch)
@@ -172,7 +179,7 @@ class Loop:
       self._checkpoints.save(step)
 
   def _stop(self, step, number):
-    path = self._checkpoints.save(step)
+    path = self._checkpoints.save(step) if self._writes else "another process saves"
     raise Interrupted(f"stopped at iteration {step} of {self._config.iterations} ({path}); "
                       "the same command goes on from there", number)
 

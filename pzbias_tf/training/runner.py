@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 
@@ -23,6 +24,7 @@ from pzbias_tf.training import run_folder, selection
 from pzbias_tf.training.checkpoints import (
     StageFiles, file_digest, load_weights, save_weights)
 from pzbias_tf.training.config import TrainConfig, check_same_settings, save_config
+from pzbias_tf.training.devices import is_chief, num_workers
 from pzbias_tf.training.loop import Loop, Pace
 from pzbias_tf.training.problem import (
     Problem, redshift_layers_problem, whole_network_problem)
@@ -63,7 +65,11 @@ def train_stage(config: TrainConfig, data: Dataset, stage_dir: str, inputs: Stag
   """
   run_folder.check_inputs_fit(config, inputs)
   check_same_settings(config, stage_dir)
-  with exclusive_folder(stage_dir):
+  if num_workers(devices.strategy) > 1 and not config.stage_spec.trains_all:
+    raise ValueError(f"{config.stage_spec.title} trains redshift layers on features that are "
+                     "computed once: one machine is enough; unset TF_CONFIG")
+  chief = is_chief(devices.strategy)
+  with exclusive_folder(stage_dir) if chief else contextlib.nullcontext():
     _train_stage(config, data, stage_dir, inputs, devices, provenance)
 
 
@@ -72,7 +78,8 @@ def _train_stage(config, data, stage_dir, inputs, devices, provenance):
   if os.path.exists(files.last):
     logging.info("%s is trained already: %s", config.stage_spec.title, files.last)
     return
-  save_config(config, stage_dir, provenance=provenance)
+  if is_chief(devices.strategy):
+    save_config(config, stage_dir, provenance=provenance)
   tf.keras.utils.set_random_seed(config.stage_seed)
   with devices.strategy.scope():
     network = make_network(config)

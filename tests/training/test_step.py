@@ -1,5 +1,9 @@
 """The compiled step: replicas and XLA give the same weights; schedules; devices."""
 
+import os
+import subprocess
+import sys
+
 from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
@@ -7,6 +11,7 @@ import tensorflow as tf
 from pzbias_tf.models import build_network
 from pzbias_tf.survey import SDSS
 from pzbias_tf.training import losses
+from pzbias_tf.training.adam import Adam
 from pzbias_tf.training.devices import make_strategy, use_xla
 from pzbias_tf.training.loop import Intervals, Loop
 from pzbias_tf.training.step import make_train_steps
@@ -14,6 +19,16 @@ from tests.training.test_stages import small_config
 
 BATCH, STEPS = 8, 20
 CALLS = (1, 12, 7)  # steps a compiled call
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+FOUR_DEVICES = """
+import sys
+import numpy as np
+from pzbias_tf.training.devices import make_strategy
+from tests.training.test_step import train
+weights, _, _ = train(make_strategy(4), xla=False)
+_, curve, _ = train(make_strategy(4), xla=False, adam=True)
+np.savez(sys.argv[1], *weights, curve=curve)
+"""
 
 
 def random_batches():
@@ -26,14 +41,14 @@ def random_batches():
       "magnitude_row": rng.integers(0, 11, n).astype(np.int32)}).batch(BATCH, drop_remainder=True)
 
 
-def train(strategy, *, xla, precision="float32"):
-  """Weights, mean loss and number of traces after STEPS steps of SGD."""
+def train(strategy, *, xla, precision="float32", adam=False):
+  """Weights, mean loss of each call and number of traces after STEPS steps of SGD."""
   tf.keras.utils.set_random_seed(0)
   targets = losses.hard_targets(SDSS)
   with strategy.scope():
     network = build_network(4, SDSS, multi_output=True, image_size=8,
                             precision=precision)
-    optimizer = tf.keras.optimizers.SGD(0.01)
+    optimizer = Adam(1e-3) if adam else tf.keras.optimizers.SGD(0.01)
     if precision == "mixed_float16":
       optimizer = tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
     optimizer.build(network.trainable_variables)
@@ -46,10 +61,9 @@ def train(strategy, *, xla, precision="float32"):
   steps = make_train_steps(strategy=strategy, variables=network.trainable_variables,
                            optimizer=optimizer, loss_fn=loss_fn, global_batch=BATCH, xla=xla)
   batches = iter(strategy.experimental_distribute_dataset(random_batches()))
-  losses_of_calls = [steps(batches, tf.constant(number)).loss for number in CALLS]
-  traces = steps.experimental_get_tracing_count()
-  loss = np.average(losses_of_calls, weights=CALLS)
-  return [v.numpy() for v in network.trainable_variables], loss, traces
+  curve = [float(steps(batches, tf.constant(number)).loss) for number in CALLS]
+  return ([v.numpy() for v in network.trainable_variables], curve,
+          steps.experimental_get_tracing_count())
 
 
 class StepTest(tf.test.TestCase, parameterized.TestCase):
@@ -62,6 +76,24 @@ class StepTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllClose(loss, other_loss, rtol=1e-5)
     for a, b in zip(weights, others):
       self.assertAllClose(a, b, atol=1e-5)
+
+  def test_loss_curves_of_adam_agree(self):
+    _, curve, _ = train(tf.distribute.get_strategy(), xla=False, adam=True)
+    _, other, _ = train(make_strategy(2), xla=False, adam=True)
+    self.assertAllClose(curve, other, rtol=1e-3)
+    self.assertLess(curve[-1], curve[0])
+
+  def test_four_devices(self):
+    """In a process of its own: strategies of other sizes share keys of collectives."""
+    path = os.path.join(self.get_temp_dir(), "four.npz")
+    subprocess.run([sys.executable, "-c", FOUR_DEVICES, path], cwd=ROOT, check=True,
+                   env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"})
+    weights, _, _ = train(tf.distribute.get_strategy(), xla=False)
+    _, curve, _ = train(tf.distribute.get_strategy(), xla=False, adam=True)
+    with np.load(path) as four:
+      for number, value in enumerate(weights):
+        self.assertAllClose(value, four[f"arr_{number}"], atol=1e-5)
+      self.assertAllClose(curve, four["curve"], rtol=1e-3)
 
   @parameterized.parameters("mixed_float16", "mixed_bfloat16")
   def test_mixed_precision_is_close_to_float32(self, precision):
