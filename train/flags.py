@@ -91,6 +91,9 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
           "Iterations between two looks of the host, 0 for as many as take some seconds.",
           lower_bound=0)
   real("checkpoint_minutes", 10.0, "Longest time between two checkpoints.", lower_bound=0.0)
+  switch("histograms", False, "Histograms of all weights for TensorBoard.")
+  flags.DEFINE_list("profile", [], "First and last iteration of a profile, e.g. 100,110.",
+                    flag_values=values)
   integer("num_devices", 0,
           "Devices: 0 for all GPUs, or one CPU; more than one without GPUs means logical CPU "
           "devices.", lower_bound=0)
@@ -138,6 +141,8 @@ class Request:
   xla: str
   steps_per_loop: int
   checkpoint_minutes: float
+  histograms: bool
+  profile: tuple[str, ...]
   num_devices: int
   seed: int
 

@@ -31,6 +31,7 @@ from pzbias_tf.training.config import TrainConfig, check_same_settings, load_con
 from pzbias_tf.training.devices import is_chief, make_strategy, use_xla
 from pzbias_tf.training.interruption import Interrupted
 from pzbias_tf.training.loop import Pace
+from pzbias_tf.training.monitoring import Monitoring
 from pzbias_tf.training.run_folder import StageInputs, Variant
 from pzbias_tf.training.stages import STAGES, stage_named
 from train import flags as train_flags
@@ -75,7 +76,9 @@ def train(request: train_flags.Request, settings: dict[str, Any], variant: Varia
   stage_dir = os.path.join(experiment, request.stage.name)
   strategy = make_strategy(request.num_devices)
   devices = runner.Devices(strategy=strategy, xla=use_xla(request.xla), pace=Pace(
-      steps_per_loop=request.steps_per_loop, checkpoint_minutes=request.checkpoint_minutes))
+      steps_per_loop=request.steps_per_loop, checkpoint_minutes=request.checkpoint_minutes),
+      monitoring=Monitoring(histograms=request.histograms,
+                            profile=tuple(int(step) for step in request.profile)))
   inputs = _find_inputs(request, variant, experiment)
   config = _config(request, settings, data, inputs, stage_dir)
   runner.train_stage(config, data, stage_dir, inputs, devices,

@@ -14,17 +14,21 @@ from absl import logging
 import numpy as np
 import tensorflow as tf
 
-from pzbias_tf.evaluation.point import mean_residual, sigma_mad
 from pzbias_tf.models.network import redshift_pdf
 from pzbias_tf.training.checkpoints import (
     Checkpoints, StageFiles, save_weights, training_state)
 from pzbias_tf.training.config import TrainConfig
 from pzbias_tf.training.devices import is_chief
 from pzbias_tf.training.interruption import Interrupted, StopRequest
+from pzbias_tf.training.monitoring import (
+    Monitoring, write_histograms, write_settings, write_validation)
 from pzbias_tf.training.optimizers import LearningRate, make_optimizer
 from pzbias_tf.training.problem import Problem
 from pzbias_tf.training.progress import Progress
 from pzbias_tf.training.step import make_train_steps
+
+
+PICTURE_EVERY = 4  # validations: drawing takes half a second
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -85,18 +89,20 @@ class Loop:
     xla: compile with XLA.
     intervals: how often to log, validate and save.
     pace: how often to come back to the host.
+    monitoring: what TensorBoard gets besides scalars and pictures.
   """
 
   def __init__(self, problem: Problem, config: TrainConfig, files: StageFiles, *,
                strategy: tf.distribute.Strategy, xla: bool, intervals: Intervals | None = None,
-               pace: Pace = Pace()):
+               pace: Pace = Pace(), monitoring: Monitoring = Monitoring()):
     if config.batch_size % strategy.num_replicas_in_sync:
       raise ValueError(f"--batch_size={config.batch_size} does not divide evenly over "
                        f"{strategy.num_replicas_in_sync} devices")
     self._problem, self._config, self._files = problem, config, files
     self._strategy, self._writes = strategy, is_chief(strategy)
     self._intervals = intervals or Intervals.of(config.iterations)
-    self._pace, self._step_time_s = pace, None
+    self._pace, self._monitoring, self._step_time_s = pace, monitoring, None
+    self._extra_stops = (*config.keep_weights_at, *monitoring.profile)
     with strategy.scope():
       optimizer = make_optimizer(config, problem.variables)
       self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
@@ -124,6 +130,7 @@ class Loop:
       logging.info("Going on from iteration %d of %d (%s)", step, last, restored)
     with self._summary_writer().as_default(), StopRequest() as request, Progress(
         self._config, step, self._problem.galaxies) as progress:
+      write_settings(self._config)
       batches = iter(self._strategy.experimental_distribute_dataset(self._problem.batches(step)))
       while step < last:
         step = self._call(batches, step, progress)
@@ -145,7 +152,7 @@ class Loop:
 
   def _call(self, batches, step, progress):
     """Some iterations in one compiled call; returns the iteration reached."""
-    stop = self._intervals.next_stop(step, self._config.iterations, self._config.keep_weights_at)
+    stop = self._intervals.next_stop(step, self._config.iterations, self._extra_stops)
     stop = min(stop, step + self._pace.steps(self._step_time_s))
     start_s = time.monotonic()
     steps = self._train_steps(batches, tf.constant(stop - step))
@@ -173,6 +180,7 @@ class Loop:
       tf.summary.scalar("train/learning_rate", LearningRate(self._config)(step - 1), step)
     if due(self._intervals.validate) and self._problem.validation:
       self._look_at_validation(step)
+    self._monitoring.follow_profile(step, self._files.folder)
     if step in self._config.keep_weights_at:
       save_weights(self._problem.network, self._files.kept(step))
     if due(self._intervals.checkpoint) or self._checkpoints.due():
@@ -184,12 +192,14 @@ class Loop:
                       "the same command goes on from there", number)
 
   def _look_at_validation(self, step):
-    """Validation loss and cheap metrics; keeps the best weights."""
+    """Validation loss, cheap metrics and a picture; keeps the best weights."""
     loss, z_label, z_photo = (np.concatenate(part) for part in zip(*(
         [t.numpy() for t in self._validate(batch)] for batch in self._problem.validation)))
-    for name, value in (("loss", loss.mean()), ("sigma_mad", sigma_mad(z_label, z_photo)),
-                        ("mean_residual", mean_residual(z_label, z_photo))):
-      tf.summary.scalar(f"validation/{name}", value, step)
+    pictured = step % (PICTURE_EVERY * self._intervals.validate) == 0
+    write_validation(self._config, loss, z_label, z_photo, step,
+                     picture=pictured or step == self._config.iterations)
+    if self._monitoring.histograms:
+      write_histograms(self._problem.network, step)
     if loss.mean() < float(self._best.numpy()):
       self._best.assign(loss.mean())
       save_weights(self._problem.network, self._files.best)

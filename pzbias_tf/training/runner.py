@@ -26,6 +26,7 @@ from pzbias_tf.training.checkpoints import (
 from pzbias_tf.training.config import TrainConfig, check_same_settings, save_config
 from pzbias_tf.training.devices import is_chief, num_workers
 from pzbias_tf.training.loop import Loop, Pace
+from pzbias_tf.training.monitoring import Monitoring
 from pzbias_tf.training.problem import (
     Problem, redshift_layers_problem, whole_network_problem)
 from pzbias_tf.training.run_folder import StageInputs
@@ -41,11 +42,13 @@ class Devices:
     strategy: all devices.
     xla: compile the training step with XLA.
     pace: how often the loop comes back to the host.
+    monitoring: what is looked at on the way.
   """
 
   strategy: tf.distribute.Strategy
   xla: bool
   pace: Pace = Pace()
+  monitoring: Monitoring = Monitoring()
 
 
 def train_stage(config: TrainConfig, data: Dataset, stage_dir: str, inputs: StageInputs,
@@ -94,7 +97,7 @@ def _train_stage(config, data, stage_dir, inputs, devices, provenance):
     return
   problem = make_problem(network, data, config, stage_dir, inputs)
   Loop(problem, config, files, strategy=devices.strategy, xla=devices.xla,
-       pace=devices.pace).run()
+       pace=devices.pace, monitoring=devices.monitoring).run()
 
 
 def make_network(config: TrainConfig) -> tf.keras.Model:

@@ -9,3 +9,4 @@ from pzbias_tf.evaluation.figures.files import save_figure
 from pzbias_tf.evaluation.figures.pdfs import draw_pdfs
 from pzbias_tf.evaluation.figures.residual_map import draw_residual_map
 from pzbias_tf.evaluation.figures.stages import draw_stages
+from pzbias_tf.evaluation.figures.validation import draw_validation

@@ -1,0 +1,73 @@
+"""What TensorBoard shows of a run, besides its loss: settings, pictures, weights, a profile."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import os
+
+import numpy as np
+from tensorboard.plugins.hparams import api as hparams
+import tensorflow as tf
+
+from pzbias_tf.evaluation.figures import draw_validation
+from pzbias_tf.evaluation.point import mean_residual, outlier_fraction, sigma_mad
+from pzbias_tf.keras_compat import plain_variable
+from pzbias_tf.training.checkpoints import named_weights
+from pzbias_tf.training.config import TrainConfig
+
+# The settings by which variants are compared; the others are in config.json.
+_COMPARED = ("stage", "net", "image_size", "ne", "seed", "fth", "nsub", "errl", "midreduce",
+             "softlabel", "shiftlabel", "augment", "optimizer", "precision", "iterations",
+             "batch_size", "learning_rate")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Monitoring:
+  """What is looked at on the way; it decides no number.
+
+  Attributes:
+    histograms: of all weights, at each validation.
+    profile: first and last iteration of a profile; () for none.
+  """
+
+  histograms: bool = False
+  profile: tuple[int, ...] = ()
+
+  def __post_init__(self):
+    if self.profile and not (len(self.profile) == 2 and 0 < self.profile[0] < self.profile[1]):
+      raise ValueError(f"--profile={','.join(map(str, self.profile))}: give the first and the last "
+                       "iteration, e.g. --profile=100,110")
+
+  def follow_profile(self, step: int, folder: str) -> None:
+    """Starts or stops the profiler where `step` is one of the profile's ends."""
+    if self.profile and step == self.profile[0]:
+      tf.profiler.experimental.start(os.path.join(folder, "tensorboard"))
+    elif self.profile and step == self.profile[1]:
+      tf.profiler.experimental.stop()
+
+
+def write_settings(config: TrainConfig) -> None:
+  """The run's settings, for the HParams page, into the current summary writer."""
+  values = {name: getattr(config, name) for name in _COMPARED}
+  hparams.hparams({**values, "survey": config.survey.name, "bins": config.survey.bins})
+
+
+def write_validation(config: TrainConfig, loss: np.ndarray, z_spec: np.ndarray,
+                     z_photo: np.ndarray, step: int, *, picture: bool) -> None:
+  """Loss, metrics and perhaps a picture of validation galaxies, [n] each."""
+  survey = config.survey
+  for name, value in (("loss", loss.mean()), ("sigma_mad", sigma_mad(z_spec, z_photo)),
+                      ("mean_residual", mean_residual(z_spec, z_photo)),
+                      ("outlier_fraction", outlier_fraction(z_spec, z_photo, survey))):
+    tf.summary.scalar(f"validation/{name}", value, step)
+  if picture:
+    png = io.BytesIO()
+    draw_validation(z_spec, z_photo, survey, config.stage).savefig(png, format="png", dpi=130)
+    tf.summary.image("validation/redshifts", tf.image.decode_png(png.getvalue())[tf.newaxis], step)
+
+
+def write_histograms(network: tf.keras.Model, step: int) -> None:
+  """Histograms of all weights, by name."""
+  for name, variable in named_weights(network):
+    tf.summary.histogram(f"weights/{name}", plain_variable(variable), step)
