@@ -50,12 +50,10 @@ def whole_network_problem(network: tf.keras.Model, data: Dataset, config: TrainC
   """Baseline and Step 1: everything trains, on images."""
   keep, labels = selection.training_records(data, config)
   survey, multi_output = config.survey, config.stage_spec.multi_output
-  make_targets = losses.hard_targets if multi_output else losses.single_output_targets
-  targets = make_targets(survey)
+  redshift_loss = losses.hard_label_loss(survey) if multi_output else losses.single_output_loss
 
   def loss_fn(logits, batch):
-    loss = losses.redshift_loss(
-        logits["z_logits"], targets(batch["redshift_bin"], batch["magnitude_row"]))
+    loss = redshift_loss(logits["z_logits"], batch["redshift_bin"], batch["magnitude_row"])
     if multi_output:
       loss += losses.magnitude_loss(logits["r_logits"], batch["magnitude_row"], survey)
     return loss
@@ -90,16 +88,16 @@ def redshift_layers_problem(network: tf.keras.Model, data: Dataset, config: Trai
   labels = selection.make_labels(data, config.survey)
   features = _features(network, data, config, "train", rows, feature_dir)
   if label_model is None:
-    targets = losses.hard_targets(config.survey)
+    loss = losses.hard_label_loss(config.survey)
   else:
-    targets = losses.soft_targets(label_model, soften=config.softlabel, shift=config.shiftlabel)
+    loss = losses.soft_label_loss(label_model, soften=config.softlabel, shift=config.shiftlabel)
   output_module = network.get_layer("output_module")
   return Problem(
       network=network,
       variables=redshift_variables(network),
       forward=lambda batch: output_module(batch["features"]),
-      loss_fn=lambda logits, batch: losses.redshift_loss(
-          logits["z_logits"], targets(batch["redshift_bin"], batch["magnitude_row"])),
+      loss_fn=lambda logits, batch: loss(
+          logits["z_logits"], batch["redshift_bin"], batch["magnitude_row"]),
       augment=lambda batch: batch,
       batches=lambda step: feature_batches(
           features, rows, labels, batch_size=config.batch_size, seed=config.stage_seed,

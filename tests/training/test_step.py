@@ -28,7 +28,7 @@ def random_batches():
 def train(strategy, *, xla):
   """Weights and mean loss after STEPS steps of SGD."""
   tf.keras.utils.set_random_seed(0)
-  targets = losses.hard_targets(SDSS)
+  redshift_loss = losses.hard_label_loss(SDSS)
   with strategy.scope():
     network = build_network(4, SDSS, multi_output=True, image_size=8)
     optimizer = tf.keras.optimizers.SGD(0.01)
@@ -36,8 +36,7 @@ def train(strategy, *, xla):
 
   def loss_fn(batch):
     logits = network({"image": batch["image"], "ebv": batch["ebv"]})
-    return losses.redshift_loss(
-        logits["z_logits"], targets(batch["redshift_bin"], batch["magnitude_row"]))
+    return redshift_loss(logits["z_logits"], batch["redshift_bin"], batch["magnitude_row"])
 
   steps = make_train_steps(strategy=strategy, variables=network.trainable_variables,
                            optimizer=optimizer, loss_fn=loss_fn, global_batch=BATCH, xla=xla)
