@@ -53,3 +53,28 @@ def draw_views(seed: int, step: tf.Tensor, batch_size: int, *, dihedral: bool = 
   # Added, so that views and order of one seed have different keys.
   key = tf.stack([tf.constant(seed, tf.int64) + (1 << 32), tf.cast(step, tf.int64)])
   return tf.random.stateless_uniform([batch_size], key, 0, DIHEDRAL_ELEMENTS, tf.int32)
+
+
+def draws(num: int, *, batch_size: int, seed: int, start_step: int = 0,
+          dihedral: bool = True) -> tf.data.Dataset:
+  """The galaxies of `shuffled_batches` with their views.
+
+  Returns:
+    A data set of (indices [batch_size] int64, views [batch_size] int32).
+  """
+  order = shuffled_batches(num, batch_size=batch_size, seed=seed, start_step=start_step)
+  return order.map(
+      lambda step, indices: (indices, draw_views(seed, step, batch_size, dihedral=dihedral)),
+      num_parallel_calls=1, deterministic=True)
+
+
+def drawn_pairs(num: int, *, batch_size: int, seed: int, steps: int,
+                dihedral: bool = True) -> np.ndarray:
+  """Which galaxies the first steps of `draws` draw in which views, [num, 8] bool."""
+  drawn = np.zeros([num, DIHEDRAL_ELEMENTS], bool)
+  order = draws(num, batch_size=batch_size, seed=seed, dihedral=dihedral)
+  for indices, views in order.take(steps).batch(1024).as_numpy_iterator():
+    drawn[indices, views] = True
+    if drawn.all():
+      break
+  return drawn
