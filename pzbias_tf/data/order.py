@@ -27,13 +27,13 @@ def shuffled_batches(num: int, *, batch_size: int, seed: int, start_step: int) -
   epoch, in_epoch = divmod(start_step * batch_size, num)
 
   def one_pass(epoch):
-    key = tf.stack([tf.constant(seed, tf.int64), tf.cast(epoch, tf.int64)])
-    return tf.data.Dataset.from_tensor_slices(tf.random.experimental.stateless_shuffle(
-        tf.range(num, dtype=tf.int64), seed=key))
+    key = tf.stack([tf.constant(seed, tf.int64), epoch])
+    return tf.random.experimental.stateless_shuffle(tf.range(num, dtype=tf.int64), seed=key)
 
-  later = tf.data.Dataset.range(epoch + 1, np.iinfo(np.int64).max).flat_map(one_pass)
-  order = one_pass(epoch).skip(in_epoch).concatenate(later)
-  return order.batch(batch_size, drop_remainder=True).enumerate(start_step)
+  first = tf.data.Dataset.from_tensors(one_pass(tf.constant(epoch, tf.int64))[in_epoch:])
+  later = tf.data.Dataset.range(epoch + 1, np.iinfo(np.int64).max).map(one_pass)
+  # Whole passes cut into batches: cheaper than galaxies put together one by one.
+  return first.concatenate(later).rebatch(batch_size, drop_remainder=True).enumerate(start_step)
 
 
 def draw_views(seed: int, step: tf.Tensor, batch_size: int, *, dihedral: bool = True) -> tf.Tensor:

@@ -76,10 +76,10 @@ def _mapped(path, shape, dtype):
     with whole_file(path) as hidden:
       np.lib.format.open_memmap(hidden, "w+", np.dtype(dtype), shape)
   try:
-    array = np.load(path, mmap_mode="r+", allow_pickle=False)
+    array = np.load(path, mmap_mode="r", allow_pickle=False)  # "r+" would lengthen a cut file
   except (ValueError, EOFError) as error:
     raise ValueError(f"{path} is damaged ({error}); delete its folder, to be made again") from error
   if array.shape != shape or array.dtype != dtype:
     raise ValueError(f"{path} holds {array.dtype} {array.shape} in the place of {dtype} {shape}; "
                      "delete its folder, to be made again")
-  return array
+  return np.load(path, mmap_mode="r+", allow_pickle=False)

@@ -140,7 +140,7 @@ def _chunks(data, split, pairs, image_size):
 
   batches = ordered_batches(data, split, keep=pairs.any(axis=1), labels=None,
                             batch_size=CHUNK // augment.DIHEDRAL_ELEMENTS, image_size=image_size)
-  return batches.map(one_a_pair, deterministic=True).rebatch(CHUNK).prefetch(1)
+  return batches.map(one_a_pair).rebatch(CHUNK).prefetch(1)
 
 
 def _filled_up(tensor):
