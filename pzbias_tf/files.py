@@ -7,6 +7,8 @@ import fcntl
 import os
 from typing import Iterator
 
+from absl import logging
+
 
 @contextlib.contextmanager
 def whole_file(path: str | os.PathLike) -> Iterator[str]:
@@ -44,20 +46,27 @@ def flush_folder(folder: str) -> None:
 
 
 @contextlib.contextmanager
-def exclusive_folder(folder: str) -> Iterator[None]:
+def exclusive_folder(folder: str, *, wait: bool = False) -> Iterator[None]:
   """Keeps other processes out of a folder, which is made where it does not exist.
 
   The lock goes with the process, however that ends.
 
+  Args:
+    folder: the folder.
+    wait: wait for another process that is at work there.
+
   Raises:
-    OSError: another process is at work there.
+    OSError: another process is at work there, and `wait` is False.
   """
   os.makedirs(folder, exist_ok=True)
   with open(os.path.join(folder, ".lock"), "w", encoding="utf-8") as lock:
     try:
       fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-      raise OSError(f"another process is at work in {folder}; wait for it, or end it") from error
+      if not wait:
+        raise OSError(f"another process is at work in {folder}; wait for it, or end it") from error
+      logging.info("Waiting for another process that is at work in %s", folder)
+      fcntl.flock(lock, fcntl.LOCK_EX)
     yield
 
 

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import threading
 from unittest import mock
 
 import tensorflow as tf
@@ -58,6 +59,21 @@ class FilesTest(tf.test.TestCase):
           pass
     with exclusive_folder(self.folder):
       pass
+
+  def test_waiting_for_the_other_process(self):
+    entered = []
+
+    def other():
+      with exclusive_folder(self.folder, wait=True):
+        entered.append(True)
+
+    waiting = threading.Thread(target=other)
+    with exclusive_folder(self.folder):
+      waiting.start()
+      waiting.join(0.2)
+      self.assertEmpty(entered)
+    waiting.join(30)
+    self.assertLen(entered, 1)
 
 
 if __name__ == "__main__":

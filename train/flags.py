@@ -18,6 +18,7 @@ from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.flux import KINDS as INPUT_SCALINGS
 from pzbias_tf.models.network import PRECISIONS
 from pzbias_tf.survey import Survey, load_survey
+from pzbias_tf.training.features import DTYPES as FEATURE_DTYPES
 from pzbias_tf.training.optimizers import OPTIMIZERS
 from pzbias_tf.training.run_folder import Variant
 from pzbias_tf.training.stages import (
@@ -83,6 +84,11 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
           lower_bound=0)
   choice("augment", "dihedral", ["dihedral", *INTERPOLATING, "none"],
          "Augmentation; rotate adds rotation by any angle, shift moves by up to a pixel.")
+  switch("cache_features", True,
+         "Compute the frozen representation of Steps 2 and 3 once and keep it on disk; "
+         "--nocache_features runs the whole network in each step.")
+  choice("feature_dtype", "float32", list(FEATURE_DTYPES),
+         "How those features are kept; float16 halves the disk space.")
   choice("xla", "auto", ["auto", "on", "off"],
          "Compile the training step with XLA; auto: exactly where there is a GPU.")
   choice("precision", "float32", list(PRECISIONS),
@@ -137,6 +143,8 @@ class Request:
   augment: str
   optimizer: str
   warmup: int
+  cache_features: bool
+  feature_dtype: str
   precision: str
   xla: str
   steps_per_loop: int

@@ -183,6 +183,8 @@ def _config(request, settings, data, inputs: StageInputs, stage_dir: str) -> Tra
       fth=0 if whole else settings["fth"],
       softlabel=request.softlabel or not request.stage.labels_from,
       shiftlabel=request.shiftlabel or not request.stage.labels_from,
+      cache_features=request.cache_features or whole,
+      feature_dtype="float32" if whole or not request.cache_features else request.feature_dtype,
       # Steps 2 and 3 draw on all galaxies, with clean labels.
       nsub=request.nsub if whole else 0, errl=request.errl if whole else 0.0,
       data_digest=data.manifest.digest(),

@@ -27,13 +27,13 @@ def shuffled_batches(num: int, *, batch_size: int, seed: int, start_step: int) -
   epoch, in_epoch = divmod(start_step * batch_size, num)
 
   def one_pass(epoch):
-    key = tf.stack([tf.constant(seed, tf.int64), tf.cast(epoch, tf.int64)])
-    return tf.data.Dataset.from_tensor_slices(tf.random.experimental.stateless_shuffle(
-        tf.range(num, dtype=tf.int64), seed=key))
+    key = tf.stack([tf.constant(seed, tf.int64), epoch])
+    return tf.random.experimental.stateless_shuffle(tf.range(num, dtype=tf.int64), seed=key)
 
-  later = tf.data.Dataset.range(epoch + 1, np.iinfo(np.int64).max).flat_map(one_pass)
-  order = one_pass(epoch).skip(in_epoch).concatenate(later)
-  return order.batch(batch_size, drop_remainder=True).enumerate(start_step)
+  first = tf.data.Dataset.from_tensors(one_pass(tf.constant(epoch, tf.int64))[in_epoch:])
+  later = tf.data.Dataset.range(epoch + 1, np.iinfo(np.int64).max).map(one_pass)
+  # Whole passes cut into batches: cheaper than galaxies put together one by one.
+  return first.concatenate(later).rebatch(batch_size, drop_remainder=True).enumerate(start_step)
 
 
 def draw_views(seed: int, step: tf.Tensor, batch_size: int, *, dihedral: bool = True) -> tf.Tensor:
@@ -53,3 +53,28 @@ def draw_views(seed: int, step: tf.Tensor, batch_size: int, *, dihedral: bool = 
   # Added, so that views and order of one seed have different keys.
   key = tf.stack([tf.constant(seed, tf.int64) + (1 << 32), tf.cast(step, tf.int64)])
   return tf.random.stateless_uniform([batch_size], key, 0, DIHEDRAL_ELEMENTS, tf.int32)
+
+
+def draws(num: int, *, batch_size: int, seed: int, start_step: int = 0,
+          dihedral: bool = True) -> tf.data.Dataset:
+  """The galaxies of `shuffled_batches` with their views.
+
+  Returns:
+    A data set of (indices [batch_size] int64, views [batch_size] int32).
+  """
+  order = shuffled_batches(num, batch_size=batch_size, seed=seed, start_step=start_step)
+  return order.map(
+      lambda step, indices: (indices, draw_views(seed, step, batch_size, dihedral=dihedral)),
+      num_parallel_calls=1, deterministic=True)
+
+
+def drawn_pairs(num: int, *, batch_size: int, seed: int, steps: int,
+                dihedral: bool = True) -> np.ndarray:
+  """Which galaxies the first steps of `draws` draw in which views, [num, 8] bool."""
+  drawn = np.zeros([num, DIHEDRAL_ELEMENTS], bool)
+  order = draws(num, batch_size=batch_size, seed=seed, dihedral=dihedral)
+  for indices, views in order.take(steps).batch(1024).as_numpy_iterator():
+    drawn[indices, views] = True
+    if drawn.all():
+      break
+  return drawn

@@ -46,6 +46,8 @@ class TrainConfig:
     batch_size: galaxies a batch, over all devices.
     learning_rate: initial learning rate.
     lr_drops: fractions of the iterations after which it is divided by 5.
+    cache_features: compute the frozen representation of Steps 2 and 3 once, not in each step.
+    feature_dtype: "float32" or "float16", as those features are stored.
     data_digest: digest of the data set's manifest.
     init_weights_digest: digest of the weights it starts from ("" for none).
     label_predictions_digest: digest of the predictions that shape its labels.
@@ -73,6 +75,8 @@ class TrainConfig:
   batch_size: int
   learning_rate: float
   lr_drops: tuple[float, ...] = ()
+  cache_features: bool = True
+  feature_dtype: str = "float32"
   data_digest: str = ""
   init_weights_digest: str = ""
   label_predictions_digest: str = ""

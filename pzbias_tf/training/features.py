@@ -1,117 +1,157 @@
-"""The frozen representation of a sample, computed once.
+"""The frozen representation of what training draws, computed once.
 
 Steps 2 and 3 train redshift layers behind a representation that no longer
-changes.  Its features of each galaxy, for each of the 8 dihedral views, are
-computed once and kept on disk, so that a training step costs the redshift
-layers alone.
+changes.  Which galaxies they draw, in which of the 8 dihedral views, is known
+before they start: the features of those are computed in one pass over the
+shards and kept on disk, where every stage on the same representation finds
+them.  A training step then costs the redshift layers alone.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
+import json
+import shutil
 
 from absl import logging
 import numpy as np
 import tensorflow as tf
 
-from pzbias_tf.data.augment import DIHEDRAL_ELEMENTS, dihedral
+from pzbias_tf.data import augment
 from pzbias_tf.data.dataset import Dataset
-from pzbias_tf.data.order import draw_views, shuffled_batches
-from pzbias_tf.data.pipeline import Batch, Labels, ordered_batches
-from pzbias_tf.files import whole_file
+from pzbias_tf.data.order import draws
+from pzbias_tf.data.pipeline import Labels, ordered_batches
+from pzbias_tf.files import exclusive_folder
 from pzbias_tf.models.network import input_size
+from pzbias_tf.training.config import TrainConfig
+from pzbias_tf.training.feature_cache import FeatureCache
+
+DTYPES = ("float32", "float16")
+# Every forward pass has this many images, the last one filled up: with another number the
+# features' last bits differ, and so would the weights of a run that was cut off while filling.
+CHUNK = 128
+COMMIT_EVERY = 64  # chunks; of Net_P in float32, 32 MB
+_LOG_EVERY_S = 15
 
 
-def frozen_features(representation: tf.keras.Model, data: Dataset, split: str, rows: np.ndarray,
-                    *, path: str, views: int = DIHEDRAL_ELEMENTS,
-                    batch_size: int = 128) -> np.ndarray:
-  """Features of some records, from the file if it is there.
+def features_digest(config: TrainConfig, representation: tf.keras.Model) -> str:
+  """Names all that decides the features of a galaxy; the subset does not."""
+  settings = {
+      "weights": config.init_weights_digest, "data": config.data_digest,
+      "image_size": config.image_size, "input_scaling": config.input_scaling.to_json(),
+      "computed_in": representation.layers[-1].compute_dtype, "stored_in": config.feature_dtype}
+  return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def cached_features(representation: tf.keras.Model, data: Dataset, split: str, pairs: np.ndarray,
+                    *, folder: str, dtype: str) -> np.ndarray:
+  """Features of (record, view) pairs, computed where the cache does not hold them.
 
   Args:
     representation: of `build_network`, with its trained weights.
     data: the data set.
-    split: the split of the records.
-    rows: their rows in the catalogue, sorted.
-    path: .npy file that keeps them; its name must tell weights, data and rows.
-    views: how many dihedral views, from the first.
-    batch_size: galaxies a batch.
+    split: the split that the records are in.
+    pairs: [records of the data set, 8] bool, the pairs that are wanted.
+    folder: the cache; its name must tell what decides the features.
+    dtype: "float32" or "float16", as stored.
 
   Returns:
-    [len(rows), views, features] float32, memory-mapped.
+    [records, 8, features], memory-mapped; of use for the wanted pairs.
+
+  Raises:
+    OSError: the disk is too small.
   """
-  if not os.path.exists(path):
-    _write_features(representation, data, split, rows, path, views, batch_size)
-  return np.load(path, mmap_mode="r", allow_pickle=False)
-
-
-def features_digest(weights_digest: str, data_digest: str, rows: np.ndarray,
-                    image_size: int) -> str:
-  """Names one exact set of features: weights, images, galaxies."""
-  text = f"{weights_digest}:{data_digest}:{image_size}:".encode()
-  return hashlib.sha256(text + rows.astype("<i8").tobytes()).hexdigest()[:16]
+  with exclusive_folder(folder, wait=True):  # variants of one Step 1 may start side by side
+    cache = FeatureCache(folder, records=len(pairs), size=representation.output_shape[-1],
+                         dtype=dtype)
+    missing = pairs & ~cache.filled
+    if missing.any():
+      _check_disk(folder, missing, cache.features)
+      _fill(cache, representation, data, split, missing)
+  logging.info("Features of %d pairs of galaxy and view (%d computed now) in %s; it may be deleted "
+               "when all runs on these weights are complete", pairs.sum(), missing.sum(), folder)
+  return cache.features
 
 
 def feature_batches(features: np.ndarray, rows: np.ndarray, labels: Labels, *, batch_size: int,
-                    seed: int, start_step: int = 0, dihedral_views: bool = True,
+                    seed: int, start_step: int = 0, dihedral: bool = True,
                     ) -> tf.data.Dataset:
   """Endless batches of shuffled passes over features, each galaxy in a random view.
 
   Args:
-    features: [galaxies, views, features] float32.
-    rows: their rows in the catalogue [galaxies].
+    features: [records, 8, features] float32 or float16.
+    rows: rows of the galaxies in the catalogue.
     labels: labels of all records.
     batch_size: galaxies a batch.
     seed: seed of order and views.
     start_step: batches to skip.
-    dihedral_views: draw views; False always takes the first one.
+    dihedral: draw views; False always takes the first one.
 
   Returns:
-    A data set of {"features" [batch, features], "redshift_bin",
+    A data set of {"features" [batch, features] float32, "redshift_bin",
     "magnitude_row" [batch]}; batches straddle epochs and are always full.
   """
-  bins = tf.constant(labels.redshift_bin[rows], tf.int32)
-  magnitude_rows = tf.constant(labels.magnitude_row[rows], tf.int32)
+  rows_of, bins, magnitude_rows = (tf.constant(column) for column in (
+      rows, labels.redshift_bin[rows], labels.magnitude_row[rows]))
+  # Gathered in numpy: a captured tensor of this size would be copied into the graph.
+  look_up = lambda row, view: features[row, view]
 
-  def look_up(step, galaxies):
-    views = draw_views(seed, step, batch_size, dihedral=dihedral_views)
-    chosen = tf.numpy_function(lambda g, v: features[g, v], [galaxies, views], tf.float32)
-    return {"features": tf.ensure_shape(chosen, [batch_size, features.shape[-1]]),
-            "redshift_bin": tf.gather(bins, galaxies),
+  def batch(galaxies, views):
+    chosen = tf.numpy_function(look_up, [tf.gather(rows_of, galaxies), views], features.dtype)
+    chosen = tf.ensure_shape(chosen, [batch_size, features.shape[-1]])
+    return {"features": tf.cast(chosen, tf.float32), "redshift_bin": tf.gather(bins, galaxies),
             "magnitude_row": tf.gather(magnitude_rows, galaxies)}
 
-  order = shuffled_batches(len(rows), batch_size=batch_size, seed=seed, start_step=start_step)
-  return order.map(look_up, num_parallel_calls=1, deterministic=True).prefetch(8)
+  order = draws(len(rows), batch_size=batch_size, seed=seed, start_step=start_step,
+                dihedral=dihedral)
+  return order.map(batch, num_parallel_calls=1, deterministic=True).prefetch(8)
 
 
-def _write_features(representation, data, split, rows, path, views, batch_size):
-  """Computes features and writes them, whole or not at all."""
-  os.makedirs(os.path.dirname(path), exist_ok=True)
-  size = representation.output_shape[-1]
-  logging.info("Features of %d galaxies in %d views, %.2f GB -> %s (they may be deleted when the "
-               "run is complete)", len(rows), views, len(rows) * views * size * 4e-9, path)
-  forward = tf.function(
-      lambda batch, view: _one_view(representation, batch, view), reduce_retracing=True)
-  with whole_file(path) as hidden:
-    target = np.lib.format.open_memmap(hidden, "w+", np.float32, (len(rows), views, size))
-    done = 0
-    for batch in _batches_of(data, split, rows, representation, batch_size):
-      count = int(batch["row"].shape[0])
-      for view in range(views):
-        target[done:done + count, view] = forward(batch, tf.constant(view)).numpy()
-      done += count
-    if done != len(rows):
-      raise ValueError(f"{data.folder}: {done} of {len(rows)} galaxies were read")
-    target.flush()
+def _fill(cache, representation, data, split, missing):
+  """Computes the missing pairs in one pass over the split's shards."""
+  @tf.function
+  def forward(batch):
+    image = augment.dihedral(batch["image"], batch["view"])
+    return representation({"image": image, "ebv": batch["ebv"]})
+
+  done, total = 0, int(missing.sum())
+  for number, chunk in enumerate(_chunks(data, split, missing, input_size(representation)), 1):
+    count = int(chunk["row"].shape[0])
+    features = forward({name: _filled_up(chunk[name]) for name in ("image", "ebv", "view")})
+    cache.put(chunk["row"].numpy(), chunk["view"].numpy(), features.numpy()[:count])
+    done += count
+    if number % COMMIT_EVERY == 0:
+      cache.commit()
+    logging.log_every_n_seconds(logging.INFO, "Features: %d of %d pairs of galaxy and view",
+                                _LOG_EVERY_S, done, total)
+  cache.commit()
+  if done != total:
+    raise ValueError(f"{data.folder}: {done} of {total} images were read; convert it again")
 
 
-def _one_view(representation, batch: Batch, view):
-  image = dihedral(batch["image"], tf.fill(tf.shape(batch["row"]), view))
-  return representation({"image": image, "ebv": batch["ebv"]})
+def _chunks(data, split, pairs, image_size):
+  """CHUNK images at a time, one a pair, with their "row" and "view"."""
+  wanted = tf.constant(pairs)
+
+  def one_a_pair(batch):
+    galaxy, view = tf.unstack(tf.where(tf.gather(wanted, batch["row"])), axis=1)
+    return {"view": view, **{name: tf.gather(batch[name], galaxy)
+                             for name in ("image", "ebv", "row")}}
+
+  batches = ordered_batches(data, split, keep=pairs.any(axis=1), labels=None,
+                            batch_size=CHUNK // augment.DIHEDRAL_ELEMENTS, image_size=image_size)
+  return batches.map(one_a_pair).rebatch(CHUNK).prefetch(1)
 
 
-def _batches_of(data, split, rows, representation, batch_size):
-  keep = np.zeros(len(data.catalog), bool)
-  keep[rows] = True
-  return ordered_batches(data, split, keep=keep, labels=None, batch_size=batch_size,
-                         image_size=input_size(representation))
+def _filled_up(tensor):
+  padding = [[0, CHUNK - tensor.shape[0]]] + [[0, 0]] * (len(tensor.shape) - 1)
+  return tf.pad(tensor, padding)
+
+
+def _check_disk(folder, pairs, features):
+  """A full disk would kill the process where it writes to mapped memory."""
+  needed = int(pairs.sum()) * features.shape[-1] * features.itemsize
+  free = shutil.disk_usage(folder).free
+  if needed > free:
+    raise OSError(f"{folder}: the features need {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are "
+                  "free; make room, or use --feature_dtype=float16 or --nocache_features")

@@ -1,8 +1,9 @@
-"""Labels on the device, and the loss.
+"""Cross-entropies of the redshift outputs and of the magnitude output.
 
-A label depends on (redshift bin, magnitude row) alone, so that the compiled
-step looks it up instead of receiving [batch, outputs, bins] from the host.
-All of it is float32.
+A label depends on (redshift bin, magnitude row) alone, and a galaxy belongs to
+one output or two; the others have the flat label 1 / bins, whose cross-entropy
+is logsumexp(z) - mean(z).  So the compiled step needs no labels from the host,
+and none of [batch, outputs, bins].  All of it is float32.
 
 Source: Lin et al. 2022, Sections 3.3 to 3.5.
 """
@@ -18,64 +19,75 @@ from pzbias_tf.bias.channels import row_magnitude_targets, row_membership
 from pzbias_tf.bias.soft_labels import MIN_SIGMA, LabelModel
 from pzbias_tf.survey import Survey
 
-# (redshift_bin [batch], magnitude_row [batch]) -> targets [batch, outputs, bins].
-TargetFunction = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+# (z_logits [batch, outputs, bins], redshift_bin [batch], magnitude_row [batch]) -> loss [batch],
+# summed over the outputs.
+RedshiftLoss = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 
 
-def single_output_targets(survey: Survey) -> TargetFunction:
-  """One-hot labels of the Baseline."""
-  return lambda bins, rows: tf.one_hot(bins, survey.bins)[:, tf.newaxis, :]
+def single_output_loss(z_logits: tf.Tensor, bins: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+  """One-hot labels of the Baseline: a `RedshiftLoss`."""
+  del rows
+  logits = tf.cast(z_logits[:, 0, :], tf.float32)
+  return tf.nn.sparse_softmax_cross_entropy_with_logits(bins, logits)
 
 
-def hard_targets(survey: Survey) -> TargetFunction:
-  """One-hot labels for a galaxy's own outputs, flat ones for the others."""
-  membership = _membership(survey)
+def hard_label_loss(survey: Survey) -> RedshiftLoss:
+  """One-hot labels for a galaxy's own outputs, flat ones for the others (Steps 1 and 2)."""
+  own_outputs, weights = _own_outputs(survey)
 
-  def targets(bins, rows):
-    own = tf.gather(membership, rows)[:, :, tf.newaxis]
-    return _with_flat(own, tf.one_hot(bins, survey.bins)[:, tf.newaxis, :], survey.bins)
+  def loss(z_logits, bins, rows):
+    logits, outputs = tf.cast(z_logits, tf.float32), tf.gather(own_outputs, rows)
+    flat = tf.reshape(logits, [-1, logits.shape[1] * survey.bins])
+    at_label = tf.gather(flat, outputs * survey.bins + bins[:, tf.newaxis], batch_dims=1)
+    return _cross_entropy(logits, outputs, tf.gather(weights, rows), at_label)
 
-  return targets
+  return loss
 
 
-def soft_targets(model: LabelModel, *, soften: bool, shift: bool) -> TargetFunction:
+def soft_label_loss(model: LabelModel, *, soften: bool, shift: bool) -> RedshiftLoss:
   """Softened and shifted labels on the extended grid (Step 3)."""
+  own_outputs, weights = _own_outputs(model.survey)
+  labels = own_labels(model, soften=soften, shift=shift)
+
+  def loss(z_logits, bins, rows):
+    logits, outputs = tf.cast(z_logits, tf.float32), tf.gather(own_outputs, rows)
+    own_logits = tf.gather(logits, outputs, batch_dims=1)
+    mean_logit = tf.reduce_sum(labels(bins, rows) * own_logits, -1)
+    return _cross_entropy(logits, outputs, tf.gather(weights, rows), mean_logit)
+
+  return loss
+
+
+def own_labels(model: LabelModel, *, soften: bool,
+               shift: bool) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+  """Step 3's labels of a galaxy's own outputs.
+
+  Returns:
+    A function of (redshift_bin [batch], magnitude_row [batch]) to
+    [batch, 2, bins_extended] float32: the labels of the row's first and second
+    output, which are the same for a row that belongs to one.
+  """
   survey = model.survey
-  membership = _membership(survey)
-  # [bins, rows, outputs]: one gather finds the means of all outputs.
-  table = np.transpose(model.shifted_means(shift=shift), [1, 2, 0])
+  outputs = own_outputs_of_rows(survey)
+  # [bins, rows, 2]: one gather finds the means of both.
+  table = model.shifted_means(shift=shift)[
+      outputs, np.arange(survey.bins)[:, None, None], np.arange(survey.rows)[:, None]]
   means = tf.constant(table, tf.float32)
   # In double precision: a mean just below a whole number must not be rounded up.
   whole = tf.constant(np.clip(np.trunc(table), 0, survey.bins_extended - 1), tf.int32)
-  sigma = tf.constant(model.sigma_disp, tf.float32)
-  hard = tf.constant((model.sigma_disp < MIN_SIGMA) | (not soften))
+  sigma = tf.constant(np.maximum(model.sigma_disp, MIN_SIGMA)[outputs], tf.float32)
+  hard = tf.constant(((model.sigma_disp < MIN_SIGMA) | (not soften))[outputs])
   grid = tf.range(survey.bins_extended, dtype=tf.float32)
 
-  def targets(bins, rows):
+  def labels(bins, rows):
     cell = tf.stack([bins, rows], -1)
-    mean = tf.gather_nd(means, cell)
+    distance = grid - tf.gather_nd(means, cell)[:, :, tf.newaxis]
     # Normalised in log space: a mean far off the grid gives no 0/0.
-    soft = tf.nn.softmax(-0.5 * tf.square(
-        (grid - mean[:, :, tf.newaxis]) / tf.maximum(sigma, MIN_SIGMA)[:, tf.newaxis]))
+    soft = tf.nn.softmax(-0.5 * tf.square(distance / tf.gather(sigma, rows)[:, :, tf.newaxis]))
     one_hot = tf.one_hot(tf.gather_nd(whole, cell), survey.bins_extended)
-    labels = tf.where(hard[:, tf.newaxis], one_hot, soft)
-    return _with_flat(tf.gather(membership, rows)[:, :, tf.newaxis], labels, survey.bins_extended)
+    return tf.where(tf.gather(hard, rows)[:, :, tf.newaxis], one_hot, soft)
 
-  return targets
-
-
-def redshift_loss(z_logits: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
-  """Cross-entropy summed over the redshift outputs.
-
-  Args:
-    z_logits: [batch, outputs, bins].
-    targets: [batch, outputs, bins], each normalised over the bins.
-
-  Returns:
-    [batch] float32.
-  """
-  logits = tf.cast(z_logits, tf.float32)
-  return tf.reduce_sum(tf.nn.softmax_cross_entropy_with_logits(targets, logits), -1)
+  return labels
 
 
 def magnitude_loss(r_logits: tf.Tensor, rows: tf.Tensor, survey: Survey) -> tf.Tensor:
@@ -93,9 +105,29 @@ def magnitude_loss(r_logits: tf.Tensor, rows: tf.Tensor, survey: Survey) -> tf.T
   return tf.nn.softmax_cross_entropy_with_logits(own, tf.cast(r_logits, tf.float32))
 
 
-def _membership(survey):
-  return tf.constant(row_membership(survey), tf.float32)
+def own_outputs_of_rows(survey: Survey) -> np.ndarray:
+  """First and last output that each magnitude row belongs to, [rows, 2] int32."""
+  member = row_membership(survey) > 0
+  last = survey.outputs - 1 - np.argmax(member[:, ::-1], axis=1)
+  return np.stack([np.argmax(member, axis=1), last], axis=1).astype(np.int32)
 
 
-def _with_flat(own, labels, bins):
-  return own * labels + (1.0 - own) / bins
+def _own_outputs(survey):
+  """The outputs of each row [rows, 2], and their weights: 1, or 0 for a repeated one."""
+  outputs = own_outputs_of_rows(survey)
+  weights = np.stack([np.ones(survey.rows), outputs[:, 0] != outputs[:, 1]], axis=1)
+  return tf.constant(outputs), tf.constant(weights, tf.float32)
+
+
+def _cross_entropy(logits, outputs, weights, mean_logit):
+  """Sum over the outputs of logsumexp(z) minus the mean of z under the label.
+
+  Args:
+    logits: [batch, outputs, bins].
+    outputs: [batch, 2], a galaxy's own outputs.
+    weights: [batch, 2], 0 for an output that is there twice.
+    mean_logit: [batch, 2], means of z under the labels of those.
+  """
+  flat = tf.reduce_mean(logits, -1)
+  loss = tf.reduce_sum(tf.reduce_logsumexp(logits, -1) - flat, -1)
+  return loss + tf.reduce_sum(weights * (tf.gather(flat, outputs, batch_dims=1) - mean_logit), -1)

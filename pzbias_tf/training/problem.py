@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 from typing import Callable
 
@@ -10,13 +11,14 @@ import numpy as np
 import tensorflow as tf
 
 from pzbias_tf.bias.soft_labels import LabelModel
-from pzbias_tf.data.augment import INTERPOLATING, dihedral
+from pzbias_tf.data.augment import DIHEDRAL_ELEMENTS, INTERPOLATING, dihedral
 from pzbias_tf.data.dataset import Dataset
-from pzbias_tf.data.pipeline import Batch, Labels, ordered_batches, training_batches
+from pzbias_tf.data.order import drawn_pairs
+from pzbias_tf.data.pipeline import Batch, ordered_batches, training_batches
 from pzbias_tf.models.network import redshift_variables
 from pzbias_tf.training import losses, selection
 from pzbias_tf.training.config import TrainConfig
-from pzbias_tf.training.features import feature_batches, features_digest, frozen_features
+from pzbias_tf.training.features import cached_features, feature_batches, features_digest
 
 VALIDATION_GALAXIES = 4096  # enough for a loss to 1%, small enough for memory
 
@@ -50,66 +52,76 @@ def whole_network_problem(network: tf.keras.Model, data: Dataset, config: TrainC
   """Baseline and Step 1: everything trains, on images."""
   keep, labels = selection.training_records(data, config)
   survey, multi_output = config.survey, config.stage_spec.multi_output
-  make_targets = losses.hard_targets if multi_output else losses.single_output_targets
-  targets = make_targets(survey)
+  redshift_loss = losses.hard_label_loss(survey) if multi_output else losses.single_output_loss
 
   def loss_fn(logits, batch):
-    loss = losses.redshift_loss(
-        logits["z_logits"], targets(batch["redshift_bin"], batch["magnitude_row"]))
+    loss = redshift_loss(logits["z_logits"], batch["redshift_bin"], batch["magnitude_row"])
     if multi_output:
       loss += losses.magnitude_loss(logits["r_logits"], batch["magnitude_row"], survey)
     return loss
 
-  return Problem(
-      network=network,
-      variables=list(network.trainable_variables),
-      forward=lambda batch: network({"image": batch["image"], "ebv": batch["ebv"]}),
-      loss_fn=loss_fn,
-      augment=_turned,
-      batches=lambda step: training_batches(
-          data, keep=keep, labels=labels, batch_size=config.batch_size,
-          image_size=config.image_size, seed=config.stage_seed, start_step=step,
-          dihedral=config.augment != "none",
-          augment=INTERPOLATING.get(config.augment)),
-      validation=_validation_images(data, config),
-      galaxies=int(keep.sum()))
+  return Problem(network=network, variables=list(network.trainable_variables), loss_fn=loss_fn,
+                 galaxies=int(keep.sum()), **_on_images(network, data, config, keep, labels))
 
 
 def redshift_layers_problem(network: tf.keras.Model, data: Dataset, config: TrainConfig, *,
                             feature_dir: str, label_model: LabelModel | None) -> Problem:
-  """Steps 2 and 3: the redshift layers train, on features of the frozen representation.
+  """Steps 2 and 3: the redshift layers train, behind the frozen representation.
 
   Args:
     network: with the weights of Step 1.
     data: the data set.
     config: the stage's settings.
-    feature_dir: folder for the features.
+    feature_dir: folder for the features, if `config.cache_features`.
     label_model: shapes Step 3's labels; None for the hard labels of Step 2.
   """
   rows = selection.balanced_records(data, config)
   labels = selection.make_labels(data, config.survey)
-  features = _features(network, data, config, "train", rows, feature_dir)
   if label_model is None:
-    targets = losses.hard_targets(config.survey)
+    loss = losses.hard_label_loss(config.survey)
   else:
-    targets = losses.soft_targets(label_model, soften=config.softlabel, shift=config.shiftlabel)
-  output_module = network.get_layer("output_module")
+    loss = losses.soft_label_loss(label_model, soften=config.softlabel, shift=config.shiftlabel)
+  if config.cache_features:
+    inputs = _on_features(network, data, config, rows, labels, feature_dir)
+  else:
+    inputs = _on_images(network, data, config, np.isin(np.arange(len(data.catalog)), rows), labels)
   return Problem(
-      network=network,
-      variables=redshift_variables(network),
-      forward=lambda batch: output_module(batch["features"]),
-      loss_fn=lambda logits, batch: losses.redshift_loss(
-          logits["z_logits"], targets(batch["redshift_bin"], batch["magnitude_row"])),
-      augment=lambda batch: batch,
-      batches=lambda step: feature_batches(
-          features, rows, labels, batch_size=config.batch_size, seed=config.stage_seed,
-          start_step=step, dihedral_views=config.augment != "none"),
-      validation=_validation_features(network, data, config, labels, feature_dir),
-      galaxies=len(rows))
+      network=network, variables=redshift_variables(network), galaxies=len(rows),
+      loss_fn=lambda logits, batch: loss(
+          logits["z_logits"], batch["redshift_bin"], batch["magnitude_row"]),
+      **inputs)
 
 
-def _turned(batch):
-  return {**batch, "image": dihedral(batch["image"], batch["view"])}
+def _on_images(network, data, config, keep, labels):
+  """What of a problem concerns its batches, where these are images for the whole network."""
+  return {
+      "forward": lambda batch: network({"image": batch["image"], "ebv": batch["ebv"]}),
+      "augment": lambda batch: {**batch, "image": dihedral(batch["image"], batch["view"])},
+      "batches": lambda step: training_batches(
+          data, keep=keep, labels=labels, batch_size=config.batch_size,
+          image_size=config.image_size, seed=config.stage_seed, start_step=step,
+          dihedral=config.augment != "none",
+          augment=INTERPOLATING.get(config.augment)),
+      "validation": _validation_images(data, config)}
+
+
+def _on_features(network, data, config, rows, labels, feature_dir):
+  """The same for features, which are computed here unless they are there."""
+  representation, output_module = (
+      network.get_layer(name) for name in ("representation", "output_module"))
+  features_of = functools.partial(
+      cached_features, representation, data, dtype=config.feature_dtype,
+      folder=os.path.join(feature_dir, features_digest(config, representation)))
+  order = {"batch_size": config.batch_size, "seed": config.stage_seed,
+           "dihedral": config.augment != "none"}
+  drawn = np.zeros([len(data.catalog), DIHEDRAL_ELEMENTS], bool)
+  drawn[rows] = drawn_pairs(len(rows), steps=config.iterations, **order)
+  features = features_of("train", drawn)
+  return {
+      "forward": lambda batch: output_module(batch["features"]),
+      "augment": lambda batch: batch,
+      "batches": lambda step: feature_batches(features, rows, labels, start_step=step, **order),
+      "validation": _validation_features(features_of, data, config)}
 
 
 def _validation_keep(data, config):
@@ -129,19 +141,14 @@ def _validation_images(data, config):
                               batch_size=config.batch_size, image_size=config.image_size))
 
 
-def _validation_features(network, data, config, labels: Labels, feature_dir):
-  rows = np.flatnonzero(_validation_keep(data, config))
-  if not rows.size:
+def _validation_features(features_of, data, config):
+  keep = _validation_keep(data, config)
+  if not keep.any():
     return []
-  features = _features(network, data, config, "validation", rows, feature_dir, views=1)
-  parts = np.array_split(np.arange(len(rows)), max(1, len(rows) // 512))
-  return [{"features": tf.constant(features[part, 0]), "row": tf.constant(rows[part]),
-           "redshift_bin": tf.constant(labels.redshift_bin[rows[part]]),
-           "magnitude_row": tf.constant(labels.magnitude_row[rows[part]])} for part in parts]
-
-
-def _features(network, data, config, split, rows, feature_dir, **options):
-  digest = features_digest(config.init_weights_digest, config.data_digest, rows,
-                           config.image_size)
-  return frozen_features(network.get_layer("representation"), data, split, rows,
-                         path=os.path.join(feature_dir, f"{split}-{digest}.npy"), **options)
+  labels, rows = selection.make_labels(data, config.survey), np.flatnonzero(keep)
+  first_view = np.arange(DIHEDRAL_ELEMENTS) == 0
+  features = features_of("validation", keep[:, np.newaxis] & first_view)
+  return [{"features": tf.constant(features[part, 0].astype(np.float32)),
+           "row": tf.constant(part), "redshift_bin": tf.constant(labels.redshift_bin[part]),
+           "magnitude_row": tf.constant(labels.magnitude_row[part])}
+          for part in np.array_split(rows, max(1, len(rows) // 512))]

@@ -44,7 +44,7 @@ def random_batches():
 def train(strategy, *, xla, precision="float32", adam=False):
   """Weights, mean loss of each call and number of traces after STEPS steps of SGD."""
   tf.keras.utils.set_random_seed(0)
-  targets = losses.hard_targets(SDSS)
+  redshift_loss = losses.hard_label_loss(SDSS)
   with strategy.scope():
     network = build_network(4, SDSS, multi_output=True, image_size=8,
                             precision=precision)
@@ -55,8 +55,7 @@ def train(strategy, *, xla, precision="float32", adam=False):
 
   def loss_fn(batch):
     logits = network({"image": batch["image"], "ebv": batch["ebv"]})
-    return losses.redshift_loss(
-        logits["z_logits"], targets(batch["redshift_bin"], batch["magnitude_row"]))
+    return redshift_loss(logits["z_logits"], batch["redshift_bin"], batch["magnitude_row"])
 
   steps = make_train_steps(strategy=strategy, variables=network.trainable_variables,
                            optimizer=optimizer, loss_fn=loss_fn, global_batch=BATCH, xla=xla)

@@ -1,0 +1,85 @@
+"""Features on disk: a sparse file, and marks of the (record, view) pairs that it holds.
+
+Pairs are marked after their features have been flushed to the disk, so that a
+run that is killed in between loses nothing that was marked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+import numpy as np
+
+from pzbias_tf.data.augment import DIHEDRAL_ELEMENTS
+from pzbias_tf.files import whole_file
+
+FEATURES_NAME = "features.npy"
+FILLED_NAME = "filled.npy"
+
+
+class FeatureCache:
+  """Features of the records of a data set, each in up to 8 dihedral views.
+
+  One process at a time writes: `exclusive_folder` sees to it.
+
+  Args:
+    folder: folder of the two files, which are made where they do not exist.
+    records: number of records of the data set.
+    size: length of a feature vector.
+    dtype: "float32" or "float16".
+
+  Attributes:
+    features: [records, 8, size], memory-mapped; of use where `filled`.
+    filled: [records, 8] bool, memory-mapped.
+
+  Raises:
+    ValueError: a file there is damaged or of another shape.
+  """
+
+  def __init__(self, folder: str, *, records: int, size: int, dtype: str):
+    features, filled = (os.path.join(folder, name) for name in (FEATURES_NAME, FILLED_NAME))
+    if not os.path.exists(features):  # marks alone are worth nothing
+      with contextlib.suppress(FileNotFoundError):
+        os.remove(filled)
+    pairs = (records, DIHEDRAL_ELEMENTS)
+    self.features = _mapped(features, (*pairs, size), dtype)
+    self.filled = _mapped(filled, pairs, "bool")
+    self._unmarked: list[tuple[np.ndarray, np.ndarray]] = []
+
+  def put(self, records: np.ndarray, views: np.ndarray, features: np.ndarray) -> None:
+    """Writes features [pairs, size] of pairs, which `commit` will mark.
+
+    Raises:
+      ValueError: a feature is not finite, as stored.
+    """
+    with np.errstate(over="ignore"):
+      stored = features.astype(self.features.dtype)
+    if not np.isfinite(stored).all():
+      raise ValueError(f"features of up to {np.abs(features).max()} are not finite as "
+                       f"{stored.dtype}; use --feature_dtype=float32, or other weights")
+    self.features[records, views] = stored
+    self._unmarked.append((records, views))
+
+  def commit(self) -> None:
+    """Flushes features, then marks."""
+    self.features.flush()
+    for records, views in self._unmarked:
+      self.filled[records, views] = True
+    self.filled.flush()
+    self._unmarked.clear()
+
+
+def _mapped(path, shape, dtype):
+  """A memory-mapped array, at first sparse and all zeros."""
+  if not os.path.exists(path):
+    with whole_file(path) as hidden:
+      np.lib.format.open_memmap(hidden, "w+", np.dtype(dtype), shape)
+  try:
+    array = np.load(path, mmap_mode="r", allow_pickle=False)  # "r+" would lengthen a cut file
+  except (ValueError, EOFError) as error:
+    raise ValueError(f"{path} is damaged ({error}); delete its folder, to be made again") from error
+  if array.shape != shape or array.dtype != dtype:
+    raise ValueError(f"{path} holds {array.dtype} {array.shape} in the place of {dtype} {shape}; "
+                     "delete its folder, to be made again")
+  return np.load(path, mmap_mode="r+", allow_pickle=False)
