@@ -20,7 +20,6 @@ from absl import flags
 from absl import logging
 import numpy as np
 
-from data_tools import folders
 from data_tools.cutouts import assignment
 from data_tools.cutouts import cutting
 from data_tools.cutouts import fields as fields_lib
@@ -28,6 +27,7 @@ from data_tools.cutouts import positions as positions_lib
 from data_tools.cutouts import resampling
 from data_tools.cutouts import writer
 import pzbias_tf
+from pzbias_tf import folders
 from pzbias_tf import survey as survey_lib
 
 
@@ -107,7 +107,8 @@ def _columns(positions, fields, found, rows) -> dict[str, np.ndarray]:
   """The catalogue's own columns, and where each cutout comes from."""
   names = np.array([field.name for field in fields])
   return {"id": positions.ids[rows],
-          **{name: values[rows] for name, values in positions.columns.items() if name.lower() != "id"},
+          **{name: values[rows] for name, values in positions.columns.items()
+             if name.lower() != "id"},
           "cutout_field": names[found.field[rows]],
           "cutout_x": found.first[rows, 0], "cutout_y": found.first[rows, 1]}
 

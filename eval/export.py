@@ -21,8 +21,8 @@ from absl import app
 from absl import flags
 from absl import logging
 
-from data_tools.folders import appearing
 from pzbias_tf.evaluation.export import Estimator
+from pzbias_tf.folders import appearing
 from pzbias_tf.training.checkpoints import StageFiles, file_digest, load_weights
 from pzbias_tf.training.config import load_config, package_versions
 from pzbias_tf.training.runner import make_network

@@ -63,7 +63,7 @@ class QuickstartTest(tf.test.TestCase):
     self.assertGreaterEqual(min(self.galaxies["step3"]), 20_000)
 
   def test_mode_collapse_in_the_order_of_the_paper(self):
-    """In the mean over seeds; a single one's Step 1 and Baseline differ by little more than errors."""
+    """In the mean over seeds: of a single one, Step 1 and Baseline differ by about an error."""
     mean = {name: values.mean() for name, values in self.tv.items()}
     self.assertGreater(mean["step1"], mean["baseline"] + MARGIN)
     self.assertGreater(mean["step1"], mean["step2"] + MARGIN)

@@ -76,8 +76,8 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   integer("image_size", None,
           "Use the central pixels only. Default: the whole image.", lower_bound=1)
   choice("input_scaling", None, list(INPUT_SCALINGS),
-         "Scaling of the flux; sqrt_whitened also makes the bands independent: small networks learn faster. "
-         "Default: sqrt.")
+         "Scaling of the flux; sqrt_whitened also makes the bands independent: small networks "
+         "learn faster. Default: sqrt.")
   choice("optimizer", "adam", list(OPTIMIZERS),
          "Optimizer; lamb is for batches of thousands over many devices.")
   integer("warmup", 0, "Iterations over which the learning rate rises to its initial value.",

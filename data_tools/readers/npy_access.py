@@ -21,8 +21,8 @@ import zlib
 from absl import logging
 import numpy as np
 
-from data_tools import folders
 from data_tools.readers import restricted_pickle
+from pzbias_tf import folders
 
 _UNPACKED = "pzbias-unpacked-"
 _MAX_HEADER = 1 << 20  # bytes; a record array of many columns has a long header

@@ -9,8 +9,8 @@ from typing import Any, Iterator, Mapping
 
 from absl import logging
 
-from data_tools import folders
 import pzbias_tf
+from pzbias_tf import folders
 
 RECORD_NAME = "simulation.json"
 """The settings; written last, so its presence means that the folder is complete."""

@@ -98,4 +98,4 @@ def shift_randomly(flux: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
 
 
 INTERPOLATING = {"rotate": rotate_any_angle, "shift": shift_randomly}
-"""Augmentations that interpolate, by `--augment`; they run on the batch, since XLA has no kernel."""
+"""Augmentations that interpolate, by `--augment`: on the batch, since XLA has no kernel."""

@@ -167,7 +167,8 @@ class StoppedTest(tf.test.TestCase, parameterized.TestCase):
     name = damage.replace(" ", "_")
     whole = self.train("undamaged")
     self.stop(name)
-    (path,) = glob.glob(os.path.join(self.folder, name, "*", "step1", "checkpoints", "ckpt-110.data*"))
+    (path,) = glob.glob(os.path.join(
+        self.folder, name, "*", "step1", "checkpoints", "ckpt-110.data*"))
     _damage(path, damage)
     with self.assertLogs(level="ERROR") as logs:
       resumed = self.train(name)
