@@ -97,6 +97,9 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
           "Iterations between two looks of the host, 0 for as many as take some seconds.",
           lower_bound=0)
   real("checkpoint_minutes", 10.0, "Longest time between two checkpoints.", lower_bound=0.0)
+  text("data_service", "",
+       "Address of a tf.data service (grpc://host:port) that reads the images of Baseline and "
+       "Step 1; such a run cannot be repeated bit by bit.")
   switch("histograms", False, "Histograms of all weights for TensorBoard.")
   flags.DEFINE_list("profile", [], "First and last iteration of a profile, e.g. 100,110.",
                     flag_values=values)
@@ -149,6 +152,7 @@ class Request:
   xla: str
   steps_per_loop: int
   checkpoint_minutes: float
+  data_service: str
   histograms: bool
   profile: tuple[str, ...]
   num_devices: int

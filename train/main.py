@@ -74,16 +74,12 @@ def train(request: train_flags.Request, settings: dict[str, Any], variant: Varia
   """Trains the stage, or goes on with it, and predicts."""
   _announce_preset(request, settings, data)
   stage_dir = os.path.join(experiment, request.stage.name)
-  strategy = make_strategy(request.num_devices)
-  devices = runner.Devices(strategy=strategy, xla=use_xla(request.xla), pace=Pace(
-      steps_per_loop=request.steps_per_loop, checkpoint_minutes=request.checkpoint_minutes),
-      monitoring=Monitoring(histograms=request.histograms,
-                            profile=tuple(int(step) for step in request.profile)))
+  devices = _devices(request)
   inputs = _find_inputs(request, variant, experiment)
   config = _config(request, settings, data, inputs, stage_dir)
   runner.train_stage(config, data, stage_dir, inputs, devices,
                      provenance=_provenance(request, inputs))
-  if is_chief(strategy):
+  if is_chief(devices.strategy):
     runner.predict_stage(config, data, stage_dir)
 
 
@@ -124,6 +120,17 @@ def _announce_preset(request, settings, data):
                  settings["iterations"], settings["batch_size"])
   elif data.manifest.preset:
     logging.info("The preset of %s is for another network: not used", data.folder)
+
+
+def _devices(request) -> runner.Devices:
+  """Where and how to train; made before anything else of TensorFlow is used."""
+  return runner.Devices(
+      strategy=make_strategy(request.num_devices), xla=use_xla(request.xla),
+      pace=Pace(steps_per_loop=request.steps_per_loop,
+                checkpoint_minutes=request.checkpoint_minutes),
+      monitoring=Monitoring(histograms=request.histograms,
+                            profile=tuple(int(step) for step in request.profile)),
+      data_service=request.data_service)
 
 
 def _find_inputs(request, variant: Variant, experiment: str) -> StageInputs:

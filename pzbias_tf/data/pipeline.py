@@ -15,6 +15,7 @@ from typing import Callable
 import numpy as np
 import tensorflow as tf
 
+from pzbias_tf import storage
 from pzbias_tf.data import schema
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.order import draw_views, shuffled_batches
@@ -46,7 +47,7 @@ class Labels:
 def training_batches(data: Dataset, *, keep: np.ndarray, labels: Labels, batch_size: int,
                      image_size: int, seed: int, start_step: int = 0, dihedral: bool = True,
                      augment: Augment | None = None, memory_bytes: int = MEMORY_BYTES,
-                     ) -> tf.data.Dataset:
+                     data_service: str = "") -> tf.data.Dataset:
   """Endless batches of shuffled passes over some of the training records.
 
   Batches straddle epochs, so nothing is dropped and every batch is full.  Where
@@ -64,6 +65,8 @@ def training_batches(data: Dataset, *, keep: np.ndarray, labels: Labels, batch_s
     augment: further augmentation of the whole stored image, called with
       flux [batch, height, width, band] and a stateless seed [2].
     memory_bytes: largest size of images that are kept in memory.
+    data_service: address of a tf.data service that reads the shards instead, in
+      an order that does not repeat; "" for none.
 
   Returns:
     A data set of {"image" [batch, size, size, band] float32 flux, "ebv",
@@ -76,7 +79,9 @@ def training_batches(data: Dataset, *, keep: np.ndarray, labels: Labels, batch_s
   read = {"keep": keep, "labels": labels, "batch_size": batch_size, "image_size": image_size,
           "seed": seed, "start_step": start_step}
   image_bytes = 4 * image_size**2 * data.manifest.image_shape[-1]
-  if num * image_bytes <= memory_bytes and augment is None:
+  if data_service:
+    batches = _batches_from_service(data, data_service, augment=augment, **read)
+  elif num * image_bytes <= memory_bytes and augment is None:
     batches = _batches_from_memory(data, **read)
   else:
     batches = _batches_from_shards(data, num=num, augment=augment, **read)
@@ -94,6 +99,25 @@ def _batches_from_shards(data, *, num, keep, labels, batch_size, image_size, see
   records = _epoch(data, keep, seed, epoch).skip(in_epoch)
   later = tf.data.Dataset.range(epoch + 1, np.iinfo(np.int64).max)
   records = records.concatenate(later.flat_map(lambda epoch: _epoch(data, keep, seed, epoch)))
+  return _prepared(records, data, labels, batch_size, image_size, seed, start_step, augment)
+
+
+def _batches_from_service(data, address, *, keep, labels, batch_size, image_size, seed, start_step,
+                          augment):
+  """(step, batch) read and parsed by the workers of a service; each record once a pass."""
+  paths, starts, records = _shard_table(data, "train")
+  shards = ([storage.absolute(path) for path in paths], starts, records)
+  rows = _kept(data, "train", _read_shards(data, shards, cycle=READ_CYCLE), keep)
+  rows = rows.shuffle(_buffer_size(data, keep), seed=seed).repeat()
+  batches = _prepared(rows, data, labels, batch_size, image_size, seed, 0, augment)
+  # Shards are handed out one by one: no record comes twice in a pass, however many workers read.
+  served = batches.map(lambda step, batch: batch).apply(tf.data.experimental.service.distribute(
+      tf.data.experimental.service.ShardingPolicy.DYNAMIC, address))
+  return served.enumerate(start_step)
+
+
+def _prepared(records, data, labels, batch_size, image_size, seed, start_step, augment):
+  """(step, batch) of (row, record)s."""
   parse = _batch_parser(data, labels, image_size, batch_size)
 
   def prepare(step, rows_and_records):
@@ -189,9 +213,13 @@ def _epoch(data, keep, seed, epoch):
       tf.range(len(paths)), seed=tf.stack([tf.constant(seed, tf.int64), epoch]))
   shards = [tf.gather(tf.constant(column), order) for column in (paths, starts, records)]
   rows = _kept(data, "train", _read_shards(data, shards, cycle=READ_CYCLE), keep)
-  size = int(np.clip(SHUFFLE_BYTES // data.manifest.image_bytes, 128, keep.sum()))
   # The salt keeps this order apart from the order of the shards.
-  return rows.shuffle(size, seed=epoch * 1_000_003 + seed + 17, reshuffle_each_iteration=False)
+  return rows.shuffle(_buffer_size(data, keep), seed=epoch * 1_000_003 + seed + 17, reshuffle_each_iteration=False)
+
+
+def _buffer_size(data, keep):
+  """Records that the shuffle buffer holds."""
+  return int(np.clip(SHUFFLE_BYTES // data.manifest.image_bytes, 128, keep.sum()))
 
 
 def _read_shards(data, shards, *, cycle):

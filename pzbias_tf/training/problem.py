@@ -48,8 +48,9 @@ class Problem:
   galaxies: int
 
 
-def whole_network_problem(network: tf.keras.Model, data: Dataset, config: TrainConfig) -> Problem:
-  """Baseline and Step 1: everything trains, on images."""
+def whole_network_problem(network: tf.keras.Model, data: Dataset, config: TrainConfig, *,
+                          data_service: str = "") -> Problem:
+  """Baseline and Step 1: everything trains, on images; `data_service` as `training_batches`."""
   keep, labels = selection.training_records(data, config)
   survey, multi_output = config.survey, config.stage_spec.multi_output
   redshift_loss = losses.hard_label_loss(survey) if multi_output else losses.single_output_loss
@@ -61,7 +62,8 @@ def whole_network_problem(network: tf.keras.Model, data: Dataset, config: TrainC
     return loss
 
   return Problem(network=network, variables=list(network.trainable_variables), loss_fn=loss_fn,
-                 galaxies=int(keep.sum()), **_on_images(network, data, config, keep, labels))
+                 galaxies=int(keep.sum()),
+                 **_on_images(network, data, config, keep, labels, data_service))
 
 
 def redshift_layers_problem(network: tf.keras.Model, data: Dataset, config: TrainConfig, *,
@@ -92,7 +94,7 @@ def redshift_layers_problem(network: tf.keras.Model, data: Dataset, config: Trai
       **inputs)
 
 
-def _on_images(network, data, config, keep, labels):
+def _on_images(network, data, config, keep, labels, data_service=""):
   """What of a problem concerns its batches, where these are images for the whole network."""
   return {
       "forward": lambda batch: network({"image": batch["image"], "ebv": batch["ebv"]}),
@@ -101,7 +103,7 @@ def _on_images(network, data, config, keep, labels):
           data, keep=keep, labels=labels, batch_size=config.batch_size,
           image_size=config.image_size, seed=config.stage_seed, start_step=step,
           dihedral=config.augment != "none",
-          augment=INTERPOLATING.get(config.augment)),
+          augment=INTERPOLATING.get(config.augment), data_service=data_service),
       "validation": _validation_images(data, config)}
 
 

@@ -43,12 +43,14 @@ class Devices:
     xla: compile the training step with XLA.
     pace: how often the loop comes back to the host.
     monitoring: what is looked at on the way.
+    data_service: address of a tf.data service that reads images; "" for none.
   """
 
   strategy: tf.distribute.Strategy
   xla: bool
   pace: Pace = Pace()
   monitoring: Monitoring = Monitoring()
+  data_service: str = ""
 
 
 def train_stage(config: TrainConfig, data: Dataset, stage_dir: str, inputs: StageInputs,
@@ -95,7 +97,8 @@ def _train_stage(config, data, stage_dir, inputs, devices, provenance):
                  config.stage_spec.title, inputs.init_weights)
     save_weights(network, files.last)
     return
-  problem = make_problem(network, data, config, stage_dir, inputs)
+  problem = make_problem(network, data, config, stage_dir, inputs,
+                         data_service=devices.data_service)
   Loop(problem, config, files, strategy=devices.strategy, xla=devices.xla,
        pace=devices.pace, monitoring=devices.monitoring).run()
 
@@ -109,10 +112,10 @@ def make_network(config: TrainConfig) -> tf.keras.Model:
 
 
 def make_problem(network: tf.keras.Model, data: Dataset, config: TrainConfig, stage_dir: str,
-                 inputs: StageInputs) -> Problem:
+                 inputs: StageInputs, *, data_service: str = "") -> Problem:
   """The stage as a training problem."""
   if config.stage_spec.trains_all:
-    return whole_network_problem(network, data, config)
+    return whole_network_problem(network, data, config, data_service=data_service)
   label_model = None
   if config.stage_spec.labels_from:
     label_model = _label_model(config, os.path.join(stage_dir, run_folder.LABEL_MODEL), inputs)

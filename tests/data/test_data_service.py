@@ -1,0 +1,61 @@
+"""A tf.data service on the loopback interface reads the images: one dispatcher, two workers."""
+
+import os
+import tempfile
+
+import numpy as np
+import tensorflow as tf
+
+from pzbias_tf.data.pipeline import Labels, ordered_batches, training_batches
+from tests.small_data import SIZE, make_dataset
+from tests.training.test_stages import request
+from train import main as train_main
+
+service = tf.data.experimental.service
+BATCH = 8
+
+
+class DataServiceTest(tf.test.TestCase):
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.folder = tempfile.mkdtemp()
+    cls.data_dir = os.path.join(cls.folder, "data")
+    cls.data = make_dataset(cls.data_dir, num=400, shard_size_mb=0.1)
+    cls.dispatcher = service.DispatchServer()
+    cls.workers = [service.WorkerServer(service.WorkerConfig(
+        dispatcher_address=cls.dispatcher.target.split("://")[1])) for _ in range(2)]
+
+  def test_each_record_once_a_pass_with_its_own_image_and_label(self):
+    keep = self.data.column("split") == "train"
+    num = int(keep.sum())
+    self.assertGreater(len(self.data.manifest.split_shards("train")), 4)
+    number = np.arange(len(keep), dtype=np.int32)
+    labels = Labels(redshift_bin=number, magnitude_row=number)
+    batches = training_batches(
+        self.data, keep=keep, labels=labels, batch_size=BATCH, image_size=SIZE, seed=0,
+        data_service=self.dispatcher.target)
+    expected = next(iter(ordered_batches(self.data, "train", keep=keep, labels=labels,
+                                         batch_size=num, image_size=SIZE)))
+    first = int(expected["row"][0])
+    seen, passes = np.zeros(num, int), 6
+    for batch in batches.take(passes * num // BATCH):
+      rows = batch["row"].numpy()
+      self.assertAllEqual(batch["redshift_bin"], rows)
+      self.assertAllEqual(batch["image"], expected["image"].numpy()[rows - first])
+      self.assertEqual(batch["view"].shape, [BATCH])
+      seen += np.bincount(rows - first, minlength=num)
+    # Workers do not wait for one another: one may be ahead by a pass.
+    self.assertAllInRange(seen, passes - 2, passes + 2)
+    self.assertLess(np.std(seen), 1.0)
+
+  def test_trains(self):
+    stage = train_main.run(request(
+        0, self.data_dir, os.path.join(self.folder, "runs"),
+        data_service=self.dispatcher.target, iterations=30))
+    self.assertTrue(os.path.exists(os.path.join(stage, "predictions_test.hdf5")))
+
+
+if __name__ == "__main__":
+  tf.test.main()
