@@ -59,14 +59,28 @@ def run(request: train_flags.Request) -> str:
   data.check_survey(request.survey)
   settings = train_flags.resolve(request, data)
   variant = train_flags.variant(request, settings, data)
-  experiment = _experiment_dir(request, variant)
-  stage_dir = os.path.join(experiment, request.stage.name)
+  folder = stage_folder(request, variant)
   if request.testphase:
-    test(request, variant, data, stage_dir)
+    test(request, variant, data, folder)
   else:
-    train(request, settings, variant, data, experiment)
-  _say_what_next(request, stage_dir)
-  return stage_dir
+    train(request, settings, variant, data, os.path.dirname(folder))
+  _say_what_next(request, folder)
+  return folder
+
+
+def stage_folder(request: train_flags.Request, variant: Variant) -> str:
+  """The folder of the stage that the flags ask for."""
+  name = request.experiment or variant.experiment(request.stage)
+  if request.experiment and _tests_kept_weights(request):
+    name += f"_itealter{request.itealter}"  # beside the run whose weights they are
+  return os.path.join(request.workdir, name, request.stage.name)
+
+
+def default_stage_folder(request: train_flags.Request, variant: Variant, stage_name: str) -> str:
+  """Where another stage of the same variant is by default."""
+  if not stage_named(stage_name).trains_all:
+    return os.path.join(_default_dir(request, variant, stage_name), stage_name)
+  return os.path.join(_default_dir(request, _kept_run(variant), stage_name), stage_name)
 
 
 def train(request: train_flags.Request, settings: dict[str, Any], variant: Variant,
@@ -99,13 +113,6 @@ def test(request: train_flags.Request, variant: Variant, data: Dataset, stage_di
     save_config(config, stage_dir, provenance=_provenance(
         request, StageInputs(init_from=trained, init_weights=weights)))
   runner.predict_stage(config, data, stage_dir, weights=weights)
-
-
-def _experiment_dir(request, variant: Variant):
-  name = request.experiment or variant.experiment(request.stage)
-  if request.experiment and _tests_kept_weights(request):
-    name += f"_itealter{request.itealter}"  # beside the run whose weights they are
-  return os.path.join(request.workdir, name)
 
 
 def _tests_kept_weights(request):

@@ -26,6 +26,7 @@ from pzbias_tf.training.optimizers import LearningRate, make_optimizer
 from pzbias_tf.training.problem import Problem
 from pzbias_tf.training.progress import Progress
 from pzbias_tf.training.step import make_train_steps
+from pzbias_tf.training.timing import save_timing
 
 
 PICTURE_EVERY = 4  # validations: drawing takes half a second
@@ -140,6 +141,7 @@ class Loop:
           self._stop(step, request.number)
     if self._writes:
       save_weights(self._problem.network, self._files.last)
+      save_timing(self._config, self._files.folder, progress.step_time_s)
 
   def _summary_writer(self):
     if not self._writes:

@@ -24,8 +24,8 @@ class Progress:
 
   def __init__(self, config: TrainConfig, step: int, galaxies: int):
     self._batch_size, self._last_step = config.batch_size, step
-    self._last_s = time.monotonic()
-    self._since_log = _Sums()
+    self._last_s, self._compiled = time.monotonic(), False
+    self._since_log, self._after_first = _Sums(), _Sums()
     title = config.stage_spec.title
     self._shown = progress.Progress(config.iterations, title=title, unit="iterations", done=step,
                                     log_every_s=LOG_EVERY_S)
@@ -51,10 +51,19 @@ class Progress:
     # Of the latest iterations: the first ones hold the compilation.
     rate = max(1, steps) / took_s
     self._since_log.add(steps, loss, took_s, waiting)
+    if self._compiled:
+      self._after_first.add(steps, loss, took_s, waiting)
+    self._compiled = True
     self._shown.advance(
         steps, f"loss {loss:.4f}, {self._batch_size * rate:.0f} examples/s, {1e3 / rate:.1f} ms "
         f"a step, {100 * waiting:.0f}% of it waiting for input", rate=rate)
     self._last_s, self._last_step = now_s, step
+
+  @property
+  def step_time_s(self) -> float:
+    """Mean time of an iteration, without those of the first call, which compiles; NaN for none."""
+    sums = self._after_first
+    return sums.time_s / sums.steps if sums.steps else float("nan")
 
   def since_last_log(self) -> dict[str, float]:
     """Means since this was last asked: loss, examples_per_s, share_waiting_for_input."""

@@ -1,0 +1,102 @@
+"""The study by name: every experiment has a plan, shared stages stand in it once."""
+
+import os
+import tempfile
+
+from absl.testing import parameterized
+import tensorflow as tf
+
+from pzbias_tf.data.manifest import Manifest
+from tests.small_data import make_dataset
+from train import experiments
+from train.plan import make_plan
+from train.study import EXPERIMENTS, SCALES, Experiment
+
+
+def names(runs):
+  return [os.path.relpath(run.stage_dir, "runs") for run in runs]
+
+
+class ExperimentsTest(tf.test.TestCase, parameterized.TestCase):
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.folder = tempfile.mkdtemp()
+    cls.data = {}
+    for survey in ("sdss", "cfhtls_wide"):
+      folder = os.path.join(cls.folder, survey)
+      os.makedirs(folder)
+      Manifest(dataset=survey.split("_")[0], survey=survey, bands=tuple("ugriz"),
+               image_shape=(64, 64, 5), shards=()).save(folder)
+      cls.data[survey] = folder
+
+  def plan(self, name, **settings):
+    survey = "cfhtls_wide" if name.startswith("cfhtls") else "sdss"
+    return make_plan(EXPERIMENTS[name], common=(f"--data_dir={self.data[survey]}",),
+                     **{"scale": "full", **settings})
+
+  @parameterized.parameters(*EXPERIMENTS)
+  def test_every_experiment_has_a_plan_in_which_each_run_finds_what_it_needs(self, name):
+    made = set()
+    for run in self.plan(name):
+      self.assertContainsSubset(set(run.needs), made)
+      self.assertNotIn(run.stage_dir, made)
+      made.add(run.stage_dir)
+    self.assertIn(name, experiments.listing())
+
+  def test_main(self):
+    runs = self.plan("sdss_main")
+    self.assertEqual(names(runs), [f"sdss_net0_ne1/{stage}" for stage in
+                                   ("baseline", "step1", "step2", "step3")])
+    self.assertEqual([run.iterations for run in runs], [120_000, 120_000, 40_000, 40_000])
+    small = self.plan("sdss_main", scale="small")
+    self.assertEqual(names(small)[0], "sdss_net5_ne1/baseline")
+    self.assertEqual(small[0].iterations, 13_500)
+
+  def test_thresholds_share_one_step_1(self):
+    runs = names(self.plan("balancing_threshold", values=("5", "50")))
+    self.assertEqual(runs, ["sdss_net0_ne1/baseline", "sdss_net0_ne1/step1",
+                            "sdss_net0_ne1_fth5/step2", "sdss_net0_ne1_fth5/step3",
+                            "sdss_net0_ne1_fth50/step2", "sdss_net0_ne1_fth50/step3"])
+
+  def test_iterations_come_from_one_long_run(self):
+    runs = self.plan("iterations", values=("2000", "240000"))
+    self.assertEqual(names(runs)[:2], ["sdss_net0_ne1_itealter/baseline",
+                                       "sdss_net0_ne1_itealter2000/baseline"])
+    self.assertLen([run for run in runs if run.iterations == 240_000], 2)
+    self.assertIn("--testphase", runs[1].words)
+    with self.assertRaisesRegex(ValueError, "ends at iteration 13500"):
+      self.plan("iterations", scale="small")
+
+  def test_values_without_a_flag_that_varies(self):
+    with self.assertRaisesRegex(ValueError, "nothing varies.*leave --values out"):
+      self.plan("sdss_main", values=("1",))
+
+  def test_it_runs_and_goes_on(self):
+    """A tiny scale: two thresholds, their shared stages once; the second time nothing is left."""
+    make_dataset(os.path.join(self.folder, "small"), num=300)
+    common = (f"--data_dir={os.path.join(self.folder, 'small')}", "--image_size=16",
+              f"--workdir={os.path.join(self.folder, 'runs')}", "--iterations=12",
+              "--batch_size=16", "--input_scaling=sqrt_whitened")
+    experiment = Experiment(title="two thresholds", varies="fth", values=("3", "5"),
+                            stages=(1, 2), flags=())
+    make = lambda: make_plan(experiment, scale="small", common=common)
+    runs = make()
+    self.assertLen(runs, 3)
+    before = experiments.describe(runs, os.path.join(self.folder, "runs"))
+    self.assertIn("3 of 3 runs are to be made; 3 of a kind that has not been timed yet", before)
+    experiments.execute(runs[:2], jobs=2)
+    after = experiments.describe(make(), os.path.join(self.folder, "runs"))
+    self.assertIn("step1: is there", after)
+    self.assertRegex(after, "1 of 3 runs are to be made, 0.0 min of training")
+    with self.assertRaisesRegex(OSError, "failed; its messages"):
+      lone = make_plan(experiment, scale="small", common=(*common, "--ne=2"))[1]
+      experiments.execute([lone], jobs=1)  # its Step 1 was not made
+
+  def test_scales(self):
+    self.assertEqual(list(SCALES), ["full", "medium", "small"])
+
+
+if __name__ == "__main__":
+  tf.test.main()

@@ -1,0 +1,112 @@
+"""From an experiment to the stages that have to be trained, each once, in order."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+
+from absl import flags
+
+from pzbias_tf.data.dataset import Dataset
+from pzbias_tf.training.run_folder import PREDICTIONS_TEST
+from pzbias_tf.training.timing import TIMING, timing_kind
+from train import flags as train_flags
+from train import main as train_main
+from train.study import NETWORKS, SCALES, Experiment
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run:
+  """One call of train.main.
+
+  Attributes:
+    words: its flags.
+    stage_dir: the folder that it fills.
+    needs: folders of stages that have to be complete first.
+    iterations: how many it trains; 0 where it predicts with weights of another run.
+    kind: runs of a kind take the same time an iteration.
+  """
+
+  words: tuple[str, ...]
+  stage_dir: str
+  needs: tuple[str, ...]
+  iterations: int
+  kind: str
+
+  @property
+  def done(self) -> bool:
+    """Whether its predictions are there."""
+    return os.path.exists(os.path.join(self.stage_dir, PREDICTIONS_TEST))
+
+
+def make_plan(experiment: Experiment, *, scale: str, values: tuple[str, ...] = (),
+              common: tuple[str, ...] = ()) -> list[Run]:
+  """All runs of an experiment, in an order in which each finds what it needs.
+
+  Args:
+    experiment: the experiment.
+    scale: a key of `SCALES`.
+    values: of the flag that varies; () for the published ones.
+    common: further flags of every run, such as --data_dir and --workdir.
+
+  Raises:
+    ValueError: flags contradict each other.
+    OSError: the data set is missing.
+  """
+  runs = {}
+  for variant in experiment.variants(values):
+    for number in experiment.stages:
+      for run in _runs(number, (*_network(experiment, scale), *variant, *common), scale):
+        runs.setdefault(run.stage_dir, run)
+  return list(runs.values())
+
+
+def _network(experiment, scale):
+  return () if experiment.varies == "net" else (f"--net={NETWORKS[scale]}",)
+
+
+def _runs(number, words, scale):
+  """The run of a stage, after the one whose weights --itealter=K tests."""
+  words = (f"--tstep={number}", *(("--multir",) if number else ()),
+           *SCALES[scale][0 if number < 2 else 1], *words)
+  kept = next((word for word in words if word.startswith("--itealter=")), "")
+  if not kept or number >= 2:
+    return [_run(words)]
+  # Weights kept on the way are those of one long run, whatever the iteration.
+  long = _run(tuple("--itealter=1" if word == kept else word for word in words))
+  if int(kept.split("=")[1]) > long.iterations:
+    raise ValueError(f"{kept}: the run ends at iteration {long.iterations}; name earlier ones, "
+                     "e.g. --values=2000,5000")
+  tested = _run((*words, "--testphase"))
+  return [long, dataclasses.replace(tested, needs=(long.stage_dir,), iterations=0)]
+
+
+def _run(words):
+  values = flags.FlagValues()
+  train_flags.define_flags(values)
+  values(["train.main", *words])
+  request = train_flags.read_request(values)
+  data = Dataset.open(request.data_dir)
+  settings = train_flags.resolve(request, data)
+  variant = train_flags.variant(request, settings, data)
+  stage = request.stage
+  needs = [train_main.default_stage_folder(request, variant, name)
+           for name in (stage.predecessor, stage.labels_from) if name]
+  return Run(words=tuple(words), needs=tuple(needs), iterations=settings["iterations"],
+             stage_dir=train_main.stage_folder(request, variant),
+             kind=timing_kind(stage.name, settings["net"], settings["image_size"],
+                              settings["batch_size"], request.survey.bins))
+
+
+def step_time_s(run: Run, workdir: str) -> float | None:
+  """Time of an iteration of a finished run of the same kind under `workdir`; None without any."""
+  for name in sorted(os.listdir(workdir)) if os.path.isdir(workdir) else []:
+    path = os.path.join(workdir, name, os.path.basename(run.stage_dir), TIMING)
+    if os.path.exists(path):
+      with open(path, encoding="utf-8") as file:
+        timing = json.load(file)
+      if timing["kind"] == run.kind:
+        return timing["step_time_s"]
+  return None
+
