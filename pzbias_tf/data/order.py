@@ -11,6 +11,8 @@ import tensorflow as tf
 
 from pzbias_tf.data.augment import DIHEDRAL_ELEMENTS
 
+BLOCK = 8  # batches at a time: each by itself takes more than twice the processor time
+
 
 def shuffled_batches(num: int, *, batch_size: int, seed: int, start_step: int) -> tf.data.Dataset:
   """Endless batches of indices in shuffled passes over `num` galaxies.
@@ -55,26 +57,35 @@ def draw_views(seed: int, step: tf.Tensor, batch_size: int, *, dihedral: bool = 
   return tf.random.stateless_uniform([batch_size], key, 0, DIHEDRAL_ELEMENTS, tf.int32)
 
 
-def draws(num: int, *, batch_size: int, seed: int, start_step: int = 0,
+def draws(num: int, *, batch_size: int, seed: int, start_step: int = 0, steps: int = -1,
           dihedral: bool = True) -> tf.data.Dataset:
-  """The galaxies of `shuffled_batches` with their views.
+  """The galaxies of `shuffled_batches` with their views, several batches at a time.
+
+  Args:
+    num: number of galaxies.
+    batch_size: galaxies a batch.
+    seed: seed of order and views.
+    start_step: number of the first batch.
+    steps: number of batches, -1 for no end.
+    dihedral: False gives view 0 to all.
 
   Returns:
-    A data set of (indices [batch_size] int64, views [batch_size] int32).
+    A data set of (indices int64, views int32), each [up to BLOCK, batch_size].
   """
+  def with_views(steps, indices):
+    view = lambda step: draw_views(seed, step, batch_size, dihedral=dihedral)
+    return indices, tf.map_fn(view, steps, fn_output_signature=tf.int32)
+
   order = shuffled_batches(num, batch_size=batch_size, seed=seed, start_step=start_step)
-  return order.map(
-      lambda step, indices: (indices, draw_views(seed, step, batch_size, dihedral=dihedral)),
-      num_parallel_calls=1, deterministic=True)
+  return order.take(steps).batch(BLOCK).map(
+      with_views, num_parallel_calls=1, deterministic=True)
 
 
 def drawn_pairs(num: int, *, batch_size: int, seed: int, steps: int,
                 dihedral: bool = True) -> np.ndarray:
   """Which galaxies the first steps of `draws` draw in which views, [num, 8] bool."""
   drawn = np.zeros([num, DIHEDRAL_ELEMENTS], bool)
-  order = draws(num, batch_size=batch_size, seed=seed, dihedral=dihedral)
-  for indices, views in order.take(steps).batch(1024).as_numpy_iterator():
+  order = draws(num, batch_size=batch_size, seed=seed, steps=steps, dihedral=dihedral)
+  for indices, views in order.as_numpy_iterator():
     drawn[indices, views] = True
-    if drawn.all():
-      break
   return drawn

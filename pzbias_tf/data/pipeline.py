@@ -1,7 +1,8 @@
 """Shards -> batches.
 
-Records stay serialized until a whole batch is parsed at once; scaling,
-augmentation and label look-up happen later, inside the compiled step.  Every
+Records stay serialized, and go through the pipeline several at a time, until a
+whole batch is parsed at once; scaling, augmentation and label look-up happen
+later, inside the compiled step.  Every
 random choice is keyed on (seed, epoch) or (seed, step), so that a run that is
 started again sees the batches that it would have seen.
 """
@@ -20,9 +21,15 @@ from pzbias_tf.data import schema
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.order import draw_views, shuffled_batches
 
-READ_BUFFER_BYTES = 8 << 20  # measured: 8 MB reads float32 shards fastest
+# By dtype of the stored images; measured.
+READ_BUFFER_BYTES = {"float32": 8 << 20, "float16": 1 << 20}
 SHUFFLE_BYTES = 256 << 20  # serialized records kept in memory for shuffling
 READ_CYCLE = 2
+# Records that lie side by side in a shard are shuffled together, up to so many, and at least so
+# many such blocks make a batch.  Which records are neighbours is random, by the order of records.
+BLOCK = 8
+BLOCKS_A_BATCH = 8
+RAM_BUDGET_BYTES = 2 << 30  # for what tf.data sets by itself
 # Cropped training images up to this size are kept in memory.  It decides the order of galaxies:
 # with another value, runs that were cut off would not go on as they began.
 MEMORY_BYTES = 1 << 30
@@ -89,17 +96,23 @@ def training_batches(data: Dataset, *, keep: np.ndarray, labels: Labels, batch_s
   def with_views(step, batch):
     return {**batch, "view": draw_views(seed, step, batch_size, dihedral=dihedral)}
 
-  return batches.map(with_views, num_parallel_calls=1, deterministic=True).prefetch(4)
+  options = tf.data.Options()
+  options.autotune.ram_budget = RAM_BUDGET_BYTES
+  return batches.map(with_views, num_parallel_calls=1, deterministic=True).prefetch(
+      4).with_options(options)
 
 
 def _batches_from_shards(data, *, num, keep, labels, batch_size, image_size, seed, start_step,
                          augment):
   """(step, batch) in an order that reads whole shards and shuffles within a buffer."""
   epoch, in_epoch = divmod(start_step * batch_size, num)
-  records = _epoch(data, keep, seed, epoch).skip(in_epoch)
+  block = _block_size(batch_size)
+  blocks = _epoch(data, keep, seed, epoch, block)
+  if in_epoch:  # one by one, here alone: the first record may lie inside of a block
+    blocks = blocks.unbatch().skip(in_epoch).batch(block)
   later = tf.data.Dataset.range(epoch + 1, np.iinfo(np.int64).max)
-  records = records.concatenate(later.flat_map(lambda epoch: _epoch(data, keep, seed, epoch)))
-  return _prepared(records, data, labels, batch_size, image_size, seed, start_step, augment)
+  blocks = blocks.concatenate(later.flat_map(lambda epoch: _epoch(data, keep, seed, epoch, block)))
+  return _prepared(blocks, data, labels, batch_size, image_size, seed, start_step, augment)
 
 
 def _batches_from_service(data, address, *, keep, labels, batch_size, image_size, seed, start_step,
@@ -107,25 +120,26 @@ def _batches_from_service(data, address, *, keep, labels, batch_size, image_size
   """(step, batch) read and parsed by the workers of a service; each record once a pass."""
   paths, starts, records = _shard_table(data, "train")
   shards = ([storage.absolute(path) for path in paths], starts, records)
-  rows = _kept(data, "train", _read_shards(data, shards, cycle=READ_CYCLE), keep)
-  rows = rows.shuffle(_buffer_size(data, keep), seed=seed).repeat()
-  batches = _prepared(rows, data, labels, batch_size, image_size, seed, 0, augment)
+  block = _block_size(batch_size)
+  blocks = _read_shards(data, "train", shards, keep, cycle=READ_CYCLE, block=block)
+  blocks = blocks.shuffle(_buffer_size(data, keep, block), seed=seed).repeat()
+  batches = _prepared(blocks, data, labels, batch_size, image_size, seed, 0, augment)
   # Shards are handed out one by one: no record comes twice in a pass, however many workers read.
   served = batches.map(lambda step, batch: batch).apply(tf.data.experimental.service.distribute(
       tf.data.experimental.service.ShardingPolicy.DYNAMIC, address))
   return served.enumerate(start_step)
 
 
-def _prepared(records, data, labels, batch_size, image_size, seed, start_step, augment):
-  """(step, batch) of (row, record)s."""
+def _prepared(blocks, data, labels, batch_size, image_size, seed, start_step, augment):
+  """(step, batch) of blocks of (rows, records)."""
   parse = _batch_parser(data, labels, image_size, batch_size)
 
   def prepare(step, rows_and_records):
     key = tf.stack([tf.constant(seed, tf.int64), step])
     return step, parse(*rows_and_records, augment and (lambda flux: augment(flux, key)))
 
-  return records.batch(batch_size, drop_remainder=True).enumerate(start_step).map(
-      prepare, num_parallel_calls=2, deterministic=True)
+  return blocks.rebatch(batch_size, drop_remainder=True).enumerate(start_step).map(
+      prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
 
 def _batches_from_memory(data, *, keep, labels, batch_size, image_size, seed, start_step):
@@ -167,9 +181,10 @@ def ordered_batches(data: Dataset, split: str, *, keep: np.ndarray, labels: Labe
     A data set of batches as in `training_batches`, without "view".
   """
   _check_keep(data, split, keep)
-  records = _kept(data, split, _read_shards(data, _shard_table(data, split), cycle=1), keep)
+  blocks = _read_shards(data, split, _shard_table(data, split), keep, cycle=1, block=BLOCK)
   parse = _batch_parser(data, labels, image_size, None)
-  return records.batch(batch_size).map(parse, num_parallel_calls=2, deterministic=True).prefetch(2)
+  return blocks.rebatch(batch_size).map(
+      parse, num_parallel_calls=2, deterministic=True).prefetch(2)
 
 
 def crop(image: tf.Tensor, size: int) -> tf.Tensor:
@@ -205,30 +220,38 @@ def _shard_table(data, split):
   return [os.path.join(data.folder, shard.name) for shard in shards], starts, records
 
 
-def _epoch(data, keep, seed, epoch):
-  """The kept training records of one epoch as (row, record), shuffled."""
+def _epoch(data, keep, seed, epoch, block):
+  """Blocks of (rows, records) of the kept training records of one epoch, shuffled."""
   paths, starts, records = _shard_table(data, "train")
   epoch = tf.cast(epoch, tf.int64)
   order = tf.random.experimental.stateless_shuffle(
       tf.range(len(paths)), seed=tf.stack([tf.constant(seed, tf.int64), epoch]))
   shards = [tf.gather(tf.constant(column), order) for column in (paths, starts, records)]
-  rows = _kept(data, "train", _read_shards(data, shards, cycle=READ_CYCLE), keep)
+  blocks = _read_shards(data, "train", shards, keep, cycle=READ_CYCLE, block=block)
   # The salt keeps this order apart from the order of the shards.
-  return rows.shuffle(_buffer_size(data, keep), seed=epoch * 1_000_003 + seed + 17, reshuffle_each_iteration=False)
+  return blocks.shuffle(_buffer_size(data, keep, block), seed=epoch * 1_000_003 + seed + 17,
+                        reshuffle_each_iteration=False)
 
 
-def _buffer_size(data, keep):
-  """Records that the shuffle buffer holds."""
-  return int(np.clip(SHUFFLE_BYTES // data.manifest.image_bytes, 128, keep.sum()))
+def _block_size(batch_size):
+  """Records that are shuffled together."""
+  return min(BLOCK, max(1, batch_size // BLOCKS_A_BATCH))
 
 
-def _read_shards(data, shards, *, cycle):
-  """(row, record) of every record of some shards, counts checked."""
+def _buffer_size(data, keep, block):
+  """Blocks that the shuffle buffer holds."""
+  records = int(np.clip(SHUFFLE_BYTES // data.manifest.image_bytes, 128, keep.sum()))
+  return max(1, records // block)
+
+
+def _read_shards(data, split, shards, keep, *, cycle, block):
+  """Blocks of (rows, records) of the kept records of some shards, counts checked."""
 
   def read(path, start, records):
-    found = tf.data.TFRecordDataset(path, data.manifest.compression_type, READ_BUFFER_BYTES)
+    found = tf.data.TFRecordDataset(path, data.manifest.compression_type,
+                                    READ_BUFFER_BYTES[data.manifest.dtype])
     counted = found.apply(tf.data.experimental.assert_cardinality(records))
-    return counted.enumerate(start)
+    return _kept(data, split, counted.enumerate(start), keep).batch(block)
 
   return tf.data.Dataset.from_tensor_slices(tuple(shards)).interleave(
       read, cycle_length=cycle, num_parallel_calls=cycle, deterministic=True)
@@ -253,7 +276,9 @@ def _batch_parser(data, labels, image_size, batch_size):
         batch.pop("number"), tf.gather(tf.constant(numbers), rows),
         f"{data.folder}: records and catalogue are not in the same order; "
         "convert the data set again")]):
-      flux = tf.identity(batch["image"]) / manifest.flux_divisor
+      flux = tf.identity(batch["image"])
+    if manifest.flux_divisor != 1.0:  # a pass over all pixels
+      flux = flux / manifest.flux_divisor
     flux = augment(flux) if augment else flux
     batch["image"] = tf.ensure_shape(crop(flux, image_size), [batch_size, None, None, None])
     batch["row"] = rows

@@ -96,15 +96,15 @@ def feature_batches(features: np.ndarray, rows: np.ndarray, labels: Labels, *, b
   # Gathered in numpy: a captured tensor of this size would be copied into the graph.
   look_up = lambda row, view: features[row, view]
 
-  def batch(galaxies, views):
+  def several(galaxies, views):
     chosen = tf.numpy_function(look_up, [tf.gather(rows_of, galaxies), views], features.dtype)
-    chosen = tf.ensure_shape(chosen, [batch_size, features.shape[-1]])
+    chosen = tf.ensure_shape(chosen, [None, batch_size, features.shape[-1]])
     return {"features": tf.cast(chosen, tf.float32), "redshift_bin": tf.gather(bins, galaxies),
             "magnitude_row": tf.gather(magnitude_rows, galaxies)}
 
   order = draws(len(rows), batch_size=batch_size, seed=seed, start_step=start_step,
                 dihedral=dihedral)
-  return order.map(batch, num_parallel_calls=1, deterministic=True).prefetch(8)
+  return order.map(several, num_parallel_calls=1, deterministic=True).unbatch().prefetch(8)
 
 
 def _fill(cache, representation, data, split, missing):

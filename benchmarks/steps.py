@@ -1,0 +1,159 @@
+"""Training steps for the benchmarks, made of the library's own parts, on random galaxies."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any, Callable
+
+import numpy as np
+import tensorflow as tf
+
+from pzbias_tf.bias.soft_labels import fit_label_model
+from pzbias_tf.data.augment import DIHEDRAL_ELEMENTS, dihedral
+from pzbias_tf.data.flux import InputScaling
+from pzbias_tf.data.pipeline import Labels
+from pzbias_tf.models import build_network
+from pzbias_tf.models.network import redshift_variables
+from pzbias_tf.survey import Survey
+from pzbias_tf.training import losses
+from pzbias_tf.training.config import TrainConfig
+from pzbias_tf.training.features import feature_batches
+from pzbias_tf.training.optimizers import make_optimizer
+from pzbias_tf.training.step import make_train_steps
+
+IMAGE_SIZE = 64
+Do = Callable[[int], Any]
+
+
+def random_labels(survey: Survey, num: int, seed: int = 0) -> dict[str, np.ndarray]:
+  """Redshift bins and magnitude rows of `num` galaxies, as in a batch."""
+  rng = np.random.default_rng(seed)
+  return {"redshift_bin": rng.integers(0, survey.bins, num).astype(np.int32),
+          "magnitude_row": rng.integers(0, survey.rows, num).astype(np.int32)}
+
+
+def random_images(survey: Survey, num: int) -> dict[str, np.ndarray]:
+  """A batch of images as the pipeline delivers it."""
+  rng = np.random.default_rng(1)
+  shape = (num, IMAGE_SIZE, IMAGE_SIZE, len(survey.bands))
+  return {"image": rng.normal(size=shape).astype(np.float32),
+          "ebv": rng.uniform(0, 0.2, num).astype(np.float32),
+          "view": rng.integers(0, DIHEDRAL_ELEMENTS, num).astype(np.int32),
+          **random_labels(survey, num)}
+
+
+def repeated(batch: dict[str, np.ndarray]) -> tf.data.Dataset:
+  """One batch, forever."""
+  return tf.data.Dataset.from_tensors(batch).repeat()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Case:
+  """One network to train.
+
+  Attributes:
+    net: number of the network.
+    survey: gives bands, bins and outputs.
+    batch_size: galaxies a batch.
+    extended: Step 3's outputs and labels.
+    xla: compile with XLA.
+  """
+
+  net: int
+  survey: Survey
+  batch_size: int
+  extended: bool = False
+  xla: bool = False
+
+  @functools.cached_property
+  def network(self) -> tf.keras.Model:
+    """The network."""
+    tf.keras.utils.set_random_seed(0)
+    return build_network(self.net, self.survey, multi_output=True, extended=self.extended,
+                         image_size=IMAGE_SIZE)
+
+  @functools.cached_property
+  def redshift_loss(self) -> losses.RedshiftLoss:
+    """That of Step 2, or 3."""
+    if not self.extended:
+      return losses.hard_label_loss(self.survey)
+    rng = np.random.default_rng(2)
+    z_spec = rng.uniform(self.survey.z_min, self.survey.z_max, 2000)
+    r_mag = rng.uniform(self.survey.r_min, self.survey.r_max, 2000)
+    sigma_disp = np.full(self.survey.outputs, 3.0)  # the search for it takes a while
+    model = fit_label_model(z_spec, np.clip(z_spec + rng.normal(0, 0.02, 2000), 0, None), r_mag,
+                            self.survey, sigma_disp=sigma_disp)
+    return losses.soft_label_loss(model, soften=True, shift=True)
+
+  def whole_step(self, batches: tf.data.Dataset) -> Do:
+    """Everything trains, as in Step 1."""
+    redshift_loss = self._loss()
+
+    def loss_fn(batch):
+      logits = self._forward(batch)
+      return (redshift_loss(logits, batch)
+              + losses.magnitude_loss(logits["r_logits"], batch["magnitude_row"], self.survey))
+
+    return self.steps_of(list(self.network.trainable_variables), loss_fn, batches)
+
+  def frozen_step(self, batches: tf.data.Dataset) -> Do:
+    """The redshift layers train behind the frozen representation, on images."""
+    loss = self._loss()
+    return self.steps_of(redshift_variables(self.network),
+                         lambda batch: loss(self._forward(batch), batch), batches)
+
+  def output_step(self, batches: tf.data.Dataset) -> Do:
+    """The redshift layers train on features."""
+    module, loss = self.network.get_layer("output_module"), self._loss()
+    return self.steps_of(redshift_variables(self.network),
+                         lambda batch: loss(module(batch["features"]), batch), batches)
+
+  def frozen_forward(self, batch: dict[str, np.ndarray]) -> Do:
+    """The representation alone."""
+    representation = self.network.get_layer("representation")
+    forward = tf.function(lambda images: representation(
+        {"image": dihedral(images["image"], images["view"]), "ebv": images["ebv"]}),
+        jit_compile=self.xla)
+    images = {name: tf.constant(values) for name, values in batch.items()}
+    return lambda count: [forward(images).numpy() for _ in range(count)]
+
+  def random_features(self) -> dict[str, np.ndarray]:
+    """A batch of features."""
+    size = self.network.get_layer("representation").output_shape[-1]
+    features = np.random.default_rng(3).random([self.batch_size, size], np.float32)
+    return {"features": features, **random_labels(self.survey, self.batch_size)}
+
+  def cached_batches(self, path: str, galaxies: int) -> tf.data.Dataset:
+    """Batches from a memory-mapped cache of random features."""
+    size = self.network.get_layer("representation").output_shape[-1]
+    cache = np.lib.format.open_memmap(path, "w+", np.float32, (galaxies, DIHEDRAL_ELEMENTS, size))
+    cache[:] = np.random.default_rng(3).random([galaxies, 1, size], np.float32)
+    return feature_batches(cache, np.arange(galaxies), Labels(**random_labels(
+        self.survey, galaxies)), batch_size=self.batch_size, seed=0)
+
+  def steps_of(self, variables: list[Any], loss_fn: Callable[[Any], tf.Tensor],
+               batches: tf.data.Dataset) -> Do:
+    """Training steps of some variables."""
+    run = make_train_steps(
+        strategy=tf.distribute.get_strategy(), variables=variables, optimizer=adam(variables),
+        loss_fn=loss_fn, global_batch=self.batch_size, xla=self.xla)
+    iterator = iter(batches)
+    # The loss comes to the host, as in training: a GPU has finished by then.
+    return lambda count: tf.nest.map_structure(
+        lambda tensor: tensor.numpy(), run(iterator, tf.constant(count)))
+
+  def _forward(self, batch):
+    return self.network({"image": dihedral(batch["image"], batch["view"]), "ebv": batch["ebv"]})
+
+  def _loss(self):
+    redshift_loss = self.redshift_loss  # made here, not while a function is traced
+    return lambda logits, batch: redshift_loss(
+        logits["z_logits"], batch["redshift_bin"], batch["magnitude_row"])
+
+
+def adam(variables: list[Any]) -> Any:
+  """The optimizer of the study on some variables."""
+  return make_optimizer(TrainConfig(
+      survey=None, stage="step1", net=0, image_size=IMAGE_SIZE, input_scaling=InputScaling(),
+      fth=0, iterations=1, batch_size=1, learning_rate=1e-5), variables)

@@ -1,0 +1,114 @@
+"""Net_P and Net_S3 in PyTorch, eager and channels_last, for benchmarks/train_step.py alone."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+import numpy as np
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+from pzbias_tf.bias.channels import row_magnitude_targets
+from pzbias_tf.survey import Survey
+from pzbias_tf.training.losses import own_outputs_of_rows
+
+
+def train_step(net: int, batch: dict[str, np.ndarray], survey: Survey) -> Callable[[int], Any]:
+  """A function that trains for some steps of Step 1 on one batch.
+
+  Args:
+    net: 0 Net_P, 4 Net_S3.
+    batch: of `benchmarks.steps.random_images`.
+    survey: gives bins and outputs.
+  """
+  device = "cuda" if torch.cuda.is_available() else "cpu"
+  network = _Network(net, survey).to(device, memory_format=torch.channels_last)
+  optimizer = torch.optim.Adam(network.parameters(), lr=1e-5, eps=1e-8, fused=True)
+  tensors = {name: torch.as_tensor(values).to(device) for name, values in batch.items()}
+  images = tensors["image"].permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
+  loss_fn = _Loss(survey, device)
+
+  def steps(count):
+    for _ in range(count):
+      optimizer.zero_grad(set_to_none=True)
+      loss = loss_fn(*network(images, tensors["ebv"]), tensors["redshift_bin"].long(),
+                     tensors["magnitude_row"].long())
+      loss.backward()
+      optimizer.step()
+    return loss.item()
+
+  return steps
+
+
+class _Conv(nn.Sequential):
+
+  def __init__(self, inputs, filters, size):
+    super().__init__(nn.Conv2d(inputs, filters, size, padding=size // 2),
+                     nn.PReLU(filters, init=0.0))
+
+
+class _Inception(nn.Module):
+  """As `models.representation._inception`."""
+
+  def __init__(self, inputs, narrow, wide, *, wide_branch=True):
+    super().__init__()
+    sizes = (5, 3) if wide_branch else (3,)
+    self.branches = nn.ModuleList([_Conv(inputs, wide, 1)])
+    self.branches.extend(
+        nn.Sequential(_Conv(inputs, narrow, 1), _Conv(narrow, wide, size)) for size in sizes)
+    self.branches.append(nn.Sequential(
+        _Conv(inputs, narrow, 1), nn.ZeroPad2d((0, 1, 0, 1)), nn.AvgPool2d(2, stride=1)))
+    self.channels = wide * (1 + len(sizes)) + narrow
+
+  def forward(self, x):
+    return torch.cat([branch(x) for branch in self.branches], 1)
+
+
+def _net_p(bands):
+  layers, channels = [_Conv(bands, 64, 5), nn.AvgPool2d(2)], 64
+  for sizes in ((48, 64), (64, 92), None, (92, 128), (92, 128), None):
+    layers.append(_Inception(channels, *sizes) if sizes else nn.AvgPool2d(2))
+    channels = layers[-1].channels if sizes else channels
+  layers.append(_Inception(channels, 92, 128, wide_branch=False))
+  return nn.Sequential(*layers, nn.Flatten()), layers[-1].channels * 8 * 8, 1024
+
+
+def _net_s3(bands):
+  layers = [_Conv(bands, 64, 3), nn.AvgPool2d(2), _Conv(64, 64, 3), nn.AvgPool2d(2),
+            _Conv(64, 64, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+  return nn.Sequential(*layers), 64, 256
+
+
+class _Network(nn.Module):
+
+  def __init__(self, net, survey):
+    super().__init__()
+    self.trunk, size, units = {0: _net_p, 4: _net_s3}[net](len(survey.bands))
+    self.dense = nn.Sequential(nn.Linear(size + 1, units), nn.ReLU(), nn.Linear(units, units),
+                               nn.ReLU())
+    self.redshift = nn.Linear(units, survey.outputs * survey.bins)
+    self.magnitude = nn.Linear(units, survey.outputs)
+    self.shape = (-1, survey.outputs, survey.bins)
+
+  def forward(self, flux, ebv):
+    x = self.trunk(torch.sign(flux) * (torch.sqrt(torch.abs(flux) + 1.0) - 1.0))
+    features = self.dense(torch.cat([x, ebv[:, None]], 1))
+    return self.redshift(features).view(self.shape), self.magnitude(features)
+
+
+class _Loss:
+  """As `losses.hard_label_loss` and `losses.magnitude_loss`."""
+
+  def __init__(self, survey, device):
+    outputs = torch.as_tensor(own_outputs_of_rows(survey), device=device).long()
+    self.outputs, self.weights = outputs, torch.ones_like(outputs, dtype=torch.float32)
+    self.weights[:, 1] = (outputs[:, 0] != outputs[:, 1]).float()
+    self.magnitudes = torch.as_tensor(row_magnitude_targets(survey), device=device)
+
+  def __call__(self, z_logits, r_logits, bins, rows):
+    outputs, flat = self.outputs[rows], z_logits.mean(-1)
+    at_label = z_logits.flatten(1).gather(1, outputs * z_logits.shape[2] + bins[:, None])
+    loss = (torch.logsumexp(z_logits, -1) - flat).sum(1)
+    loss = loss + (self.weights[rows] * (flat.gather(1, outputs) - at_label)).sum(1)
+    return loss.mean() + F.cross_entropy(r_logits, self.magnitudes[rows])
