@@ -8,10 +8,7 @@ table.md and index.html; and where Step 3 is there, calibration.json and
 calibrated_test.fits.
 
 p(z) of the last stage is calibrated as well, and pdf_calibration.json written,
-where its validation galaxies, which it was not trained on, have been predicted:
-
-  python -m eval.predict --run=RUN --stage=step3 --data=DATA --split=validation \\
-      --output=RUN/step3/predictions_validation.hdf5
+where there are enough validation galaxies, which it was not trained on.
 """
 
 from __future__ import annotations
@@ -27,7 +24,8 @@ from absl import logging
 from astropy.table import Table
 
 from eval.describe import describe_run
-from eval.pdf_calibration import PDF_CALIBRATION, has_validation, with_calibrated_pdfs
+from eval.pdf_calibration import (
+    PDF_CALIBRATION, load_validation, too_few, with_calibrated_pdfs)
 from eval.results import reference_result, stage_result
 from eval.stages import find_stages, newest_run, run_survey
 from eval.step4 import CALIBRATION, CATALOG, step4_result
@@ -108,7 +106,7 @@ def evaluate(run: str, bootstrap: Bootstrap, options: Options = Options()) -> st
     raise FileNotFoundError(f"{run} holds no stage with test predictions. Run first:\n"
                             "  python -m train.main --tstep=1 --multir")
   survey = run_survey(stages)
-  results, written = _measure(run, stages, survey, bootstrap, options)
+  results, written, remarks = _measure(run, stages, survey, bootstrap, options)
   written.insert(0, _save_metrics(run, stages, survey, bootstrap, options, results))
   written += write_report(os.path.join(run, REPORT), results, survey,
                           describe_run(run, stages, results, survey, bootstrap,
@@ -116,18 +114,20 @@ def evaluate(run: str, bootstrap: Bootstrap, options: Options = Options()) -> st
   return "\n".join([
       f"{run}: {survey.name}, test set", "",
       format_table({result.title: result.summary for result in results}), "", DIRECTION, "",
-      *(f"wrote {path}" for path in written),
+      *remarks, *(f"wrote {path}" for path in written),
       f"look at: tensorboard --logdir {os.path.dirname(run) or run}"])
 
 
 def _measure(run, stages, survey, bootstrap, options):
-  """The results in the order of the method, and the files of the calibrations on the way."""
+  """The results in the order of the method, the files of the calibrations, and remarks."""
   weights = Table.read(options.weights) if options.weights else None
   results = [stage_result(name, folder, survey, bootstrap, weights)
              for name, folder in stages.items()]
   last, written = list(stages.values())[-1], []
-  if has_validation(last):
-    results[-1] = with_calibrated_pdfs(results[-1], run, last, survey, bootstrap,
+  held_out = load_validation(last, survey)
+  remarks = [] if held_out is None else list(filter(None, [too_few(held_out)]))
+  if held_out is not None and not remarks:
+    results[-1] = with_calibrated_pdfs(results[-1], held_out, run, last, survey, bootstrap,
                                        by_magnitude=options.pdfs_by_magnitude, weights=weights)
     written.append(os.path.join(run, PDF_CALIBRATION))
   if STEP3.name in stages:
@@ -137,7 +137,7 @@ def _measure(run, stages, survey, bootstrap, options):
   reference = reference_result(last, survey, bootstrap, weights)
   results += [reference] if reference else []
   check_same_galaxies(results)
-  return results, written
+  return results, written, remarks
 
 
 def _save_metrics(run, stages, survey, bootstrap, options, results):
