@@ -16,7 +16,6 @@ import tensorflow as tf
 
 from eval import main as eval_main
 from eval import pdf_calibration as eval_pdf_calibration
-from eval import predict as eval_predict
 from eval import results as eval_results
 from eval import stages as eval_stages
 from eval import step4 as eval_step4
@@ -25,10 +24,9 @@ from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.bias.pdf_calibration import PdfCalibration
 from pzbias_tf.evaluation.pdf import crps
 from pzbias_tf.evaluation.predictions import Predictions
-from pzbias_tf.evaluation.step4 import fit_calibration
 from pzbias_tf.evaluation.summary import Bootstrap, summarize, to_json
 from pzbias_tf.survey import CFHTLS_WIDE
-from tests.small_data import make_dataset
+from tests.eval.small_run import small_run
 from tests.training.test_stages import SMALL_SDSS, request
 from train import main as train_main
 
@@ -41,15 +39,10 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
   def setUpClass(cls):
     super().setUpClass()
     cls.folder = tempfile.mkdtemp()
-    cls.data_dir = os.path.join(cls.folder, "data")
-    z_photo_ref = np.where(np.arange(500) % 2, 0.1, -9999.0)
-    make_dataset(cls.data_dir, num=500, columns={"z_photo_ref": z_photo_ref})
-    cls.runs = os.path.join(cls.folder, "runs")
-    for number in range(4):
-      train_main.run(request(number, cls.data_dir, cls.runs))
+    trained = small_run()
+    cls.data_dir, cls.runs, cls.run_dir = trained
     cls.variant = os.path.dirname(
         train_main.run(request(3, cls.data_dir, cls.runs, shiftlabel=False)))
-    cls.run_dir = os.path.join(cls.runs, "sdss_net5_ne1")
     cls.text = eval_main.evaluate(cls.run_dir, BOOTSTRAP)
 
   def metrics(self, run=None):
@@ -193,7 +186,7 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
     for word in ("<h1>sdss_net5_ne1</h1>", "180 redshift bins", "tensorflow 2.",
                  "<td>sqrt_whitened</td>", "<td>soft, shifted</td>", "reference: "):
       self.assertIn(word, page)
-    self.assertNotIn(self.folder, page)
+    self.assertNotIn(os.path.dirname(self.data_dir), page)
 
   @parameterized.parameters((("step1",),), (("baseline", "step1", "step2"),))
   def test_any_stages(self, names):
@@ -226,46 +219,6 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
       eval_stages.newest_run(os.path.join(self.folder, "nothing"))
     with self.assertRaisesRegex(FileNotFoundError, "holds no stage"):
       eval_main.evaluate(os.path.join(self.folder, "nothing"), BOOTSTRAP)
-
-  def test_predict_adds_calibrated_estimates(self):
-    path = os.path.join(self.folder, "out.hdf5")
-    step3 = os.path.join(self.run_dir, "step3")
-    catalog = Table.read(os.path.join(self.run_dir, "calibrated_test.fits"))
-    for refit in (True, False):  # these galaxies are those that the run's was fitted to
-      text = eval_predict.run(step3, self.data_dir, "test", path, refit=refit)
-      self.assertIn("zmode_calibrated", text)
-      self.assertEqual("out_calibration.json" in text, refit)
-      self.assertAllClose(Predictions.load(path).ancil["zmode_calibrated"],
-                          catalog["z_photo_calibrated"])
-    text = eval_predict.run(os.path.join(self.run_dir, "baseline"), self.data_dir, "test", path)
-    self.assertNotIn("zmode_calibrated", text)
-
-  def test_step_4_is_fitted_anew_to_the_galaxies_that_are_predicted(self):
-    path = os.path.join(self.folder, "other.hdf5")
-    step3 = os.path.join(self.run_dir, "step3")
-    eval_predict.run(step3, self.data_dir, "validation", path)
-    found = Predictions.load(path)
-    balanced = Predictions.load(os.path.join(step3, "predictions_balanced.hdf5"))
-    own = fit_calibration(balanced, found, SMALL_SDSS)
-    self.assertAllClose(found.ancil["zmode_calibrated"], own.apply(found.z_photo, found.r_mag))
-    saved = Calibration.load(os.path.join(self.folder, "other_calibration.json"), SMALL_SDSS)
-    self.assertAllEqual(saved.offset, own.offset)
-    run = Calibration.load(os.path.join(self.run_dir, "calibration.json"), SMALL_SDSS)
-    self.assertNotAllClose(run.offset, own.offset)
-
-  def test_step_4_refuses_the_balanced_predictions_of_other_weights(self):
-    step3 = os.path.join(self.create_tempdir().full_path, "step3")
-    shutil.copytree(os.path.join(self.run_dir, "step3"), step3)
-    balanced = os.path.join(step3, "predictions_balanced.hdf5")
-    Predictions.load(balanced).save(balanced, weights_digest="another")
-    with self.assertRaisesRegex(ValueError, "predicted with other weights.*python -m train.main"):
-      eval_predict.run(step3, self.data_dir, "validation", os.path.join(self.folder, "no.hdf5"))
-
-  def test_predict_refuses_what_does_not_fit(self):
-    other = os.path.join(self.folder, "cfhtls")
-    make_dataset(other, num=30, survey=CFHTLS_WIDE, split=(0, 0, 1))
-    with self.assertRaisesRegex(ValueError, "holds 'cfhtls' galaxies, the survey is"):
-      eval_predict.run(os.path.join(self.run_dir, "step3"), other, "test")
 
 
 class SummaryTest(tf.test.TestCase):
