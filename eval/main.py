@@ -2,6 +2,7 @@
 
   python -m eval.main                            the newest run under runs/
   python -m eval.main --run=runs/sdss_net0_ne1
+  python -m eval.main --compare RUN1 RUN2 ...    runs that have been evaluated, side by side
 
 Writes into the run's folder: metrics.json; report/ with figures (PNG and SVG),
 table.md and index.html; and where Step 3 is there, calibration.json and
@@ -23,7 +24,9 @@ from absl import flags
 from absl import logging
 from astropy.table import Table
 
+from eval.compare import compare
 from eval.describe import describe_run
+from eval.outliers import worst_outliers
 from eval.pdf_calibration import (
     PDF_CALIBRATION, load_validation, too_few, with_calibrated_pdfs)
 from eval.results import reference_result, stage_result
@@ -51,15 +54,21 @@ def define_flags() -> None:
                      "corrections are smoothed; 0 for none.", lower_bound=0.0)
   flags.DEFINE_bool("pdfs_by_magnitude", False, "Whether p(z) is calibrated in each magnitude row "
                     "by itself.")
+  flags.DEFINE_list("compare", [], "Runs to compare, separated by commas or blanks.")
+  flags.DEFINE_string("output", "", "Folder of the comparison. Default: comparison beside the first "
+                      "run.")
   flags.DEFINE_string("weights", "", "Table with columns id and weight (FITS, CSV, ...): weights "
                       "of the test galaxies in the metrics, say those of another n(z).")
 
 
 def main(argv):
-  if len(argv) > 1:
-    raise app.UsageError(f"unexpected arguments {' '.join(argv[1:])}")
   values = flags.FLAGS
+  if len(argv) > 1 and not values.compare:
+    raise app.UsageError(f"unexpected arguments {' '.join(argv[1:])}")
   try:
+    if values.compare:
+      print(compare([*values.compare, *argv[1:]], values.output))
+      return
     run = values.run or newest_run(values.workdir)
     print(evaluate(run, Bootstrap(number=values.num_bootstrap, seed=values.seed),
                    Options(smoothing=values.smooth_calibration,
@@ -108,9 +117,11 @@ def evaluate(run: str, bootstrap: Bootstrap, options: Options = Options()) -> st
   survey = run_survey(stages)
   results, written, remarks = _measure(run, stages, survey, bootstrap, options)
   written.insert(0, _save_metrics(run, stages, survey, bootstrap, options, results))
+  outliers, why_not = worst_outliers(list(stages.values())[-1], survey)
+  remarks += [why_not] if why_not else []
   written += write_report(os.path.join(run, REPORT), results, survey,
                           describe_run(run, stages, results, survey, bootstrap,
-                                       weights=options.weights))
+                                       weights=options.weights), outliers)
   return "\n".join([
       f"{run}: {survey.name}, test set", "",
       format_table({result.title: result.summary for result in results}), "", DIRECTION, "",

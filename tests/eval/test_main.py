@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from eval import main as eval_main
+from eval import outliers as eval_outliers
 from eval import pdf_calibration as eval_pdf_calibration
 from eval import results as eval_results
 from eval import stages as eval_stages
@@ -22,6 +23,8 @@ from eval import step4 as eval_step4
 from pzbias_tf.bias import pdf_calibration
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.bias.pdf_calibration import PdfCalibration
+from pzbias_tf.data.dataset import Dataset
+from pzbias_tf.data.lookup import read_images
 from pzbias_tf.evaluation.pdf import crps
 from pzbias_tf.evaluation.predictions import Predictions
 from pzbias_tf.evaluation.summary import Bootstrap, summarize, to_json
@@ -188,6 +191,33 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
       self.assertIn(word, page)
     self.assertNotIn(os.path.dirname(self.data_dir), page)
 
+  def test_worst_outliers_are_shown(self):
+    test = Predictions.load(os.path.join(self.run_dir, "step3", "predictions_test.hdf5"))
+    dz = np.abs(test.z_photo - test.z_spec) / (1 + test.z_spec)
+    found, _ = eval_outliers.worst_outliers(os.path.join(self.run_dir, "step3"), SMALL_SDSS)
+    self.assertLen(found.ids, 12)
+    self.assertEqual(found.ids[0], test.ancil["id"][np.argmax(dz)])
+    self.assertAllEqual(np.diff(np.abs(found.z_photo - found.z_spec) / (1 + found.z_spec)) <= 0,
+                        [True] * 11)
+    own = Dataset.open(self.data_dir)
+    row = np.flatnonzero(own.column("id") == found.ids[0])
+    self.assertAllEqual(found.images[:1], read_images(own, row))
+
+  def test_outliers_without_their_data_set_are_told(self):
+    step3 = os.path.join(self.create_tempdir().full_path, "step3")
+    shutil.copytree(os.path.join(self.run_dir, "step3"), step3)
+    path = os.path.join(step3, "config.json")
+    with open(path, encoding="utf-8") as file:
+      config = json.load(file)
+    for name, value, reason in (("data_digest", "other", "is another data set now"),
+                                ("data_dir", "nowhere", "nowhere/manifest.json is missing")):
+      config["settings" if name == "data_digest" else "provenance"][name] = value
+      with open(path, "w", encoding="utf-8") as file:
+        json.dump(config, file)
+      found, why = eval_outliers.worst_outliers(step3, SMALL_SDSS)
+      self.assertIsNone(found)
+      self.assertRegex(why, f"^no pictures of outliers: .*{reason}")
+
   @parameterized.parameters((("step1",),), (("baseline", "step1", "step2"),))
   def test_any_stages(self, names):
     run = os.path.join(self.create_tempdir().full_path, "some")
@@ -200,7 +230,7 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(list(self.metrics(run)["stages"]), [*names, "reference"])
     self.assertNotIn("Step 4", text)
     self.assertFalse(os.path.exists(os.path.join(run, "calibration.json")))
-    self.assertLen(os.listdir(os.path.join(run, "report")), 12)
+    self.assertLen(os.listdir(os.path.join(run, "report")), 14)
 
   def test_a_variant_shows_the_stages_it_started_from(self):
     stages = eval_stages.find_stages(self.variant)
