@@ -19,11 +19,11 @@ from absl import logging
 from data_tools import convert as convert_lib
 from data_tools import existing
 from data_tools import preset as preset_lib
+from data_tools import reader_flags
 from data_tools import readers
 from data_tools import runners
 from data_tools import splits
 from data_tools import summary as summary_lib
-from data_tools.readers.columns import ROLES
 from data_tools.simulation import options as simulation_options
 from pzbias_tf import survey as survey_lib
 from pzbias_tf.data import manifest as manifest_lib
@@ -114,17 +114,7 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   text("survey", "sdss", "sdss, cfhtls, cfhtls_wide, cfhtls_deep or FILE.toml.")
   text("input", "", "File or folder of the survey; without it, one is simulated.")
   text("output", "", "Folder of the data set; default data/<data set>.")
-  choice("layout", readers.AUTO, [readers.AUTO, *readers.READERS], "How the input is laid out.")
-  flags.DEFINE_alias("format", "layout", flag_values=values)
-  text("table", "", "Table of the images, where it has another name than usual.")
-  text("image_template", "", "Names of one file an object, e.g. {id}_{band}.fits; any column of "
-       "the table may stand in braces.")
-  text("image_dataset", "", "Dataset of the images in an HDF5 file.")
-  for role, column in ROLES.items():
-    text(f"{role}_column", "", f"Input column of {column}; default: the layout's own name.")
-  real("ebv", None, "One E(B-V) (mag) for all galaxies, in place of a column.", lower_bound=0.0)
-  flags.DEFINE_bool("r_from_image", False, "r magnitude from the r band summed, nanomaggies.",
-                    flag_values=values)
+  reader_flags.define(values)
   real("max_r_mag", None, "Reject galaxies fainter than this (mag).")
   real("max_rejected", None, "Stop where a larger fraction of the galaxies is rejected, e.g. 0.01; "
        "--max_r_mag and published splits aside.")
@@ -142,7 +132,6 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
          "system that all of its workers share.")
   flags.DEFINE_multi_string("runner_option", [], "Option of the Beam pipeline, e.g. "
                             "flink_master=host:8081; repeat for more.", flag_values=values)
-  text("scratch_dir", "", "Folder for unpacked copies of compressed cubes.")
   whole("num", 15000, "Galaxies to simulate where there is no input.")
   simulation_options.define_flags(values)
   choice("preset", "auto", ["auto", "cpu", "none"],
@@ -155,13 +144,9 @@ def config_from_flags(values: flags.FlagValues) -> ConversionConfig:
   Raises:
     ValueError: a flag's value does not fit.
   """
-  columns = {role: values[f"{role}_column"].value for role in ROLES}
   return ConversionConfig(
       survey=values.survey, input=values.input, output=values.output, layout=values.layout,
-      options=readers.ReaderOptions(
-          columns={role: name for role, name in columns.items() if name}, ebv=values.ebv,
-          r_from_image=values.r_from_image, table=values.table, scratch=values.scratch_dir,
-          image_template=values.image_template, image_dataset=values.image_dataset),
+      options=reader_flags.options(values),
       settings=ConversionSettings(
           seed=values.seed, split=splits.parse_fractions(values.split),
           augment_copies=values.augment_copies, dtype=values.dtype,

@@ -36,7 +36,7 @@ def describe_run(run: str, stages: Mapping[str, str], results: Sequence[StageRes
       "Versions": ", ".join(f"{name} {version}" for name, version in versions.items())}
   return RunDescription(name=experiment(run), facts=facts, settings={
       config.stage_spec.title: {"experiment": experiment(os.path.dirname(folder)),
-                                **_settings(config)}
+                                **stage_settings(config)}
       for folder in stages.values() for config in [load_config(folder)[0]]})
 
 
@@ -53,7 +53,7 @@ def _galaxies(results):
   return f"{number} ({', '.join(others)})" if others else f"{number}"
 
 
-def _settings(config: TrainConfig) -> dict[str, str]:
+def stage_settings(config: TrainConfig) -> dict[str, str]:
   """The settings of a stage that a reader asks for first."""
   spec, shown = config.stage_spec, {
       "network": str(config.net), "pixels": f"{config.image_size} x {config.image_size}",

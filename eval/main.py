@@ -2,16 +2,14 @@
 
   python -m eval.main                            the newest run under runs/
   python -m eval.main --run=runs/sdss_net0_ne1
+  python -m eval.main --compare RUN1 RUN2 ...    runs that have been evaluated, side by side
 
 Writes into the run's folder: metrics.json; report/ with figures (PNG and SVG),
 table.md and index.html; and where Step 3 is there, calibration.json and
 calibrated_test.fits.
 
 p(z) of the last stage is calibrated as well, and pdf_calibration.json written,
-where its validation galaxies, which it was not trained on, have been predicted:
-
-  python -m eval.predict --run=RUN --stage=step3 --data=DATA --split=validation \\
-      --output=RUN/step3/predictions_validation.hdf5
+where there are enough validation galaxies, which it was not trained on.
 """
 
 from __future__ import annotations
@@ -26,8 +24,11 @@ from absl import flags
 from absl import logging
 from astropy.table import Table
 
+from eval.compare import compare
 from eval.describe import describe_run
-from eval.pdf_calibration import PDF_CALIBRATION, has_validation, with_calibrated_pdfs
+from eval.outliers import worst_outliers
+from eval.pdf_calibration import (
+    PDF_CALIBRATION, load_validation, too_few, with_calibrated_pdfs)
 from eval.results import reference_result, stage_result
 from eval.stages import find_stages, newest_run, run_survey
 from eval.step4 import CALIBRATION, CATALOG, step4_result
@@ -53,15 +54,21 @@ def define_flags() -> None:
                      "corrections are smoothed; 0 for none.", lower_bound=0.0)
   flags.DEFINE_bool("pdfs_by_magnitude", False, "Whether p(z) is calibrated in each magnitude row "
                     "by itself.")
+  flags.DEFINE_list("compare", [], "Runs to compare, separated by commas or blanks.")
+  flags.DEFINE_string("output", "", "Folder of the comparison. Default: comparison beside the first "
+                      "run.")
   flags.DEFINE_string("weights", "", "Table with columns id and weight (FITS, CSV, ...): weights "
                       "of the test galaxies in the metrics, say those of another n(z).")
 
 
 def main(argv):
-  if len(argv) > 1:
-    raise app.UsageError(f"unexpected arguments {' '.join(argv[1:])}")
   values = flags.FLAGS
+  if len(argv) > 1 and not values.compare:
+    raise app.UsageError(f"unexpected arguments {' '.join(argv[1:])}")
   try:
+    if values.compare:
+      print(compare([*values.compare, *argv[1:]], values.output))
+      return
     run = values.run or newest_run(values.workdir)
     print(evaluate(run, Bootstrap(number=values.num_bootstrap, seed=values.seed),
                    Options(smoothing=values.smooth_calibration,
@@ -108,26 +115,30 @@ def evaluate(run: str, bootstrap: Bootstrap, options: Options = Options()) -> st
     raise FileNotFoundError(f"{run} holds no stage with test predictions. Run first:\n"
                             "  python -m train.main --tstep=1 --multir")
   survey = run_survey(stages)
-  results, written = _measure(run, stages, survey, bootstrap, options)
+  results, written, remarks = _measure(run, stages, survey, bootstrap, options)
   written.insert(0, _save_metrics(run, stages, survey, bootstrap, options, results))
+  outliers, why_not = worst_outliers(list(stages.values())[-1], survey)
+  remarks += [why_not] if why_not else []
   written += write_report(os.path.join(run, REPORT), results, survey,
                           describe_run(run, stages, results, survey, bootstrap,
-                                       weights=options.weights))
+                                       weights=options.weights), outliers)
   return "\n".join([
       f"{run}: {survey.name}, test set", "",
       format_table({result.title: result.summary for result in results}), "", DIRECTION, "",
-      *(f"wrote {path}" for path in written),
+      *remarks, *(f"wrote {path}" for path in written),
       f"look at: tensorboard --logdir {os.path.dirname(run) or run}"])
 
 
 def _measure(run, stages, survey, bootstrap, options):
-  """The results in the order of the method, and the files of the calibrations on the way."""
+  """The results in the order of the method, the files of the calibrations, and remarks."""
   weights = Table.read(options.weights) if options.weights else None
   results = [stage_result(name, folder, survey, bootstrap, weights)
              for name, folder in stages.items()]
   last, written = list(stages.values())[-1], []
-  if has_validation(last):
-    results[-1] = with_calibrated_pdfs(results[-1], run, last, survey, bootstrap,
+  held_out = load_validation(last, survey)
+  remarks = [] if held_out is None else list(filter(None, [too_few(held_out)]))
+  if held_out is not None and not remarks:
+    results[-1] = with_calibrated_pdfs(results[-1], held_out, run, last, survey, bootstrap,
                                        by_magnitude=options.pdfs_by_magnitude, weights=weights)
     written.append(os.path.join(run, PDF_CALIBRATION))
   if STEP3.name in stages:
@@ -137,7 +148,7 @@ def _measure(run, stages, survey, bootstrap, options):
   reference = reference_result(last, survey, bootstrap, weights)
   results += [reference] if reference else []
   check_same_galaxies(results)
-  return results, written
+  return results, written, remarks
 
 
 def _save_metrics(run, stages, survey, bootstrap, options, results):

@@ -9,7 +9,7 @@ from astropy.table import Table
 
 from eval.results import load_test_predictions
 from pzbias_tf.bias.calibration import Calibration
-from pzbias_tf.evaluation.predictions import Predictions, predicted_with
+from pzbias_tf.evaluation.predictions import Estimates, Predictions, predicted_with
 from pzbias_tf.evaluation.results import StageResult, measure
 from pzbias_tf.evaluation.step4 import fit_calibration, provenance, save_calibrated_catalog
 from pzbias_tf.evaluation.summary import Bootstrap
@@ -44,7 +44,7 @@ def step4_result(run: str, step3: str, survey: Survey, bootstrap: Bootstrap, *,
   return dataclasses.replace(result, summary={**result.summary, "uncorrected": uncorrected})
 
 
-def calibrate_target(step3: str, target: Predictions, survey: Survey, path: str, *,
+def calibrate_target(step3: str, target: Predictions | Estimates, survey: Survey, path: str, *,
                      seed: int = 0, smoothing: float = 0.0) -> Calibration:
   """Fits Step 4 to the magnitudes and estimates of some galaxies, and saves it.
 

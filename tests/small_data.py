@@ -6,6 +6,7 @@ import numpy as np
 
 from data_tools.convert import ConversionSettings, convert
 from data_tools.readers.base import CutoutSource, with_split
+from pzbias_tf.data.augment import dihedral_numpy
 from pzbias_tf.data.catalog import object_table
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.survey import SDSS
@@ -33,17 +34,24 @@ def make_cube(z_spec: np.ndarray, bands: int, seed: int = 0) -> np.ndarray:
 
 
 def make_dataset(folder: str, *, num: int = 400, survey=SDSS, seed: int = 0, shard_size_mb=0.5,
-                 split=(0.6, 0.1, 0.3), augment_copies: int = 1, columns=None) -> Dataset:
-  """Converts `num` galaxies into `folder` and opens the data set."""
+                 split=(0.6, 0.1, 0.3), augment_copies: int = 1, columns=None, size: int = SIZE,
+                 turn: int = 0, dtype: str = "float32") -> Dataset:
+  """Converts `num` galaxies into `folder` and opens the data set.
+
+  The central `size` pixels are kept, under the dihedral element `turn`.
+  """
   rng = np.random.default_rng(seed)
   z_spec = rng.beta(2, 4, num) * 0.95 * survey.z_max + 0.01
   table = {"id": np.array([f"g{i:05d}" for i in range(num)]), "z_spec": z_spec,
            "r_mag": rng.uniform(survey.r_min, survey.r_max, num),
            "ebv": rng.uniform(0, 0.2, num), **(columns or {})}
   images = make_cube(np.where(np.isfinite(table["z_spec"]), z_spec, 0.1), len(survey.bands), seed)
-  images *= np.float32(survey.flux_divisor)
+  margin = (SIZE - size) // 2
+  images = images[:, margin:SIZE - margin, margin:SIZE - margin] * np.float32(survey.flux_divisor)
+  images = np.stack([dihedral_numpy(image, turn) for image in images])
   source = CutoutSource(catalog=with_split(object_table(num, **table)), images=_Images(images),
                         image_shape=images.shape[1:], rejected={}, description={"path": "memory"})
   convert(source, survey, folder, settings=ConversionSettings(
-      seed=seed, split=split, shard_size_mb=shard_size_mb, augment_copies=augment_copies))
+      seed=seed, split=split, shard_size_mb=shard_size_mb, augment_copies=augment_copies,
+      dtype=dtype))
   return Dataset.open(folder)

@@ -22,16 +22,16 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 import numpy as np
 
-from data_tools import pictures
 from data_tools.simulation import reality
 from data_tools.simulation.observation import Observation
 from data_tools.simulation.options import PhotometryTable, SimulationOptions
+from pzbias_tf.pictures import colour_channels, colour_picture
 
 SIZE = 64
 _SCALE_ARCSEC = 0.396
 _ASSUMED_Z = 0.25  # of galaxies around r = 19 without a redshift
 _PAIRS_A_ROW = 6
-_CHANNELS = list(pictures.colour_channels(reality.BANDS))
+_CHANNELS = list(colour_channels(reality.BANDS))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +98,7 @@ def draw(real: list[RealGalaxy], simulated: np.ndarray, output: str) -> None:
     for side, (pixels, title) in enumerate((
         (galaxy.image, f"real\n{label}\n({galaxy.kind})"), (image, f"simulated\n{label}\n"))):
       place = axes[row, 2 * column + side]
-      place.imshow(pictures.colour_picture(pixels[..., _CHANNELS]), origin="lower",
+      place.imshow(colour_picture(pixels[..., _CHANNELS]), origin="lower",
                    interpolation="nearest")
       place.set_title(title, fontsize=7, pad=2)
   figure.suptitle(f"An SDSS field and its simulation: gri, {SIZE} x {SIZE} pixels of "

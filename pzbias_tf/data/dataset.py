@@ -65,6 +65,14 @@ class Dataset:
     """One column of the catalogue as a plain array [records]."""
     return np.asarray(self.catalog[name])
 
+  def shard(self, number: int) -> Dataset:
+    """One shard as a data set of its own, whose rows count from 0."""
+    before = sum(shard.records for shard in self.manifest.shards[:number])
+    shard = self.manifest.shards[number]
+    part = Dataset(self.folder, dataclasses.replace(self.manifest, shards=(shard,)))
+    part.__dict__["catalog"] = self.catalog[before:before + shard.records]  # read already
+    return part
+
   def check_survey(self, survey: Survey) -> None:
     """Refuses images that a survey's networks cannot read.
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from typing import Sequence
 
+from pzbias_tf.evaluation.figures.outliers import Outliers
 from pzbias_tf.evaluation.results import REFERENCE, StageResult
+from pzbias_tf.pictures import colour_channels
 from pzbias_tf.survey import Survey
 
 DIRECTION = (
@@ -81,6 +83,25 @@ def density(results: Sequence[StageResult], survey: Survey) -> str:
       "narrow about the solid line (small sigma_MAD), few galaxies beyond the dashed ones (small "
       "eta) and no horizontal stripes (mode collapse). Axes end where 99.9% of z_spec lie; the "
       f"numbers count all N galaxies.{_about_reference(results)}")
+
+
+COMPARISON = (
+    "The columns of the table, one panel each, with errors of one standard deviation. Vertical "
+    "lines: 0; open symbols: the expected TV, which a sample of this size without mode collapse "
+    "would show. Runs on the same test galaxies share their noise, so that differences between them "
+    "are known better than the error bars say.")
+"""Caption of the figure that compares runs."""
+
+
+def outliers(shown: Outliers) -> str:
+  """Caption of the figure of outliers."""
+  size = shown.images.shape[1]
+  return (
+      f"The {len(shown.ids)} test galaxies with the largest residuals of {shown.title}, the worst "
+      f"first. Colours: the bands {', '.join(shown.bands[i] for i in colour_channels(shown.bands))} "
+      f"as red, green and blue, {size} x {size} pixels, one stretch for all"
+      + (f"; the square is what the network saw, {shown.seen} x {shown.seen} pixels."
+         if shown.seen < size else "."))
 
 
 def _listed(results):

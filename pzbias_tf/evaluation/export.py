@@ -54,7 +54,7 @@ class Estimator(tf.Module):
 
 
 def point_estimates(edges: tf.Tensor, pdf: tf.Tensor) -> dict[str, tf.Tensor]:
-  """`predictions.point_estimates` as a graph.
+  """Some of `estimates.point_estimates` as a graph.
 
   Args:
     edges: edges of the redshift bins [bins + 1] float64.

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import html
+import re
 from string import Template
 from typing import Mapping, NamedTuple, Sequence
 
 from pzbias_tf.evaluation.captions import BETTER
 
 PAPER = "https://arxiv.org/abs/2202.09964"
+
+
+_SYMBOLS = {
+    r"\bz_(spec|photo)\b": r"<i>z</i><sub>\1</sub>",
+    r"\bsigma_MAD\b": "<i>\N{GREEK SMALL LETTER SIGMA}</i><sub>MAD</sub>",
+    r"\beta\b": "<i>\N{GREEK SMALL LETTER ETA}</i>",
+}
 
 
 class Picture(NamedTuple):
@@ -43,11 +51,13 @@ _PAGE = Template("""<!DOCTYPE html>
   table { border-collapse: collapse; font-size: 13px; line-height: 1.35;
           font-variant-numeric: tabular-nums; }
   th, td { padding: 4px 6px; text-align: right; vertical-align: top; }
-  th:first-child, td:first-child { text-align: left; white-space: nowrap; }
+  td { white-space: nowrap; }
+  th:first-child, td:first-child { text-align: left; }
+  sub { line-height: 0; }
   thead { border-top: 2px solid #1a1a1a; border-bottom: 1px solid #1a1a1a; }
   tbody { border-bottom: 2px solid #1a1a1a; }
   .better td { color: #595959; font-style: italic; }
-  .error { display: block; margin-top: -1px; color: #595959; font-size: 12px; white-space: nowrap; }
+  .error { display: block; margin-top: -1px; color: #595959; font-size: 12px; }
   figure { margin: 0; }
   img { display: block; width: 100%; height: auto; }
   figcaption { font-size: 14px; color: #333; margin-top: 8px; }
@@ -61,7 +71,7 @@ _PAGE = Template("""<!DOCTYPE html>
 <dl>
 $facts
 </dl>
-<h2>Stages</h2>
+<h2>$heading</h2>
 <div class="wide">
 $table
 </div>
@@ -77,7 +87,8 @@ $settings
 
 
 def render(*, title: str, facts: Mapping[str, str], table: str, direction: str,
-           pictures: Sequence[Picture], settings: Mapping[str, Mapping[str, str]]) -> str:
+           pictures: Sequence[Picture], settings: Mapping[str, Mapping[str, str]],
+           heading: str = "Stages") -> str:
   """The page as text.
 
   Args:
@@ -87,20 +98,30 @@ def render(*, title: str, facts: Mapping[str, str], table: str, direction: str,
     direction: a sentence on how to read it.
     pictures: the figures, in order.
     settings: {title of the stage: {setting: value}}.
+    heading: words above the table.
   """
   return _PAGE.substitute(
-      title=html.escape(title), paper=PAPER, direction=html.escape(direction),
+      title=html.escape(title), paper=PAPER, heading=html.escape(heading),
+      direction=_typeset(direction),
       facts="\n".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd>"
                       for name, value in facts.items()),
       table=_stage_table(table), settings=_settings_table(settings),
       figures="\n".join(_figure(number, picture) for number, picture in enumerate(pictures, 1)))
 
 
+def _typeset(words):
+  """Text as HTML, symbols as papers set them."""
+  text = html.escape(words)
+  for pattern, symbol in _SYMBOLS.items():
+    text = re.sub(pattern, symbol, text)
+  return text
+
+
 def _figure(number, picture):
   caption = html.escape(picture.caption)
   return (f"<h2>Figure {number}</h2>\n<figure>\n"
           f'<img src="{picture.source}" alt="{caption}">\n'
-          f'<figcaption>{caption} <a href="{html.escape(picture.svg)}">SVG</a></figcaption>\n'
+          f'<figcaption>{_typeset(picture.caption)} <a href="{html.escape(picture.svg)}">SVG</a></figcaption>\n'
           "</figure>")
 
 
@@ -121,7 +142,7 @@ def _settings_table(settings):
 
 def _table(heading, rows, first_class=""):
   # A heading such as slope(z_spec) may be broken before its bracket.
-  head = "".join(f"<th>{html.escape(cell).replace('(', '<wbr>(')}</th>" for cell in heading)
+  head = "".join(f"<th>{_typeset(cell).replace('(', '<wbr>(')}</th>" for cell in heading)
   lines = ["<table>", f"<thead><tr>{head}</tr></thead>", "<tbody>"]
   for index, row in enumerate(rows):
     start = f'<tr class="{first_class}">' if first_class and not index else "<tr>"
@@ -132,4 +153,5 @@ def _table(heading, rows, first_class=""):
 def _cell(text):
   """A cell; its error, after "+-", stands on a line of its own."""
   value, sign, error = html.escape(text).partition(" +- ")
+  value = re.sub(r"^-(?=\d)", "&minus;", value)
   return f'{value} <span class="error">&plusmn; {error}</span>' if sign else value

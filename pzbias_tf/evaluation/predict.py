@@ -1,22 +1,92 @@
-"""From a network and a sample to predictions."""
+"""From networks and a sample to predictions."""
 
 from __future__ import annotations
+
+from typing import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
 
+from pzbias_tf.data.augment import DIHEDRAL_ELEMENTS, dihedral
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.pipeline import ordered_batches
 from pzbias_tf.evaluation.predictions import Predictions
 from pzbias_tf.models.network import input_size, redshift_pdf
 from pzbias_tf.survey import Survey
 
-_COLUMNS = ("id", "r_mag", "ebv", "z_photo_ref", "field", "sample")
+COLUMNS = ("id", "r_mag", "ebv", "z_photo_ref", "field", "sample", "ra", "dec")
+"""Columns of the catalogue that predictions repeat, beside "redshift"."""
+
+BATCH_SIZE = 256
+
+Columns = dict[str, np.ndarray]
+
+
+class Predictor:
+  """p(z) of galaxies, from one network or as the mean of several.
+
+  Args:
+    networks: of `build_network`, made in the scope of `strategy`, with their
+      trained weights; all take images of one size and have one grid.
+    edges: edges of their redshift bins [bins + 1].
+    tta: average over the 8 dihedral views of each image.
+    strategy: devices over which each batch is divided; None for one.
+
+  Attributes:
+    edges: as above.
+  """
+
+  def __init__(self, networks: Sequence[tf.keras.Model], edges: np.ndarray, *, tta: bool = False,
+               strategy: tf.distribute.Strategy | None = None):
+    self.edges = edges
+    self._networks, self._views = networks, DIHEDRAL_ELEMENTS if tta else 1
+    self._size = input_size(networks[0])
+    self._strategy = strategy or tf.distribute.get_strategy()
+    self._forward = tf.function(
+        lambda batch: self._strategy.run(self._replica, args=(batch,)), reduce_retracing=True)
+
+  def batches(self, data: Dataset, split: str, keep: np.ndarray, *,
+              batch_size: int = BATCH_SIZE) -> Iterator[tuple[np.ndarray, Columns]]:
+    """Predicts some records of one split, a batch at a time, in record order.
+
+    Args:
+      data: the data set.  Images smaller than the networks' are filled up with 0, the
+        level of the subtracted sky.
+      split: "train", "validation", "test" or "target".
+      keep: [records] bool.
+      batch_size: galaxies a batch, over all devices.
+
+    Yields:
+      Probability of each bin [n, bins] float32, and "redshift" and COLUMNS of
+      these galaxies with "row", their rows in the catalogue.
+
+    Raises:
+      FloatingPointError: a network gave NaN.
+    """
+    batches = ordered_batches(data, split, keep=keep, labels=None, batch_size=batch_size,
+                              image_size=min(self._size, *data.manifest.image_shape[:2]))
+    for batch in self._strategy.experimental_distribute_dataset(batches):
+      found = {name: np.concatenate([
+          part.numpy() for part in self._strategy.experimental_local_results(value)])
+               for name, value in self._forward(batch).items()}
+      pdf = found.pop("pdf")
+      _check_finite(pdf, data, found["row"])
+      columns = {name: data.column(name)[found["row"]] for name in COLUMNS}
+      yield pdf, {**columns, "redshift": data.column("z_spec")[found["row"]], **found}
+
+  def _replica(self, batch):
+    """What one device does with its part of a batch."""
+    image = tf.image.resize_with_crop_or_pad(batch["image"], self._size, self._size)
+    pdf = tf.add_n([
+        redshift_pdf(network({"image": dihedral(image, tf.fill(tf.shape(batch["ebv"]), view)),
+                              "ebv": batch["ebv"]}))
+        for network in self._networks for view in range(self._views)])
+    return {"row": batch["row"], "pdf": pdf / (len(self._networks) * self._views)}
 
 
 def predict(network: tf.keras.Model, data: Dataset, split: str, keep: np.ndarray, survey: Survey,
-            *, extended: bool, batch_size: int = 256) -> Predictions:
-  """Predicts some records of one split.
+            *, extended: bool, batch_size: int = BATCH_SIZE) -> Predictions:
+  """Predicts some records of one split, in memory.
 
   Args:
     network: of `build_network`, with its trained weights.
@@ -33,18 +103,14 @@ def predict(network: tf.keras.Model, data: Dataset, split: str, keep: np.ndarray
   Raises:
     FloatingPointError: a network gave NaN.
   """
-  forward = tf.function(lambda image, ebv: redshift_pdf(network({"image": image, "ebv": ebv})),
-                        reduce_retracing=True)
-  batches = ordered_batches(data, split, keep=keep, labels=None, batch_size=batch_size,
-                            image_size=input_size(network))
-  pdfs, rows = [], []
-  for batch in batches:
-    pdfs.append(forward(batch["image"], batch["ebv"]).numpy())
-    rows.append(batch["row"].numpy())
-  pdf, rows = np.concatenate(pdfs), np.concatenate(rows)
-  if not np.all(np.isfinite(pdf)):
-    bad = data.column("id")[rows[~np.isfinite(pdf).all(-1)][0]]
-    raise FloatingPointError(f"the network's p(z) of galaxy {bad} is not finite")
-  columns = {name: data.column(name)[rows] for name in _COLUMNS}
-  return Predictions.make(survey.edges(extended=extended), pdf,
-                          redshift=data.column("z_spec")[rows], row=rows, **columns)
+  predictor = Predictor([network], survey.edges(extended=extended))
+  pdfs, columns = zip(*predictor.batches(data, split, keep, batch_size=batch_size))
+  return Predictions.make(predictor.edges, np.concatenate(pdfs), **{
+      name: np.concatenate([part[name] for part in columns]) for name in columns[0]})
+
+
+def _check_finite(pdf, data, rows):
+  finite = np.isfinite(pdf).all(-1)
+  if not finite.all():
+    raise FloatingPointError(f"the network's p(z) of galaxy {data.column('id')[rows[~finite][0]]} "
+                             "is not finite")

@@ -1,9 +1,4 @@
-"""Predictions of one stage for one sample, and their HDF5 file.
-
-The file has the layout of a histogram ensemble of the `qp` package: group
-`meta` (pdf_name, pdf_version, bins), `data/pdfs` as densities and `ancil` with
-one column a quantity.
-"""
+"""Predictions of one stage for one sample, and their HDF5 file."""
 
 from __future__ import annotations
 
@@ -14,21 +9,57 @@ from typing import Mapping
 import h5py
 import numpy as np
 
+from pzbias_tf.evaluation.estimates import point_estimates
 from pzbias_tf.evaluation.matching import match_by_id
+from pzbias_tf.evaluation.predictions_file import WEIGHTS, PredictionsWriter, read_columns
 from pzbias_tf.files import whole_file
 
-_WEIGHTS = "weights_sha256"
+
+class _Columns:
+  """The columns that everybody asks for, by the names of the field."""
+
+  ancil: Mapping[str, np.ndarray]
+
+  @property
+  def z_spec(self) -> np.ndarray:
+    """Spectroscopic redshifts [n]."""
+    return self.ancil["redshift"]
+
+  @property
+  def z_photo(self) -> np.ndarray:
+    """Point estimates [n]: centre of the most probable bin."""
+    return self.ancil["zmode"]
+
+  @property
+  def r_mag(self) -> np.ndarray:
+    """r magnitudes [n]."""
+    return self.ancil["r_mag"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Predictions:
+class Estimates(_Columns):
+  """Point estimates, without their p(z).
+
+  Attributes:
+    ancil: columns [n]: "id", "redshift" (spectroscopic, NaN where unknown),
+      "r_mag", those of `point_estimates` and others.
+  """
+
+  ancil: Mapping[str, np.ndarray]
+
+  def __len__(self) -> int:
+    return len(self.z_photo)
+
+
+@dataclasses.dataclass(frozen=True)
+class Predictions(_Columns):
   """p(z) and point estimates.
 
   Attributes:
     edges: edges of the redshift bins [bins + 1].
     pdf: probability of each bin [n, bins] float32; rows sum to 1.
     ancil: columns [n]: "id", "redshift" (spectroscopic, NaN where unknown),
-      "r_mag", "zmode", "zmean", "zmedian" and others.
+      "r_mag", those of `point_estimates` and others.
   """
 
   edges: np.ndarray
@@ -56,21 +87,6 @@ class Predictions:
     for name, column in self.ancil.items():
       if len(column) != n:
         raise ValueError(f"column {name} has {len(column)} values for {n} galaxies")
-
-  @property
-  def z_spec(self) -> np.ndarray:
-    """Spectroscopic redshifts [n]."""
-    return self.ancil["redshift"]
-
-  @property
-  def z_photo(self) -> np.ndarray:
-    """Point estimates [n]: centre of the most probable bin."""
-    return self.ancil["zmode"]
-
-  @property
-  def r_mag(self) -> np.ndarray:
-    """r magnitudes [n]."""
-    return self.ancil["r_mag"]
 
   def select(self, keep: np.ndarray) -> Predictions:
     """The predictions of some of the galaxies; `keep` is a mask or indices."""
@@ -101,14 +117,8 @@ class Predictions:
         `predicted_with`.
     """
     with whole_file(path) as hidden, h5py.File(hidden, "w") as file:
-      file.attrs[_WEIGHTS] = weights_digest
-      file["meta/pdf_name"] = np.array([b"hist"])
-      file["meta/pdf_version"] = np.array([0])
-      file["meta/bins"] = self.edges[np.newaxis]
-      file["data/pdfs"] = self.pdf / np.diff(self.edges).astype(self.pdf.dtype)
-      for name, column in self.ancil.items():
-        text = column.dtype.kind == "U"
-        file[f"ancil/{name}"] = np.char.encode(column) if text else column
+      writer = PredictionsWriter(file, self.edges, len(self), weights_digest=weights_digest)
+      writer.append(self.pdf, self.ancil)
 
   @classmethod
   def load(cls, path: str) -> Predictions:
@@ -120,14 +130,14 @@ class Predictions:
     """
     with h5py.File(path, "r") as file:
       if "meta/bins" not in file or "data/pdfs" not in file or "ancil" not in file:
-        raise ValueError(f"{path}: no predictions file (meta/bins, data/pdfs or ancil is missing)")
+        raise ValueError(f"{path}: no predictions file with full p(z) (meta/bins, data/pdfs or "
+                         "ancil is missing)")
       edges = file["meta/bins"][0]
-      pdf = file["data/pdfs"][()]
-      ancil = {name: column[()] for name, column in file["ancil"].items()}
-    for name, column in ancil.items():
-      if column.dtype.kind == "S":
-        ancil[name] = np.char.decode(column)
-    return cls(edges, pdf * np.diff(edges).astype(pdf.dtype), ancil)
+      density = file["data/pdfs"][()]
+    pdf = density.astype(np.float32) * np.diff(edges).astype(np.float32)
+    if density.dtype == np.float16:  # rounded bin by bin
+      pdf /= pdf.sum(-1, keepdims=True)
+    return cls(edges, pdf, read_columns([path]))
 
 
 def predicted_with(path: str, weights_digest: str) -> bool:
@@ -135,23 +145,4 @@ def predicted_with(path: str, weights_digest: str) -> bool:
   if not os.path.exists(path):
     return False
   with h5py.File(path, "r") as file:
-    return file.attrs.get(_WEIGHTS) == weights_digest
-
-
-def point_estimates(edges: np.ndarray, pdf: np.ndarray) -> dict[str, np.ndarray]:
-  """Mode (centre of the most probable bin), mean and median of each p(z), [n] float64."""
-  centers = 0.5 * (edges[:-1] + edges[1:])
-  return {"zmode": centers[np.argmax(pdf, -1)],
-          "zmean": pdf @ centers,
-          "zmedian": _median(edges, pdf)}
-
-
-def _median(edges, pdf):
-  """Where the piecewise linear CDF reaches one half."""
-  cdf = np.cumsum(pdf, -1, dtype=np.float64)
-  half = 0.5 * cdf[:, -1]
-  upper = np.argmax(cdf >= half[:, np.newaxis], -1)
-  here = np.arange(len(pdf))
-  inside = np.maximum(pdf[here, upper], np.finfo(np.float32).tiny)
-  fraction = 1.0 - (cdf[here, upper] - half) / inside
-  return edges[upper] + fraction * np.diff(edges)[upper]
+    return file.attrs.get(WEIGHTS) == weights_digest

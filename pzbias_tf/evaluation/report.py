@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 
 from pzbias_tf.evaluation import captions, page
 from pzbias_tf.evaluation.figures import (
-    draw_calibration, draw_density, draw_pdfs, draw_residual_map, draw_stages, save_figure)
+    Outliers, draw_calibration, draw_density, draw_outliers, draw_pdfs, draw_residual_map,
+    draw_stages, save_figure)
 from pzbias_tf.evaluation.results import REFERENCE, StageResult
 from pzbias_tf.evaluation.table import format_table
 from pzbias_tf.files import write_text
@@ -50,13 +51,15 @@ class NamedFigure(NamedTuple):
   caption: str
 
 
-def draw_figures(results: Sequence[StageResult], survey: Survey) -> list[NamedFigure]:
+def draw_figures(results: Sequence[StageResult], survey: Survey,
+                 outliers: Outliers | None = None) -> list[NamedFigure]:
   """All figures that the results allow.
 
   Args:
     results: what was evaluated, in the order of the method: any of the stages
       with a network, at least one; Step 4 and the reference where they exist.
     survey: the survey.
+    outliers: galaxies to show, if any.
 
   Raises:
     ValueError: there is no stage with a network.
@@ -74,11 +77,13 @@ def draw_figures(results: Sequence[StageResult], survey: Survey) -> list[NamedFi
       NamedFigure("residual_map", draw_residual_map(mapped, survey),
                   captions.residual_map(mapped)),
       NamedFigure("pdfs", draw_pdfs(networks, survey), captions.pdfs(networks)),
-      NamedFigure("density", draw_density(results, survey), captions.density(results, survey))]
+      NamedFigure("density", draw_density(results, survey), captions.density(results, survey)),
+      *([NamedFigure("outliers", draw_outliers(outliers), captions.outliers(outliers))]
+        if outliers else [])]
 
 
 def write_report(folder: str, results: Sequence[StageResult], survey: Survey,
-                 description: RunDescription) -> list[str]:
+                 description: RunDescription, outliers: Outliers | None = None) -> list[str]:
   """Writes figures, table.md and, last, index.html.
 
   Args:
@@ -86,6 +91,7 @@ def write_report(folder: str, results: Sequence[StageResult], survey: Survey,
     results: as `draw_figures`.
     survey: the survey.
     description: what was run.
+    outliers: as `draw_figures`.
 
   Returns:
     The paths of what was written.
@@ -94,15 +100,21 @@ def write_report(folder: str, results: Sequence[StageResult], survey: Survey,
   table = format_table({result.title: result.summary for result in results})
   written, pictures = [os.path.join(folder, TABLE)], []
   write_text(written[0], table + "\n")
-  for name, figure, caption in draw_figures(results, survey):
-    png, svg = save_figure(figure, folder, name)
-    pictures.append(page.Picture(_data_url(png), os.path.basename(svg), caption))
-    written += [png, svg]
+  for figure in draw_figures(results, survey, outliers):
+    picture, paths = as_picture(figure, folder)
+    pictures.append(picture)
+    written += paths
   written.append(os.path.join(folder, PAGE))
   write_text(written[-1], page.render(
       title=description.name, facts=description.facts, table=table,
       direction=captions.DIRECTION, pictures=pictures, settings=description.settings))
   return written
+
+
+def as_picture(figure: NamedFigure, folder: str) -> tuple[page.Picture, list[str]]:
+  """Saves a figure; returns it as the page shows it, and its files."""
+  png, svg = save_figure(figure.figure, folder, figure.name)
+  return page.Picture(_data_url(png), os.path.basename(svg), figure.caption), [png, svg]
 
 
 def _data_url(png):

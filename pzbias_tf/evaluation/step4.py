@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from astropy.table import Table
 import numpy as np
 
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.bias.resampling import resample_to_expected
-from pzbias_tf.evaluation.predictions import Predictions
-from pzbias_tf.files import whole_file
+from pzbias_tf.evaluation.point_catalog import write_fits
+from pzbias_tf.evaluation.predictions import Estimates, Predictions
 from pzbias_tf.survey import Survey
 
 
-def fit_calibration(balanced: Predictions, target: Predictions, survey: Survey, *,
+def fit_calibration(balanced: Predictions, target: Predictions | Estimates, survey: Survey, *,
                     seed: int = 0, smoothing: float = 0.0) -> Calibration:
   """Fits Step 4.
 
@@ -34,7 +33,7 @@ def fit_calibration(balanced: Predictions, target: Predictions, survey: Survey, 
                          balanced.r_mag[galaxy], survey, weights=times, smoothing=smoothing)
 
 
-def provenance(balanced: Predictions, target: Predictions, *, seed: int,
+def provenance(balanced: Predictions, target: Predictions | Estimates, *, seed: int,
                smoothing: float) -> dict[str, Any]:
   """What a calibration was fitted on, for `Calibration.save`."""
   return {"balanced_galaxies": len(balanced), "target_galaxies": len(target),
@@ -54,21 +53,9 @@ def save_calibrated_catalog(path: str, target: Predictions, calibration: Calibra
     The calibrated point estimates [n].
   """
   calibrated = calibration.apply(target.z_photo, target.r_mag)
-  columns = {
-      "id": (target.ancil["id"], None, "object id"),
-      "z_spec": (target.z_spec, None, "spectroscopic redshift"),
-      "r_mag": (target.r_mag, "mag", "r magnitude (AB)"),
-      "z_photo": (target.z_photo, None, "Step 3: centre of the most probable bin"),
-      "z_photo_calibrated": (calibrated, None, "after Step 4"),
-      "calibration_error": (calibration.correction_error(target.z_photo, target.r_mag), None,
-                            "standard error of Step 4's correction"),
-      "corrected": (calibration.is_corrected(target.z_photo, target.r_mag), None,
-                    "False: Step 4 had no galaxies in this cell"),
-  }
-  table = Table()
-  for name, (values, unit, description) in columns.items():
-    table[name] = values
-    table[name].unit, table[name].description = unit, description
-  with whole_file(path) as hidden:
-    table.write(hidden, format="fits", overwrite=True)
+  write_fits(path, {
+      "id": target.ancil["id"], "z_spec": target.z_spec, "r_mag": target.r_mag,
+      "z_photo": target.z_photo, "z_photo_calibrated": calibrated,
+      "calibration_error": calibration.correction_error(target.z_photo, target.r_mag),
+      "corrected": calibration.is_corrected(target.z_photo, target.r_mag)})
   return calibrated

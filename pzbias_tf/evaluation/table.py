@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Mapping
 
-# (heading, key in the stage's summary, digits); a number or a pair with an error.
-_COLUMNS = (
+COLUMNS = (
     ("galaxies", "galaxies", 0),
     ("mean residual", "mean_residual", 4),
     ("sigma_MAD", "sigma_mad", 4),
@@ -19,21 +18,24 @@ _COLUMNS = (
     ("slope(z_photo)", "slope_z_photo", 3),
     ("rms(z_photo)", "rms_residual_z_photo", 4),
 )
+"""(heading, key in the stage's summary, digits)."""
 
 
-def format_table(summaries: Mapping[str, Mapping[str, Any]]) -> str:
+def format_table(summaries: Mapping[str, Mapping[str, Any]], *, what: str = "stage") -> str:
   """A Markdown table, aligned, one row a stage.
 
   Args:
-    summaries: {title of the stage: its summary, as `summary.summarize` gives it}.
+    summaries: {title of the stage: its summary, as `summary.summarize` gives it,
+      or as it stands in metrics.json}.
+    what: heading of the titles.
 
   Returns:
     Lines of text; "-" where a stage has no such number.
   """
-  cells = [["stage", *(heading for heading, _, _ in _COLUMNS)]]
+  cells = [[what, *(heading for heading, _, _ in COLUMNS)]]
   for title, summary in summaries.items():
     cells.append([title, *(
-        _cell(_with_error(summary, key), digits) for _, key, digits in _COLUMNS)])
+        _cell(with_error(summary, key), digits) for _, key, digits in COLUMNS)])
   widths = [max(map(len, column)) for column in zip(*cells)]
   lines = ["| " + " | ".join(word.ljust(width) for word, width in zip(row, widths)) + " |"
            for row in cells]
@@ -41,22 +43,26 @@ def format_table(summaries: Mapping[str, Mapping[str, Any]]) -> str:
   return "\n".join(lines)
 
 
-def _with_error(summary, key):
-  """A number, as a pair with its error where it has one."""
+def with_error(summary: Mapping[str, Any], key: str) -> Any:
+  """A number of a summary, together with its error where that stands apart."""
   error = summary["errors"].get(key)
-  return summary.get(key) if error is None else (summary[key], error)
+  return summary.get(key) if error is None else {"mean": summary[key], "error": error}
 
 
 def _cell(value, digits):
-  if value is None:
-    return "-"
-  if hasattr(value, "slope"):
-    value = (value.slope, value.slope_error)
-  if isinstance(value, tuple):
-    mean, error = value
-    return f"{_number(mean, digits)} +- {_number(error, digits)}" if math.isfinite(mean) else "-"
-  return _number(value, digits)
+  value, error = value_and_error(value)
+  shown = _number(value, digits)
+  return shown if error is None or shown == "-" else f"{shown} +- {_number(error, digits)}"
+
+
+def value_and_error(value: Any) -> tuple[float | None, float | None]:
+  """A number of a summary, and its error where it has one: of numbers, means and slopes."""
+  value = value._asdict() if hasattr(value, "_asdict") else value
+  if isinstance(value, Mapping):
+    name = "slope" if "slope" in value else "mean"
+    return value[name], value["slope_error" if name == "slope" else "error"]
+  return value, None
 
 
 def _number(value, digits):
-  return f"{value:.{digits}f}" if math.isfinite(value) else "-"
+  return "-" if value is None or not math.isfinite(value) else f"{value:.{digits}f}"

@@ -126,9 +126,10 @@ def make_problem(network: tf.keras.Model, data: Dataset, config: TrainConfig, st
 
 def predict_stage(config: TrainConfig, data: Dataset, stage_dir: str, *,
                   weights: str = "") -> None:
-  """Predicts the test set and, from Step 2 on, the balanced subset.
+  """Predicts test and validation galaxies and, from Step 2 on, the balanced subset.
 
-  Predictions of the same weights that are there already are kept.
+  Predictions of the same weights that are there already are kept.  A data set
+  without validation galaxies is as good as any other.
 
   Args:
     config: the stage's settings.
@@ -136,10 +137,7 @@ def predict_stage(config: TrainConfig, data: Dataset, stage_dir: str, *,
     stage_dir: its folder.
     weights: weights file, "" for the last ones of the stage.
   """
-  samples = {run_folder.PREDICTIONS_TEST: ("test", _test_records(config, data))}
-  if not config.stage_spec.trains_all:
-    samples[run_folder.PREDICTIONS_BALANCED] = ("train", _mask(
-        data, selection.balanced_records(data, config)))
+  samples = _samples(config, data)
   weights = weights or StageFiles(stage_dir).last
   digest = file_digest(weights)
   missing = [name for name in samples
@@ -152,9 +150,6 @@ def predict_stage(config: TrainConfig, data: Dataset, stage_dir: str, *,
   for name in missing:
     split, keep = samples[name]
     path = os.path.join(stage_dir, name)
-    if not keep.any():
-      logging.warning("%s: no galaxy in the split %r, so no %s", data.folder, split, path)
-      continue
     predictions = predict(network, data, split, keep, config.survey,
                           extended=config.stage_spec.extended)
     predictions.save(path, weights_digest=digest)
@@ -172,9 +167,20 @@ def fit_input_scaling(kind: str, data: Dataset, image_size: int) -> InputScaling
   return InputScaling.fit(kind, np.concatenate([batch["image"].numpy() for batch in batches]))
 
 
-def _test_records(config, data):
-  return selection.evaluation_records(data, "test", config.survey,
-                                      whole_sample=config.stage_spec.trains_all)
+def _samples(config, data):
+  """{predictions file: (split, records)} of the samples that hold any galaxy."""
+  whole_sample = config.stage_spec.trains_all
+  samples = {name: (split, selection.evaluation_records(data, split, config.survey,
+                                                        whole_sample=whole_sample))
+             for name, split in ((run_folder.PREDICTIONS_TEST, "test"),
+                                 (run_folder.PREDICTIONS_VALIDATION, "validation"))}
+  if not whole_sample:
+    samples[run_folder.PREDICTIONS_BALANCED] = ("train", _mask(
+        data, selection.balanced_records(data, config)))
+  if not samples[run_folder.PREDICTIONS_TEST][1].any():
+    logging.warning("%s: no galaxy in the split 'test', so no %s", data.folder,
+                    run_folder.PREDICTIONS_TEST)
+  return {name: sample for name, sample in samples.items() if sample[1].any()}
 
 
 def _mask(data, rows):

@@ -15,19 +15,21 @@ import numpy as np
 import tensorflow as tf
 
 from eval import main as eval_main
-from eval import predict as eval_predict
+from eval import outliers as eval_outliers
+from eval import pdf_calibration as eval_pdf_calibration
 from eval import results as eval_results
 from eval import stages as eval_stages
 from eval import step4 as eval_step4
 from pzbias_tf.bias import pdf_calibration
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.bias.pdf_calibration import PdfCalibration
+from pzbias_tf.data.dataset import Dataset
+from pzbias_tf.data.lookup import read_images
 from pzbias_tf.evaluation.pdf import crps
 from pzbias_tf.evaluation.predictions import Predictions
-from pzbias_tf.evaluation.step4 import fit_calibration
 from pzbias_tf.evaluation.summary import Bootstrap, summarize, to_json
 from pzbias_tf.survey import CFHTLS_WIDE
-from tests.small_data import make_dataset
+from tests.eval.small_run import small_run
 from tests.training.test_stages import SMALL_SDSS, request
 from train import main as train_main
 
@@ -40,15 +42,10 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
   def setUpClass(cls):
     super().setUpClass()
     cls.folder = tempfile.mkdtemp()
-    cls.data_dir = os.path.join(cls.folder, "data")
-    z_photo_ref = np.where(np.arange(500) % 2, 0.1, -9999.0)
-    make_dataset(cls.data_dir, num=500, columns={"z_photo_ref": z_photo_ref})
-    cls.runs = os.path.join(cls.folder, "runs")
-    for number in range(4):
-      train_main.run(request(number, cls.data_dir, cls.runs))
+    trained = small_run()
+    cls.data_dir, cls.runs, cls.run_dir = trained
     cls.variant = os.path.dirname(
         train_main.run(request(3, cls.data_dir, cls.runs, shiftlabel=False)))
-    cls.run_dir = os.path.join(cls.runs, "sdss_net5_ne1")
     cls.text = eval_main.evaluate(cls.run_dir, BOOTSTRAP)
 
   def metrics(self, run=None):
@@ -112,15 +109,13 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
                      ("step3", 0, 0.0))
     self.assertIn("tensorflow", origin["versions"])
 
-  def test_pdfs_are_calibrated_on_validation_galaxies_where_they_were_predicted(self):
+  def test_pdfs_are_calibrated_on_validation_galaxies(self):
     self.assertNotIn("calibrated_pdfs", self.metrics()["stages"]["step3"])
     run = os.path.join(self.create_tempdir().full_path, os.path.basename(self.run_dir))
     shutil.copytree(os.path.join(self.run_dir, "step3"), os.path.join(run, "step3"))
     path = os.path.join(run, "step3", "predictions_validation.hdf5")
-    eval_predict.run(os.path.join(run, "step3"), self.data_dir, "validation", path)
-    with self.assertRaisesRegex(ValueError, "a calibration of p.z. needs 500 galaxies"):
-      eval_main.evaluate(run, BOOTSTRAP)
-    with mock.patch.object(pdf_calibration, "FEWEST", 10):
+    with (mock.patch.object(pdf_calibration, "FEWEST", 10),
+          mock.patch.object(eval_pdf_calibration, "FEWEST", 10)):
       text = eval_main.evaluate(run, BOOTSTRAP)
     self.assertIn("pdf_calibration.json", text)
     found = PdfCalibration.load(os.path.join(run, "pdf_calibration.json"), SMALL_SDSS)
@@ -132,8 +127,21 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllClose(metrics["calibrated_pdfs"]["crps"], crps(mended, test.z_spec, SMALL_SDSS))
     self.assertAllClose(metrics["crps"], crps(test.pdf, test.z_spec, SMALL_SDSS))
     Predictions.load(path).save(path, weights_digest="another")
-    with self.assertRaisesRegex(ValueError, "predicted with other weights.*--split=validation"):
+    with self.assertRaisesRegex(ValueError, "predicted with other weights.*python -m train.main"):
       eval_main.evaluate(run, BOOTSTRAP)
+
+  def test_too_few_validation_galaxies_are_told_in_a_line(self):
+    held_out = Predictions.load(
+        os.path.join(self.run_dir, "step3", "predictions_validation.hdf5"))
+    self.assertRegex(self.text, "(?m)^p.z. is not calibrated: that takes 500 validation galaxies, "
+                     f"and there are {len(held_out)}$")
+    self.assertFalse(os.path.exists(os.path.join(self.run_dir, "pdf_calibration.json")))
+
+  def test_a_run_without_validation_predictions_is_evaluated_in_silence(self):
+    run = os.path.join(self.create_tempdir().full_path, "without")
+    shutil.copytree(os.path.join(self.run_dir, "step3"), os.path.join(run, "step3"))
+    os.remove(os.path.join(run, "step3", "predictions_validation.hdf5"))
+    self.assertNotIn("p(z) is not calibrated", eval_main.evaluate(run, BOOTSTRAP))
 
   def test_galaxies_are_weighed_by_a_table(self):
     run = os.path.join(self.create_tempdir().full_path, "weighed")
@@ -181,7 +189,34 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
     for word in ("<h1>sdss_net5_ne1</h1>", "180 redshift bins", "tensorflow 2.",
                  "<td>sqrt_whitened</td>", "<td>soft, shifted</td>", "reference: "):
       self.assertIn(word, page)
-    self.assertNotIn(self.folder, page)
+    self.assertNotIn(os.path.dirname(self.data_dir), page)
+
+  def test_worst_outliers_are_shown(self):
+    test = Predictions.load(os.path.join(self.run_dir, "step3", "predictions_test.hdf5"))
+    dz = np.abs(test.z_photo - test.z_spec) / (1 + test.z_spec)
+    found, _ = eval_outliers.worst_outliers(os.path.join(self.run_dir, "step3"), SMALL_SDSS)
+    self.assertLen(found.ids, 12)
+    self.assertEqual(found.ids[0], test.ancil["id"][np.argmax(dz)])
+    self.assertAllEqual(np.diff(np.abs(found.z_photo - found.z_spec) / (1 + found.z_spec)) <= 0,
+                        [True] * 11)
+    own = Dataset.open(self.data_dir)
+    row = np.flatnonzero(own.column("id") == found.ids[0])
+    self.assertAllEqual(found.images[:1], read_images(own, row))
+
+  def test_outliers_without_their_data_set_are_told(self):
+    step3 = os.path.join(self.create_tempdir().full_path, "step3")
+    shutil.copytree(os.path.join(self.run_dir, "step3"), step3)
+    path = os.path.join(step3, "config.json")
+    with open(path, encoding="utf-8") as file:
+      config = json.load(file)
+    for name, value, reason in (("data_digest", "other", "is another data set now"),
+                                ("data_dir", "nowhere", "nowhere/manifest.json is missing")):
+      config["settings" if name == "data_digest" else "provenance"][name] = value
+      with open(path, "w", encoding="utf-8") as file:
+        json.dump(config, file)
+      found, why = eval_outliers.worst_outliers(step3, SMALL_SDSS)
+      self.assertIsNone(found)
+      self.assertRegex(why, f"^no pictures of outliers: .*{reason}")
 
   @parameterized.parameters((("step1",),), (("baseline", "step1", "step2"),))
   def test_any_stages(self, names):
@@ -195,7 +230,7 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(list(self.metrics(run)["stages"]), [*names, "reference"])
     self.assertNotIn("Step 4", text)
     self.assertFalse(os.path.exists(os.path.join(run, "calibration.json")))
-    self.assertLen(os.listdir(os.path.join(run, "report")), 12)
+    self.assertLen(os.listdir(os.path.join(run, "report")), 14)
 
   def test_a_variant_shows_the_stages_it_started_from(self):
     stages = eval_stages.find_stages(self.variant)
@@ -214,46 +249,6 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
       eval_stages.newest_run(os.path.join(self.folder, "nothing"))
     with self.assertRaisesRegex(FileNotFoundError, "holds no stage"):
       eval_main.evaluate(os.path.join(self.folder, "nothing"), BOOTSTRAP)
-
-  def test_predict_adds_calibrated_estimates(self):
-    path = os.path.join(self.folder, "out.hdf5")
-    step3 = os.path.join(self.run_dir, "step3")
-    catalog = Table.read(os.path.join(self.run_dir, "calibrated_test.fits"))
-    for refit in (True, False):  # these galaxies are those that the run's was fitted to
-      text = eval_predict.run(step3, self.data_dir, "test", path, refit=refit)
-      self.assertIn("zmode_calibrated", text)
-      self.assertEqual("out_calibration.json" in text, refit)
-      self.assertAllClose(Predictions.load(path).ancil["zmode_calibrated"],
-                          catalog["z_photo_calibrated"])
-    text = eval_predict.run(os.path.join(self.run_dir, "baseline"), self.data_dir, "test", path)
-    self.assertNotIn("zmode_calibrated", text)
-
-  def test_step_4_is_fitted_anew_to_the_galaxies_that_are_predicted(self):
-    path = os.path.join(self.folder, "other.hdf5")
-    step3 = os.path.join(self.run_dir, "step3")
-    eval_predict.run(step3, self.data_dir, "validation", path)
-    found = Predictions.load(path)
-    balanced = Predictions.load(os.path.join(step3, "predictions_balanced.hdf5"))
-    own = fit_calibration(balanced, found, SMALL_SDSS)
-    self.assertAllClose(found.ancil["zmode_calibrated"], own.apply(found.z_photo, found.r_mag))
-    saved = Calibration.load(os.path.join(self.folder, "other_calibration.json"), SMALL_SDSS)
-    self.assertAllEqual(saved.offset, own.offset)
-    run = Calibration.load(os.path.join(self.run_dir, "calibration.json"), SMALL_SDSS)
-    self.assertNotAllClose(run.offset, own.offset)
-
-  def test_step_4_refuses_the_balanced_predictions_of_other_weights(self):
-    step3 = os.path.join(self.create_tempdir().full_path, "step3")
-    shutil.copytree(os.path.join(self.run_dir, "step3"), step3)
-    balanced = os.path.join(step3, "predictions_balanced.hdf5")
-    Predictions.load(balanced).save(balanced, weights_digest="another")
-    with self.assertRaisesRegex(ValueError, "predicted with other weights.*python -m train.main"):
-      eval_predict.run(step3, self.data_dir, "validation", os.path.join(self.folder, "no.hdf5"))
-
-  def test_predict_refuses_what_does_not_fit(self):
-    other = os.path.join(self.folder, "cfhtls")
-    make_dataset(other, num=30, survey=CFHTLS_WIDE, split=(0, 0, 1))
-    with self.assertRaisesRegex(ValueError, "holds 'cfhtls' galaxies, the survey is"):
-      eval_predict.run(os.path.join(self.run_dir, "step3"), other, "test")
 
 
 class SummaryTest(tf.test.TestCase):

@@ -6,7 +6,8 @@ import h5py
 import numpy as np
 import tensorflow as tf
 
-from pzbias_tf.evaluation.predictions import Predictions, point_estimates
+from pzbias_tf.evaluation.estimates import point_estimates
+from pzbias_tf.evaluation.predictions import Predictions
 
 EDGES = np.array([0.0, 0.1, 0.2, 0.3, 0.4])
 

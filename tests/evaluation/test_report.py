@@ -98,10 +98,15 @@ class ReportTest(tf.test.TestCase, parameterized.TestCase):
       measured = result.summary["total_variation"]
       self.assertEqual(row[column], f"{measured.mean:.3f} \N{PLUS-MINUS SIGN} {measured.error:.3f}")
       errors = result.summary["errors"]
-      self.assertEqual(row[heading.index("eta")], f"{result.summary['outlier_fraction']:.4f} "
+      self.assertEqual(row[heading.index("\N{GREEK SMALL LETTER ETA}")], f"{result.summary['outlier_fraction']:.4f} "
                        f"\N{PLUS-MINUS SIGN} {errors['outlier_fraction']:.4f}")
       self.assertEqual(row[heading.index("PIT-KS")] == "-", result.name in ("step4", "reference"))
-    self.assertIn(captions.DIRECTION, self.read.words)
+    self.assertIn("slopes, rms(zphoto) and PIT-KS", "".join(self.read.words))
+
+  def test_numbers_below_0_have_a_minus_sign(self):
+    cells = {cell for row in self.read.rows for cell in row}
+    self.assertTrue(any(cell.startswith("\N{MINUS SIGN}0.") for cell in cells))
+    self.assertFalse(any(cell.startswith("-0") for cell in cells))
 
   def test_every_column_with_a_direction_is_in_the_table(self):
     heading = format_table({"Baseline": self.results[0].summary}).splitlines()[0]

@@ -12,7 +12,7 @@ import tensorflow as tf
 from pzbias_tf.data.flux import InputScaling
 from pzbias_tf.evaluation.predictions import Predictions
 from pzbias_tf.survey import SDSS
-from pzbias_tf.training import problem
+from pzbias_tf.training import problem, runner
 from pzbias_tf.training.checkpoints import load_weights, named_weights, save_weights
 from pzbias_tf.training.config import TrainConfig, load_config
 from pzbias_tf.training.runner import make_network
@@ -72,7 +72,7 @@ class StagesTest(tf.test.TestCase, parameterized.TestCase):
     for number, name in enumerate(("baseline", "step1", "step2", "step3")):
       self.assertEndsWith(self.stage[number], f"runs/sdss_net5_ne1/{name}")
       for file in ("config.json", "checkpoints/weights.h5", "best/weights.h5",
-                   "predictions_test.hdf5"):
+                   "predictions_test.hdf5", "predictions_validation.hdf5"):
         self.assertTrue(os.path.exists(os.path.join(self.stage[number], file)), file)
       self.assertEqual(number >= 2, os.path.exists(
           os.path.join(self.stage[number], "predictions_balanced.hdf5")))
@@ -116,6 +116,20 @@ class StagesTest(tf.test.TestCase, parameterized.TestCase):
       self.train(number, testphase=True)
       repeated = Predictions.load(os.path.join(again, "predictions_test.hdf5"))
       self.assertAllClose(repeated.pdf, predictions.pdf, atol=1e-6)
+
+  def test_validation_galaxies_are_predicted(self):
+    for number in (0, 3):
+      path = os.path.join(self.stage[number], "predictions_validation.hdf5")
+      self.assertAllEqual(Predictions.load(path).ancil["id"],
+                          self.data.column("id")[self.data.column("split") == "validation"])
+
+  def test_a_data_set_without_validation_galaxies_is_predicted_in_silence(self):
+    data = os.path.join(self.folder, "no_validation")
+    make_dataset(data, num=60, split=(0.7, 0, 0.3))
+    with mock.patch.object(runner.logging, "warning") as warning:
+      stage = train_main.run(request(0, data, os.path.join(self.folder, "no_validation_runs")))
+    warning.assert_not_called()
+    self.assertFalse(os.path.exists(os.path.join(stage, "predictions_validation.hdf5")))
 
   def test_balanced_subset_is_predicted(self):
     balanced = Predictions.load(os.path.join(self.stage[2], "predictions_balanced.hdf5"))

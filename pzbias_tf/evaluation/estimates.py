@@ -1,0 +1,91 @@
+"""Point estimates and intervals of PDFs."""
+
+from __future__ import annotations
+
+import functools
+from typing import Sequence
+
+import numpy as np
+
+LOSS_WIDTH = 0.15
+"""gamma of the loss that "zbest" minimises."""
+
+INTERVALS = {"z_low95": 0.025, "z_low68": 0.16, "z_high68": 0.84, "z_high95": 0.975}
+"""{column: level} of the ends of the central 68% and 95% intervals."""
+
+_CHUNK = 4096  # galaxies at a time: 80 MB of float64 at 2500 bins
+
+
+def point_estimates(edges: np.ndarray, pdf: np.ndarray) -> dict[str, np.ndarray]:
+  """What catalogues say of each p(z).
+
+  Args:
+    edges: edges of the redshift bins [bins + 1].
+    pdf: probability of each bin [n, bins].
+
+  Returns:
+    [n] float64 each: "zmode", the centre of the most probable bin; "zmean";
+    "zmedian"; "zbest", see `lowest_risk`; and the ends of INTERVALS.
+  """
+  parts = [_point_estimates(edges, pdf[start:start + _CHUNK])
+           for start in range(0, max(len(pdf), 1), _CHUNK)]
+  return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _point_estimates(edges, pdf):
+  centers = 0.5 * (edges[:-1] + edges[1:])
+  reached = quantiles(edges, pdf, [0.5, *INTERVALS.values()])
+  return {"zmode": centers[np.argmax(pdf, -1)], "zmean": pdf @ centers,
+          "zmedian": reached[:, 0], "zbest": lowest_risk(edges, pdf),
+          **dict(zip(INTERVALS, reached[:, 1:].T))}
+
+
+def lowest_risk(edges: np.ndarray, pdf: np.ndarray) -> np.ndarray:
+  """The estimate whose expected loss is the lowest (Tanaka et al. 2018, PASJ 70, S9, eq. 7).
+
+  The loss of estimating z where the truth is z' is 1 - 1 / (1 + (dz / gamma)^2),
+  dz = (z - z') / (1 + z'), with gamma = LOSS_WIDTH: quadratic for small errors,
+  and the same for all that are hopeless.  Below z' = 0, where Step 3's grid has
+  bins as well, 1 + z' is 1.
+
+  Args:
+    edges: edges of the redshift bins [bins + 1].
+    pdf: probability of each bin [n, bins].
+
+  Returns:
+    [n] float64, the centre of a bin.
+  """
+  edges = np.asarray(edges, np.float64)
+  risk = np.asarray(pdf, np.float32) @ _loss(edges.tobytes())
+  return (0.5 * (edges[:-1] + edges[1:]))[np.argmin(risk, -1)]
+
+
+@functools.lru_cache(maxsize=2)
+def _loss(edges):
+  """[bins of the truth, bins of the estimate] float32."""
+  edges = np.frombuffer(edges)
+  centers = 0.5 * (edges[:-1] + edges[1:])
+  dz = (centers - centers[:, np.newaxis]) / (1.0 + np.maximum(centers, 0.0)[:, np.newaxis])
+  return (1.0 - 1.0 / (1.0 + (dz / LOSS_WIDTH) ** 2)).astype(np.float32)
+
+
+def quantiles(edges: np.ndarray, pdf: np.ndarray, levels: Sequence[float]) -> np.ndarray:
+  """Where the piecewise linear CDF of each PDF reaches some levels.
+
+  Args:
+    edges: edges of the redshift bins [bins + 1].
+    pdf: probability of each bin [n, bins].
+    levels: in [0, 1]; 0 and 1 give the ends of the bins with any probability.
+
+  Returns:
+    [n, levels] float64.
+  """
+  cdf = np.cumsum(pdf, -1, dtype=np.float64)
+  galaxy, found = np.arange(len(pdf)), np.empty([len(pdf), len(levels)])
+  for column, level in enumerate(levels):
+    reached = level * cdf[:, -1]
+    upper = np.argmax(cdf >= reached[:, np.newaxis], -1)
+    inside = np.maximum(pdf[galaxy, upper], np.finfo(np.float32).tiny)
+    fraction = 1.0 - (cdf[galaxy, upper] - reached) / inside
+    found[:, column] = edges[upper] + fraction * np.diff(edges)[upper]
+  return found

@@ -1,0 +1,246 @@
+"""eval.predict: any galaxies, one network or several, files that are whole or absent."""
+
+import dataclasses
+import os
+import shutil
+from unittest import mock
+
+from absl.testing import parameterized
+from astropy.table import Table
+import h5py
+import numpy as np
+import tensorflow as tf
+
+from eval import predict as eval_predict
+from eval import step4 as eval_step4
+from eval.cutouts import Cutouts
+from pzbias_tf.bias.calibration import Calibration
+from pzbias_tf.evaluation import sharded
+from pzbias_tf.evaluation.predict import Predictor
+from pzbias_tf.evaluation.predictions import Predictions
+from pzbias_tf.evaluation.predictions_file import LEVELS, PdfFormat
+from pzbias_tf.evaluation.step4 import fit_calibration
+from pzbias_tf.evaluation.summary import Bootstrap
+from pzbias_tf.survey import CFHTLS_WIDE, SDSS
+from tests.eval.small_run import other_fold, small_run
+from tests.small_data import SIZE, make_cube, make_dataset
+from tests.training.test_stages import SMALL_SDSS
+
+BANDS = ("u", "g", "r", "i", "z")
+
+
+class PredictTest(tf.test.TestCase, parameterized.TestCase):
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.data_dir = small_run().data
+    cls.baseline, cls.step3 = (small_run().stage(name) for name in ("baseline", "step3"))
+
+  def setUp(self):
+    super().setUp()
+    self.path = os.path.join(self.create_tempdir().full_path, "out.hdf5")
+
+  def predict(self, *stages, **settings):
+    """Runs the command; returns what it says."""
+    settings = {**({} if "cutouts" in settings else {"data": self.data_dir}), **settings}
+    return eval_predict.run(eval_predict.Request(
+        stage_dirs=stages, **{"output": self.path, **settings}))
+
+  def test_agrees_with_training(self):
+    text = self.predict(self.step3)
+    found, own = (Predictions.load(path) for path in (
+        self.path, os.path.join(self.step3, "predictions_test.hdf5")))
+    self.assertAllClose(found.pdf, own.pdf, atol=1e-6)
+    for name in ("id", "row", "redshift", "r_mag"):
+      self.assertAllEqual(found.ancil[name], own.ancil[name])
+    self.assertRegex(text, r"(?m)^\d+ galaxies predicted in [\d.]+ s, [\d.e+]+/s, on 1 CPU device")
+    self.assertCountEqual(os.listdir(os.path.dirname(self.path)), [
+        "out.hdf5", "out.fits", "out.parquet", "out_calibration.json"])
+
+  def test_adds_calibrated_estimates(self):
+    eval_step4.step4_result(small_run().run, self.step3, SMALL_SDSS, Bootstrap(number=2))
+    catalog = Table.read(os.path.join(small_run().run, "calibrated_test.fits"))
+    for refit in (True, False):  # these galaxies are those that the run's was fitted to
+      text = self.predict(self.step3, refit=refit)
+      self.assertIn("zmode_calibrated", text)
+      self.assertEqual("out_calibration.json" in text, refit)
+      self.assertAllClose(Predictions.load(self.path).ancil["zmode_calibrated"],
+                          catalog["z_photo_calibrated"])
+    self.assertNotIn("zmode_calibrated", self.predict(self.baseline))
+
+  def test_step_4_is_fitted_anew_to_the_galaxies_that_are_predicted(self):
+    self.predict(self.step3, split="validation")
+    found = Predictions.load(self.path)
+    balanced = Predictions.load(os.path.join(self.step3, "predictions_balanced.hdf5"))
+    own = fit_calibration(balanced, found, SMALL_SDSS)
+    self.assertAllClose(found.ancil["zmode_calibrated"], own.apply(found.z_photo, found.r_mag))
+    saved = Calibration.load(self.path.replace(".hdf5", "_calibration.json"), SMALL_SDSS)
+    self.assertAllEqual(saved.offset, own.offset)
+    test = Predictions.load(os.path.join(self.step3, "predictions_test.hdf5"))
+    self.assertNotAllClose(fit_calibration(balanced, test, SMALL_SDSS).offset, own.offset)
+
+  def test_step_4_refuses_the_balanced_predictions_of_other_weights(self):
+    step3 = os.path.join(self.create_tempdir().full_path, "step3")
+    shutil.copytree(self.step3, step3)
+    balanced = os.path.join(step3, "predictions_balanced.hdf5")
+    Predictions.load(balanced).save(balanced, weights_digest="another")
+    with self.assertRaisesRegex(ValueError, "predicted with other weights.*python -m train.main"):
+      self.predict(step3, split="validation")
+
+  def test_an_ensemble_is_the_mean_of_its_pdfs(self):
+    self.predict(self.baseline, other_fold())
+    single = [Predictions.load(os.path.join(folder, "predictions_test.hdf5")).pdf
+              for folder in (self.baseline, other_fold())]
+    self.assertGreater(np.abs(single[0] - single[1]).max(), 1e-3)
+    self.assertAllClose(Predictions.load(self.path).pdf, np.mean(single, 0), atol=1e-6)
+
+  def test_ensembles_that_do_not_fit_together_are_refused(self):
+    with self.assertRaisesRegex(ValueError, "trained with stage='step3', .* with 'baseline'"):
+      self.predict(self.baseline, self.step3)
+    with self.assertRaisesRegex(ValueError, "name each run once"):
+      self.predict(self.baseline, self.baseline)
+
+  def test_tta_does_not_see_how_an_image_is_turned(self):
+    turned = os.path.join(self.create_tempdir().full_path, "turned")
+    make_dataset(turned, num=20, split=(0, 0, 1), turn=3)
+    upright = os.path.join(self.create_tempdir().full_path, "upright")
+    make_dataset(upright, num=20, split=(0, 0, 1))
+    pdf = {}
+    for tta in (False, True):
+      for data in (turned, upright):
+        text = self.predict(self.step3, data=data, tta=tta)
+        pdf[tta, data] = Predictions.load(self.path).pdf
+      self.assertEqual(tta, "Step 4 corrects the estimates of one network and view" in text)
+    self.assertNotAllClose(pdf[False, turned], pdf[False, upright], atol=1e-4)
+    self.assertAllClose(pdf[True, turned], pdf[True, upright], atol=1e-5)
+
+  def test_several_devices_give_the_same(self):
+    for devices in (1, 2):
+      text = self.predict(self.baseline, num_devices=devices)
+      self.assertIn(f"on {devices} CPU device", text)
+      own = Predictions.load(os.path.join(self.baseline, "predictions_test.hdf5"))
+      found = Predictions.load(self.path)
+      self.assertAllEqual(found.ancil["id"], own.ancil["id"])
+      self.assertAllClose(found.pdf, own.pdf, atol=1e-6)
+
+  def test_a_prediction_that_was_cut_off_goes_on(self):
+    data = os.path.join(self.create_tempdir().full_path, "data")
+    shards = len(make_dataset(data, num=100, split=(0, 0, 1),
+                              shard_size_mb=0.2).manifest.split_shards("test"))
+    self.assertGreater(shards, 2)
+    batches, calls = Predictor.batches, []
+
+    def cut_off(*arguments, **settings):
+      calls.append(arguments)
+      if len(calls) == 3:
+        raise KeyboardInterrupt
+      return batches(*arguments, **settings)
+
+    with mock.patch.object(Predictor, "batches", cut_off), self.assertRaises(KeyboardInterrupt):
+      self.predict(self.baseline, data=data)
+    self.assertFalse(os.path.exists(self.path))
+    with mock.patch.object(Predictor, "batches", autospec=True, side_effect=batches) as again:
+      text = self.predict(self.baseline, data=data)
+    self.assertEqual(again.call_count, shards - 2)
+    self.assertRegex(text, "Baseline: 100 galaxies .*\n[1-9][0-9]? galaxies predicted in")
+    found = Predictions.load(self.path)
+    self.predict(self.baseline, data=data)
+    self.assertAllEqual(found.pdf, Predictions.load(self.path).pdf)
+    self.assertAllEqual(found.ancil["row"], np.arange(100))
+
+  def test_what_was_predicted_otherwise_is_not_used(self):
+    folder = self.create_tempdir().full_path
+    sharded.begin(folder, {"tta": False})
+    part = os.path.join(folder, "test-00000-of-00001.tfrecord.hdf5")
+    for key, stays in (({"tta": False}, True), ({"tta": True}, False)):
+      open(part, "w", encoding="utf-8").close()
+      sharded.begin(folder, key)
+      self.assertEqual(os.path.exists(part), stays)
+
+  def test_p_of_z_is_written_as_asked(self):
+    full = Predictions.load(os.path.join(self.baseline, "predictions_test.hdf5"))
+    self.predict(self.baseline, pdf_format=PdfFormat(dtype="float16"))
+    with h5py.File(self.path) as file:
+      self.assertEqual(file["data/pdfs"].dtype, np.float16)
+    half = Predictions.load(self.path)
+    self.assertAllClose(half.pdf, full.pdf, atol=1e-4)
+    self.assertAllClose(half.pdf.sum(1), np.ones(len(half)), atol=1e-5)
+    self.predict(self.baseline, pdf_format=PdfFormat(kind="quantiles"))
+    with h5py.File(self.path) as file:
+      self.assertEqual(file["data/locs"].shape, (len(full), len(LEVELS)))
+      self.assertAllClose(file["data/locs"][:, LEVELS.index(0.5)], full.ancil["zmedian"])
+      self.assertAllEqual(np.diff(file["data/locs"][()], axis=1) >= 0, np.full(
+          (len(full), len(LEVELS) - 1), True))
+    self.predict(self.baseline, pdf_format=PdfFormat(kind="none"))
+    with h5py.File(self.path) as file:
+      self.assertEqual(list(file), ["ancil"])
+      self.assertAllClose(file["ancil/zmode"], full.z_photo)
+
+  def test_target_galaxies_need_no_redshift(self):
+    data = os.path.join(self.create_tempdir().full_path, "data")
+    make_dataset(data, num=30, columns={"z_spec": np.full(30, np.nan)})
+    self.predict(self.step3, data=data, split="target")
+    self.assertAllEqual(np.isnan(Predictions.load(self.path).z_spec), np.full(30, True))
+    with self.assertRaisesRegex(ValueError, "no galaxy of the split test is left.* has target"):
+      self.predict(self.step3, data=data)
+
+  def test_straight_from_cutouts(self):
+    folder = self.create_tempdir().full_path
+    z = np.where(np.arange(12) % 3, 0.1, np.nan)
+    images = make_cube(np.full(12, 0.1), len(BANDS))
+    images[5, 0, 0, 0] = np.nan
+    np.savez(os.path.join(folder, "new.npz"), cube=images, name=[f"n{i}" for i in range(12)], z=z,
+             r=np.full(12, 16.0), ebv=np.zeros(12))
+    cutouts = Cutouts(path=os.path.join(folder, "new.npz"))
+    self.predict(self.step3, cutouts=cutouts)
+    found = Predictions.load(self.path)
+    self.assertCountEqual(found.ancil["id"], [f"n{i}" for i in range(12) if i != 5])
+    self.assertAllEqual(np.isnan(found.z_spec), [
+        int(name[1:]) % 3 == 0 for name in found.ancil["id"]])
+    rejected = Table.read(self.path.replace(".hdf5", "_rejected.csv"), format="ascii.csv")
+    self.assertEqual(list(rejected["id"]), ["n5"])
+    self.assertNotIn(".out.hdf5.unfinished", os.listdir(os.path.dirname(self.path)))
+
+  @parameterized.named_parameters(
+      ("survey", dict(survey=CFHTLS_WIDE), "holds 'cfhtls' galaxies, the survey is"),
+      ("bands", dict(survey=dataclasses.replace(SDSS, bands=("g", "u", "r", "i", "z"))),
+       "has the bands"),
+      ("flux", dict(survey=dataclasses.replace(SDSS, flux_divisor=1000.0)),
+       "flux divided by 1000, the run was trained on flux divided by 1"),
+      ("size", dict(survey=SDSS, size=SIZE - 4), "images of 12 x 12 pixels, .* trained on 16"))
+  def test_data_that_do_not_fit_need_force(self, settings, message):
+    data = os.path.join(self.create_tempdir().full_path, "data")
+    make_dataset(data, num=30, split=(0, 0, 1), **settings)
+    with self.assertRaisesRegex(ValueError, f"(?s){message}.*--force"):
+      self.predict(self.baseline, data=data)
+    self.assertEmpty(os.listdir(os.path.dirname(self.path)))
+    self.predict(self.baseline, data=data, force=True)
+    self.assertLen(Predictions.load(self.path), 30)
+
+  def test_float16_images_fit_the_run(self):
+    data = os.path.join(self.create_tempdir().full_path, "data")
+    make_dataset(data, num=30, split=(0, 0, 1), dtype="float16")
+    self.predict(self.baseline, data=data)
+
+  def test_other_bands_cannot_be_forced(self):
+    data = os.path.join(self.create_tempdir().full_path, "data")
+    make_dataset(data, num=30, split=(0, 0, 1), survey=dataclasses.replace(
+        SDSS, bands=("g", "r", "i")))
+    with self.assertRaisesRegex(ValueError, "images of 3 bands, the run was trained on 5"):
+      self.predict(self.baseline, data=data, force=True)
+
+  def test_requests_that_contradict_themselves(self):
+    for settings, message in (
+        (dict(data="a", cutouts=Cutouts(path="b")), "one of --data .* and --input"),
+        (dict(cutouts=Cutouts(path="b"), split="test"), "--split=test is for --data"),
+        (dict(data="a", stage_dirs=()), "one of --run and --ensemble")):
+      with self.assertRaisesRegex(ValueError, message):
+        eval_predict.Request(**{"stage_dirs": ("s",), **settings})
+    for settings in (dict(kind="half"), dict(dtype="int8"), dict(kind="none", dtype="float16")):
+      with self.assertRaises(ValueError):
+        PdfFormat(**settings)
+
+
+if __name__ == "__main__":
+  tf.test.main()
