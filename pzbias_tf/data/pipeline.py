@@ -119,11 +119,13 @@ def _batches_from_service(data, address, *, keep, labels, batch_size, image_size
                           augment):
   """(step, batch) read and parsed by the workers of a service; each record once a pass."""
   paths, starts, records = _shard_table(data, "train")
-  shards = ([storage.absolute(path) for path in paths], starts, records)
+  # Another order for each start: a run that is often cut off must not see the same shards first.
+  order = np.random.default_rng((seed, start_step)).permutation(len(paths))
+  shards = ([storage.absolute(paths[shard]) for shard in order], starts[order], records[order])
   block = _block_size(batch_size)
   blocks = _read_shards(data, "train", shards, keep, cycle=READ_CYCLE, block=block)
-  blocks = blocks.shuffle(_buffer_size(data, keep, block), seed=seed).repeat()
-  batches = _prepared(blocks, data, labels, batch_size, image_size, seed, 0, augment)
+  blocks = blocks.shuffle(_buffer_size(data, keep, block), seed=seed + start_step).repeat()
+  batches = _prepared(blocks, data, labels, batch_size, image_size, seed, start_step, augment)
   # Shards are handed out one by one: no record comes twice in a pass, however many workers read.
   served = batches.map(lambda step, batch: batch).apply(tf.data.experimental.service.distribute(
       tf.data.experimental.service.ShardingPolicy.DYNAMIC, address))

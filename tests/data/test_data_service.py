@@ -39,16 +39,25 @@ class DataServiceTest(tf.test.TestCase):
     expected = next(iter(ordered_batches(self.data, "train", keep=keep, labels=labels,
                                          batch_size=num, image_size=SIZE)))
     first = int(expected["row"][0])
-    seen, passes = np.zeros(num, int), 6
-    for batch in batches.take(passes * num // BATCH):
+    seen = np.zeros(num, int)
+    for batch in batches.take(num // BATCH):  # one pass
       rows = batch["row"].numpy()
       self.assertAllEqual(batch["redshift_bin"], rows)
       self.assertAllEqual(batch["image"], expected["image"].numpy()[rows - first])
       self.assertEqual(batch["view"].shape, [BATCH])
       seen += np.bincount(rows - first, minlength=num)
-    # Workers do not wait for one another: one may be ahead by a pass.
-    self.assertAllInRange(seen, passes - 2, passes + 2)
-    self.assertLess(np.std(seen), 1.0)
+    # Workers do not wait for one another: one may begin the next pass before the other ends this
+    # one.  Were each to read everything, half of the records would have come twice or not at all.
+    self.assertGreater(np.mean(seen == 1), 0.5, np.bincount(seen))
+
+  def test_another_start_begins_with_other_shards(self):
+    keep = self.data.column("split") == "train"
+    number = np.arange(len(keep), dtype=np.int32)
+    first = [next(iter(training_batches(
+        self.data, keep=keep, labels=Labels(redshift_bin=number, magnitude_row=number),
+        batch_size=64, image_size=SIZE, seed=0, start_step=step,
+        data_service=self.dispatcher.target)))["row"].numpy() for step in (0, 1000)]
+    self.assertLess(len(np.intersect1d(*first)), 48)
 
   def test_trains(self):
     stage = train_main.run(request(
