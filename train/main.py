@@ -48,6 +48,9 @@ def main(argv):
   except Interrupted as interrupted:
     logging.warning("%s", interrupted)
     sys.exit(128 + interrupted.number)  # as a shell reports an end by that signal
+  except tf.errors.UnavailableError as error:
+    sys.exit(f"Error: a process that trains along has gone: {error.message}\n"
+             "Give the same command to all of them again; they go on from the last checkpoint")
   except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
     sys.exit(f"Error: the data set cannot be read: {error.message}\n"
              "Convert it again with python -m data_tools.make_tfrecords")

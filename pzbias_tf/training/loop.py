@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import signal
 import time
 
 from absl import logging
@@ -18,7 +19,7 @@ from pzbias_tf.models.network import redshift_pdf
 from pzbias_tf.training.checkpoints import (
     Checkpoints, StageFiles, save_weights, training_state)
 from pzbias_tf.training.config import TrainConfig
-from pzbias_tf.training.devices import is_chief
+from pzbias_tf.training.devices import is_chief, num_workers
 from pzbias_tf.training.interruption import Interrupted, StopRequest
 from pzbias_tf.training.monitoring import (
     Monitoring, write_histograms, write_settings, write_validation)
@@ -29,6 +30,7 @@ from pzbias_tf.training.step import make_train_steps
 from pzbias_tf.training.timing import save_timing
 
 
+STEPS_TOGETHER = 20  # iterations a call of several processes
 PICTURE_EVERY = 4  # validations: drawing takes half a second
 
 
@@ -58,6 +60,12 @@ class Intervals:
     return min([last, *stops, *(stop for stop in extra if stop > step)])
 
 
+def _sum_over_replicas(number):
+  """Of all processes; the identity gives the number a device, which the sum needs."""
+  return tf.distribute.get_replica_context().all_reduce(
+      tf.distribute.ReduceOp.SUM, tf.identity(number))
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Pace:
   """How often the loop comes back to the host; it decides no number.
@@ -72,10 +80,16 @@ class Pace:
   checkpoint_minutes: float = 10.0
   call_s: float = 5.0
 
-  def steps(self, step_time_s: float | None) -> int:
-    """Iterations of the next call, from the time that an iteration took before."""
-    if self.steps_per_loop:
-      return self.steps_per_loop
+  def steps(self, step_time_s: float | None, *, alone: bool = True) -> int:
+    """Iterations of the next call.
+
+    Args:
+      step_time_s: the time that an iteration took before.
+      alone: False where several processes train together: their calls must have
+        the same length, or they wait for one another for ever.
+    """
+    if self.steps_per_loop or not alone:
+      return self.steps_per_loop or STEPS_TOGETHER
     return max(1, int(self.call_s / step_time_s)) if step_time_s else 1
 
 
@@ -100,7 +114,9 @@ class Loop:
       raise ValueError(f"--batch_size={config.batch_size} does not divide evenly over "
                        f"{strategy.num_replicas_in_sync} devices")
     self._problem, self._config, self._files = problem, config, files
+    monitoring.check_profile(config.iterations)
     self._strategy, self._writes = strategy, is_chief(strategy)
+    self._alone, self._profiling = num_workers(strategy) == 1, False
     self._intervals = intervals or Intervals.of(config.iterations)
     self._pace, self._monitoring, self._step_time_s = pace, monitoring, None
     self._extra_stops = (*config.keep_weights_at, *monitoring.profile)
@@ -111,6 +127,8 @@ class Loop:
     self._train_steps = make_train_steps(
         strategy=strategy, variables=problem.variables, optimizer=optimizer,
         loss_fn=self._training_loss, global_batch=config.batch_size, xla=xla)
+    self._sum_over_processes = tf.function(lambda number: strategy.experimental_local_results(
+        strategy.run(_sum_over_replicas, (number,)))[0])
     self._validate = tf.function(self._validation_batch, reduce_retracing=True)
     self._checkpoints = Checkpoints(
         training_state(problem.network, optimizer, problem.variables, step=self._step,
@@ -137,8 +155,9 @@ class Loop:
         step = self._call(batches, step, progress)
         if self._writes:
           self._after(step, progress)
-        if request.number and step < last:
-          self._stop(step, request.number)
+        number = request.number if self._alone else self._agreed(request.number)
+        if number and step < last:
+          self._stop(step, number)
     if self._writes:
       save_weights(self._problem.network, self._files.last)
       save_timing(self._config, self._files.folder, progress.step_time_s)
@@ -148,6 +167,11 @@ class Loop:
       return tf.summary.create_noop_writer()
     return tf.summary.create_file_writer(os.path.join(self._files.folder, "tensorboard"))
 
+  def _agreed(self, number):
+    """The signal that any of several processes has seen: all stop at the same iteration."""
+    everywhere = int(self._sum_over_processes(tf.constant(number)))
+    return number or min(everywhere, signal.SIGTERM)
+
   def _training_loss(self, batch):
     batch = self._problem.augment(batch)
     return self._problem.loss_fn(self._problem.forward(batch), batch)
@@ -155,7 +179,7 @@ class Loop:
   def _call(self, batches, step, progress):
     """Some iterations in one compiled call; returns the iteration reached."""
     stop = self._intervals.next_stop(step, self._config.iterations, self._extra_stops)
-    stop = min(stop, step + self._pace.steps(self._step_time_s))
+    stop = min(stop, step + self._pace.steps(self._step_time_s, alone=self._alone))
     start_s = time.monotonic()
     steps = self._train_steps(batches, tf.constant(stop - step))
     self._check_finite(step + int(steps.first_bad) + 1, int(steps.first_bad))
@@ -182,16 +206,26 @@ class Loop:
       tf.summary.scalar("train/learning_rate", LearningRate(self._config)(step - 1), step)
     if due(self._intervals.validate) and self._problem.validation:
       self._look_at_validation(step)
-    self._monitoring.follow_profile(step, self._files.folder)
+    self._profiling = self._monitoring.follow_profile(step, self._files.folder,
+                                                      running=self._profiling)
     if step in self._config.keep_weights_at:
       save_weights(self._problem.network, self._files.kept(step))
     if due(self._intervals.checkpoint) or self._checkpoints.due():
-      self._checkpoints.save(step)
+      self._save(step)
 
   def _stop(self, step, number):
-    path = self._checkpoints.save(step) if self._writes else "another process saves"
+    path = self._save(step) if self._writes else "another process saves"
     raise Interrupted(f"stopped at iteration {step} of {self._config.iterations} ({path}); "
                       "the same command goes on from there", number)
+
+  def _save(self, step):
+    """Writes a checkpoint, unless the last update has spoilt the weights."""
+    for variable in self._problem.variables:
+      if not np.isfinite(variable.numpy()).all():
+        raise FloatingPointError(
+            f"weights are not finite after iteration {step}; the last good checkpoint is "
+            f"{self._checkpoints.newest()}. Try a smaller --learning_rate")
+    return self._checkpoints.save(step)
 
   def _look_at_validation(self, step):
     """Validation loss, cheap metrics and a picture; keeps the best weights."""

@@ -39,12 +39,30 @@ class Monitoring:
       raise ValueError(f"--profile={','.join(map(str, self.profile))}: give the first and the last "
                        "iteration, e.g. --profile=100,110")
 
-  def follow_profile(self, step: int, folder: str) -> None:
-    """Starts or stops the profiler where `step` is one of the profile's ends."""
+  def check_profile(self, iterations: int) -> None:
+    """Refuses a profile that a run of so many iterations would not end."""
+    if self.profile and self.profile[1] > iterations:
+      raise ValueError(f"--profile={','.join(map(str, self.profile))}: the stage ends at iteration "
+                       f"{iterations}")
+
+  def follow_profile(self, step: int, folder: str, *, running: bool) -> bool:
+    """Starts or stops the profiler where `step` is one of the profile's ends.
+
+    Args:
+      step: the iteration reached.
+      folder: the stage's folder.
+      running: whether this process has started it; a run that goes on in between has not.
+
+    Returns:
+      Whether it runs now.
+    """
     if self.profile and step == self.profile[0]:
       tf.profiler.experimental.start(os.path.join(folder, "tensorboard"))
-    elif self.profile and step == self.profile[1]:
+      return True
+    if running and step == self.profile[1]:
       tf.profiler.experimental.stop()
+      return False
+    return running
 
 
 def write_settings(config: TrainConfig) -> None:

@@ -68,9 +68,13 @@ def make_train_steps(*, strategy: tf.distribute.Strategy, variables: Sequence[tf
   def train_steps(iterator, steps):
     total, first_bad, waited_s = tf.constant(0.0), tf.constant(-1), tf.constant(0.0, tf.float64)
     for step in tf.range(steps):
-      start_s = tf.timestamp()
-      batch = next(iterator)
-      waited_s += tf.timestamp() - start_s
+      # Without these dependencies both clocks would be read at once.
+      with tf.control_dependencies([total]):
+        start_s = tf.timestamp()
+      with tf.control_dependencies([start_s]):
+        batch = next(iterator)
+      with tf.control_dependencies(tf.nest.flatten(batch, expand_composites=True)):
+        waited_s += tf.timestamp() - start_s
       per_replica = strategy.run(replica_step, (batch,))
       loss = strategy.reduce(tf.distribute.ReduceOp.SUM, per_replica, axis=None)
       if first_bad < 0 and not tf.math.is_finite(loss):

@@ -198,6 +198,8 @@ class PaceTest(tf.test.TestCase):
     self.assertEqual(pace.steps(0.01), 500)
     self.assertEqual(pace.steps(60.0), 1)
     self.assertEqual(Pace(steps_per_loop=7).steps(0.01), 7)
+    together = {pace.steps(time_s, alone=False) for time_s in (None, 0.01, 0.7, 60.0)}
+    self.assertLen(together, 1)
 
 
 def _damage(path, how):

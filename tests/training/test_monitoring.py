@@ -63,6 +63,13 @@ class MonitoringTest(tf.test.TestCase, parameterized.TestCase):
     for name, value in weights(self.plain).items():
       self.assertAllEqual(value, other[name])
 
+  def test_a_profile_beyond_the_end_is_refused(self):
+    with self.assertRaisesRegex(ValueError, "--profile=5,300: the stage ends at iteration 200"):
+      Monitoring(profile=(5, 300)).check_profile(200)
+
+  def test_a_run_that_goes_on_within_a_profile_has_none(self):
+    self.assertFalse(Monitoring(profile=(5, 8)).follow_profile(8, self.plain, running=False))
+
   @parameterized.parameters(((5,),), ((10, 5),), ((0, 5),))
   def test_bad_profiles(self, profile):
     with self.assertRaisesRegex(ValueError, "--profile=.*first and the last"):

@@ -3,10 +3,12 @@
 import glob
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 
 import numpy as np
 import tensorflow as tf
@@ -19,11 +21,14 @@ ITERATIONS = 40
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TRAIN = """
 import sys
+from unittest import mock
 from tests.training.test_stages import request
 from train import main as train_main
-number, data, runs = sys.argv[1:]
-train_main.run(request(int(number), data, runs, iterations=%d, num_devices=0))
-""" % ITERATIONS
+number, data, runs, iterations = sys.argv[1:]
+wanted = request(int(number), data, runs, iterations=int(iterations), num_devices=0)
+with mock.patch.object(train_main.train_flags, "read_request", lambda: wanted):
+  train_main.main([""])
+"""
 
 
 def free_ports(count):
@@ -45,16 +50,22 @@ class MultiWorkerTest(tf.test.TestCase):
 
   def start(self, number, name):
     """Both processes at once; returns their exit codes and the errors of the first."""
+    processes = self.launch(number, name)
+    errors = [process.communicate(timeout=240)[1] for process in processes]
+    return [process.returncode for process in processes], errors[0]
+
+  def launch(self, number, name, iterations=ITERATIONS):
+    """Starts both processes."""
     addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
     processes = []
     for index in range(2):
       config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
       processes.append(subprocess.Popen(
-          [sys.executable, "-c", TRAIN, str(number), self.data, os.path.join(self.folder, name)],
+          [sys.executable, "-c", TRAIN, str(number), self.data, os.path.join(self.folder, name),
+           str(iterations)],
           cwd=ROOT, stderr=subprocess.PIPE, text=True,
           env={**os.environ, "TF_CONFIG": json.dumps(config), "TF_CPP_MIN_LOG_LEVEL": "3"}))
-    errors = [process.communicate(timeout=240)[1] for process in processes]
-    return [process.returncode for process in processes], errors[0]
+    return processes
 
   def test_as_one_process_with_two_devices(self):
     codes, errors = self.start(0, "together")
@@ -68,6 +79,20 @@ class MultiWorkerTest(tf.test.TestCase):
       self.assertLess(np.mean(np.abs(value - found[name])), 1e-4, name)
       self.assertGreater(np.mean(np.abs(value)), 1e-3 if name.endswith("kernel") else -1.0)
     self.assertTrue(os.path.exists(os.path.join(together, "predictions_test.hdf5")))
+
+  def test_a_signal_to_one_stops_both(self):
+    processes = self.launch(0, "signalled", iterations=100_000)
+    folder = os.path.join(self.folder, "signalled")
+    while not glob.glob(os.path.join(folder, "*", "baseline", "tensorboard", "events*")):
+      self.assertIsNone(processes[0].poll())
+      time.sleep(0.1)
+    time.sleep(1.0)
+    processes[1].terminate()
+    errors = [process.communicate(timeout=120)[1] for process in processes]
+    self.assertEqual([process.returncode for process in processes], [128 + signal.SIGTERM] * 2,
+                     errors)
+    self.assertRegex(errors[0], r"stopped at iteration \d+ of 100000 \(.*ckpt-")
+    self.assertTrue(glob.glob(os.path.join(folder, "*", "baseline", "checkpoints", "ckpt-*")))
 
   def test_small_stages_stay_on_one_machine(self):
     step1 = train_main.run(request(1, self.data, os.path.join(self.folder, "steps"), iterations=5))

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 
 from absl.testing import parameterized
 import numpy as np
@@ -115,6 +116,28 @@ class StepTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(tf.keras.mixed_precision.global_policy().name, "float32")
     with self.assertRaisesRegex(ValueError, "--precision=half; choose one of float32"):
       build_network(5, SDSS, multi_output=True, precision="half")
+
+  @parameterized.parameters(1, 2)
+  def test_waiting_for_input_is_measured(self, devices):
+    def slow(number):
+      time.sleep(0.02)
+      return number
+
+    batches = tf.data.Dataset.range(20).map(
+        lambda number: {"x": tf.fill([2], tf.cast(tf.ensure_shape(
+            tf.numpy_function(slow, [number], tf.int64), []), tf.float32))})
+    strategy = make_strategy(devices)
+    with strategy.scope():
+      weight = tf.Variable(1.0)
+      optimizer = tf.keras.optimizers.SGD(0.0)
+      optimizer.build([weight])
+    steps = make_train_steps(strategy=strategy, variables=[weight], optimizer=optimizer,
+                             loss_fn=lambda batch: weight * batch["x"], global_batch=2, xla=False)
+    iterator = iter(strategy.experimental_distribute_dataset(batches))
+    steps(iterator, tf.constant(1))  # compiles
+    start_s = time.monotonic()
+    waited_s = float(steps(iterator, tf.constant(15)).waited_s)
+    self.assertBetween(waited_s, 0.5 * (time.monotonic() - start_s), time.monotonic() - start_s)
 
   def test_uneven_batch_is_refused(self):
     with self.assertRaisesRegex(ValueError, "--batch_size=9.*2 devices"):
