@@ -55,8 +55,7 @@ def shard_paths(data: Dataset) -> list[str]:
 
 def raw(data: Dataset) -> tf.data.Dataset:
   """Records as they are."""
-  buffer = pipeline.READ_BUFFER_BYTES[data.manifest.dtype]
-  return tf.data.TFRecordDataset(shard_paths(data), buffer_size=buffer)
+  return tf.data.TFRecordDataset(shard_paths(data), buffer_size=pipeline.READ_BUFFER_BYTES)
 
 
 def ours(data: Dataset, batch_size: int) -> tf.data.Dataset:
