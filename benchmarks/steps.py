@@ -23,6 +23,7 @@ from pzbias_tf.training.optimizers import make_optimizer
 from pzbias_tf.training.step import make_train_steps
 
 IMAGE_SIZE = 64
+NET_P, NET_S3 = 0, 4
 Do = Callable[[int], Any]
 
 
@@ -157,3 +158,19 @@ def adam(variables: list[Any]) -> Any:
   return make_optimizer(TrainConfig(
       survey=None, stage="step1", net=0, image_size=IMAGE_SIZE, input_scaling=InputScaling(),
       fth=0, iterations=1, batch_size=1, learning_rate=1e-5), variables)
+
+
+def updates(optimizer: Any, variables: list[tf.Variable]) -> Do:
+  """Updates alone, with constant gradients."""
+  gradients = [tf.fill(v.shape, 1e-3) for v in variables]
+
+  @tf.function
+  def run(count):
+    for _ in tf.range(count):
+      optimizer.apply_gradients(zip(gradients, variables))
+
+  def do(count):
+    run(tf.constant(count))
+    return variables[-1].numpy()
+
+  return do

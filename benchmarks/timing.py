@@ -1,4 +1,4 @@
-"""Interleaved timings: on a machine that others use as well, ratios need measurements side by side."""
+"""Interleaved timings: where others use the machine too, ratios need measurements side by side."""
 
 from __future__ import annotations
 

@@ -93,12 +93,14 @@ def feature_batches(features: np.ndarray, rows: np.ndarray, labels: Labels, *, b
   """
   rows_of, bins, magnitude_rows = (tf.constant(column) for column in (
       rows, labels.redshift_bin[rows], labels.magnitude_row[rows]))
-  # Gathered in numpy: a captured tensor of this size would be copied into the graph.
-  look_up = lambda row, view: features[row, view]
+  num_views, size = features.shape[1:]
+  pairs = np.asarray(features).reshape(-1, size)  # plain and flat: twice as fast to look up
 
   def several(galaxies, views):
-    chosen = tf.numpy_function(look_up, [tf.gather(rows_of, galaxies), views], features.dtype)
-    chosen = tf.ensure_shape(chosen, [None, batch_size, features.shape[-1]])
+    places = tf.gather(rows_of, galaxies) * num_views + tf.cast(views, tf.int64)
+    # Gathered in numpy: a captured tensor of this size would be copied into the graph.
+    chosen = tf.numpy_function(lambda place: pairs.take(place, axis=0), [places], features.dtype)
+    chosen = tf.ensure_shape(chosen, [None, batch_size, size])
     return {"features": tf.cast(chosen, tf.float32), "redshift_bin": tf.gather(bins, galaxies),
             "magnitude_row": tf.gather(magnitude_rows, galaxies)}
 
