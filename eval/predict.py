@@ -38,6 +38,7 @@ from eval.step4 import CALIBRATION, calibrate_target
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.manifest import SPLITS
+from pzbias_tf.evaluation.domain import count_flags
 from pzbias_tf.evaluation.point_catalog import can_write_parquet, write_fits, write_parquet
 from pzbias_tf.evaluation.predictions import Estimates
 from pzbias_tf.evaluation.predictions_file import (
@@ -45,6 +46,7 @@ from pzbias_tf.evaluation.predictions_file import (
 from pzbias_tf.evaluation.sharded import ShardFiles, begin, predict_shards
 from pzbias_tf.files import exclusive_folder
 from pzbias_tf.training.devices import make_strategy
+from pzbias_tf.training.run_folder import DOMAIN
 from pzbias_tf.training.stages import STAGES, STEP3
 
 LISTED = 20  # galaxies shown on the terminal
@@ -175,6 +177,7 @@ def run(request: Request) -> str:
     strategy = make_strategy(request.num_devices)
     begin(folder, {"weights": members.weights_digest, "data": data.manifest.digest(),
                    "splits": request.splits, "tta": request.tta,
+                   "domain": members.domain and dataclasses.asdict(members.domain),
                    "pdf_format": dataclasses.asdict(request.pdf_format)})
     files = predict_shards(members.predictor(strategy, tta=request.tta), data, request.splits,
                            folder, pdf_format=request.pdf_format,
@@ -213,16 +216,23 @@ def _open(request, members, folder):
 def _write(request, members, files: ShardFiles):
   """All files of a prediction; returns their names, and remarks."""
   columns, written = read_columns(files.paths), [request.path]
-  calibrated, remarks = {}, []
+  calibrated, remarks = {}, [_about_flags(columns.get("flags"))]
   if members.config.stage == STEP3.name:
     if len(members.folders) > 1 or request.tta:
-      remarks = ["Step 4 corrects the estimates of one network and view: not applied"]
+      remarks.append("Step 4 corrects the estimates of one network and view: not applied")
     else:
       beside = request.beside(f"_{CALIBRATION}") if request.refit else ""
       calibrated = _calibrated(Estimates(columns), members, beside)
       written += [beside] if beside else []
   concatenate(files.paths, request.path, calibrated)
   return written + _write_catalogs(request, {**columns, **calibrated}), remarks
+
+
+def _about_flags(flags):
+  if flags is None:
+    return ("no flags: the stage was trained by an older version; its python -m train.main measures "
+            f"{DOMAIN} where its predictions are deleted")
+  return f"outside of the training domain: {count_flags(flags)}"
 
 
 def _calibrated(estimates: Estimates, members: Members, refitted: str) -> dict[str, np.ndarray]:

@@ -16,6 +16,7 @@ from eval import step4 as eval_step4
 from eval.cutouts import Cutouts
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.evaluation import sharded
+from pzbias_tf.evaluation.domain import FLAGS
 from pzbias_tf.evaluation.predict import Predictor
 from pzbias_tf.evaluation.predictions import Predictions
 from pzbias_tf.evaluation.predictions_file import LEVELS, PdfFormat
@@ -143,7 +144,7 @@ class PredictTest(tf.test.TestCase, parameterized.TestCase):
     with mock.patch.object(Predictor, "batches", autospec=True, side_effect=batches) as again:
       text = self.predict(self.baseline, data=data)
     self.assertEqual(again.call_count, shards - 2)
-    self.assertRegex(text, "Baseline: 100 galaxies .*\n[1-9][0-9]? galaxies predicted in")
+    self.assertRegex(text, "(?s)Baseline: 100 galaxies .*\n[1-9][0-9]? galaxies predicted in")
     found = Predictions.load(self.path)
     self.predict(self.baseline, data=data)
     self.assertAllEqual(found.pdf, Predictions.load(self.path).pdf)
@@ -201,6 +202,33 @@ class PredictTest(tf.test.TestCase, parameterized.TestCase):
     rejected = Table.read(self.path.replace(".hdf5", "_rejected.csv"), format="ascii.csv")
     self.assertEqual(list(rejected["id"]), ["n5"])
     self.assertNotIn(".out.hdf5.unfinished", os.listdir(os.path.dirname(self.path)))
+
+  def test_galaxies_outside_of_the_training_domain_are_flagged(self):
+    folder = self.create_tempdir().full_path
+    z, r_mag = np.append(np.full(7, 0.15), 0.37), np.full(8, 16.0)
+    images = make_cube(z, len(BANDS))
+    images[0] = np.roll(images[0], 6, axis=0)
+    images[1, 6:10, 6:10, 2] = images[1].max() + 1
+    images[2, ..., 1] *= 20
+    r_mag[3] = 9.0
+    np.savez(os.path.join(folder, "new.npz"), cube=images, name=[f"n{i}" for i in range(8)],
+             z=z, r=r_mag, ebv=np.zeros(8))
+    text = self.predict(self.baseline, cutouts=Cutouts(path=os.path.join(folder, "new.npz")))
+    self.assertRegex(text, r"(?m)^outside of the training domain: \d of 8 galaxies .*saturated 1")
+    found = Predictions.load(self.path).ancil
+    flags = dict(zip(found["id"], found["flags"]))
+    for name, reason in (("n0", "off-centre"), ("n1", "saturated"), ("n2", "colour"),
+                         ("n3", "magnitude")):
+      self.assertTrue(flags[name] & FLAGS[reason], name)
+      self.assertFalse(flags["n6"] & FLAGS[reason], name)
+    self.assertAllEqual(Table.read(self.path.replace(".hdf5", ".fits"))["flags"], found["flags"])
+
+  def test_a_stage_without_a_domain_flags_nothing_and_says_so(self):
+    stage = os.path.join(self.create_tempdir().full_path, "baseline")
+    shutil.copytree(self.baseline, stage)
+    os.remove(os.path.join(stage, "domain.json"))
+    self.assertIn("no flags: the stage was trained by an older version", self.predict(stage))
+    self.assertNotIn("flags", Predictions.load(self.path).ancil)
 
   @parameterized.named_parameters(
       ("survey", dict(survey=CFHTLS_WIDE), "holds 'cfhtls' galaxies, the survey is"),
