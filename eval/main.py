@@ -55,8 +55,8 @@ def define_flags() -> None:
   flags.DEFINE_bool("pdfs_by_magnitude", False, "Whether p(z) is calibrated in each magnitude row "
                     "by itself.")
   flags.DEFINE_list("compare", [], "Runs to compare, separated by commas or blanks.")
-  flags.DEFINE_string("output", "", "Folder of the comparison. Default: comparison beside the first "
-                      "run.")
+  flags.DEFINE_string("output", "", "Folder of the comparison. Default: comparison beside the "
+                      "first run.")
   flags.DEFINE_string("weights", "", "Table with columns id and weight (FITS, CSV, ...): weights "
                       "of the test galaxies in the metrics, say those of another n(z).")
 

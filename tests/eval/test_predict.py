@@ -14,6 +14,7 @@ import tensorflow as tf
 from eval import predict as eval_predict
 from eval import step4 as eval_step4
 from eval.cutouts import Cutouts
+from eval.predict_request import Request
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.evaluation import sharded
 from pzbias_tf.evaluation.domain import FLAGS
@@ -45,7 +46,7 @@ class PredictTest(tf.test.TestCase, parameterized.TestCase):
   def predict(self, *stages, **settings):
     """Runs the command; returns what it says."""
     settings = {**({} if "cutouts" in settings else {"data": self.data_dir}), **settings}
-    return eval_predict.run(eval_predict.Request(
+    return eval_predict.run(Request(
         stage_dirs=stages, **{"output": self.path, **settings}))
 
   def test_agrees_with_training(self):
@@ -227,7 +228,7 @@ class PredictTest(tf.test.TestCase, parameterized.TestCase):
     stage = os.path.join(self.create_tempdir().full_path, "baseline")
     shutil.copytree(self.baseline, stage)
     os.remove(os.path.join(stage, "domain.json"))
-    self.assertIn("no flags: the stage was trained by an older version", self.predict(stage))
+    self.assertIn("no flags: the stage has no domain.json", self.predict(stage))
     self.assertNotIn("flags", Predictions.load(self.path).ancil)
 
   @parameterized.named_parameters(
@@ -264,7 +265,7 @@ class PredictTest(tf.test.TestCase, parameterized.TestCase):
         (dict(cutouts=Cutouts(path="b"), split="test"), "--split=test is for --data"),
         (dict(data="a", stage_dirs=()), "one of --run and --ensemble")):
       with self.assertRaisesRegex(ValueError, message):
-        eval_predict.Request(**{"stage_dirs": ("s",), **settings})
+        Request(**{"stage_dirs": ("s",), **settings})
     for settings in (dict(kind="half"), dict(dtype="int8"), dict(kind="none", dtype="float16")):
       with self.assertRaises(ValueError):
         PdfFormat(**settings)
