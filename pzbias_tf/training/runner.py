@@ -11,11 +11,9 @@ import tensorflow as tf
 
 from pzbias_tf.bias.balance import KEEP_ALL
 from pzbias_tf.bias.soft_labels import LabelModel, fit_label_model
-from pzbias_tf.data.apertures import measure_images
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.flux import InputScaling
 from pzbias_tf.data.pipeline import ordered_batches
-from pzbias_tf.evaluation.domain import TrainingDomain
 from pzbias_tf.evaluation.predict import predict
 from pzbias_tf.evaluation.predictions import Predictions, predicted_with
 from pzbias_tf.files import exclusive_folder
@@ -29,8 +27,8 @@ from pzbias_tf.training.loop import Loop, Pace
 from pzbias_tf.training.problem import (
     Problem, redshift_layers_problem, whole_network_problem)
 from pzbias_tf.training.run_folder import StageInputs
+from pzbias_tf.training.training_domain import training_domain
 
-DOMAIN_GALAXIES = 10_000  # images that are measured for the flags of other galaxies
 SCALING_GALAXIES = 2048  # the standard deviation of a band to about 1%
 
 
@@ -137,7 +135,7 @@ def predict_stage(config: TrainConfig, data: Dataset, stage_dir: str, *,
     return
   network = make_network(config)
   load_weights(network, weights)
-  domain = _domain(config, data, os.path.join(stage_dir, run_folder.DOMAIN))
+  domain = training_domain(data, config.image_size, os.path.join(stage_dir, run_folder.DOMAIN))
   for name in missing:
     split, keep = samples[name]
     path = os.path.join(stage_dir, name)
@@ -156,22 +154,6 @@ def fit_input_scaling(kind: str, data: Dataset, image_size: int) -> InputScaling
   batches = ordered_batches(data, "train", keep=keep, labels=None, batch_size=256,
                             image_size=image_size)
   return InputScaling.fit(kind, np.concatenate([batch["image"].numpy() for batch in batches]))
-
-
-def _domain(config, data, path):
-  """What the stage was trained on, measured once."""
-  if os.path.exists(path):
-    return TrainingDomain.load(path)
-  trained = (data.column("split") == "train") & (data.column("copy") == 0)
-  some = trained.copy()
-  some[np.flatnonzero(some)[DOMAIN_GALAXIES:]] = False  # records are in random order
-  measure = tf.function(measure_images, reduce_retracing=True)
-  batches = [measure(batch["image"]) for batch in ordered_batches(
-      data, "train", keep=some, labels=None, batch_size=256, image_size=config.image_size)]
-  domain = TrainingDomain.fit(data.column("r_mag")[trained], {
-      name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]})
-  domain.save(path)
-  return domain
 
 
 def _samples(config, data):
