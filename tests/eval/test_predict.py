@@ -14,6 +14,7 @@ import tensorflow as tf
 from eval import predict as eval_predict
 from eval import step4 as eval_step4
 from eval.cutouts import Cutouts
+from eval.members import misfits
 from eval.predict_request import Request
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.evaluation import sharded
@@ -26,7 +27,7 @@ from pzbias_tf.evaluation.summary import Bootstrap
 from pzbias_tf.survey import CFHTLS_WIDE, SDSS
 from tests.eval.small_run import other_fold, small_run
 from tests.small_data import SIZE, make_cube, make_dataset
-from tests.training.test_stages import SMALL_SDSS
+from tests.training.test_stages import SMALL_SDSS, small_config
 
 BANDS = ("u", "g", "r", "i", "z")
 
@@ -247,10 +248,13 @@ class PredictTest(tf.test.TestCase, parameterized.TestCase):
     self.predict(self.baseline, data=data, force=True)
     self.assertLen(Predictions.load(self.path), 30)
 
-  def test_float16_images_fit_the_run(self):
-    data = os.path.join(self.create_tempdir().full_path, "data")
-    make_dataset(data, num=30, split=(0, 0, 1), dtype="float16")
-    self.predict(self.baseline, data=data)
+  def test_float16_images_that_were_divided_before_fit_the_run(self):
+    survey = dataclasses.replace(SDSS, flux_divisor=1000.0)
+    data = make_dataset(self.create_tempdir().full_path, num=30, split=(0, 0, 1), survey=survey,
+                        dtype="float16")
+    self.assertEqual(data.manifest.flux_divisor, 1.0)
+    self.assertEmpty(misfits(data, small_config(survey=survey)))
+    self.assertLen(misfits(data, small_config()), 1)
 
   def test_other_bands_cannot_be_forced(self):
     data = os.path.join(self.create_tempdir().full_path, "data")
