@@ -57,7 +57,8 @@ class FilesTest(tf.test.TestCase, parameterized.TestCase):
     loaded = Predictions.load(os.path.join(FOLDER, writer, "predictions.hdf5"))
     expected = example.predictions()
     self.assertAllClose(loaded.pdf, expected.pdf)
-    self.assertContainsSubset({"id", "redshift", "r_mag", "zmode", "zmean", "zmedian"}, loaded.ancil)
+    self.assertContainsSubset({"id", "redshift", "r_mag", "zmode", "zmean", "zmedian"},
+                              loaded.ancil)
     for name, column in loaded.ancil.items():  # later versions write more of them
       if column.dtype.kind == "U":
         self.assertAllEqual(expected.ancil[name], column)
