@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from typing import Mapping, Sequence
 
+import numpy as np
+
 import pzbias_tf
+from pzbias_tf.evaluation.domain import count_flags
 from pzbias_tf.evaluation.report import RunDescription
 from pzbias_tf.evaluation.results import StageResult
 from pzbias_tf.evaluation.summary import Bootstrap
@@ -14,7 +17,8 @@ from pzbias_tf.training.config import TrainConfig, load_config, package_versions
 
 
 def describe_run(run: str, stages: Mapping[str, str], results: Sequence[StageResult],
-                 survey: Survey, bootstrap: Bootstrap, *, weights: str = "") -> RunDescription:
+                 survey: Survey, bootstrap: Bootstrap, *, weights: str = "",
+                 flags: np.ndarray | None = None) -> RunDescription:
   """Names the run, its sample, the versions and each stage's settings.
 
   Args:
@@ -24,6 +28,7 @@ def describe_run(run: str, stages: Mapping[str, str], results: Sequence[StageRes
     survey: the survey.
     bootstrap: how errors are estimated.
     weights: file of the weights of galaxies; "" where all weigh the same.
+    flags: of the test galaxies, see `domain.FLAGS`; None where there are none.
   """
   versions = {"pzbias_tf": pzbias_tf.__version__, **package_versions()}
   facts = {
@@ -32,6 +37,7 @@ def describe_run(run: str, stages: Mapping[str, str], results: Sequence[StageRes
                 f"{survey.outputs} outputs",
       "Test galaxies": _galaxies(results) + (
           f", weighted by {os.path.basename(weights)}" if weights else ""),
+      **({} if flags is None else {"Outside of the training": count_flags(flags)}),
       "Errors": f"{bootstrap.number} bootstraps, seed {bootstrap.seed}",
       "Versions": ", ".join(f"{name} {version}" for name, version in versions.items())}
   return RunDescription(name=experiment(run), facts=facts, settings={

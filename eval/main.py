@@ -29,7 +29,7 @@ from eval.describe import describe_run
 from eval.outliers import worst_outliers
 from eval.pdf_calibration import (
     PDF_CALIBRATION, load_validation, too_few, with_calibrated_pdfs)
-from eval.results import reference_result, stage_result
+from eval.results import load_test_predictions, reference_result, stage_result
 from eval.stages import find_stages, newest_run, run_survey
 from eval.step4 import CALIBRATION, CATALOG, step4_result
 from pzbias_tf.evaluation.captions import DIRECTION
@@ -55,8 +55,8 @@ def define_flags() -> None:
   flags.DEFINE_bool("pdfs_by_magnitude", False, "Whether p(z) is calibrated in each magnitude row "
                     "by itself.")
   flags.DEFINE_list("compare", [], "Runs to compare, separated by commas or blanks.")
-  flags.DEFINE_string("output", "", "Folder of the comparison. Default: comparison beside the first "
-                      "run.")
+  flags.DEFINE_string("output", "", "Folder of the comparison. Default: comparison beside the "
+                      "first run.")
   flags.DEFINE_string("weights", "", "Table with columns id and weight (FITS, CSV, ...): weights "
                       "of the test galaxies in the metrics, say those of another n(z).")
 
@@ -117,11 +117,13 @@ def evaluate(run: str, bootstrap: Bootstrap, options: Options = Options()) -> st
   survey = run_survey(stages)
   results, written, remarks = _measure(run, stages, survey, bootstrap, options)
   written.insert(0, _save_metrics(run, stages, survey, bootstrap, options, results))
-  outliers, why_not = worst_outliers(list(stages.values())[-1], survey)
+  last = list(stages.values())[-1]
+  outliers, why_not = worst_outliers(last, survey)
   remarks += [why_not] if why_not else []
   written += write_report(os.path.join(run, REPORT), results, survey,
                           describe_run(run, stages, results, survey, bootstrap,
-                                       weights=options.weights), outliers)
+                                       weights=options.weights, flags=load_test_predictions(
+                                           last, survey).ancil.get("flags")), outliers)
   return "\n".join([
       f"{run}: {survey.name}, test set", "",
       format_table({result.title: result.summary for result in results}), "", DIRECTION, "",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import os
 from typing import Sequence
 
 from absl import logging
@@ -10,9 +12,11 @@ import numpy as np
 import tensorflow as tf
 
 from pzbias_tf.data.dataset import Dataset
+from pzbias_tf.evaluation.domain import TrainingDomain
 from pzbias_tf.evaluation.predict import Predictor
 from pzbias_tf.training.checkpoints import StageFiles, file_digest, load_weights
 from pzbias_tf.training.config import TrainConfig, load_config
+from pzbias_tf.training.run_folder import DOMAIN
 from pzbias_tf.training.runner import make_network
 
 
@@ -59,7 +63,13 @@ class Members:
       for network, folder in zip(networks, self.folders):
         load_weights(network, StageFiles(folder).last)
     edges = self.config.survey.edges(extended=self.config.stage_spec.extended)
-    return Predictor(networks, edges, tta=tta, strategy=strategy)
+    return Predictor(networks, edges, tta=tta, strategy=strategy, domain=self.domain)
+
+  @functools.cached_property
+  def domain(self) -> TrainingDomain | None:
+    """What the first stage was trained on; None where an older version trained it."""
+    path = os.path.join(self.folders[0], DOMAIN)
+    return TrainingDomain.load(path) if os.path.exists(path) else None
 
 
 def check_data_fit(data: Dataset, config: TrainConfig, *, force: bool) -> None:

@@ -30,118 +30,23 @@ from absl import logging
 import numpy as np
 import tensorflow as tf
 
-from data_tools import reader_flags
-from eval.cutouts import SPLITS as CUTOUT_SPLITS
-from eval.cutouts import Cutouts, convert_cutouts
+from eval.cutouts import convert_cutouts
 from eval.members import Members, check_data_fit
+from eval.predict_request import Request, define_flags, read_request
 from eval.step4 import CALIBRATION, calibrate_target
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.data.dataset import Dataset
-from pzbias_tf.data.manifest import SPLITS
+from pzbias_tf.evaluation.domain import count_flags
 from pzbias_tf.evaluation.point_catalog import can_write_parquet, write_fits, write_parquet
 from pzbias_tf.evaluation.predictions import Estimates
-from pzbias_tf.evaluation.predictions_file import (
-    DTYPES, KINDS, PdfFormat, concatenate, read_columns)
+from pzbias_tf.evaluation.predictions_file import concatenate, read_columns
 from pzbias_tf.evaluation.sharded import ShardFiles, begin, predict_shards
 from pzbias_tf.files import exclusive_folder
 from pzbias_tf.training.devices import make_strategy
-from pzbias_tf.training.stages import STAGES, STEP3
+from pzbias_tf.training.run_folder import DOMAIN
+from pzbias_tf.training.stages import STEP3
 
 LISTED = 20  # galaxies shown on the terminal
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Request:
-  """What to predict, and how.
-
-  Attributes:
-    stage_dirs: folders of the stages whose p(z) are averaged.
-    data: the data set's folder, or
-    cutouts: files to convert first.
-    split: split of the data set; "" for test.
-    output: the predictions file; "" for one in the first stage's folder.
-    refit: whether Step 4 is fitted to these galaxies, or taken from the run.
-    tta: average over the 8 dihedral views.
-    pdf_format: how p(z) is written.
-    force: predict data that do not fit the run.
-    num_devices: 0 for all GPUs; a CPU is one device, which uses all of its cores.
-  """
-
-  stage_dirs: tuple[str, ...]
-  data: str = ""
-  cutouts: Cutouts | None = None
-  split: str = ""
-  output: str = ""
-  refit: bool = True
-  tta: bool = False
-  pdf_format: PdfFormat = PdfFormat()
-  force: bool = False
-  num_devices: int = 0
-
-  def __post_init__(self):
-    if bool(self.data) == bool(self.cutouts):
-      raise ValueError("name one of --data (a data set) and --input (files of cutouts)")
-    if self.cutouts and self.split:
-      raise ValueError(f"--split={self.split} is for --data; all galaxies of --input are predicted")
-    if not self.stage_dirs:
-      raise ValueError("name one of --run and --ensemble")
-
-  @property
-  def splits(self) -> tuple[str, ...]:
-    """The splits to predict."""
-    return CUTOUT_SPLITS if self.cutouts else (self.split or "test",)
-
-  @property
-  def path(self) -> str:
-    """The predictions file."""
-    source = self.cutouts.path if self.cutouts else self.data
-    name = os.path.splitext(os.path.basename(os.path.normpath(source)))[0]
-    words = ["predictions", name, *([] if self.cutouts else self.splits),
-             *["ensemble"] * (len(self.stage_dirs) > 1), *["tta"] * self.tta]
-    return self.output or os.path.join(self.stage_dirs[0], f"{'_'.join(words)}.hdf5")
-
-  def beside(self, ending: str) -> str:
-    """A file beside the predictions."""
-    return os.path.splitext(self.path)[0] + ending
-
-
-def define_flags() -> None:
-  """Defines the command line."""
-  flags.DEFINE_string("run", "", "Folder of the experiment.")
-  flags.DEFINE_list("ensemble", [], "In place of --run: folders of several, whose p(z) are averaged.")
-  flags.DEFINE_enum("stage", STEP3.name, [stage.name for stage in STAGES], "Stage to predict with.")
-  flags.DEFINE_string("data", "", "Data set to predict.")
-  flags.DEFINE_string("input", "", "In place of --data: file or folder of cutouts, as make_tfrecords "
-                      "reads it.")
-  reader_flags.define()
-  flags.DEFINE_enum("split", "", ["", *SPLITS], "Split of the data set; default test.")
-  flags.DEFINE_string("output", "", "Predictions file. Default: beside the stage's own.")
-  flags.DEFINE_enum("calibration", "target", ["target", "run"], "Step 4 fitted to the galaxies "
-                    "that are predicted, or that of the run.")
-  flags.DEFINE_bool("tta", False, "Average p(z) over the 8 rotations and reflections of each image.")
-  flags.DEFINE_enum("pdf_format", "full", KINDS, "What is written of p(z).")
-  flags.DEFINE_enum("pdf_dtype", "float32", DTYPES, "Type of the densities of --pdf_format=full.")
-  flags.DEFINE_bool("force", False, "Predict data that do not fit the run, with a warning.")
-  flags.DEFINE_integer("num_devices", 0, "GPUs to use; 0 for all. A CPU is one device, which uses "
-                       "all of its cores.", lower_bound=0)
-
-
-def read_request(values: flags.FlagValues) -> Request:
-  """The command line as one frozen object.
-
-  Raises:
-    ValueError: flags contradict each other.
-  """
-  if values.run and values.ensemble:
-    raise ValueError("--ensemble names all the runs: leave out --run")
-  runs = values.ensemble or ([values.run] if values.run else [])
-  cutouts = Cutouts(path=values.input, layout=values.layout, options=reader_flags.options(values))
-  return Request(
-      stage_dirs=tuple(os.path.join(folder, values.stage) for folder in runs), data=values.data,
-      cutouts=cutouts if values.input else None, split=values.split, output=values.output,
-      refit=values.calibration == "target", tta=values.tta,
-      pdf_format=PdfFormat(kind=values.pdf_format, dtype=values.pdf_dtype), force=values.force,
-      num_devices=values.num_devices)
 
 
 def main(argv):
@@ -175,6 +80,7 @@ def run(request: Request) -> str:
     strategy = make_strategy(request.num_devices)
     begin(folder, {"weights": members.weights_digest, "data": data.manifest.digest(),
                    "splits": request.splits, "tta": request.tta,
+                   "domain": members.domain and dataclasses.asdict(members.domain),
                    "pdf_format": dataclasses.asdict(request.pdf_format)})
     files = predict_shards(members.predictor(strategy, tta=request.tta), data, request.splits,
                            folder, pdf_format=request.pdf_format,
@@ -213,16 +119,23 @@ def _open(request, members, folder):
 def _write(request, members, files: ShardFiles):
   """All files of a prediction; returns their names, and remarks."""
   columns, written = read_columns(files.paths), [request.path]
-  calibrated, remarks = {}, []
+  calibrated, remarks = {}, [_about_flags(columns.get("flags"))]
   if members.config.stage == STEP3.name:
     if len(members.folders) > 1 or request.tta:
-      remarks = ["Step 4 corrects the estimates of one network and view: not applied"]
+      remarks.append("Step 4 corrects the estimates of one network and view: not applied")
     else:
       beside = request.beside(f"_{CALIBRATION}") if request.refit else ""
       calibrated = _calibrated(Estimates(columns), members, beside)
       written += [beside] if beside else []
   concatenate(files.paths, request.path, calibrated)
   return written + _write_catalogs(request, {**columns, **calibrated}), remarks
+
+
+def _about_flags(flags):
+  if flags is None:
+    return (f"no flags: the stage has no {DOMAIN}; delete its predictions and give its python -m "
+            "train.main again, which measures without training anew")
+  return f"outside of the training domain: {count_flags(flags)}"
 
 
 def _calibrated(estimates: Estimates, members: Members, refitted: str) -> dict[str, np.ndarray]:

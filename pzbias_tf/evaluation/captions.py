@@ -88,18 +88,18 @@ def density(results: Sequence[StageResult], survey: Survey) -> str:
 COMPARISON = (
     "The columns of the table, one panel each, with errors of one standard deviation. Vertical "
     "lines: 0; open symbols: the expected TV, which a sample of this size without mode collapse "
-    "would show. Runs on the same test galaxies share their noise, so that differences between them "
-    "are known better than the error bars say.")
+    "would show. Runs on the same test galaxies share their noise, so that differences between "
+    "them are known better than the error bars say.")
 """Caption of the figure that compares runs."""
 
 
 def outliers(shown: Outliers) -> str:
   """Caption of the figure of outliers."""
-  size = shown.images.shape[1]
+  size, names = shown.images.shape[1], [shown.bands[i] for i in colour_channels(shown.bands)]
   return (
       f"The {len(shown.ids)} test galaxies with the largest residuals of {shown.title}, the worst "
-      f"first. Colours: the bands {', '.join(shown.bands[i] for i in colour_channels(shown.bands))} "
-      f"as red, green and blue, {size} x {size} pixels, one stretch for all"
+      f"first. Colours: the bands {', '.join(names)} as red, green and blue, {size} x {size} "
+      "pixels, one stretch for all"
       + (f"; the square is what the network saw, {shown.seen} x {shown.seen} pixels."
          if shown.seen < size else "."))
 

@@ -53,7 +53,7 @@ _PAGE = Template("""<!DOCTYPE html>
   th, td { padding: 4px 6px; text-align: right; vertical-align: top; }
   td { white-space: nowrap; }
   th:first-child, td:first-child { text-align: left; }
-  sub { line-height: 0; }
+  sub { font-size: 75%; line-height: 0; }
   thead { border-top: 2px solid #1a1a1a; border-bottom: 1px solid #1a1a1a; }
   tbody { border-bottom: 2px solid #1a1a1a; }
   .better td { color: #595959; font-style: italic; }
@@ -121,7 +121,8 @@ def _figure(number, picture):
   caption = html.escape(picture.caption)
   return (f"<h2>Figure {number}</h2>\n<figure>\n"
           f'<img src="{picture.source}" alt="{caption}">\n'
-          f'<figcaption>{_typeset(picture.caption)} <a href="{html.escape(picture.svg)}">SVG</a></figcaption>\n'
+          f"<figcaption>{_typeset(picture.caption)} "
+          f'<a href="{html.escape(picture.svg)}">SVG</a></figcaption>\n'
           "</figure>")
 
 

@@ -14,6 +14,7 @@ from astropy.io import fits
 from astropy.table import Table
 import numpy as np
 
+from pzbias_tf.evaluation.domain import FLAGS
 from pzbias_tf.files import whole_file
 
 _PHOTO_Z = "src.redshift.phot"
@@ -48,6 +49,8 @@ COLUMN_INFO = {
     "z_high68": ColumnInfo("upper end of the central 68% of p(z)", "", f"{_PHOTO_Z};stat.max"),
     "z_low95": ColumnInfo("lower end of the central 95% of p(z)", "", f"{_PHOTO_Z};stat.min"),
     "z_high95": ColumnInfo("upper end of the central 95% of p(z)", "", f"{_PHOTO_Z};stat.max"),
+    "flags": ColumnInfo("outside of the training domain, sum of " + ", ".join(
+        f"{bit} {reason}" for reason, bit in FLAGS.items()), "", "meta.code.qual"),
     "z_photo": ColumnInfo("Step 3: centre of the most probable bin", "", _PHOTO_Z),
     "z_photo_calibrated": ColumnInfo("after Step 4", "", _PHOTO_Z),
     "calibration_error": ColumnInfo(

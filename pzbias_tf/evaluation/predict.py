@@ -7,9 +7,11 @@ from typing import Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
+from pzbias_tf.data.apertures import measure_images
 from pzbias_tf.data.augment import DIHEDRAL_ELEMENTS, dihedral
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.pipeline import ordered_batches
+from pzbias_tf.evaluation.domain import TrainingDomain
 from pzbias_tf.evaluation.predictions import Predictions
 from pzbias_tf.models.network import input_size, redshift_pdf
 from pzbias_tf.survey import Survey
@@ -31,14 +33,16 @@ class Predictor:
     edges: edges of their redshift bins [bins + 1].
     tta: average over the 8 dihedral views of each image.
     strategy: devices over which each batch is divided; None for one.
+    domain: what flags galaxies; None flags none.
 
   Attributes:
     edges: as above.
   """
 
   def __init__(self, networks: Sequence[tf.keras.Model], edges: np.ndarray, *, tta: bool = False,
-               strategy: tf.distribute.Strategy | None = None):
-    self.edges = edges
+               strategy: tf.distribute.Strategy | None = None,
+               domain: TrainingDomain | None = None):
+    self.edges, self._domain = edges, domain
     self._networks, self._views = networks, DIHEDRAL_ELEMENTS if tta else 1
     self._size = input_size(networks[0])
     self._strategy = strategy or tf.distribute.get_strategy()
@@ -58,7 +62,8 @@ class Predictor:
 
     Yields:
       Probability of each bin [n, bins] float32, and "redshift" and COLUMNS of
-      these galaxies with "row", their rows in the catalogue.
+      these galaxies with "row", their rows in the catalogue, and "flags" (see
+      `domain.FLAGS`) where there is a domain.
 
     Raises:
       FloatingPointError: a network gave NaN.
@@ -69,10 +74,12 @@ class Predictor:
       found = {name: np.concatenate([
           part.numpy() for part in self._strategy.experimental_local_results(value)])
                for name, value in self._forward(batch).items()}
-      pdf = found.pop("pdf")
-      _check_finite(pdf, data, found["row"])
-      columns = {name: data.column(name)[found["row"]] for name in COLUMNS}
-      yield pdf, {**columns, "redshift": data.column("z_spec")[found["row"]], **found}
+      pdf, row = found.pop("pdf"), found.pop("row")
+      _check_finite(pdf, data, row)
+      columns = {name: data.column(name)[row] for name in COLUMNS}
+      if self._domain:
+        columns["flags"] = self._domain.flags(columns["r_mag"], found, pdf)
+      yield pdf, {**columns, "redshift": data.column("z_spec")[row], "row": row}
 
   def _replica(self, batch):
     """What one device does with its part of a batch."""
@@ -81,11 +88,13 @@ class Predictor:
         redshift_pdf(network({"image": dihedral(image, tf.fill(tf.shape(batch["ebv"]), view)),
                               "ebv": batch["ebv"]}))
         for network in self._networks for view in range(self._views)])
-    return {"row": batch["row"], "pdf": pdf / (len(self._networks) * self._views)}
+    return {"row": batch["row"], "pdf": pdf / (len(self._networks) * self._views),
+            **measure_images(image)}
 
 
 def predict(network: tf.keras.Model, data: Dataset, split: str, keep: np.ndarray, survey: Survey,
-            *, extended: bool, batch_size: int = BATCH_SIZE) -> Predictions:
+            *, extended: bool, batch_size: int = BATCH_SIZE,
+            domain: TrainingDomain | None = None) -> Predictions:
   """Predicts some records of one split, in memory.
 
   Args:
@@ -96,6 +105,7 @@ def predict(network: tf.keras.Model, data: Dataset, split: str, keep: np.ndarray
     survey: gives the redshift grid.
     extended: whether the network's grid is the extended one.
     batch_size: galaxies a batch.
+    domain: what flags galaxies; None flags none.
 
   Returns:
     Predictions in record order.
@@ -103,7 +113,7 @@ def predict(network: tf.keras.Model, data: Dataset, split: str, keep: np.ndarray
   Raises:
     FloatingPointError: a network gave NaN.
   """
-  predictor = Predictor([network], survey.edges(extended=extended))
+  predictor = Predictor([network], survey.edges(extended=extended), domain=domain)
   pdfs, columns = zip(*predictor.batches(data, split, keep, batch_size=batch_size))
   return Predictions.make(predictor.edges, np.concatenate(pdfs), **{
       name: np.concatenate([part[name] for part in columns]) for name in columns[0]})

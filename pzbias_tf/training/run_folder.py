@@ -17,6 +17,7 @@ from pzbias_tf.training.stages import Stage
 PREDICTIONS_TEST = "predictions_test.hdf5"
 PREDICTIONS_BALANCED = "predictions_balanced.hdf5"
 PREDICTIONS_VALIDATION = "predictions_validation.hdf5"
+DOMAIN = "domain.json"
 LABEL_MODEL = "label_model.npz"
 FEATURES = "features"
 

@@ -30,6 +30,7 @@ from pzbias_tf.training.monitoring import Monitoring
 from pzbias_tf.training.problem import (
     Problem, redshift_layers_problem, whole_network_problem)
 from pzbias_tf.training.run_folder import StageInputs
+from pzbias_tf.training.training_domain import training_domain
 
 SCALING_GALAXIES = 2048  # the standard deviation of a band to about 1%
 
@@ -147,11 +148,12 @@ def predict_stage(config: TrainConfig, data: Dataset, stage_dir: str, *,
     return
   network = make_network(config)
   load_weights(network, weights)
+  domain = training_domain(data, config.image_size, os.path.join(stage_dir, run_folder.DOMAIN))
   for name in missing:
     split, keep = samples[name]
     path = os.path.join(stage_dir, name)
     predictions = predict(network, data, split, keep, config.survey,
-                          extended=config.stage_spec.extended)
+                          extended=config.stage_spec.extended, domain=domain)
     predictions.save(path, weights_digest=digest)
     logging.info("%s: %d galaxies -> %s", config.stage_spec.title, len(predictions), path)
 

@@ -187,7 +187,8 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
     with open(os.path.join(report, "index.html"), encoding="utf-8") as file:
       page = file.read()
     for word in ("<h1>sdss_net5_ne1</h1>", "180 redshift bins", "tensorflow 2.",
-                 "<td>sqrt_whitened</td>", "<td>soft, shifted</td>", "reference: "):
+                 "<td>sqrt_whitened</td>", "<td>soft, shifted</td>", "reference: ",
+                 "<dt>Outside of the training</dt>"):
       self.assertIn(word, page)
     self.assertNotIn(os.path.dirname(self.data_dir), page)
 

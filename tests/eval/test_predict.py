@@ -14,8 +14,11 @@ import tensorflow as tf
 from eval import predict as eval_predict
 from eval import step4 as eval_step4
 from eval.cutouts import Cutouts
+from eval.members import misfits
+from eval.predict_request import Request
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.evaluation import sharded
+from pzbias_tf.evaluation.domain import FLAGS
 from pzbias_tf.evaluation.predict import Predictor
 from pzbias_tf.evaluation.predictions import Predictions
 from pzbias_tf.evaluation.predictions_file import LEVELS, PdfFormat
@@ -24,7 +27,7 @@ from pzbias_tf.evaluation.summary import Bootstrap
 from pzbias_tf.survey import CFHTLS_WIDE, SDSS
 from tests.eval.small_run import other_fold, small_run
 from tests.small_data import SIZE, make_cube, make_dataset
-from tests.training.test_stages import SMALL_SDSS
+from tests.training.test_stages import SMALL_SDSS, small_config
 
 BANDS = ("u", "g", "r", "i", "z")
 
@@ -44,7 +47,7 @@ class PredictTest(tf.test.TestCase, parameterized.TestCase):
   def predict(self, *stages, **settings):
     """Runs the command; returns what it says."""
     settings = {**({} if "cutouts" in settings else {"data": self.data_dir}), **settings}
-    return eval_predict.run(eval_predict.Request(
+    return eval_predict.run(Request(
         stage_dirs=stages, **{"output": self.path, **settings}))
 
   def test_agrees_with_training(self):
@@ -143,7 +146,7 @@ class PredictTest(tf.test.TestCase, parameterized.TestCase):
     with mock.patch.object(Predictor, "batches", autospec=True, side_effect=batches) as again:
       text = self.predict(self.baseline, data=data)
     self.assertEqual(again.call_count, shards - 2)
-    self.assertRegex(text, "Baseline: 100 galaxies .*\n[1-9][0-9]? galaxies predicted in")
+    self.assertRegex(text, "(?s)Baseline: 100 galaxies .*\n[1-9][0-9]? galaxies predicted in")
     found = Predictions.load(self.path)
     self.predict(self.baseline, data=data)
     self.assertAllEqual(found.pdf, Predictions.load(self.path).pdf)
@@ -202,6 +205,33 @@ class PredictTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(list(rejected["id"]), ["n5"])
     self.assertNotIn(".out.hdf5.unfinished", os.listdir(os.path.dirname(self.path)))
 
+  def test_galaxies_outside_of_the_training_domain_are_flagged(self):
+    folder = self.create_tempdir().full_path
+    z, r_mag = np.append(np.full(7, 0.15), 0.37), np.full(8, 16.0)
+    images = make_cube(z, len(BANDS))
+    images[0] = np.roll(images[0], 6, axis=0)
+    images[1, 6:10, 6:10, 2] = images[1].max() + 1
+    images[2, ..., 1] *= 20
+    r_mag[3] = 9.0
+    np.savez(os.path.join(folder, "new.npz"), cube=images, name=[f"n{i}" for i in range(8)],
+             z=z, r=r_mag, ebv=np.zeros(8))
+    text = self.predict(self.baseline, cutouts=Cutouts(path=os.path.join(folder, "new.npz")))
+    self.assertRegex(text, r"(?m)^outside of the training domain: \d of 8 galaxies .*saturated 1")
+    found = Predictions.load(self.path).ancil
+    flags = dict(zip(found["id"], found["flags"]))
+    for name, reason in (("n0", "off-centre"), ("n1", "saturated"), ("n2", "colour"),
+                         ("n3", "magnitude")):
+      self.assertTrue(flags[name] & FLAGS[reason], name)
+      self.assertFalse(flags["n6"] & FLAGS[reason], name)
+    self.assertAllEqual(Table.read(self.path.replace(".hdf5", ".fits"))["flags"], found["flags"])
+
+  def test_a_stage_without_a_domain_flags_nothing_and_says_so(self):
+    stage = os.path.join(self.create_tempdir().full_path, "baseline")
+    shutil.copytree(self.baseline, stage)
+    os.remove(os.path.join(stage, "domain.json"))
+    self.assertIn("no flags: the stage has no domain.json", self.predict(stage))
+    self.assertNotIn("flags", Predictions.load(self.path).ancil)
+
   @parameterized.named_parameters(
       ("survey", dict(survey=CFHTLS_WIDE), "holds 'cfhtls' galaxies, the survey is"),
       ("bands", dict(survey=dataclasses.replace(SDSS, bands=("g", "u", "r", "i", "z"))),
@@ -218,10 +248,13 @@ class PredictTest(tf.test.TestCase, parameterized.TestCase):
     self.predict(self.baseline, data=data, force=True)
     self.assertLen(Predictions.load(self.path), 30)
 
-  def test_float16_images_fit_the_run(self):
-    data = os.path.join(self.create_tempdir().full_path, "data")
-    make_dataset(data, num=30, split=(0, 0, 1), dtype="float16")
-    self.predict(self.baseline, data=data)
+  def test_float16_images_that_were_divided_before_fit_the_run(self):
+    survey = dataclasses.replace(SDSS, flux_divisor=1000.0)
+    data = make_dataset(self.create_tempdir().full_path, num=30, split=(0, 0, 1), survey=survey,
+                        dtype="float16")
+    self.assertEqual(data.manifest.flux_divisor, 1.0)
+    self.assertEmpty(misfits(data, small_config(survey=survey)))
+    self.assertLen(misfits(data, small_config()), 1)
 
   def test_other_bands_cannot_be_forced(self):
     data = os.path.join(self.create_tempdir().full_path, "data")
@@ -236,7 +269,7 @@ class PredictTest(tf.test.TestCase, parameterized.TestCase):
         (dict(cutouts=Cutouts(path="b"), split="test"), "--split=test is for --data"),
         (dict(data="a", stage_dirs=()), "one of --run and --ensemble")):
       with self.assertRaisesRegex(ValueError, message):
-        eval_predict.Request(**{"stage_dirs": ("s",), **settings})
+        Request(**{"stage_dirs": ("s",), **settings})
     for settings in (dict(kind="half"), dict(dtype="int8"), dict(kind="none", dtype="float16")):
       with self.assertRaises(ValueError):
         PdfFormat(**settings)

@@ -98,7 +98,8 @@ class ReportTest(tf.test.TestCase, parameterized.TestCase):
       measured = result.summary["total_variation"]
       self.assertEqual(row[column], f"{measured.mean:.3f} \N{PLUS-MINUS SIGN} {measured.error:.3f}")
       errors = result.summary["errors"]
-      self.assertEqual(row[heading.index("\N{GREEK SMALL LETTER ETA}")], f"{result.summary['outlier_fraction']:.4f} "
+      eta = row[heading.index("\N{GREEK SMALL LETTER ETA}")]
+      self.assertEqual(eta, f"{result.summary['outlier_fraction']:.4f} "
                        f"\N{PLUS-MINUS SIGN} {errors['outlier_fraction']:.4f}")
       self.assertEqual(row[heading.index("PIT-KS")] == "-", result.name in ("step4", "reference"))
     self.assertIn("slopes, rms(zphoto) and PIT-KS", "".join(self.read.words))

@@ -57,12 +57,13 @@ class FilesTest(tf.test.TestCase, parameterized.TestCase):
     loaded = Predictions.load(os.path.join(FOLDER, writer, "predictions.hdf5"))
     expected = example.predictions()
     self.assertAllClose(loaded.pdf, expected.pdf)
-    self.assertEqual(set(loaded.ancil), set(expected.ancil))
-    for name, column in expected.ancil.items():
+    self.assertContainsSubset({"id", "redshift", "r_mag", "zmode", "zmean", "zmedian"},
+                              loaded.ancil)
+    for name, column in loaded.ancil.items():  # later versions write more of them
       if column.dtype.kind == "U":
-        self.assertAllEqual(loaded.ancil[name], column)
+        self.assertAllEqual(expected.ancil[name], column)
       else:
-        self.assertAllClose(loaded.ancil[name], column)
+        self.assertAllClose(expected.ancil[name], column)
 
   def test_data_set(self, writer):
     data = Dataset.open(os.path.join(FOLDER, writer, "data"))

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from pzbias_tf.data.flux import InputScaling
+from pzbias_tf.evaluation.domain import FLAGS, TrainingDomain
 from pzbias_tf.evaluation.predictions import Predictions
 from pzbias_tf.survey import SDSS
 from pzbias_tf.training import problem, runner
@@ -122,6 +123,16 @@ class StagesTest(tf.test.TestCase, parameterized.TestCase):
       path = os.path.join(self.stage[number], "predictions_validation.hdf5")
       self.assertAllEqual(Predictions.load(path).ancil["id"],
                           self.data.column("id")[self.data.column("split") == "validation"])
+
+  def test_what_it_was_trained_on_is_measured(self):
+    domain = TrainingDomain.load(os.path.join(self.stage[0], "domain.json"))
+    train = self.data.column("split") == "train"
+    self.assertEqual(domain.galaxies, train.sum())
+    r_mag = self.data.column("r_mag")[train]
+    self.assertAllClose(domain.r_mag, [r_mag.min(), r_mag.max()], atol=0.05)
+    flags = Predictions.load(os.path.join(self.stage[0], "predictions_validation.hdf5")).ancil[
+        "flags"]
+    self.assertLess(np.mean(flags & ~FLAGS["p(z) at edge"] > 0), 0.1)
 
   def test_a_data_set_without_validation_galaxies_is_predicted_in_silence(self):
     data = os.path.join(self.folder, "no_validation")

@@ -1,0 +1,143 @@
+"""What a network was trained on, and flags of galaxies that lie outside of it.
+
+An estimate for such a galaxy may be right, but no test sample says so.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any, Mapping
+
+import numpy as np
+
+from pzbias_tf.files import write_text
+
+SHARE = 0.999
+"""Ranges hold this central share of the training galaxies: a single odd one opens none."""
+
+PEAK_OFFSET = 4.0
+"""Pixels: brightest places up to here from the centre are never called off-centre."""
+
+PLATEAU = 4
+"""Pixels with one and the same highest value that make an image saturated."""
+
+EDGE_BINS, EDGE_PROBABILITY = 0.01, 0.1
+"""p(z) is piled up where one end's share of the bins holds more than this probability."""
+
+FLAGS = {"magnitude": 1, "colour": 2, "off-centre": 4, "saturated": 8, "p(z) at edge": 16}
+"""{reason: bit}."""
+
+_SOFTENING = 0.05  # of the median flux: keeps colours finite where a band has no flux
+_FORMAT = "pzbias_tf training domain 1"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainingDomain:
+  """Ranges that hold SHARE of the training galaxies.
+
+  Attributes:
+    galaxies: number of galaxies whose images were measured.
+    r_mag: lowest and highest r magnitude.
+    softening: flux of each band below which magnitudes become linear in flux.
+    colours: lowest and highest colour of neighbouring bands, mag; colours of
+      flux as the images have it, so up to constants.
+    peak_offset: largest distance of the brightest place from the centre, pixels.
+  """
+
+  galaxies: int
+  r_mag: tuple[float, float]
+  softening: tuple[float, ...]
+  colours: tuple[tuple[float, float], ...]
+  peak_offset: float
+
+  @classmethod
+  def fit(cls, r_mag: np.ndarray, images: Mapping[str, np.ndarray]) -> TrainingDomain:
+    """Measures the ranges.
+
+    Args:
+      r_mag: r magnitudes of all training galaxies.
+      images: of `apertures.measure_images`, for some of them.
+    """
+    flux = np.asarray(images["aperture_flux"], np.float64)
+    softening = np.maximum(_SOFTENING * np.median(np.abs(flux), axis=0), np.finfo(np.float32).tiny)
+    return cls(
+        galaxies=len(flux), r_mag=_range(r_mag), softening=tuple(softening.tolist()),
+        colours=tuple(_range(colour) for colour in _colours(flux, softening).T),
+        peak_offset=float(np.quantile(images["peak_offset"], SHARE)))
+
+  def flags(self, r_mag: np.ndarray, images: Mapping[str, np.ndarray],
+            pdf: np.ndarray) -> np.ndarray:
+    """Says in what galaxies are unlike those of the training.
+
+    Args:
+      r_mag: r magnitudes [n].
+      images: of `apertures.measure_images`.
+      pdf: probability of each bin [n, bins].
+
+    Returns:
+      Sums of FLAGS, [n] int16; 0 for galaxies inside.
+    """
+    colours = _colours(images["aperture_flux"], np.array(self.softening))
+    found = {
+        "magnitude": _outside(r_mag, *self.r_mag),
+        "colour": np.any([_outside(colour, *ends)
+                          for colour, ends in zip(colours.T, self.colours)], axis=0),
+        "off-centre": images["peak_offset"] > max(PEAK_OFFSET, self.peak_offset),
+        "saturated": images["plateau"] >= PLATEAU,
+        "p(z) at edge": _piled_up(pdf)}
+    return sum(FLAGS[reason] * is_so.astype(np.int16) for reason, is_so in found.items())
+
+  def save(self, path: str) -> None:
+    """Writes JSON, whole or not at all."""
+    fields: dict[str, Any] = {"format": _FORMAT, **dataclasses.asdict(self)}
+    write_text(path, json.dumps(fields, indent=1) + "\n")
+
+  @classmethod
+  def load(cls, path: str) -> TrainingDomain:
+    """Reads a file of `save`.
+
+    Raises:
+      OSError: it cannot be read.
+      ValueError: it is something else.
+    """
+    with open(path, encoding="utf-8") as file:
+      try:
+        fields = json.load(file)
+        if fields.pop("format") != _FORMAT:
+          raise ValueError("of another format")
+        return cls(**{**fields, "r_mag": tuple(fields["r_mag"]),
+                      "softening": tuple(fields["softening"]),
+                      "colours": tuple(map(tuple, fields["colours"]))})
+      except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is no training domain ({error}); delete it, and give that "
+                         "stage's python -m train.main again") from error
+
+
+def count_flags(flags: np.ndarray) -> str:
+  """How many galaxies have flags, and which, in words."""
+  flagged = int(np.count_nonzero(flags))
+  counts = {reason: int(np.count_nonzero(flags & bit)) for reason, bit in FLAGS.items()}
+  share = 100.0 * flagged / max(len(flags), 1)
+  return f"{flagged} of {len(flags)} galaxies ({share:.2g}%): " + ", ".join(
+      f"{reason} {count}" for reason, count in counts.items())
+
+
+def _range(values):
+  low, high = np.quantile(values, [0.5 - 0.5 * SHARE, 0.5 + 0.5 * SHARE])
+  return float(low), float(high)
+
+
+def _outside(values, low, high):
+  return ~((values >= low) & (values <= high))  # True for NaN as well
+
+
+def _colours(flux, softening):
+  """Colours of neighbouring bands [n, bands - 1], in asinh magnitudes (Lupton et al. 1999)."""
+  mag = -2.5 / np.log(10.0) * np.arcsinh(flux / (2.0 * softening))
+  return mag[:, :-1] - mag[:, 1:]
+
+
+def _piled_up(pdf):
+  bins = max(1, round(EDGE_BINS * pdf.shape[1]))
+  return np.maximum(pdf[:, :bins].sum(1), pdf[:, -bins:].sum(1)) > EDGE_PROBABILITY
