@@ -6,6 +6,7 @@ import dataclasses
 import os
 
 from astropy.table import Table
+import numpy as np
 
 from eval.results import load_test_predictions, own_part
 from pzbias_tf.bias.pdf_calibration import FEWEST, PdfCalibration
@@ -39,14 +40,19 @@ def with_calibrated_pdfs(result: StageResult, held_out: Predictions, run: str, f
     The result with "calibrated_pdfs" in its summary.
 
   Raises:
-    ValueError: there are too few galaxies.
+    ValueError: there are too few galaxies, or some of them are in the test set.
   """
+  test = load_test_predictions(folder, survey, weights)
+  shared = np.intersect1d(held_out.ancil["id"], test.ancil["id"])
+  if shared.size:
+    raise ValueError(f"{os.path.join(folder, PREDICTIONS_VALIDATION)} holds {shared.size} galaxies of "
+                     f"the test set, such as {shared[0]}: a calibration must not see those; give "
+                     "that stage's python -m train.main again after deleting the file")
   calibration = PdfCalibration.fit(pit(held_out.pdf, held_out.z_spec, survey), held_out.r_mag,
                                    survey, by_magnitude=by_magnitude)
   calibration.save(os.path.join(run, PDF_CALIBRATION),
                    weights_digest=file_digest(StageFiles(folder).last))
-  found = measure_calibrated_pdfs(load_test_predictions(folder, survey, weights), calibration,
-                                  survey, bootstrap)
+  found = measure_calibrated_pdfs(test, calibration, survey, bootstrap)
   return dataclasses.replace(result, summary={**result.summary, "calibrated_pdfs": found})
 
 

@@ -33,6 +33,7 @@ import tensorflow as tf
 from eval.cutouts import convert_cutouts
 from eval.members import Members, check_data_fit
 from eval.predict_request import Request, define_flags, read_request
+from eval.results import own_part
 from eval.step4 import CALIBRATION, calibrate_target
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.data.dataset import Dataset
@@ -142,7 +143,9 @@ def _calibrated(estimates: Estimates, members: Members, refitted: str) -> dict[s
   """"zmode_calibrated" by Step 4: fitted and saved at `refitted`, or, if "", the run's."""
   (stage_dir,), survey = members.folders, members.config.survey
   if refitted:
-    calibration = calibrate_target(stage_dir, estimates, survey, refitted)
+    # Data sets that surveys share hold galaxies of another depth as well; others do not tell.
+    own = own_part(estimates, survey)
+    calibration = calibrate_target(stage_dir, own if len(own) else estimates, survey, refitted)
   else:
     path = os.path.join(os.path.dirname(os.path.normpath(stage_dir)), CALIBRATION)
     calibration = Calibration.load(path, survey, weights_digest=members.weights_digest)

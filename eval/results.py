@@ -8,7 +8,7 @@ import os
 from astropy.table import Table
 
 from pzbias_tf.evaluation.matching import match_by_id
-from pzbias_tf.evaluation.predictions import Predictions
+from pzbias_tf.evaluation.predictions import Estimates, Predictions
 from pzbias_tf.evaluation.results import WEIGHT, StageResult, measure, measure_reference
 from pzbias_tf.evaluation.summary import Bootstrap
 from pzbias_tf.survey import Survey
@@ -38,7 +38,7 @@ def load_test_predictions(folder: str, survey: Survey, weights: Table | None = N
   return dataclasses.replace(predictions, ancil={**predictions.ancil, WEIGHT: column})
 
 
-def own_part(predictions: Predictions, survey: Survey) -> Predictions:
+def own_part(predictions: Predictions | Estimates, survey: Survey) -> Predictions | Estimates:
   """The galaxies of the survey's own part of the data set."""
   for column, part in (("field", survey.field), ("sample", survey.sample)):
     if part:

@@ -50,6 +50,10 @@ class Estimates(_Columns):
   def __len__(self) -> int:
     return len(self.z_photo)
 
+  def select(self, keep: np.ndarray) -> Estimates:
+    """Those of some of the galaxies; `keep` is a mask or indices."""
+    return Estimates({name: column[keep] for name, column in self.ancil.items()})
+
 
 @dataclasses.dataclass(frozen=True)
 class Predictions(_Columns):

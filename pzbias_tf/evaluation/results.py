@@ -83,7 +83,8 @@ def measure_calibrated_pdfs(
       **{name: float(estimates.value[0]) for name, estimates in found.items()},
       "errors": {name: float(estimates.error[0]) for name, estimates in found.items()},
       **summarize_pdfs(mended, scores, survey, weights,
-                       edges=equal_number_edges(mended.z_photo))}
+                       edges=equal_number_edges(
+                           mended.z_photo if weights is None else mended.z_photo[weights > 0]))}
 
 
 def check_same_galaxies(results: Sequence[StageResult]) -> None:

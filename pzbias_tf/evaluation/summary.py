@@ -62,7 +62,8 @@ def summarize(
       "by_magnitude": by_magnitude, "by_z_photo": tables.by_z_photo(),
       "residual_map": tables.residual_map(),
       **({} if scores is None else summarize_pdfs(
-          predictions, scores, survey, weights, edges=equal_number_edges(z_photo)))}
+          predictions, scores, survey, weights,
+          edges=equal_number_edges(z_photo if weights is None else z_photo[weights > 0])))}
 
 
 def summarize_pdfs(

@@ -29,6 +29,7 @@ from pzbias_tf.evaluation.pdf import crps
 from pzbias_tf.evaluation.predictions import Predictions
 from pzbias_tf.evaluation.summary import Bootstrap, summarize, to_json
 from pzbias_tf.survey import CFHTLS_WIDE
+from pzbias_tf.training.checkpoints import StageFiles, file_digest
 from tests.eval.small_run import small_run
 from tests.training.test_stages import SMALL_SDSS, request
 from train import main as train_main
@@ -126,6 +127,12 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
     mended = found.apply(test.pdf, test.r_mag)
     self.assertAllClose(metrics["calibrated_pdfs"]["crps"], crps(mended, test.z_spec, SMALL_SDSS))
     self.assertAllClose(metrics["crps"], crps(test.pdf, test.z_spec, SMALL_SDSS))
+    digest = file_digest(StageFiles(os.path.join(run, "step3")).last)
+    test.save(path, weights_digest=digest)
+    with (mock.patch.object(pdf_calibration, "FEWEST", 10),
+          mock.patch.object(eval_pdf_calibration, "FEWEST", 10),
+          self.assertRaisesRegex(ValueError, "galaxies of the test set.*must not see those")):
+      eval_main.evaluate(run, BOOTSTRAP)
     Predictions.load(path).save(path, weights_digest="another")
     with self.assertRaisesRegex(ValueError, "predicted with other weights.*python -m train.main"):
       eval_main.evaluate(run, BOOTSTRAP)

@@ -16,11 +16,12 @@ from eval import step4 as eval_step4
 from eval.cutouts import Cutouts
 from eval.members import misfits
 from eval.predict_request import Request
+from eval.results import own_part
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.evaluation import sharded
 from pzbias_tf.evaluation.domain import FLAGS
 from pzbias_tf.evaluation.predict import Predictor
-from pzbias_tf.evaluation.predictions import Predictions
+from pzbias_tf.evaluation.predictions import Estimates, Predictions
 from pzbias_tf.evaluation.predictions_file import LEVELS, PdfFormat
 from pzbias_tf.evaluation.step4 import fit_calibration
 from pzbias_tf.evaluation.summary import Bootstrap
@@ -71,6 +72,13 @@ class PredictTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllClose(Predictions.load(self.path).ancil["zmode_calibrated"],
                           catalog["z_photo_calibrated"])
     self.assertNotIn("zmode_calibrated", self.predict(self.baseline))
+
+  def test_step_4_is_fitted_to_the_surveys_own_galaxies(self):
+    estimates = Estimates({"zmode": np.arange(4.0), "r_mag": np.arange(4.0),
+                           "field": np.array(["W", "D", "W", "W"]),
+                           "sample": np.array(["HQ", "HQ", "LR", "HQ"])})
+    self.assertAllEqual(own_part(estimates, CFHTLS_WIDE).z_photo, [0.0, 3.0])
+    self.assertAllEqual(own_part(estimates, SMALL_SDSS).z_photo, estimates.z_photo)
 
   def test_step_4_is_fitted_anew_to_the_galaxies_that_are_predicted(self):
     self.predict(self.step3, split="validation")

@@ -80,6 +80,8 @@ class SummaryTest(tf.test.TestCase, parameterized.TestCase):
     weights = np.where(predictions.z_spec < 0.2, 0.0, 3.0)
     kept = _summary(predictions.select(weights > 0))
     weighted = _summary(predictions, weights=weights)
+    for name in ("z_photo_edges", "mean_z_spec", "mean_z_pdf", "shift"):
+      self.assertAllClose(weighted["tomography"][name], kept["tomography"][name])
     for name in ("errors", "crps", "total_variation", "wasserstein_by_magnitude", "slope_z_spec"):
       self.assertAllClose(weighted[name], kept[name])
 
