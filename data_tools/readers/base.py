@@ -32,6 +32,12 @@ def is_absent(error: OSError) -> bool:
   return error.errno in _ABSENT
 
 
+def unreachable(error: OSError, path: str) -> OSError:
+  """An error of the disk, the network or this process while an image was read, with a remedy."""
+  return OSError(error.errno, f"{error.strerror}; once that is mended, the same command goes on",
+                 path)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ReaderOptions:
   """How the user wants a survey's files to be read.

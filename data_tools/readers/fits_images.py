@@ -66,7 +66,7 @@ def read_images(path: str) -> list[tuple[str, np.ndarray]]:
                   if unit.is_image and unit.data is not None]
   except OSError as error:
     if error.errno and not base.is_absent(error):
-      raise  # of the disk, the network or this process, not of the image
+      raise base.unreachable(error, path) from error
     raise base.ImageError(base.REASON_NO_IMAGE if error.errno else REASON_DAMAGED) from error
   except Exception as error:  # a damaged file can raise nearly anything
     raise base.ImageError(REASON_DAMAGED) from error

@@ -110,7 +110,7 @@ def _load(path: str) -> np.ndarray:
     return np.load(path, allow_pickle=False)
   except OSError as error:
     if not base.is_absent(error):
-      raise  # of the disk, the network or this process, not of the image
+      raise base.unreachable(error, path) from error
     raise base.ImageError(base.REASON_NO_IMAGE) from error
   except (ValueError, EOFError) as error:
     raise base.ImageError(base.REASON_NO_IMAGE) from error

@@ -34,12 +34,14 @@ class UnreachableTest(tf.test.TestCase, parameterized.TestCase):
       read(0)
     self.assertNotIsInstance(caught.exception, base.ImageError)
     self.assertEqual(caught.exception.errno, number)
+    return str(caught.exception)
 
   @parameterized.parameters(*_ENVIRONMENT)
   def test_numpy_files(self, number):
     with mock.patch.object(np, "load", failing(number)):
       self.assert_stops(number, images.NamedImages(self.files()))
-      self.assert_stops(number, images.FileImages("folder"))
+      words = self.assert_stops(number, images.FileImages("folder"))
+    self.assertRegex(words, "the same command goes on: 'folder/0.py.npy'")
 
   @parameterized.product(number=_ENVIRONMENT, template=("{id}.fits", "{id}_{band}.fits"))
   def test_fits_files(self, number, template):
