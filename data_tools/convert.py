@@ -138,8 +138,8 @@ def _convert(source, survey, output, settings, preset, described) -> manifest_li
     done = shards_lib.write(work, rejects, mapper)
     shards_lib.drop_same_images(work, done, rejects, mapper)
   catalog, counts = work.plan.without(rejects.reasons[work.plan.rows] != "")
-  _check_counts(done.shards, counts, source)
-  unfinished.publish(work.fields["folder"], output, [shard.name for shard in done.shards])
+  _check_counts(done.shards, counts, source, output)
+  unfinished.publish(work.fields["folder"], output, done.shards)
   rejects.save(output)
   catalogs = catalog_lib.save_catalog(catalog, output)
   manifest = dataclasses.replace(
@@ -178,9 +178,10 @@ def _check_shape(source, settings):
                      f"{width} pixels cannot be rotated; use --augment_copies=1")
 
 
-def _check_counts(shards, counts, source):
+def _check_counts(shards, counts, source, output):
   for shard, count in zip(shards, counts):
     if shard.records != count:
+      unfinished.end(output)  # else the same command would find the same shards
       raise OSError(f"{source.description.get('path')}: images changed while they were converted "
                     f"({shard.name} has {shard.records} records in place of {count}); give the "
                     "same command again")

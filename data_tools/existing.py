@@ -10,15 +10,19 @@ from typing import Any, Mapping
 from absl import logging
 import numpy as np
 
+from data_tools import unfinished
+from data_tools.readers import npy_access
 from data_tools.readers.base import CutoutSource, ImageError
 from data_tools.records import Plan
 import pzbias_tf
 from pzbias_tf.data import manifest as manifest_lib
+from pzbias_tf.files import LOCK_NAME
 from pzbias_tf.survey import Survey
 
 _SAMPLED_IMAGES = 32
 _COMPARED = ("layout", "columns", "fingerprint", "settings", "survey", "redshift_grid",
              "survey_flux_divisor")
+_OWN_FOLDERS = (unfinished.FOLDER, npy_access.UNPACKED)  # they change while a conversion runs
 
 
 def describe(source: CutoutSource, survey: Survey, settings: Mapping[str, Any],
@@ -79,16 +83,29 @@ def _sizes_and_dates(path, output) -> str:
   """Digest of the names, sizes and dates of a file, or of all files of a folder."""
   digest = hashlib.sha256()
   for name in [path] if os.path.isfile(path) else _files(path, os.path.realpath(output)):
-    status = os.stat(name)
+    status = _status(name)
     digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
   return digest.hexdigest()
 
 
 def _files(folder, output):
-  for root, folders, names in os.walk(folder):
-    folders[:] = sorted(name for name in folders
-                        if os.path.realpath(os.path.join(root, name)) != output)
-    yield from (os.path.join(root, name) for name in sorted(names))
+  seen = {output} - {os.path.realpath(folder)}
+  for root, folders, names in os.walk(folder, followlinks=True):
+    real = os.path.realpath(root)
+    if real in seen:  # also where links lead round in a circle
+      folders.clear()
+      continue
+    seen.add(real)
+    folders[:] = sorted(name for name in folders if not name.startswith(_OWN_FOLDERS))
+    yield from (os.path.join(root, name) for name in sorted(names) if name != LOCK_NAME)
+
+
+def _status(name) -> os.stat_result:
+  """Size and date of a file, or of a link that leads nowhere."""
+  try:
+    return os.stat(name)
+  except FileNotFoundError:
+    return os.lstat(name)
 
 
 def check_origin(output: str, origin: Mapping[str, Any]) -> None:

@@ -29,6 +29,6 @@ def hash_fractions(keys: Iterable[str], salt: str) -> np.ndarray:
   return (object_hashes(keys, salt) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-def image_hash(pixels: bytes) -> int:
-  """A 64-bit hash of an image's stored pixels: equal images have equal ones."""
+def image_hash(pixels: bytes | np.ndarray) -> int:
+  """A 64-bit hash of pixels, contiguous if an array: equal images have equal ones."""
   return int.from_bytes(hashlib.blake2b(pixels, digest_size=8).digest(), "little")

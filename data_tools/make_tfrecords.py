@@ -25,6 +25,7 @@ from data_tools import runners
 from data_tools import splits
 from data_tools import summary as summary_lib
 from data_tools.simulation import options as simulation_options
+from pzbias_tf import storage
 from pzbias_tf import survey as survey_lib
 from pzbias_tf.data import manifest as manifest_lib
 
@@ -67,7 +68,8 @@ class ConversionConfig:
 def run(config: ConversionConfig) -> manifest_lib.Manifest:
   """Reads (or simulates), converts and reports."""
   survey = survey_lib.load_survey(config.survey)
-  output = config.output or os.path.join("data", survey.dataset)
+  config = placed(config, survey)
+  output = config.output
   origin = {} if config.input else simulation_of(config, survey)
   existing.check_origin(output, origin)
   path = config.input or simulate(config, output)
@@ -76,6 +78,20 @@ def run(config: ConversionConfig) -> manifest_lib.Manifest:
                      preset=training_preset(config), origin=origin)
   print(summary_lib.summary(manifest, output, survey=config.survey))
   return manifest
+
+
+def placed(config: ConversionConfig, survey: survey_lib.Survey) -> ConversionConfig:
+  """Names the output, and with a runner all paths as its workers, elsewhere, understand them."""
+  config = dataclasses.replace(
+      config, output=config.output or os.path.join("data", survey.dataset))
+  if not config.settings.runner:
+    return config
+  scratch = config.options.scratch
+  return dataclasses.replace(
+      config, output=storage.absolute(config.output),
+      input=config.input and storage.absolute(config.input),
+      options=dataclasses.replace(
+          config.options, scratch=scratch and storage.absolute(scratch)))
 
 
 def simulation_of(config: ConversionConfig, survey: survey_lib.Survey) -> dict[str, dict]:

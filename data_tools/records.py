@@ -11,6 +11,7 @@ import collections
 import dataclasses
 import functools
 import hashlib
+import re
 
 from astropy.table import Table
 import numpy as np
@@ -19,6 +20,10 @@ from data_tools import hashing
 from pzbias_tf.data import augment
 from pzbias_tf.data import catalog as catalog_lib
 from pzbias_tf.data import manifest as manifest_lib
+
+SHARD_NAME = re.compile(
+    rf"(?P<split>{'|'.join(manifest_lib.SPLITS)})-\d{{5,}}-of-\d{{5,}}\.tfrecord")
+"""What `shard_name` gives."""
 
 _RECORD_OVERHEAD = 160  # bytes of a record besides its image, roughly
 

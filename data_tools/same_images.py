@@ -12,6 +12,8 @@ from typing import Callable
 from absl import logging
 import numpy as np
 
+from data_tools import hashing
+
 SAME_IMAGE = "image of another galaxy"
 
 
@@ -22,8 +24,7 @@ def mark(image: np.ndarray) -> int:
     image: [height, width, band].
   """
   # Of the middle row alone: a digest of all pixels would take longer than all else about a record.
-  row = np.ascontiguousarray(image[image.shape[0] // 2])
-  return int.from_bytes(hashlib.blake2b(row, digest_size=8).digest(), "little")
+  return hashing.image_hash(np.ascontiguousarray(image[image.shape[0] // 2]))
 
 
 def find(images: Callable[[int], np.ndarray], rows: np.ndarray, marks: np.ndarray

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from typing import Any, Callable, Iterator, Mapping
 
 import numpy as np
@@ -43,6 +42,15 @@ class Work:
     """The tasks in record order, each made when it is asked for."""
     return (self.task(number) for number in range(self.plan.num_shards))
 
+  def finished(self) -> dict[int, int]:
+    """{number: records} of the shards that an earlier run finished."""
+    names, found = unfinished.finished(self.fields["folder"]), {}
+    for number in range(self.plan.num_shards if names else 0):
+      _, name, part = self.plan.shard(number)
+      if name in names:
+        found[number] = part.stop - part.start
+    return found
+
 
 @dataclasses.dataclass(kw_only=True)
 class Done:
@@ -79,17 +87,16 @@ def write(work: Work, rejects: Rejects, mapper: Callable) -> Done:
   Raises:
     ValueError: too many images are rejected.
   """
-  num_records, size, start_s = len(work.plan.rows), 0, time.monotonic()
+  num_records, kept = len(work.plan.rows), work.finished()
   done = Done(shards=[], left_out=[], marks=np.zeros(num_records, np.uint64))
-  with Progress(num_records, title="conversion", unit="records") as progress:
+  with Progress(num_records, title="conversion", unit="records",
+                done=sum(kept.values())) as progress:
     for number, result in enumerate(mapper(unfinished.finish_shard, work.tasks())):
       _, _, part = work.plan.shard(number)
       done.add(result, part)
       rejects.add(work.plan.rows[part], result.reasons)
-      size += result.shard.bytes
-      progress.advance(
-          len(result.reasons), f"{size / 1e6 / (time.monotonic() - start_s):.0f} MB/s, "
-          f"{rejects.number} galaxies rejected")
+      if number not in kept:
+        progress.advance(len(result.reasons), f"{rejects.number} galaxies rejected")
   return done
 
 

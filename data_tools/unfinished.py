@@ -12,18 +12,23 @@ import json
 import os
 import re
 import shutil
-from typing import Iterable
+from typing import Sequence
 
 from absl import logging
 
 from data_tools import shard_file
+from data_tools.readers import base
+from data_tools.records import SHARD_NAME
 from data_tools.shard_writer import ShardResult, ShardTask, write_shard
 from pzbias_tf.data import manifest as manifest_lib
 from pzbias_tf.files import flush_folder, write_text
 
 FOLDER = ".unfinished"
-_SHARD_NAME = re.compile(
-    rf"\.?({'|'.join(manifest_lib.SPLITS)})-\d{{5}}-of-\d{{5}}\.tfrecord(\.\d+\.tmp)?")
+# Not the names of whole single files: these are replaced, and in a folder that is input and output
+# at once, catalog.fits may be the input.
+_LEFT_OVER = re.compile(
+    rf"\.?{SHARD_NAME.pattern}(\.\S+\.tmp)?|catalog-\d{{5,}}-of-\d{{5,}}\.fits"
+    r"|\.(catalog\S*\.fits|rejected\.csv|manifest\.json)\.\S+\.tmp")
 
 
 def begin(output: str, key: str) -> str:
@@ -44,7 +49,7 @@ def begin(output: str, key: str) -> str:
     logging.info("%s: going on with an unfinished conversion, %d shards are there", output,
                  finished)
   _remove((os.path.join(output, name) for name in os.listdir(output)
-           if _SHARD_NAME.fullmatch(name)), "a shard of an unfinished conversion")
+           if _LEFT_OVER.fullmatch(name)), "a file of an unfinished conversion")
   return folder
 
 
@@ -60,10 +65,20 @@ def renew_shard(task: ShardTask) -> ShardResult:
   return result
 
 
-def publish(folder: str, output: str, names: Iterable[str]) -> None:
-  """Moves finished shards to where they belong."""
-  for name in names:
-    os.replace(os.path.join(folder, name), os.path.join(output, name))
+def publish(folder: str, output: str, shards: Sequence[manifest_lib.Shard]) -> None:
+  """Moves finished shards to where they belong.
+
+  Raises:
+    OSError: one of them is not as it was finished; none is moved.
+  """
+  for shard in shards:
+    path = os.path.join(folder, shard.name)
+    size = os.path.getsize(path)
+    if size != shard.bytes:
+      raise OSError(f"{path}: {size} bytes, finished with {shard.bytes}: another process has "
+                    "written to it; end that, and give the same command again")
+  for shard in shards:
+    os.replace(os.path.join(folder, shard.name), os.path.join(output, shard.name))
   flush_folder(output)
 
 
@@ -75,7 +90,13 @@ def end(output: str) -> None:
 def finished_bytes(folder: str) -> int:
   """Size of the shards that are there already."""
   return sum(os.path.getsize(os.path.join(folder, name)) for name in os.listdir(folder)
-             if _SHARD_NAME.fullmatch(name))
+             if SHARD_NAME.fullmatch(name))
+
+
+def finished(folder: str) -> set[str]:
+  """Names of the shards that will be kept, as far as their records of progress tell."""
+  names = (name.removesuffix(".json") for name in os.listdir(folder) if name.endswith(".json"))
+  return {name for name in names if _worth_keeping(folder, name)}
 
 
 def recorded(folder: str, name: str) -> ShardResult:
@@ -94,18 +115,28 @@ def recorded(folder: str, name: str) -> ShardResult:
 
 def _kept(task: ShardTask) -> ShardResult | None:
   """The result of an earlier run, if its shard is there and has the right digest."""
-  path = os.path.join(task.folder, task.name)
+  path, result = os.path.join(task.folder, task.name), _worth_keeping(task.folder, task.name)
+  if result is None or not os.path.exists(path):
+    return None
+  if (os.path.getsize(path), shard_file.digest(path)) != (
+      result.shard.bytes, result.shard.sha256):
+    logging.warning("%s: another size or SHA-256 than when it was finished; it is written again",
+                    path)
+    return None
+  return result
+
+
+def _worth_keeping(folder, name) -> ShardResult | None:
+  """The record of progress of a shard; None where it is damaged, or images were not found."""
   try:
-    result = recorded(task.folder, task.name)
-    if (os.path.getsize(path), shard_file.digest(path)) != (
-        result.shard.bytes, result.shard.sha256):
-      raise ValueError("another size or SHA-256 than when it was finished")
+    result = recorded(folder, name)
   except FileNotFoundError:
     return None
   except (ValueError, TypeError, KeyError) as error:
-    logging.warning("%s: %s; it is written again", path, error)
+    logging.warning("%s: %s; the shard is written again", _progress_path(folder, name), error)
     return None
-  return result
+  # A file that a file system did not show may be there by now.
+  return None if base.REASON_NO_IMAGE in result.reasons else result
 
 
 def _progress_path(folder, name):

@@ -6,8 +6,12 @@ import contextlib
 import fcntl
 import os
 from typing import Iterator
+import uuid
 
 from absl import logging
+
+LOCK_NAME = ".lock"
+"""The file that `exclusive_folder` locks."""
 
 
 @contextlib.contextmanager
@@ -24,7 +28,8 @@ def whole_file(path: str | os.PathLike) -> Iterator[str]:
     The name to write under.  Where writing fails, that file is removed.
   """
   folder, name = os.path.split(os.fspath(path))
-  hidden = os.path.join(folder, f".{name}.{os.getpid()}.tmp")
+  # Process ids recur on other hosts that share the folder.
+  hidden = os.path.join(folder, f".{name}.{uuid.uuid4().hex}.tmp")
   try:
     yield hidden
     with open(hidden, "rb") as file:
@@ -59,7 +64,7 @@ def exclusive_folder(folder: str, *, wait: bool = False) -> Iterator[None]:
     OSError: another process is at work there, and `wait` is False.
   """
   os.makedirs(folder, exist_ok=True)
-  with open(os.path.join(folder, ".lock"), "w", encoding="utf-8") as lock:
+  with open(os.path.join(folder, LOCK_NAME), "w", encoding="utf-8") as lock:
     try:
       fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

@@ -42,6 +42,14 @@ class FilesTest(tf.test.TestCase):
       write_text(self.path, "x")
     self.assertEqual(calls, [False, self.path, True])
 
+  def test_processes_of_two_hosts_with_one_id_write_to_two_files(self):
+    with mock.patch.object(os, "getpid", return_value=7):
+      with whole_file(self.path) as one, whole_file(self.path) as other:
+        self.assertNotEqual(one, other)
+        for name in (one, other):
+          with open(name, "w", encoding="utf-8") as file:
+            file.write("x")
+
   def test_failure_leaves_the_old_file_alone(self):
     write_text(self.path, "old")
     with self.assertRaises(KeyError):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+from typing import Iterator
 
 import numpy as np
 
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.manifest import SPLITS
 
-_STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+_FINEST = -2  # power of ten: magnitudes and redshifts are not looked at more closely
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,9 +53,14 @@ def round_edges(values: np.ndarray, most: int) -> np.ndarray:
   if not values.size:
     return np.array([0.0, 1.0])
   low, high = float(values.min()), float(values.max())
-  width = next((step for step in _STEPS if (high - low) / step <= most), _STEPS[-1])
+  width = next(step for step in _round_steps() if (high - low) / step <= most)
   first, last = np.floor(low / width), np.floor(high / width) + 1
   return np.round(width * np.arange(first, last + 1), 6)
+
+
+def _round_steps() -> Iterator[float]:
+  """0.01, 0.02, 0.05, 0.1, 0.2, ... without end: a single wrong value may lie far off."""
+  return (digit * 10.0**power for power in itertools.count(_FINEST) for digit in (1, 2, 5))
 
 
 def counts(galaxies: Galaxies, r_edges: np.ndarray, z_edges: np.ndarray) -> np.ndarray:

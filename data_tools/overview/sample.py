@@ -16,24 +16,50 @@ def read_sample(data: Dataset, num: int) -> tuple[np.ndarray, np.ndarray]:
 
   Args:
     data: the data set.
-    num: number of images, about; shards contribute by their records.
+    num: number of images, about; shards contribute by their records.  Of more shards than
+      that, `num` give one image each.
 
   Returns:
     Stored images [n, height, width, band] float32, one a galaxy, and their
     rows in the catalogue [n].
+
+  Raises:
+    ValueError: a shard is damaged, or the sample is empty.
   """
   manifest = data.manifest
   counts = np.array([shard.records for shard in manifest.shards], np.int64)
   starts = np.cumsum(counts) - counts
-  takes = np.minimum(counts, -(-num * counts // counts.sum()))
-  images, rows = [], []
-  for shard, start, take in zip(manifest.shards, starts, takes):
-    path = os.path.join(data.folder, shard.name)
-    records = tf.data.TFRecordDataset(path, manifest.compression_type).take(take)
-    for batch in records.batch(max(take, 1)):
-      images.append(schema.parse_batch(batch, image_shape=manifest.image_shape,
-                                       dtype=manifest.dtype)["image"].numpy())
-      rows.append(np.arange(start, start + take))
-  images, rows = np.concatenate(images), np.concatenate(rows)
+  takes = _takes(counts, num)
+  images = [_first_images(data, manifest.shards[number].name, int(takes[number]))
+            for number in np.flatnonzero(takes)]
+  rows = np.repeat(starts, takes) + np.arange(takes.sum()) - np.repeat(
+      np.cumsum(takes) - takes, takes)
   originals = data.column("copy")[rows] == 0  # the others are the same galaxies, turned
-  return images[originals], rows[originals]
+  if not np.any(originals):
+    raise ValueError(f"--sample={num}: a sample of {data.folder} without any galaxy, turned copies "
+                     "aside; ask for more")
+  return np.concatenate(images)[originals], rows[originals]
+
+
+def _takes(counts: np.ndarray, num: int) -> np.ndarray:
+  """Records to read of each shard, [shards] int64."""
+  if np.count_nonzero(counts) <= num:
+    return np.minimum(counts, -(-num * counts // counts.sum()))
+  takes = np.zeros_like(counts)
+  takes[np.random.default_rng(0).choice(len(counts), num, replace=False,
+                                        p=counts / counts.sum())] = 1
+  return takes
+
+
+def _first_images(data: Dataset, name: str, take: int) -> np.ndarray:
+  """The first images of a shard, [take, height, width, band] float32."""
+  path, manifest = os.path.join(data.folder, name), data.manifest
+  remedy = f"run python -m data_tools.verify {data.folder}"
+  try:
+    records = list(tf.data.TFRecordDataset(path, manifest.compression_type).take(take))
+    if len(records) == take:
+      return schema.parse_batch(tf.stack(records), image_shape=manifest.image_shape,
+                                dtype=manifest.dtype)["image"].numpy()
+  except tf.errors.OpError as error:
+    raise ValueError(f"{path}: damaged ({error.message}); {remedy}") from error
+  raise ValueError(f"{path}: damaged ({len(records)} records in place of {take} or more); {remedy}")

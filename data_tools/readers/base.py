@@ -6,6 +6,7 @@ First step of the data's walk: reader -> CutoutSource -> shard writer.
 from __future__ import annotations
 
 import dataclasses
+import errno
 from typing import Any, Callable, Mapping
 
 from astropy.table import Table
@@ -15,12 +16,26 @@ REASON_NO_IMAGE = "image file missing or unreadable"
 REASON_SHAPE = "image of another shape"
 REASON_NO_ROW = "image without a row in the catalogue"
 
+# A name in a catalogue may be of any kind: that of a folder, or one too long for a file.
+_ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP)
+
 Columns = Mapping[str, np.ndarray]
 """A catalogue as the survey stores it: {column name: [objects]}."""
 
 
 class ImageError(OSError):
   """One object's image cannot be used; the message is the rejection's reason."""
+
+
+def is_absent(error: OSError) -> bool:
+  """Whether an error tells that there is no such file, rather than that it cannot be reached."""
+  return error.errno in _ABSENT
+
+
+def unreachable(error: OSError, path: str) -> OSError:
+  """An error of the disk, the network or this process while an image was read, with a remedy."""
+  return OSError(error.errno, f"{error.strerror}; once that is mended, the same command goes on",
+                 path)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

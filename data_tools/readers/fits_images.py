@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 
 from astropy.io import fits
@@ -34,10 +33,13 @@ class FitsImages:
     return np.stack(planes, axis=-1)
 
   def _single(self, row: int, band: str) -> np.ndarray:
-    path = self._files.path(row, band)
-    if not os.path.isfile(path) and self._files.exists(row, self._bands):
-      raise base.ImageError(missing(band))
-    images = [data for _, data in read_images(path) if data.ndim == 2]
+    try:
+      found = read_images(self._files.path(row, band))
+    except base.ImageError as error:
+      if str(error) == base.REASON_NO_IMAGE and self._files.exists(row, self._bands):
+        raise base.ImageError(missing(band)) from error
+      raise
+    images = [data for _, data in found if data.ndim == 2]
     if len(images) != 1:
       raise base.ImageError(f"{len(images)} images in the file of one band")
     return images[0]
@@ -53,6 +55,7 @@ def read_images(path: str) -> list[tuple[str, np.ndarray]]:
 
   Raises:
     ImageError: the file is missing or damaged.
+    OSError: it cannot be reached.
   """
   try:
     with warnings.catch_warnings():
@@ -61,8 +64,10 @@ def read_images(path: str) -> list[tuple[str, np.ndarray]]:
       with fits.open(path, memmap=False, checksum=True) as file:
         images = [(_band_name(unit.header), _native(unit.data)) for unit in file
                   if unit.is_image and unit.data is not None]
-  except FileNotFoundError as error:
-    raise base.ImageError(base.REASON_NO_IMAGE) from error
+  except OSError as error:
+    if error.errno and not base.is_absent(error):
+      raise base.unreachable(error, path) from error
+    raise base.ImageError(base.REASON_NO_IMAGE if error.errno else REASON_DAMAGED) from error
   except Exception as error:  # a damaged file can raise nearly anything
     raise base.ImageError(REASON_DAMAGED) from error
   if not images:

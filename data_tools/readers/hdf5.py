@@ -19,6 +19,7 @@ from pzbias_tf.survey import Survey
 FILES = "one .h5 or .hdf5 file with a 4-D dataset of images and one-dimensional datasets"
 REASON_DAMAGED = "image unreadable in the HDF5 file"
 _SUFFIXES = (".h5", ".hdf5")
+_SYSTEM_ERROR = "errno = "  # HDF5 passes on what the system said within its own words
 _USUAL = ("cube", "images", "image")
 _CACHE_BYTES = 1 << 26  # unpacked chunks; one chunk may hold many images
 
@@ -31,12 +32,14 @@ class Hdf5Images:
     self._dataset: h5py.Dataset | None = None
 
   def __call__(self, row: int) -> np.ndarray:
+    if self._dataset is None:
+      self._dataset = h5py.File(self._path, "r", rdcc_nbytes=_CACHE_BYTES)[self._name]
     try:
-      if self._dataset is None:
-        self._dataset = h5py.File(self._path, "r", rdcc_nbytes=_CACHE_BYTES)[self._name]
       image = self._dataset[row]
-    except OSError as error:  # a damaged chunk
-      raise base.ImageError(REASON_DAMAGED) from error
+    except OSError as error:
+      if error.errno or _SYSTEM_ERROR in str(error):
+        raise  # of the disk or the network
+      raise base.ImageError(REASON_DAMAGED) from error  # a damaged chunk
     return np.moveaxis(image, 0, -1) if self._bands_first else image
 
   def __getstate__(self):

@@ -108,5 +108,9 @@ def _summed(images, row, band) -> float:
 def _load(path: str) -> np.ndarray:
   try:
     return np.load(path, allow_pickle=False)
-  except (OSError, ValueError, EOFError) as error:
+  except OSError as error:
+    if not base.is_absent(error):
+      raise base.unreachable(error, path) from error
+    raise base.ImageError(base.REASON_NO_IMAGE) from error
+  except (ValueError, EOFError) as error:
     raise base.ImageError(base.REASON_NO_IMAGE) from error

@@ -24,7 +24,9 @@ import numpy as np
 from data_tools.readers import restricted_pickle
 from pzbias_tf import folders
 
-_UNPACKED = "pzbias-unpacked-"
+UNPACKED = "pzbias-unpacked-"
+"""How the names of folders with unpacked copies begin."""
+
 _MAX_HEADER = 1 << 20  # bytes; a record array of many columns has a long header
 _ZIP_LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, name and extra lengths
 
@@ -192,8 +194,8 @@ def _member_offset(path: str, info: zipfile.ZipInfo) -> int:
 def _unpack(archive, info, path, scratch) -> str:
   """Unpacks a member to a temporary file that is removed at exit."""
   scratch = scratch or tempfile.gettempdir()
-  folders.warn_of_leftovers(os.path.join(scratch, _UNPACKED))
-  folder = tempfile.mkdtemp(prefix=_UNPACKED, dir=scratch)
+  folders.warn_of_leftovers(os.path.join(scratch, UNPACKED))
+  folder = tempfile.mkdtemp(prefix=UNPACKED, dir=scratch)
   atexit.register(shutil.rmtree, folder, ignore_errors=True)
   free = shutil.disk_usage(folder).free
   if free < info.file_size:

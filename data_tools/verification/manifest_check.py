@@ -6,7 +6,8 @@ import collections
 import re
 from typing import Iterator
 
-from pzbias_tf.data.manifest import COMPRESSION_TYPES, SPLITS, Manifest, Shard
+from data_tools.records import SHARD_NAME
+from pzbias_tf.data.manifest import COMPRESSION_TYPES, Manifest, Shard
 
 _DTYPES = ("float32", "float16")
 _TABLES = ("source", "galaxies", "replaced", "preset")
@@ -62,8 +63,8 @@ def _catalog_faults(manifest: Manifest) -> Iterator[str]:
 
 
 def _shard_faults(shard: Shard) -> Iterator[str]:
-  if shard.split not in SPLITS or not re.fullmatch(
-      rf"{shard.split}-\d{{5,}}-of-\d{{5,}}\.tfrecord\S*", str(shard.name)):
+  match = SHARD_NAME.fullmatch(str(shard.name))
+  if not match or match["split"] != shard.split:
     yield f"a shard of the split {shard.split!r} is called {shard.name!r}"
   if not _whole(shard.records) or not _whole(shard.bytes):
     yield f"{shard.name} has {shard.records!r} records and {shard.bytes!r} bytes"

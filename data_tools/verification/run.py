@@ -13,7 +13,7 @@ from data_tools.verification import shards as shards_lib
 from data_tools.verification.problems import MEND_SHARD, problem
 from pzbias_tf import storage
 from pzbias_tf.data.catalog import ROWS_PER_FILE
-from pzbias_tf.data.manifest import MANIFEST_NAME, Manifest, recorded_digest
+from pzbias_tf.data.manifest import MANIFEST_NAME, Manifest, load_with_digest
 
 _LABELS = ("number", "id", "z_spec", "r_mag", "ebv")  # what a record repeats of the catalogue
 
@@ -47,7 +47,7 @@ def verify(folder: str, *, num_workers: int = 1,
   if storage.is_remote(folder):
     raise ValueError(f"{folder}: only local folders are verified; copy the data set here")
   try:
-    manifest, digest = Manifest.load(folder), recorded_digest(folder)
+    manifest, digest = load_with_digest(folder)
   except (ValueError, FileNotFoundError) as error:
     return Verification([str(error)])
   faults = manifest_check.manifest_faults(manifest)

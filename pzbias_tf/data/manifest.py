@@ -131,12 +131,15 @@ class Manifest:
       FileNotFoundError: the folder holds no manifest.
       ValueError: the manifest is damaged or of another version.
     """
-    fields = _read(folder)
-    fields.pop(_DIGEST, None)
-    return cls._from_fields(fields, os.path.join(folder, MANIFEST_NAME))
+    return load_with_digest(folder)[0]
 
   @classmethod
-  def _from_fields(cls, fields: dict[str, Any], path: str) -> Manifest:
+  def from_fields(cls, fields: dict[str, Any], path: str) -> Manifest:
+    """The manifest of JSON's values; `path` is for messages.
+
+    Raises:
+      ValueError: a value is missing, or the version is another one.
+    """
     version = fields.get("schema_version")
     if version != SCHEMA_VERSION:
       raise ValueError(
@@ -153,13 +156,15 @@ class Manifest:
       raise ValueError(f"{path}: damaged ({error}); convert the data set again") from error
 
 
-def recorded_digest(folder: str) -> str:
-  """What `Manifest.digest` was when the manifest was written; "" where it does not say.
+def load_with_digest(folder: str) -> tuple[Manifest, str]:
+  """The manifest, and what its `digest` was when it was written; "" where it does not say.
 
   Raises:
     FileNotFoundError, ValueError: as `Manifest.load`.
   """
-  return str(_read(folder).get(_DIGEST, ""))
+  fields = _read(folder)
+  digest = str(fields.pop(_DIGEST, ""))
+  return Manifest.from_fields(fields, os.path.join(folder, MANIFEST_NAME)), digest
 
 
 def _read(folder: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_tools import beam_workers
+from data_tools import make_tfrecords
 from data_tools import readers
 from data_tools import runners
 from data_tools import shard_writer
@@ -70,6 +71,25 @@ class BeamTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_several_workers(self):
     self.assert_as_local(dataclasses.replace(BEAM, num_workers=2))
+
+  def test_workers_in_another_folder_find_relative_paths(self):
+    here, run = os.getcwd(), beam_workers.run
+    self.addCleanup(os.chdir, here)
+    sample_surveys.write_research(os.path.join(self.folder, "files"), sample_surveys.cube(NUM),
+                                  sample_surveys.columns(NUM))
+    os.chdir(self.folder)
+
+    def elsewhere(*args):
+      os.chdir(self.create_tempdir().full_path)
+      try:
+        run(*args)
+      finally:
+        os.chdir(self.folder)
+
+    with mock.patch.object(beam_workers, "run", elsewhere):
+      manifest = make_tfrecords.run(make_tfrecords.ConversionConfig(
+          input="files", output="out", settings=BEAM))
+    self.assertEqual(manifest.galaxies["written"], NUM)
 
   def test_what_failed_goes_on(self):
     source = self.source()

@@ -14,6 +14,7 @@ from data_tools import pictures
 from data_tools import summarize as summarize_lib
 from data_tools.overview import distribution
 from data_tools.overview import figure as figure_lib
+from data_tools.overview import sample
 from data_tools.overview import tables
 from data_tools.overview.sample import read_sample
 from data_tools.overview.statistics import PERCENTILES, band_statistics
@@ -47,6 +48,22 @@ class SampleTest(tf.test.TestCase):
     self.assertGreater(np.corrcoef(brightest, z)[0, 1], 0.95)
     images, rows = read_sample(self.data, 60)
     self.assertAllEqual(images, everything[np.searchsorted(all_rows, rows)])
+
+  def test_of_more_shards_than_images_some_are_read(self):
+    with mock.patch.object(tf.data, "TFRecordDataset", wraps=tf.data.TFRecordDataset) as read:
+      _, rows = read_sample(self.data, 5)
+    self.assertGreater(len(self.data.manifest.shards), 5)
+    self.assertEqual(read.call_count, 5)
+    self.assertBetween(len(rows), 1, 5)
+
+  def test_shards_are_drawn_by_their_records(self):
+    takes = sample._takes(np.array([1, 0, 1000, 1, 1]), 2)  # pylint: disable=protected-access
+    self.assertEqual((takes[1], takes[2], takes.sum()), (0, 1, 2))
+
+  def test_an_empty_sample_is_refused(self):
+    with mock.patch.object(type(self.data), "column", return_value=np.ones(1000)):  # turned copies
+      with self.assertRaisesRegex(ValueError, "--sample=5: a sample .* without any galaxy"):
+        read_sample(self.data, 5)
 
   def test_all_shards_contribute(self):
     _, rows = read_sample(self.data, 60)
@@ -90,7 +107,8 @@ class DistributionTest(tf.test.TestCase, parameterized.TestCase):
       ([0.01, 0.39], 10, 0.0, 0.4, 8), ([14.1, 17.7], 12, 14.0, 18.0, 8),
       ([0.02, 3.9], 10, 0.0, 4.0, 8), ([16.0, 25.5], 12, 16.0, 26.0, 10),
       ([0.4, 0.4], 10, 0.4, 0.41, 1), ([np.nan, 0.1, np.inf, 0.3], 10, 0.1, 0.32, 11),
-      ([], 10, 0.0, 1.0, 1))
+      ([14.0, 9999.0], 12, 0.0, 10000.0, 10), ([-9999.0, 20.0], 12, -10000.0, 1000.0, 11),
+      ([0.0, 3e38], 10, 0.0, 3.5e38, 7), ([], 10, 0.0, 1.0, 1))
   def test_round_edges(self, values, most, low, high, bins):
     edges = distribution.round_edges(np.array(values), most)
     self.assertAllClose(edges, np.linspace(low, high, bins + 1))
@@ -216,6 +234,22 @@ class CommandTest(tf.test.TestCase):
     self.assertIn(f"r = {self.data.column('r_mag')[order[-1]]:.2f}", captions[-1])
     everything, _ = read_sample(self.data, 60)
     self.assertAllEqual(images[0], everything[row])
+
+  def test_a_damaged_shard(self):
+    path = os.path.join(self.folder, self.data.manifest.shards[0].name)
+    with open(path, "r+b") as file:
+      file.seek(100)
+      file.write(b"damage")
+    with self.assertRaisesRegex(ValueError, f"{path}: damaged .*; run .*data_tools.verify"):
+      self.summarize()
+
+  def test_a_shard_without_its_last_records(self):
+    shard = self.data.manifest.shards[0]
+    path = os.path.join(self.folder, shard.name)
+    with mock.patch.object(sample.tf.data, "TFRecordDataset", return_value=(
+        tf.data.TFRecordDataset(path).take(1))):  # of the right size, all the same
+      with self.assertRaisesRegex(ValueError, f"{path}: damaged .1 records in place of"):
+        self.summarize()
 
   def test_remote_output_is_refused(self):
     with self.assertRaisesRegex(ValueError, "gs://a/b: pictures are written to local folders"):

@@ -20,7 +20,9 @@ import pytest
 import tensorflow as tf
 
 from data_tools import readers
+from data_tools import records
 from data_tools import shard_writer
+from data_tools import shards
 from data_tools import unfinished
 from data_tools.convert import convert, ConversionSettings
 from data_tools.readers import base
@@ -97,16 +99,24 @@ class KilledTest(_UnfinishedTest, parameterized.TestCase):
       time.sleep(0.05)
 
   def check(self, seed, workers):
-    self.kill(workers, np.random.default_rng(seed).integers(1, self.count_events(workers)))
+    event = np.random.default_rng(seed).integers(1, self.count_events(workers))
+    self.check_event(event, workers, 1 + seed % 2)
+
+  def check_event(self, event, workers, workers_then):
+    self.kill(workers, event)
     if manifest_lib.MANIFEST_NAME not in os.listdir(self.output):
       with self.assertRaisesRegex(FileNotFoundError, "no complete data set"):
         Dataset.open(self.output)
-    self.convert(workers=1 + seed % 2)
+    self.convert(workers=workers_then)
     self.assertEqual(files_of(self.output), self.undisturbed())
 
   @parameterized.parameters((0, 1), (1, 2), (2, 1))
   def test_a_rerun_gives_the_same_bytes(self, seed, workers):
     self.check(seed, workers)
+
+  @parameterized.parameters(7, 13)  # while the manifest or the catalogue is being written
+  def test_killed_shortly_before_the_end(self, before_end):
+    self.check_event(self.count_events(1) - before_end, 1, 1)
 
   @parameterized.parameters(*((seed, 1 + seed % 2) for seed in range(100, 120)))
   @pytest.mark.slow
@@ -154,6 +164,61 @@ class GoesOnTest(_UnfinishedTest):
     # The shards with the image that stands twice are written once more.
     self.assertLessEqual(len(finished & set(written)), 4)
     self.assertEqual(files_of(self.output), self.undisturbed())
+
+  def test_those_without_some_image_file_are_not(self):
+    source, calls = readers.read(self.input, SDSS), []
+
+    def images(row):
+      calls.append(row)
+      if len(calls) > 120:
+        raise OSError("cut off")
+      if row == 2:  # not among the images that tell sources apart
+        raise base.ImageError(base.REASON_NO_IMAGE)
+      return source.images(row)
+
+    with self.assertRaisesRegex(OSError, "cut off"):
+      convert(dataclasses.replace(source, images=images), SDSS, self.output,
+              settings=killed_conversion.settings(1))
+    self.assertIn(2, calls)
+    self.convert()
+    self.assertEqual(files_of(self.output), self.undisturbed())
+
+  def test_none_are_kept_of_images_that_changed(self):
+    without = records.Plan.without
+
+    def miscounted(plan, rejected):
+      table, counts = without(plan, rejected)
+      return table, counts + 1
+
+    with mock.patch.object(records.Plan, "without", miscounted):
+      with self.assertRaisesRegex(OSError, "images changed .* give the same command again"):
+        self.convert()
+    self.assertEmpty(files_of(self.output))
+
+  def test_those_of_another_size_are_not_published(self):
+    publish = unfinished.publish
+
+    def late_writer(folder, output, shards):
+      with open(os.path.join(folder, shards[-1].name), "ab") as file:
+        file.write(b"x")
+      publish(folder, output, shards)
+
+    with mock.patch.object(unfinished, "publish", late_writer):
+      with self.assertRaisesRegex(OSError, "another process has written to it"):
+        self.convert()
+    self.assertEmpty(visible(self.output))
+    self.convert()
+    self.assertEqual(files_of(self.output), self.undisturbed())
+
+  def test_progress_counts_them_from_the_start(self):
+    there = {os.path.basename(path) for path in self.cut_off()}
+    with mock.patch.object(shards, "Progress") as progress:
+      self.convert()
+    shown = progress.return_value.__enter__.return_value.advance.call_args_list
+    total, done = progress.call_args.args[0], progress.call_args.kwargs["done"]
+    self.assertNotEmpty(there)
+    self.assertGreaterEqual(done, len(there))
+    self.assertEqual(done + sum(call.args[0] for call in shown), total)
 
   def test_an_output_within_the_input_does_not_count_as_input(self):
     self.output = os.path.join(self.input, "out")

@@ -21,6 +21,7 @@ from data_tools import verify as verify_lib
 from data_tools.convert import ConversionSettings, convert
 from data_tools.readers.base import CutoutSource, with_split
 from data_tools.verification import run
+from pzbias_tf import storage
 from pzbias_tf.data.catalog import load_catalog, object_table
 from pzbias_tf.data.manifest import Manifest
 from pzbias_tf.survey import SDSS
@@ -213,6 +214,12 @@ class VerifyTest(tf.test.TestCase, parameterized.TestCase):
       with open(path, "w", encoding="utf-8") as file:
         json.dump({**fields, name: None}, file)
       self.assertNotEmpty(self.problems(), name)
+
+  def test_the_manifest_is_read_once(self):
+    with mock.patch.object(storage, "read_bytes", wraps=storage.read_bytes) as read:
+      self.assertEmpty(self.problems())
+    names = [os.path.basename(call.args[0]) for call in read.call_args_list]
+    self.assertEqual(names.count("manifest.json"), 1)
 
   def test_a_missing_manifest(self):
     os.remove(os.path.join(self.folder, "manifest.json"))
