@@ -149,7 +149,7 @@ class Loop:
       logging.info("Going on from iteration %d of %d (%s)", step, last, restored)
     with self._summary_writer().as_default(), StopRequest() as request, Progress(
         self._config, step, self._problem.galaxies) as progress:
-      write_settings(self._config)
+      write_settings(self._config, self._files.folder)
       batches = iter(self._strategy.experimental_distribute_dataset(self._problem.batches(step)))
       while step < last:
         step = self._call(batches, step, progress)

@@ -65,10 +65,17 @@ class Monitoring:
     return running
 
 
-def write_settings(config: TrainConfig) -> None:
-  """The run's settings, for the HParams page, into the current summary writer."""
+def write_settings(config: TrainConfig, folder: str) -> None:
+  """The run's settings, for the HParams page, into the current summary writer.
+
+  Args:
+    config: the settings.
+    folder: the stage's folder; its last two parts name the run.
+  """
   values = {name: getattr(config, name) for name in _COMPARED}
-  hparams.hparams({**values, "survey": config.survey.name, "bins": config.survey.bins})
+  experiment = os.path.basename(os.path.dirname(os.path.abspath(folder)))
+  hparams.hparams({**values, "survey": config.survey.name, "bins": config.survey.bins},
+                  trial_id=f"{experiment}/{config.stage}")
 
 
 def write_validation(config: TrainConfig, loss: np.ndarray, z_spec: np.ndarray,
