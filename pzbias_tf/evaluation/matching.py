@@ -29,11 +29,11 @@ def match_by_id(wanted: np.ndarray, ids: np.ndarray, values: np.ndarray, what: s
   ranked, wanted = ids[order], np.asarray(wanted).astype(str)
   if np.any(ranked[1:] == ranked[:-1]):
     twice = ranked[1:][ranked[1:] == ranked[:-1]][0]
-    raise ValueError(f"id {twice!r} stands in the table of {what} twice; keep one of them")
+    raise ValueError(f"id {str(twice)!r} stands in the table of {what} twice; keep one of them")
   place = np.searchsorted(ranked, wanted)
   missing = np.append(ranked, "")[place] != wanted
   if missing.any():
     raise ValueError(
-        f"{missing.sum()} of {wanted.size} predicted galaxies, {wanted[missing][0]!r} the first, "
+        f"{missing.sum()} of {wanted.size} predicted galaxies, {str(wanted[missing][0])!r} the first, "
         f"are not in the table of {what}; pass the table of the same galaxies")
   return values[order][place]
