@@ -34,6 +34,6 @@ def match_by_id(wanted: np.ndarray, ids: np.ndarray, values: np.ndarray, what: s
   missing = np.append(ranked, "")[place] != wanted
   if missing.any():
     raise ValueError(
-        f"{missing.sum()} of {wanted.size} predicted galaxies, {str(wanted[missing][0])!r} the first, "
-        f"are not in the table of {what}; pass the table of the same galaxies")
+        f"{missing.sum()} of {wanted.size} predicted galaxies, {str(wanted[missing][0])!r} the "
+        f"first, are not in the table of {what}; pass the table of the same galaxies")
   return values[order][place]
