@@ -42,7 +42,7 @@ from pzbias_tf.evaluation.point_catalog import can_write_parquet, write_fits, wr
 from pzbias_tf.evaluation.predictions import Estimates
 from pzbias_tf.evaluation.predictions_file import concatenate, read_columns
 from pzbias_tf.evaluation.sharded import ShardFiles, begin, predict_shards
-from pzbias_tf.files import exclusive_folder
+from pzbias_tf.files import LOCK_NAME, exclusive_folder
 from pzbias_tf.training.devices import make_strategy
 from pzbias_tf.training.run_folder import DOMAIN
 from pzbias_tf.training.stages import STEP3
@@ -101,7 +101,7 @@ def _working_folder(path: str) -> Iterator[str]:
     try:
       yield folder
     except BaseException:
-      if os.listdir(folder) == [".lock"]:
+      if os.listdir(folder) == [LOCK_NAME]:
         shutil.rmtree(folder)
       raise
     shutil.rmtree(folder)

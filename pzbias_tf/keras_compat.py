@@ -12,6 +12,14 @@ def plain_variable(variable: Any) -> tf.Variable:
   return variable if isinstance(variable, tf.Variable) else variable.value
 
 
+def build_optimizer(optimizer: Any, variables: Sequence[Any]) -> None:
+  """Makes what an optimizer remembers of each variable, before anything is traced."""
+  if hasattr(optimizer, "build"):
+    optimizer.build(variables)
+  else:  # those of tensorflow-addons
+    optimizer._create_all_weights(variables)
+
+
 def optimizer_slots(optimizer: Any, variable: Any) -> tuple[tf.Variable, tf.Variable]:
   """Momentum and velocity that Keras' Adam keeps of one variable."""
   if hasattr(optimizer, "_get_variable_index"):

@@ -10,6 +10,7 @@ from typing import Any, Sequence
 
 import tensorflow as tf
 
+from pzbias_tf.keras_compat import build_optimizer
 from pzbias_tf.training.adam import Adam
 from pzbias_tf.training.config import TrainConfig
 from pzbias_tf.training.stages import LR_DROP_FACTOR
@@ -35,10 +36,7 @@ def make_optimizer(config: TrainConfig, variables: Sequence[Any]) -> Any:
   optimizer = _plain_optimizer(config)
   if config.precision == "mixed_float16":  # its small gradients would vanish
     optimizer = keras.mixed_precision.LossScaleOptimizer(optimizer)
-  if hasattr(optimizer, "build"):
-    optimizer.build(variables)
-  else:  # that of tensorflow-addons
-    optimizer._create_all_weights(variables)  # pylint: disable=protected-access
+  build_optimizer(optimizer, variables)
   return optimizer
 
 
