@@ -29,7 +29,7 @@ from eval.describe import describe_run
 from eval.outliers import worst_outliers
 from eval.pdf_calibration import (
     PDF_CALIBRATION, load_validation, too_few, with_calibrated_pdfs)
-from eval.results import load_test_predictions, reference_result, stage_result
+from eval.stage_results import load_test_predictions, reference_result, stage_result
 from eval.stages import find_stages, newest_run, run_survey
 from eval.step4 import CALIBRATION, CATALOG, step4_result
 from pzbias_tf.evaluation.captions import DIRECTION

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from eval.results import load_test_predictions
+from eval.stage_results import load_test_predictions
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.lookup import read_images
 from pzbias_tf.evaluation.figures.outliers import Outliers

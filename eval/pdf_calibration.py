@@ -8,7 +8,7 @@ import os
 from astropy.table import Table
 import numpy as np
 
-from eval.results import load_test_predictions, own_part
+from eval.stage_results import load_test_predictions, own_part
 from pzbias_tf.bias.pdf_calibration import FEWEST, PdfCalibration
 from pzbias_tf.evaluation.pdf import pit
 from pzbias_tf.evaluation.predictions import Predictions, predicted_with

@@ -33,7 +33,7 @@ import tensorflow as tf
 from eval.cutouts import convert_cutouts
 from eval.members import Members, check_data_fit
 from eval.predict_request import Request, define_flags, read_request
-from eval.results import own_part
+from eval.stage_results import own_part
 from eval.step4 import CALIBRATION, calibrate_target
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.data.dataset import Dataset

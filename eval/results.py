@@ -1,66 +1,85 @@
-"""From the predictions of a run to its results: stages and reference."""
+"""The study's results: small files that are kept, and the page that is written from them.
+
+  python -m eval.results --workdir=runs/study/sdss   measures what train.experiments has left there
+  python -m eval.results                             writes RESULTS.md and its figures
+
+The first writes results/<name of the folder>/<experiment>.json, and then the page, like the second.
+"""
 
 from __future__ import annotations
 
-import dataclasses
+import glob
 import os
+import sys
 
-from astropy.table import Table
+from absl import app
+from absl import flags
+from absl import logging
 
-from pzbias_tf.evaluation.matching import match_by_id
-from pzbias_tf.evaluation.predictions import Estimates, Predictions
-from pzbias_tf.evaluation.results import WEIGHT, StageResult, measure, measure_reference
+from eval.collect import Collector
+from eval.results_page import render
 from pzbias_tf.evaluation.summary import Bootstrap
-from pzbias_tf.survey import Survey
-from pzbias_tf.training.run_folder import PREDICTIONS_TEST
-from pzbias_tf.training.stages import stage_named
+from pzbias_tf.files import write_text
+from pzbias_tf.training.run_folder import EXPERIMENT_RECORD
 
 
-def load_test_predictions(folder: str, survey: Survey, weights: Table | None = None) -> Predictions:
-  """The test predictions of a stage, of the survey's own part of the data set.
+def define_flags() -> None:
+  """Defines the command line."""
+  flags.DEFINE_string("workdir", "", "Folder of the runs of train.experiments to measure. Default: "
+                      "none, the page alone is written.")
+  flags.DEFINE_list("experiments", [], "Experiments to measure. Default: all that are there.")
+  flags.DEFINE_string("results", "results", "Folder of the results files.")
+  flags.DEFINE_string("page", "RESULTS.md", "The page.")
+  flags.DEFINE_integer("num_bootstrap", 100, "Bootstraps behind each error.", lower_bound=2)
+  flags.DEFINE_integer("seed", 0, "Seed of bootstraps and of Step 4's resampling.", lower_bound=0)
+
+
+def main(argv):
+  """Measures and writes; a mistake of the user ends in one line, not in a traceback."""
+  if len(argv) > 1:
+    raise app.UsageError(f"unexpected arguments {' '.join(argv[1:])}")
+  values = flags.FLAGS
+  try:
+    if values.workdir:
+      measure(values.workdir, values.results, values.experiments,
+              Bootstrap(number=values.num_bootstrap, seed=values.seed))
+    write_text(values.page, render(values.results))
+  except (ValueError, OSError) as error:
+    logging.debug("", exc_info=True)  # --verbosity=1 shows where it came from
+    sys.exit(f"Error: {error}")
+  print(f"wrote {values.page}")
+
+
+def measure(workdir: str, results: str, experiments: list[str], bootstrap: Bootstrap) -> None:
+  """Measures the experiments of a folder of runs.
 
   Args:
-    folder: folder of the stage.
-    survey: the survey.
-    weights: table with columns "id" and WEIGHT, to be used in the metrics.
+    workdir: the folder.
+    results: folder of the results files.
+    experiments: their names; [] for all that are there and complete.
+    bootstrap: how errors are estimated.
 
   Raises:
-    ValueError: the table lacks a column, or a galaxy.
+    OSError: there is no such experiment, or it is not complete.
   """
-  predictions = own_part(Predictions.load(os.path.join(folder, PREDICTIONS_TEST)), survey)
-  if weights is None:
-    return predictions
-  missing = {"id", WEIGHT} - set(weights.colnames)
-  if missing:
-    raise ValueError(f"the table of weights has no column {' and '.join(sorted(missing))}, only "
-                     f"{', '.join(weights.colnames)}; rename its columns")
-  column = match_by_id(predictions.ancil["id"], weights["id"], weights[WEIGHT], "weights")
-  return dataclasses.replace(predictions, ancil={**predictions.ancil, WEIGHT: column})
+  names = experiments or sorted(os.path.basename(path).removesuffix(EXPERIMENT_RECORD) for path in
+                                glob.glob(os.path.join(glob.escape(workdir),
+                                                       "*" + EXPERIMENT_RECORD)))
+  if not names:
+    raise FileNotFoundError(f"{workdir} holds no experiment. Run first:\n"
+                            f"  python -m train.experiments --run=NAME --workdir={workdir}")
+  collector = Collector(bootstrap)
+  folder = os.path.join(results, os.path.basename(os.path.normpath(workdir)))
+  for name in names:
+    try:
+      path = collector.collect(os.path.join(workdir, name + EXPERIMENT_RECORD), folder)
+      logging.info("wrote %s", path)
+    except FileNotFoundError as error:
+      if experiments:
+        raise
+      logging.warning("%s is left out, it is not complete: %s", name, error)
 
 
-def own_part(predictions: Predictions | Estimates, survey: Survey) -> Predictions | Estimates:
-  """The galaxies of the survey's own part of the data set."""
-  for column, part in (("field", survey.field), ("sample", survey.sample)):
-    if part:
-      predictions = predictions.select(predictions.ancil[column] == part)
-  return predictions
-
-
-def stage_result(name: str, folder: str, survey: Survey, bootstrap: Bootstrap,
-                 weights: Table | None = None) -> StageResult:
-  """The result of a stage with a network; `weights` as `load_test_predictions`."""
-  return measure(name, stage_named(name).title, load_test_predictions(folder, survey, weights),
-                 survey, bootstrap)
-
-
-def reference_result(folder: str, survey: Survey, bootstrap: Bootstrap,
-                     weights: Table | None = None) -> StageResult | None:
-  """The source catalogue's own photometric redshifts; None where it has none.
-
-  Args:
-    folder: any stage of the run.
-    survey: the survey.
-    bootstrap: how errors are estimated.
-    weights: as `load_test_predictions`.
-  """
-  return measure_reference(load_test_predictions(folder, survey, weights), survey, bootstrap)
+if __name__ == "__main__":
+  define_flags()
+  app.run(main)

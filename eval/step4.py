@@ -7,7 +7,7 @@ import os
 
 from astropy.table import Table
 
-from eval.results import load_test_predictions
+from eval.stage_results import load_test_predictions
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.evaluation.predictions import Estimates, Predictions, predicted_with
 from pzbias_tf.evaluation.results import StageResult, measure

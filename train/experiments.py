@@ -20,7 +20,8 @@ from absl import app
 from absl import flags
 from absl import logging
 
-from train.plan import Run, make_plan, step_time_s
+from train.plan import Run, in_order, plan_variants, step_time_s
+from train.record import save_record
 from train.study import EXPERIMENTS, SCALES
 
 
@@ -47,10 +48,15 @@ def main(argv):
     print(listing())
     return
   try:
-    runs = plan(values)
+    variants = plan(values)
+    runs = runs_of(variants)
     print(describe(runs, values.workdir, commands=values.plan))
     if not values.plan:
+      for name, own in variants.items():
+        save_record(name, EXPERIMENTS[name], own, scale=values.scale, workdir=values.workdir,
+                    seed=values.seed, command=_command(name, values))
       execute(runs, values.jobs)
+      print(f"Next: python -m eval.results --workdir={values.workdir}")
   except (ValueError, OSError) as error:
     logging.debug("", exc_info=True)  # --verbosity=1 shows where it came from
     sys.exit(f"Error: {error}")
@@ -66,8 +72,8 @@ def listing() -> str:
   return "\n".join(lines)
 
 
-def plan(values: flags.FlagValues) -> list[Run]:
-  """All runs of the wanted experiments, shared ones once.
+def plan(values: flags.FlagValues) -> dict[str, dict[str, list[list[Run]]]]:
+  """All runs of the wanted experiments: {experiment: as `plan_variants`}.
 
   Raises:
     ValueError: there is no such experiment, or flags contradict each other.
@@ -78,12 +84,24 @@ def plan(values: flags.FlagValues) -> list[Run]:
     raise ValueError(f"no experiment {', '.join(unknown)}; choose from\n{listing()}")
   common = [f"--workdir={values.workdir}", f"--seed={values.seed}"]
   common += [f"--data_dir={values.data_dir}"] if values.data_dir else []
+  return {name: plan_variants(EXPERIMENTS[name], scale=values.scale, values=tuple(values.values),
+                              common=tuple(common)) for name in values.run}
+
+
+def runs_of(variants: dict[str, dict[str, list[list[Run]]]]) -> list[Run]:
+  """The runs of several experiments, shared ones once, each after those that it needs."""
   runs = {}
-  for name in values.run:
-    for run in make_plan(EXPERIMENTS[name], scale=values.scale, values=tuple(values.values),
-                         common=tuple(common)):
+  for own in variants.values():
+    for run in in_order(own):
       runs.setdefault(run.stage_dir, run)
   return list(runs.values())
+
+
+def _command(name, values):
+  """The command line of one experiment."""
+  words = [f"--run={name}", *(values[flag].serialize() for flag in (
+      "values", "scale", "data_dir", "workdir", "seed") if values[flag].present)]
+  return " ".join(["python -m train.experiments", *words])
 
 
 def describe(runs: list[Run], workdir: str, *, commands: bool = False) -> str:
@@ -123,7 +141,7 @@ def execute(runs: list[Run], jobs: int) -> None:
       ready = [run for run in waiting if not missing & set(run.needs)]
       if ready:
         waiting.remove(ready[0])
-        running[slot] = (ready[0], _start(ready[0], slot if jobs > 1 else None))
+        running[slot] = (ready[0], _start(ready[0], slot, jobs))
     for slot, (run, process) in list(running.items()):
       if process.poll() is None:
         continue
@@ -136,12 +154,13 @@ def execute(runs: list[Run], jobs: int) -> None:
     time.sleep(0.2)
 
 
-def _start(run, gpu):
+def _start(run, slot, jobs):
   words = [sys.executable, "-m", "train.main", *run.words]
   logging.info("%s", " ".join(["python", *words[1:]]))
   environment = dict(os.environ)
-  if gpu is not None:
-    environment["CUDA_VISIBLE_DEVICES"] = str(gpu)
+  if jobs > 1:  # each has a GPU, or its share of the cores
+    environment["CUDA_VISIBLE_DEVICES"] = str(slot)
+    environment.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
   return subprocess.Popen(words, env=environment)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import os
+from typing import Mapping
 
 from absl import flags
 
@@ -40,26 +42,32 @@ class Run:
     return os.path.exists(os.path.join(self.stage_dir, PREDICTIONS_TEST))
 
 
-def make_plan(experiment: Experiment, *, scale: str, values: tuple[str, ...] = (),
-              common: tuple[str, ...] = ()) -> list[Run]:
-  """All runs of an experiment, in an order in which each finds what it needs.
+def plan_variants(experiment: Experiment, *, scale: str, values: tuple[str, ...] = (),
+                  common: tuple[str, ...] = ()) -> dict[str, list[list[Run]]]:
+  """All runs of an experiment, variant by variant.
 
   Args:
     experiment: the experiment.
     scale: a key of `SCALES`.
-    values: of the flag that varies; () for the published ones.
+    values: of the flag that varies; () for those of the scale.
     common: further flags of every run, such as --data_dir and --workdir.
+
+  Returns:
+    {value of the flag that varies: the runs of each stage, whose last is the stage itself}.
 
   Raises:
     ValueError: flags contradict each other.
     OSError: the data set is missing.
   """
-  runs = {}
-  for variant in experiment.variants(values):
-    for number in experiment.stages:
-      for run in _runs(number, (*_network(experiment, scale), *variant, *common), scale):
-        runs.setdefault(run.stage_dir, run)
-  return list(runs.values())
+  return {value: [_runs(number, (*_network(experiment, scale), *words, *common), scale)
+                  for number in experiment.stages]
+          for value, words in experiment.variants(values, scale=scale).items()}
+
+
+def in_order(variants: Mapping[str, list[list[Run]]]) -> list[Run]:
+  """The runs of an experiment, each once, in an order in which each finds what it needs."""
+  stages = itertools.chain.from_iterable(variants.values())
+  return list({run.stage_dir: run for run in itertools.chain.from_iterable(stages)}.values())
 
 
 def _network(experiment, scale):
@@ -69,7 +77,7 @@ def _network(experiment, scale):
 def _runs(number, words, scale):
   """The run of a stage, after the one whose weights --itealter=K tests."""
   words = (f"--tstep={number}", *(("--multir",) if number else ()),
-           *SCALES[scale][0 if number < 2 else 1], *words)
+           *SCALES[scale][number], *words)
   kept = next((word for word in words if word.startswith("--itealter=")), "")
   if not kept or number >= 2:
     return [_run(words)]

@@ -25,6 +25,9 @@ class Experiment:
     values: its published values.
     stages: `--tstep` of the stages that are compared.
     sdss_only: whether the study defines it for SDSS alone.
+    small: flags of every stage at scale small, in the place of `flags`.
+    small_values: in the place of `values` at scale small, where the published
+      ones do not fit; the last is that of the main experiment.
   """
 
   title: str
@@ -33,27 +36,35 @@ class Experiment:
   values: tuple[str, ...] = ()
   stages: tuple[int, ...] = ALL_STAGES
   sdss_only: bool = True
+  small: tuple[str, ...] = ()
+  small_values: tuple[str, ...] = ()
 
-  def variants(self, values: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    """The flags of each variant.
+  def variants(self, values: tuple[str, ...] = (), *,
+               scale: str = "full") -> dict[str, tuple[str, ...]]:
+    """{value of the flag that varies, "" for none: the flags of that variant}.
 
     Args:
-      values: of the flag that varies; () for the published ones.
+      values: of the flag that varies; () for those of the scale.
+      scale: a key of `SCALES`.
 
     Raises:
       ValueError: values are given, but nothing varies.
     """
     if values and not self.varies:
       raise ValueError(f"nothing varies in «{self.title}»: leave --values out")
+    small = scale == "small"
+    common = self.small if small and self.small else self.flags
     if not self.varies:
-      return [self.flags]
-    return [(*self.flags, f"--{self.varies}={value}") for value in values or self.values]
+      return {"": common}
+    values = values or (small and self.small_values) or self.values
+    return {value: (*common, f"--{self.varies}={value}") for value in values}
 
 
 EXPERIMENTS = {
     "sdss_main": Experiment(title="SDSS: Baseline and Steps 1 to 3"),
     "folds": Experiment(title="five experiments with other seeds and balanced subsets",
-                        varies="ne", values=("1", "2", "3", "4", "5"), sdss_only=False),
+                        varies="ne", values=("1", "2", "3", "4", "5"), sdss_only=False,
+                        small_values=("3", "2", "1")),
     "hard_labels": Experiment(title="Step 3a: labels that are not softened",
                               flags=("--softlabel=0",), sdss_only=False),
     "unshifted_labels": Experiment(title="Step 3b: labels that are not shifted",
@@ -64,36 +75,46 @@ EXPERIMENTS = {
                                   flags=("--midreduce=1",)),
     "balancing_threshold": Experiment(
         title="the threshold of the balanced subset", varies="fth",
-        values=("5", "10", "20", "50", "100", "200", "500", "1000", "2000"), sdss_only=False),
+        values=("5", "10", "20", "50", "100", "200", "500", "1000", "2000"), sdss_only=False,
+        small_values=("2", "5", "10", "50", "100", "200", "25")),
     "bin_size": Experiment(title="the number of redshift bins", varies="bins",
-                           values=("20", "50", "180", "500", "1000")),
+                           values=("20", "50", "180", "500", "1000"),
+                           small_values=("20", "500", "180")),
     "iterations": Experiment(
         title="how long Baseline and Step 1 train", varies="itealter",
         values=("2000", "5000", "10000", "20000", "30000", "60000", "90000", "120000", "160000",
-                "200000", "240000")),
+                "200000", "240000"),
+        small_values=("2000", "5000", "10000", "20000")),
     "sample_size": Experiment(title="the number of training galaxies of Baseline and Step 1",
-                              varies="nsub", values=("100000", "150000", "200000", "300000")),
+                              varies="nsub", values=("100000", "150000", "200000", "300000"),
+                              small_values=("5000", "15000", "0")),
     "label_errors": Experiment(title="errors of the training redshifts", varies="errl",
-                               values=("0.2", "0.1", "0.06", "0.04", "0.02")),
+                               values=("0.2", "0.1", "0.06", "0.04", "0.02"),
+                               small_values=("0.1", "0.02", "0")),
     "network": Experiment(title="the network", varies="net", values=("0", "1", "2", "3", "4"),
-                          sdss_only=False),
+                          sdss_only=False, small_values=("2", "3", "4", "5")),
     "cfhtls_wide": Experiment(title="CFHTLS-WIDE: Baseline and Steps 1 to 3", sdss_only=False,
-                              flags=("--usecfht=1", "--bins=1000", "--fth=100")),
+                              flags=("--usecfht=1", "--bins=1000", "--fth=100"),
+                              small=("--usecfht=1", "--bins=1000", "--fth=25")),
     "cfhtls_deep": Experiment(title="CFHTLS-DEEP: Baseline and Steps 1 to 3", sdss_only=False,
                               flags=("--usecfht=1", "--usecfhtd=1", "--bins=1000", "--fth=5")),
 }
 """The rows of the study, by name."""
 
-_SMALL_WHOLE = ("--iterations=13500", "--batch_size=64", "--learning_rate=1e-3")
+_SMALL = ("--image_size=16", "--input_scaling=sqrt_whitened")
+_SMALL_WHOLE = (*_SMALL, "--iterations=20000", "--batch_size=64", "--learning_rate=1e-3")
+# The published 200 of 393,000 training galaxies, in proportion to 50,000.
+_SMALL_OUTPUT = (*_SMALL, "--batch_size=128", "--fth=25")
 
 SCALES = {
-    "full": ((), ()),
-    "medium": (("--iterations=20000",), ("--iterations=10000",)),
-    "small": (("--image_size=16", "--input_scaling=sqrt_whitened", *_SMALL_WHOLE),
-              ("--image_size=16", "--input_scaling=sqrt_whitened")),
+    "full": ((), (), (), ()),
+    "medium": 2 * (("--iterations=20000",),) + 2 * (("--iterations=10000",),),
+    "small": (_SMALL_WHOLE, _SMALL_WHOLE,
+              (*_SMALL_OUTPUT, "--iterations=2000", "--learning_rate=2e-4"),
+              (*_SMALL_OUTPUT, "--iterations=6000", "--learning_rate=1e-3")),
 }
-"""Flags of (Baseline and Step 1, Steps 2 and 3): full is the published schedule on the data set's
-whole images, medium is for a few GPU hours, small for a CPU and simulated galaxies."""
+"""Flags of Baseline and Steps 1 to 3: full is the published schedule on the data set's whole
+images, medium is for a few GPU hours, small for a CPU and 100,000 simulated galaxies."""
 
 NETWORKS = {"full": "0", "medium": "0", "small": "5"}
 """The network of a scale, where it does not vary."""

@@ -20,6 +20,7 @@ PREDICTIONS_VALIDATION = "predictions_validation.hdf5"
 DOMAIN = "domain.json"
 LABEL_MODEL = "label_model.npz"
 FEATURES = "features"
+EXPERIMENT_RECORD = ".experiment.json"  # beside the runs, after the experiment's name
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

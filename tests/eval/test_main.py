@@ -17,7 +17,7 @@ import tensorflow as tf
 from eval import main as eval_main
 from eval import outliers as eval_outliers
 from eval import pdf_calibration as eval_pdf_calibration
-from eval import results as eval_results
+from eval import stage_results
 from eval import stages as eval_stages
 from eval import step4 as eval_step4
 from pzbias_tf.bias import pdf_calibration
@@ -173,7 +173,7 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
         (Table({"id": ids[1:], "weight": np.ones(len(ids) - 1)}), "1 of .* are not in the table"),
         (Table({"id": ids, "w": np.ones(len(ids))}), "has no column weight, only id, w")):
       with self.assertRaisesRegex(ValueError, message):
-        eval_results.load_test_predictions(step3, SMALL_SDSS, table)
+        stage_results.load_test_predictions(step3, SMALL_SDSS, table)
 
   def test_the_catalogues_own_redshifts_are_measured_where_there_are_any(self):
     predictions = Predictions.load(os.path.join(self.run_dir, "step3", "predictions_test.hdf5"))
@@ -286,9 +286,9 @@ class SummaryTest(tf.test.TestCase):
         **predictions.ancil, "field": np.array(["W", "D", "W", ""]),
         "sample": np.array(["HQ", "HQ", "LR", "LR"])})
     predictions.save(os.path.join(folder, "predictions_test.hdf5"))
-    own = eval_results.load_test_predictions(folder, CFHTLS_WIDE)
+    own = stage_results.load_test_predictions(folder, CFHTLS_WIDE)
     self.assertAllEqual(own.r_mag, predictions.r_mag[:1])
-    both_fields = eval_results.load_test_predictions(folder, CFHTLS_WIDE.whole_dataset())
+    both_fields = stage_results.load_test_predictions(folder, CFHTLS_WIDE.whole_dataset())
     self.assertAllEqual(both_fields.r_mag, predictions.r_mag[:2])
 
 

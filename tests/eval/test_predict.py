@@ -16,7 +16,7 @@ from eval import step4 as eval_step4
 from eval.cutouts import Cutouts
 from eval.members import misfits
 from eval.predict_request import Request
-from eval.results import own_part
+from eval.stage_results import own_part
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.evaluation import sharded
 from pzbias_tf.evaluation.domain import FLAGS

@@ -9,7 +9,7 @@ import tensorflow as tf
 from pzbias_tf.data.manifest import Manifest
 from tests.small_data import make_dataset
 from train import experiments
-from train.plan import make_plan
+from train.plan import in_order, plan_variants
 from train.study import EXPERIMENTS, SCALES, Experiment
 
 
@@ -33,8 +33,8 @@ class ExperimentsTest(tf.test.TestCase, parameterized.TestCase):
 
   def plan(self, name, **settings):
     survey = "cfhtls_wide" if name.startswith("cfhtls") else "sdss"
-    return make_plan(EXPERIMENTS[name], common=(f"--data_dir={self.data[survey]}",),
-                     **{"scale": "full", **settings})
+    return in_order(plan_variants(EXPERIMENTS[name], common=(f"--data_dir={self.data[survey]}",),
+                                  **{"scale": "full", **settings}))
 
   @parameterized.parameters(*EXPERIMENTS)
   def test_every_experiment_has_a_plan_in_which_each_run_finds_what_it_needs(self, name):
@@ -52,7 +52,7 @@ class ExperimentsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual([run.iterations for run in runs], [120_000, 120_000, 40_000, 40_000])
     small = self.plan("sdss_main", scale="small")
     self.assertEqual(names(small)[0], "sdss_net5_ne1/baseline")
-    self.assertEqual(small[0].iterations, 13_500)
+    self.assertEqual(small[0].iterations, 20_000)
 
   def test_thresholds_share_one_step_1(self):
     runs = names(self.plan("balancing_threshold", values=("5", "50")))
@@ -66,8 +66,8 @@ class ExperimentsTest(tf.test.TestCase, parameterized.TestCase):
                                        "sdss_net0_ne1_itealter2000/baseline"])
     self.assertLen([run for run in runs if run.iterations == 240_000], 2)
     self.assertIn("--testphase", runs[1].words)
-    with self.assertRaisesRegex(ValueError, "ends at iteration 13500"):
-      self.plan("iterations", scale="small")
+    with self.assertRaisesRegex(ValueError, "ends at iteration 20000"):
+      self.plan("iterations", scale="small", values=("30000",))
 
   def test_values_without_a_flag_that_varies(self):
     with self.assertRaisesRegex(ValueError, "nothing varies.*leave --values out"):
@@ -81,7 +81,7 @@ class ExperimentsTest(tf.test.TestCase, parameterized.TestCase):
               "--batch_size=16", "--input_scaling=sqrt_whitened")
     experiment = Experiment(title="two thresholds", varies="fth", values=("3", "5"),
                             stages=(1, 2), flags=())
-    make = lambda: make_plan(experiment, scale="small", common=common)
+    make = lambda: in_order(plan_variants(experiment, scale="small", common=common))
     runs = make()
     self.assertLen(runs, 3)
     before = experiments.describe(runs, os.path.join(self.folder, "runs"))
@@ -91,7 +91,7 @@ class ExperimentsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertIn("step1: is there", after)
     self.assertRegex(after, "1 of 3 runs are to be made, 0.0 min of training")
     with self.assertRaisesRegex(OSError, "failed; its messages"):
-      lone = make_plan(experiment, scale="small", common=(*common, "--ne=2"))[1]
+      lone = in_order(plan_variants(experiment, scale="small", common=(*common, "--ne=2")))[1]
       experiments.execute([lone], jobs=1)  # its Step 1 was not made
 
   def test_scales(self):

@@ -50,10 +50,7 @@ def residual_limit(results: Sequence[StageResult], key: str, survey: Survey) -> 
 
 
 def draw_residuals(ax: Axes, results: Sequence[StageResult], key: str, survey: Survey) -> None:
-  """Residual curves with errors, side by side within each bin.
-
-  Bins whose error exceeds a quarter of the axis are pale; an arrowhead at the
-  edge stands for a bin beyond it.
+  """Residual curves with errors, side by side within each bin; see `draw_curves`.
 
   Args:
     ax: the panel.
@@ -61,23 +58,37 @@ def draw_residuals(ax: Axes, results: Sequence[StageResult], key: str, survey: S
     key: "residual_z_spec" or "residual_z_photo".
     survey: the survey.
   """
-  limit = residual_limit(results, key, survey)
-  step = np.diff(survey.wide_edges())[0] / (len(results) + 1)
+  draw_curves(ax, [(result.name, result.title, result.summary[key]) for result in results],
+              residual_limit(results, key, survey))
+
+
+def draw_curves(ax: Axes, curves: Sequence[tuple[str, str, Curve]], limit: float) -> None:
+  """Residual curves with errors, side by side within each bin.
+
+  Bins whose error exceeds a quarter of the axis are pale; an arrowhead at the
+  edge stands for a bin beyond it.
+
+  Args:
+    ax: the panel.
+    curves: (name of the stage, its title, its curve), all with the same bins.
+    limit: half the height of the axis.
+  """
+  step = np.diff(curves[0][2].z[:2])[0] / (len(curves) + 1)
   ax.axhline(0.0, **style.GUIDE)
-  for index, result in enumerate(results):
-    z, mean, error = measured(result.summary[key])
-    z = z + (index - 0.5 * (len(results) - 1)) * step
+  for index, (name, title, curve) in enumerate(curves):
+    z, mean, error = measured(curve)
+    z = z + (index - 0.5 * (len(curves) - 1)) * step
     for clear, alpha in ((error <= 0.5 * limit, 1.0), (error > 0.5 * limit, _PALE)):
-      _points(ax, z[clear], mean[clear], error[clear], limit, result, alpha)
+      _points(ax, z[clear], mean[clear], error[clear], limit, name, title, alpha)
   ax.set(ylim=(-limit, limit), ylabel=style.RESIDUAL_LABEL)
   ax.margins(x=0.015)
 
 
-def _points(ax, z, mean, error, limit, result, alpha):
+def _points(ax, z, mean, error, limit, name, title, alpha):
   """Points with error bars, and arrowheads for those beyond the axis."""
-  look, shown = style.style_of(result.name), np.abs(mean) <= limit
+  look, shown = style.style_of(name), np.abs(mean) <= limit
   ax.errorbar(z[shown], mean[shown], error[shown], fmt=look.marker, color=look.color,
-              elinewidth=0.8, alpha=alpha, label=result.title if alpha == 1.0 else None)
+              elinewidth=0.8, alpha=alpha, label=title if alpha == 1.0 else None)
   for marker, side, beyond in ((CARETUP, limit, mean > limit), (CARETDOWN, -limit, mean < -limit)):
     ax.plot(z[beyond], np.full(beyond.sum(), side), linestyle="none", marker=marker,
             color=look.color, alpha=alpha)
