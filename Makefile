@@ -4,10 +4,12 @@
 # make test-other  the same under the newest of those that is not PYTHON
 # make test-slow   the tests that take an hour: the quickstart for three seeds, kills at random moments
 # make quickstart  simulated galaxies, all stages, metrics: within ten minutes on a laptop
+# make study       every experiment of the paper at small scale, and RESULTS.md: some hours
 #
 # PYTHON=python3.13 chooses another interpreter; its environment is .venv-3.13.
 
 SUPPORTED := 3.11 3.12 3.13
+, := ,
 # A working interpreter of a version: on the path, or pyenv's.
 find = $(shell for python in python$(1) $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$(1).*/bin/python; do \
   "$$python" -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(1)")' 2>/dev/null \
@@ -22,7 +24,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 RUN := $(BIN)/python
 
-.PHONY: setup test test-all test-other test-slow quickstart clean
+.PHONY: setup test test-all test-other test-slow quickstart study clean
 
 setup: $(READY)
 
@@ -77,6 +79,27 @@ quickstart: setup
 	$(RUN) -m train.main $(QUICKSTART) --tstep=2 --multir
 	$(RUN) -m train.main $(QUICKSTART) --tstep=3 --multir
 	$(RUN) -m eval.main --workdir=$(RUNS)
+
+# Goes on where it stopped.  With PHOTOMETRY=TABLE (z and ugriz of real galaxies) one sample more.
+STUDY_DATA := data/study
+STUDY_RUNS := runs/study
+JOBS := 2
+STUDY_SDSS := --num=100000 --image_size=32 --split=0.5,0.02,0.48
+study = $(RUN) -m train.experiments --scale=small --jobs=$(JOBS) --data_dir=$(STUDY_DATA)/$(1) \
+  --workdir=$(STUDY_RUNS)/$(1) --run=$(2) && $(RUN) -m eval.results --workdir=$(STUDY_RUNS)/$(1)
+
+study: setup
+	$(RUN) -m data_tools.make_tfrecords --output=$(STUDY_DATA)/sdss $(STUDY_SDSS)
+	$(RUN) -m data_tools.make_tfrecords --survey=cfhtls --output=$(STUDY_DATA)/cfhtls --num=80000 \
+	  --image_size=32 --split=0.55,0.02,0.43
+	$(call study,sdss,sdss_main$(,)hard_labels$(,)unshifted_labels$(,)without_step2$(,)balancing_threshold)
+	$(call study,cfhtls,cfhtls_wide$(,)cfhtls_deep)
+ifdef PHOTOMETRY
+	$(RUN) -m data_tools.make_tfrecords --output=$(STUDY_DATA)/sdss_photometry $(STUDY_SDSS) \
+	  --photometry=$(PHOTOMETRY)
+	$(call study,sdss_photometry,sdss_main)
+endif
+	$(call study,sdss,folds$(,)label_errors$(,)modified_sample$(,)sample_size$(,)iterations$(,)bin_size$(,)network)
 
 clean:
 	rm -rf .venv .venv-3.* build *.egg-info

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from typing import Any
 
 from eval.stage_results import stage_result
@@ -17,9 +18,12 @@ from pzbias_tf.training.config import load_config
 from pzbias_tf.training.stages import STEP3
 from pzbias_tf.training.timing import TIMING
 
-_KEYS = ("errors", "uncorrected", *(key for _, key, _ in COLUMNS), "residual_z_spec",
-         "residual_z_photo", "sigma_mad_by_magnitude")
+_KEYS = ("errors", "uncorrected", *(key for _, key, _ in COLUMNS))
+_CURVES = ("residual_z_spec", "residual_z_photo", "sigma_mad_by_magnitude")
 _DIGITS = 5
+SMOOTHED, SMOOTHING = "step4_smoothed", 2.0
+"""Name of a Step 4 whose corrections are smoothed, and over how many wide bins."""
+_ARRAY = re.compile(r"\[[^\[\]{}]*\]")
 
 
 class Collector:
@@ -57,27 +61,36 @@ class Collector:
       record["data"] = record["data"] or _describe_data(stages)
       variant["training_s"] = {folder: _training_s(stages[name])
                                for name, folder in folders.items()}
-      variant["stages"] = self._variant(stages)
+      variant["stages"] = self._variant(stages, alone=not record["varies"])
     os.makedirs(output, exist_ok=True)
     path = os.path.join(output, f"{record['experiment']}.json")
-    write_text(path, json.dumps(_rounded(record), indent=1) + "\n")
+    write_text(path, _ARRAY.sub(_on_a_line, json.dumps(_rounded(record), indent=1)) + "\n")
     return path
 
-  def _variant(self, stages):
-    """{name of the stage: its summary}, Step 4 where there is a Step 3."""
+  def _variant(self, stages, *, alone):
+    """{name of the stage: its summary}, Step 4 where there is a Step 3.
+
+    With curves and the smoothed Step 4 where the variant stands `alone`.
+    """
     survey = run_survey(stages)
     summaries = {name: self._once((stage, survey.name), lambda stage=stage, name=name: stage_result(
         name, stage, survey, self._bootstrap)) for name, stage in stages.items()}
     if STEP3.name in stages:
-      last = stages[STEP3.name]
-      summaries[STEP4] = self._once((last, STEP4), lambda: step4_result(
-          os.path.dirname(last), last, survey, self._bootstrap))
-    return summaries
+      smoothed = self._step4(stages[STEP3.name], survey, SMOOTHED, SMOOTHING) if alone else None
+      # The one without smoothing comes last: its calibration.json stays.
+      summaries[STEP4] = self._step4(stages[STEP3.name], survey, STEP4, 0.0)
+      summaries.update({SMOOTHED: smoothed} if alone else {})
+    keys = (*_KEYS, *_CURVES) if alone else _KEYS
+    return {name: {key: summary[key] for key in keys if key in summary}
+            for name, summary in summaries.items()}
+
+  def _step4(self, step3, survey, name, smoothing):
+    return self._once((step3, name), lambda: step4_result(
+        os.path.dirname(step3), step3, survey, self._bootstrap, smoothing=smoothing))
 
   def _once(self, key, measure):
     if key not in self._measured:
-      summary = to_json(measure().summary)
-      self._measured[key] = {name: summary[name] for name in _KEYS if name in summary}
+      self._measured[key] = to_json(measure().summary)
     return self._measured[key]
 
 
@@ -97,6 +110,11 @@ def _training_s(stage) -> float | None:
     return None
   with open(path, encoding="utf-8") as file:
     return json.load(file)["step_time_s"] * load_config(stage)[0].iterations
+
+
+def _on_a_line(array: re.Match) -> str:
+  """A list of numbers as one line, so that changes can be read."""
+  return re.sub(r"\s+", " ", array[0])
 
 
 def _rounded(value):

@@ -7,6 +7,7 @@ import math
 import os
 from typing import Any, Mapping, Sequence
 
+from eval.collect import SMOOTHED
 from eval.results_sections import MAIN, SECTIONS, Section
 from eval.step4 import STEP4
 from pzbias_tf.evaluation.captions import DIRECTION
@@ -17,7 +18,8 @@ from pzbias_tf.evaluation.table import COLUMNS, format_table, value_and_error, w
 from pzbias_tf.training.stages import STAGES
 
 FIGURES = "figures"
-TITLES = {**{stage.name: stage.title for stage in STAGES}, STEP4: "Step 4"}
+TITLES = {**{stage.name: stage.title for stage in STAGES}, STEP4: "Step 4",
+          SMOOTHED: "Step 4, smoothed"}
 
 _HEAD = """# Results on simulated surveys
 
@@ -112,7 +114,8 @@ def _main(section: Section, results):
   shown = {name: (TITLES[name], stages[name]) for name in section.stages if name in stages}
   caption = ("(a), (b) Mean residual in bins of z_spec and z_photo; (c) scatter by r magnitude; (d) "
              "total variation against the slope of (a), open symbols: without mode collapse.")
-  return format_table({title: one for title, one in shown.values()}), draw_main(shown), caption
+  table = format_table({TITLES[name]: stage for name, stage in stages.items()})
+  return table, draw_main(shown), caption
 
 
 def _trends(section: Section, results):
@@ -172,25 +175,44 @@ def _questions(results, remarks) -> str:
   """What the paper claims, one row a question, one column a sample."""
   found = {title: results[name]["variants"][-1]["stages"] for title, name in MAIN.items()
            if name in results}
-  rows = {"TV, Baseline to Step 1": ("total_variation", "baseline", "step1"),
-          "TV, Baseline to Step 3": ("total_variation", "baseline", "step3"),
-          "expected TV of Step 3": ("expected_total_variation", "step3"),
-          "slope(z_spec), Baseline to Step 3": ("slope_z_spec", "baseline", "step3"),
-          "rms(z_photo), Baseline to Step 3": ("rms_residual_z_photo", "baseline", "step3"),
-          "rms(z_photo), Step 3 to Step 4": ("rms_residual_z_photo", "step3", "step4"),
-          "sigma_MAD, Baseline to Step 3": ("sigma_mad", "baseline", "step3")}
-  digits = {key: number for _, key, number in COLUMNS}
   lines = ["## In short", "", *remarks["in_short"], "",
            "| | " + " | ".join(found) + " |", "|---" * (1 + len(found)) + "|"]
-  for title, (key, *stages) in rows.items():
-    cells = [" to ".join(_number(own[stage], key, digits[key]) for stage in stages)
-             for own in found.values()]
+  for title, (answer, stages) in _QUESTIONS.items():
+    cells = [" -> ".join(answer(stages_of[stage]) for stage in stages)
+             for stages_of in found.values()]
     lines.append(f"| {title} | " + " | ".join(cells) + " |")
   return "\n".join([*lines, ""])
 
 
-def _number(summary, key, digits) -> str:
-  value, error = value_and_error(with_error(summary, key))
-  if value is None:
-    return "-"
-  return f"{value:.{digits}f}" + ("" if error is None else f" +- {error:.{digits}f}")
+def _metric(key):
+  """A function that prints a metric of a summary with its error."""
+  (digits,) = (number for _, other, number in COLUMNS if other == key)
+
+  def answer(summary) -> str:
+    value, error = value_and_error(with_error(summary, key))
+    return f"{value:.{digits}f}" + ("" if error is None else f" +- {error:.{digits}f}")
+
+  return answer
+
+
+def _weighted_rms(summary) -> str:
+  """Root mean square of the residual by z_photo, each bin weighted with 1 / error^2."""
+  curve = summary["residual_z_photo"]
+  bins = [(mean, error) for mean, error in zip(curve["mean"], curve["error"]) if error]
+  square = sum((mean / error)**2 for mean, error in bins) / sum(error**-2 for _, error in bins)
+  return f"{math.sqrt(square):.4f}"
+
+
+_QUESTIONS = {
+    "TV: Baseline -> Step 1 -> Step 3": (
+        _metric("total_variation"), ("baseline", "step1", "step3")),
+    "TV of Step 3 without mode collapse": (_metric("expected_total_variation"), ("step3",)),
+    "slope(z_spec): Baseline -> Step 3": (_metric("slope_z_spec"), ("baseline", "step3")),
+    "rms(z_photo): Baseline -> Step 3 -> Step 4": (
+        _metric("rms_residual_z_photo"), ("baseline", "step3", "step4")),
+    "the same, bins weighted with 1 / error^2": (
+        _weighted_rms, ("baseline", "step3", "step4")),
+    "TV: Step 3 -> Step 4 -> Step 4, smoothed": (
+        _metric("total_variation"), ("step3", "step4", SMOOTHED)),
+    "sigma_MAD: Baseline -> Step 3": (_metric("sigma_mad"), ("baseline", "step3")),
+}

@@ -52,7 +52,7 @@ class CollectTest(tf.test.TestCase):
   def test_numbers_are_those_of_the_predictions(self):
     result = self.measure()
     (variant,) = result["variants"]
-    self.assertEqual(list(variant["stages"]), ["step1", "step3", "step4"])
+    self.assertEqual(list(variant["stages"]), ["step1", "step3", "step4", "step4_smoothed"])
     predictions = Predictions.load(os.path.join(self.run.stage("step1"), PREDICTIONS_TEST))
     expected = summarize(predictions, SDSS, FEW)
     found = variant["stages"]["step1"]
