@@ -7,10 +7,14 @@ import os
 import re
 from typing import Any
 
+import numpy as np
+
 from eval.stage_results import stage_result
 from eval.stages import run_survey
 from eval.step4 import STEP4, step4_result
 from pzbias_tf.data.dataset import Dataset
+from pzbias_tf.evaluation.figures.experiments import WEIGHTED_RMS
+from pzbias_tf.evaluation.residuals import Curve
 from pzbias_tf.evaluation.summary import Bootstrap, to_json
 from pzbias_tf.evaluation.table import COLUMNS
 from pzbias_tf.files import write_text
@@ -18,7 +22,7 @@ from pzbias_tf.training.config import load_config
 from pzbias_tf.training.stages import STEP3
 from pzbias_tf.training.timing import TIMING
 
-_KEYS = ("errors", "uncorrected", *(key for _, key, _ in COLUMNS))
+_KEYS = ("errors", "uncorrected", WEIGHTED_RMS, *(key for _, key, _ in COLUMNS))
 _CURVES = ("residual_z_spec", "residual_z_photo", "sigma_mad_by_magnitude")
 _DIGITS = 5
 SMOOTHED, SMOOTHING = "step4_smoothed", 2.0
@@ -90,8 +94,17 @@ class Collector:
 
   def _once(self, key, measure):
     if key not in self._measured:
-      self._measured[key] = to_json(measure().summary)
+      summary = measure().summary
+      rms = _weighted_rms(summary["residual_z_photo"])
+      self._measured[key] = to_json({**summary, WEIGHTED_RMS: rms})
     return self._measured[key]
+
+
+def _weighted_rms(curve: Curve) -> float:
+  """See WEIGHTED_RMS: sparse bins, which decide the plain one, hardly count."""
+  good = np.isfinite(curve.mean) & (np.nan_to_num(curve.error) > 0)
+  weight = curve.error[good]**-2
+  return float(np.sqrt(np.sum(weight * curve.mean[good]**2) / np.sum(weight)))
 
 
 def _describe_data(stages) -> dict[str, Any]:

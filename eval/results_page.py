@@ -12,7 +12,7 @@ from eval.results_sections import MAIN, SECTIONS, Section
 from eval.step4 import STEP4
 from pzbias_tf.evaluation.captions import DIRECTION
 from pzbias_tf.evaluation.figures.comparison import draw_comparison
-from pzbias_tf.evaluation.figures.experiments import draw_main, draw_trends
+from pzbias_tf.evaluation.figures.experiments import WEIGHTED_RMS, draw_main, draw_trends
 from pzbias_tf.evaluation.figures.files import save_figure
 from pzbias_tf.evaluation.table import COLUMNS, format_table, value_and_error, with_error
 from pzbias_tf.training.stages import STAGES
@@ -87,7 +87,8 @@ def _section(section: Section, results, remarks, folder) -> str:
   result = list(results.values())[-1]
   picture = f"results/{FIGURES}/{section.slug}.png"
   return "\n".join([
-      f"## {section.title}", "", f"Beside {section.published} of the paper.", "",
+      f"## {section.title}", "",
+      *([f"Beside {section.published} of the paper.", ""] if section.published else []),
       *remarks[section.slug], "", table, "", f"![{section.title}]({picture})", "", caption, "",
       _made(results, result), ""])
 
@@ -184,9 +185,8 @@ def _questions(results, remarks) -> str:
   return "\n".join([*lines, ""])
 
 
-def _metric(key):
+def _metric(key, digits):
   """A function that prints a metric of a summary with its error."""
-  (digits,) = (number for _, other, number in COLUMNS if other == key)
 
   def answer(summary) -> str:
     value, error = value_and_error(with_error(summary, key))
@@ -195,24 +195,16 @@ def _metric(key):
   return answer
 
 
-def _weighted_rms(summary) -> str:
-  """Root mean square of the residual by z_photo, each bin weighted with 1 / error^2."""
-  curve = summary["residual_z_photo"]
-  bins = [(mean, error) for mean, error in zip(curve["mean"], curve["error"]) if error]
-  square = sum((mean / error)**2 for mean, error in bins) / sum(error**-2 for _, error in bins)
-  return f"{math.sqrt(square):.4f}"
-
-
 _QUESTIONS = {
     "TV: Baseline -> Step 1 -> Step 3": (
-        _metric("total_variation"), ("baseline", "step1", "step3")),
-    "TV of Step 3 without mode collapse": (_metric("expected_total_variation"), ("step3",)),
-    "slope(z_spec): Baseline -> Step 3": (_metric("slope_z_spec"), ("baseline", "step3")),
+        _metric("total_variation", 3), ("baseline", "step1", "step3")),
+    "TV of Step 3 without mode collapse": (_metric("expected_total_variation", 3), ("step3",)),
+    "slope(z_spec): Baseline -> Step 3": (_metric("slope_z_spec", 3), ("baseline", "step3")),
     "rms(z_photo): Baseline -> Step 3 -> Step 4": (
-        _metric("rms_residual_z_photo"), ("baseline", "step3", "step4")),
+        _metric("rms_residual_z_photo", 4), ("baseline", "step3", "step4")),
     "the same, bins weighted with 1 / error^2": (
-        _weighted_rms, ("baseline", "step3", "step4")),
+        _metric(WEIGHTED_RMS, 4), ("baseline", "step3", "step4")),
     "TV: Step 3 -> Step 4 -> Step 4, smoothed": (
-        _metric("total_variation"), ("step3", "step4", SMOOTHED)),
-    "sigma_MAD: Baseline -> Step 3": (_metric("sigma_mad"), ("baseline", "step3")),
+        _metric("total_variation", 3), ("step3", "step4", SMOOTHED)),
+    "sigma_MAD: Baseline -> Step 3": (_metric("sigma_mad", 4), ("baseline", "step3")),
 }

@@ -13,7 +13,7 @@ class Section:
 
   Attributes:
     title: its heading.
-    published: the published figure or numbers that it stands beside.
+    published: the published figure that it stands beside, "" where none is named.
     results: the results files that it shows, folder and name without ending;
       each may be missing.
     kind: "main" (all stages of one run), "trends" (along the flag that varies),
@@ -26,9 +26,9 @@ class Section:
   """
 
   title: str
-  published: str
   results: tuple[str, ...]
   kind: str
+  published: str = ""
   stages: tuple[str, ...] = ALL
   label: str = ""
   words: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -41,43 +41,32 @@ class Section:
 
 
 SECTIONS = (
-    Section(title="SDSS", published="Figures 5, 7, 9 and 12", results=("sdss/sdss_main",),
-            kind="main"),
+    Section(title="SDSS", published="Figure 12", results=("sdss/sdss_main",), kind="main"),
     Section(title="SDSS: three experiments with other seeds and balanced subsets",
-            published="errors of Figure 12", results=("sdss/folds",), kind="folds",
-            label="experiment (`--ne`)"),
+            results=("sdss/folds",), kind="folds", label="experiment (`--ne`)"),
     Section(title="SDSS, redshifts and magnitudes of real galaxies",
-            published="Figures 5, 7, 9 and 12", results=("sdss_photometry/sdss_main",),
-            kind="main"),
-    Section(title="CFHTLS-WIDE", published="the figures of CFHTLS-WIDE",
-            results=("cfhtls/cfhtls_wide",), kind="main"),
-    Section(title="CFHTLS-DEEP", published="the figures of CFHTLS-DEEP",
-            results=("cfhtls/cfhtls_deep",), kind="main"),
+            results=("sdss_photometry/sdss_main",), kind="main"),
+    Section(title="CFHTLS-WIDE", results=("cfhtls/cfhtls_wide",), kind="main"),
+    Section(title="CFHTLS-DEEP", results=("cfhtls/cfhtls_deep",), kind="main"),
     Section(title="Labels of Step 3, and Step 3 without the balanced subset",
             published="Figure 12", kind="rows", stages=("step3",),
             results=("sdss/sdss_main", "sdss/hard_labels", "sdss/unshifted_labels",
                      "sdss/without_step2"),
             names=("Step 3", "Step 3a: hard labels", "Step 3b: unshifted labels",
                    "Step 3\\2: all galaxies")),
-    Section(title="Threshold of the balanced subset", published="the appendix on the threshold",
-            results=("sdss/balancing_threshold",), kind="trends",
-            stages=("step2", "step3", "step4"), label="galaxies a cell at most"),
-    Section(title="Number of redshift bins", published="the appendix on the bin size",
-            results=("sdss/bin_size",), kind="trends", label="redshift bins"),
-    Section(title="Number of training galaxies", published="the appendix on the sample size",
-            results=("sdss/sample_size",), kind="trends",
-            label="training galaxies of Baseline and Step 1", words={"0": "all 50000"}),
-    Section(title="Errors of the training redshifts", published="the appendix on label errors",
-            results=("sdss/label_errors",), kind="trends",
-            label="standard deviation of the errors"),
+    Section(title="Threshold of the balanced subset", results=("sdss/balancing_threshold",),
+            kind="trends", stages=("step2", "step3", "step4"), label="galaxies a cell at most"),
+    Section(title="Number of redshift bins", results=("sdss/bin_size",), kind="trends",
+            label="redshift bins"),
+    Section(title="Number of training galaxies", results=("sdss/sample_size",), kind="trends",
+            label="training galaxies of Baseline and Step 1", words={"0": "all 50064"}),
+    Section(title="Errors of the training redshifts", results=("sdss/label_errors",),
+            kind="trends", label="standard deviation of the errors"),
     Section(title="A training sample with few galaxies around z = 0.1",
-            published="the appendix on the modified sample", results=("sdss/modified_sample",),
-            kind="main"),
-    Section(title="How long Baseline and Step 1 train",
-            published="the appendix on the number of iterations", results=("sdss/iterations",),
+            results=("sdss/modified_sample",), kind="main"),
+    Section(title="How long Baseline and Step 1 train", results=("sdss/iterations",),
             kind="trends", label="iteration"),
-    Section(title="Networks", published="the appendix on networks", results=("sdss/network",),
-            kind="trends", label="network",
+    Section(title="Networks", results=("sdss/network",), kind="trends", label="network",
             words={"1": "Net_T", "2": "Net_S1", "3": "Net_S2", "4": "Net_S3", "5": "Net_Q"}),
 )
 """In the order of the page."""

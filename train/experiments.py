@@ -119,7 +119,7 @@ def describe(runs: list[Run], workdir: str, *, commands: bool = False) -> str:
       total_s += run.iterations * time_s
       state = f"{run.iterations} iterations, {run.iterations * time_s / 60:.1f} min"
     lines.append(f"  {os.path.relpath(run.stage_dir, workdir)}: {state}")
-    if commands:
+    if commands and not run.done:
       lines.append(f"    python -m train.main {' '.join(run.words)}")
   lines.append(f"{sum(not run.done for run in runs)} of {len(runs)} runs are to be made"
                + (f", {total_s / 60:.1f} min of training" if total_s else "")

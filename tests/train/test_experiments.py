@@ -45,6 +45,19 @@ class ExperimentsTest(tf.test.TestCase, parameterized.TestCase):
       made.add(run.stage_dir)
     self.assertIn(name, experiments.listing())
 
+  @parameterized.parameters(*EXPERIMENTS)
+  def test_four_arrays_of_jobs_are_enough(self, name):
+    """docs/slurm.md: Baseline and Step 1, tests of kept weights, Step 2, Step 3."""
+    groups = [[], [], [], []]
+    for run in self.plan(name):
+      number = int(run.words[0].removeprefix("--tstep="))
+      groups[1 if "--testphase" in run.words else (0, 0, 2, 3)[number]].append(run)
+    made = set()
+    for group in groups:
+      for run in group:
+        self.assertContainsSubset(set(run.needs), made)
+      made.update(run.stage_dir for run in group)
+
   def test_main(self):
     runs = self.plan("sdss_main")
     self.assertEqual(names(runs), [f"sdss_net0_ne1/{stage}" for stage in
@@ -52,7 +65,7 @@ class ExperimentsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual([run.iterations for run in runs], [120_000, 120_000, 40_000, 40_000])
     small = self.plan("sdss_main", scale="small")
     self.assertEqual(names(small)[0], "sdss_net5_ne1/baseline")
-    self.assertEqual(small[0].iterations, 20_000)
+    self.assertEqual([run.iterations for run in small], [20_000, 20_000, 2000, 6000])
 
   def test_thresholds_share_one_step_1(self):
     runs = names(self.plan("balancing_threshold", values=("5", "50")))
@@ -87,7 +100,8 @@ class ExperimentsTest(tf.test.TestCase, parameterized.TestCase):
     before = experiments.describe(runs, os.path.join(self.folder, "runs"))
     self.assertIn("3 of 3 runs are to be made; 3 of a kind that has not been timed yet", before)
     experiments.execute(runs[:2], jobs=2)
-    after = experiments.describe(make(), os.path.join(self.folder, "runs"))
+    after = experiments.describe(make(), os.path.join(self.folder, "runs"), commands=True)
+    self.assertEqual(after.count("python -m train.main"), 1)
     self.assertIn("step1: is there", after)
     self.assertRegex(after, "1 of 3 runs are to be made, 0.0 min of training")
     with self.assertRaisesRegex(OSError, "failed; its messages"):

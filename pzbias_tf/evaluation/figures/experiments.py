@@ -15,11 +15,14 @@ from pzbias_tf.evaluation.table import value_and_error, with_error
 Summary = Mapping[str, Any]
 """A stage's summary as it stands in a JSON file."""
 
+WEIGHTED_RMS = "weighted_rms_residual_z_photo"
+"""Root mean square of the residual in bins of z_photo, each weighted with 1 / error^2."""
+
 _SIGMA_LABEL = r"$\sigma_\mathrm{MAD}$"
 _SLOPE_LABEL = r"slope of $\langle\Delta z\rangle$ against $z_\mathrm{spec}$"
 _TRENDS = (("total_variation", "total variation"), ("slope_z_spec", _SLOPE_LABEL),
            ("sigma_mad", _SIGMA_LABEL),
-           ("rms_residual_z_photo", r"rms of $\langle\Delta z\rangle(z_\mathrm{photo})$"))
+           (WEIGHTED_RMS, r"weighted rms of $\langle\Delta z\rangle(z_\mathrm{photo})$"))
 _OPEN = dict(markerfacecolor="white", markeredgewidth=0.8)
 _FEW = 5.0  # a bin whose error exceeds so many times the median sets no axis
 
