@@ -229,10 +229,11 @@ class Loop:
 
   def _look_at_validation(self, step):
     """Validation loss, cheap metrics and a picture; keeps the best weights."""
-    loss, z_label, z_photo = (np.concatenate(part) for part in zip(*(
+    parts, z_label, z_photo = (np.concatenate(part, axis=-1) for part in zip(*(
         [t.numpy() for t in self._validate(batch)] for batch in self._problem.validation)))
+    loss = parts.sum(axis=0)
     pictured = step % (PICTURE_EVERY * self._intervals.validate) == 0
-    write_validation(self._config, loss, z_label, z_photo, step,
+    write_validation(self._config, dict(zip(self._problem.losses, parts)), z_label, z_photo, step,
                      picture=pictured or step == self._config.iterations)
     if self._monitoring.histograms:
       write_histograms(self._problem.network, step)
@@ -241,10 +242,11 @@ class Loop:
       save_weights(self._problem.network, self._files.best)
 
   def _validation_batch(self, batch):
-    """Loss, centre of z_spec's bin and z_photo of each galaxy [batch]."""
+    """Losses [parts, batch], centre of z_spec's bin and z_photo of each galaxy [batch]."""
     logits = self._problem.forward(batch)
     survey = self._config.survey
     own = tf.constant(survey.centers(), tf.float32)
     grid = tf.constant(survey.centers(extended=self._config.stage_spec.extended), tf.float32)
-    return (self._problem.loss_fn(logits, batch), tf.gather(own, batch["redshift_bin"]),
+    parts = tf.stack([loss(logits, batch) for loss in self._problem.losses.values()])
+    return (parts, tf.gather(own, batch["redshift_bin"]),
             tf.gather(grid, tf.argmax(redshift_pdf(logits), -1)))

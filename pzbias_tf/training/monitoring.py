@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import os
+from typing import Mapping
 
 import numpy as np
 from tensorboard.plugins.hparams import api as hparams
@@ -78,11 +79,13 @@ def write_settings(config: TrainConfig, folder: str) -> None:
                   trial_id=f"{experiment}/{config.stage}")
 
 
-def write_validation(config: TrainConfig, loss: np.ndarray, z_spec: np.ndarray,
+def write_validation(config: TrainConfig, losses: Mapping[str, np.ndarray], z_spec: np.ndarray,
                      z_photo: np.ndarray, step: int, *, picture: bool) -> None:
-  """Loss, metrics and perhaps a picture of validation galaxies, [n] each."""
+  """Losses, metrics and perhaps a picture of validation galaxies, [n] each; losses by their part."""
   survey = config.survey
-  for name, value in (("loss", loss.mean()), ("sigma_mad", sigma_mad(z_spec, z_photo)),
+  parts = {f"loss_{name}": loss.mean() for name, loss in losses.items()} if len(losses) > 1 else {}
+  for name, value in (("loss", sum(loss.mean() for loss in losses.values())), *parts.items(),
+                      ("sigma_mad", sigma_mad(z_spec, z_photo)),
                       ("mean_residual", mean_residual(z_spec, z_photo)),
                       ("outlier_fraction", outlier_fraction(z_spec, z_photo, survey))):
     tf.summary.scalar(f"validation/{name}", value, step)

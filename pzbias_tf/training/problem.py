@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import operator
 import os
-from typing import Callable
+from typing import Callable, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -31,7 +32,8 @@ class Problem:
     network: the whole network.
     variables: what trains.
     forward: batch -> logits, for training and validation batches alike.
-    loss_fn: (logits, batch) -> loss of each galaxy [batch].
+    losses: {"redshift", and where it trains "magnitude": (logits, batch) -> loss of each galaxy
+      [batch]}; their sum trains.
     augment: batch -> batch, inside the compiled step, in training only.
     batches: first step -> endless training batches.
     validation: the validation batches, kept in memory; empty for none.
@@ -41,11 +43,15 @@ class Problem:
   network: tf.keras.Model
   variables: list[tf.Variable]
   forward: Callable[[Batch], dict[str, tf.Tensor]]
-  loss_fn: Callable[[dict[str, tf.Tensor], Batch], tf.Tensor]
+  losses: Mapping[str, Callable[[dict[str, tf.Tensor], Batch], tf.Tensor]]
   augment: Callable[[Batch], Batch]
   batches: Callable[[int], tf.data.Dataset]
   validation: list[Batch]
   galaxies: int
+
+  def loss_fn(self, logits: dict[str, tf.Tensor], batch: Batch) -> tf.Tensor:
+    """Loss of each galaxy [batch]."""
+    return functools.reduce(operator.add, (loss(logits, batch) for loss in self.losses.values()))
 
 
 def whole_network_problem(network: tf.keras.Model, data: Dataset, config: TrainConfig, *,
@@ -53,15 +59,12 @@ def whole_network_problem(network: tf.keras.Model, data: Dataset, config: TrainC
   """Baseline and Step 1: everything trains, on images; `data_service` as `training_batches`."""
   keep, labels = selection.training_records(data, config)
   survey, multi_output = config.survey, config.stage_spec.multi_output
-  redshift_loss = losses.hard_label_loss(survey) if multi_output else losses.single_output_loss
-
-  def loss_fn(logits, batch):
-    loss = redshift_loss(logits["z_logits"], batch["redshift_bin"], batch["magnitude_row"])
-    if multi_output:
-      loss += losses.magnitude_loss(logits["r_logits"], batch["magnitude_row"], survey)
-    return loss
-
-  return Problem(network=network, variables=list(network.trainable_variables), loss_fn=loss_fn,
+  parts = {"redshift": _redshift_loss(
+      losses.hard_label_loss(survey) if multi_output else losses.single_output_loss)}
+  if multi_output:
+    parts["magnitude"] = lambda logits, batch: losses.magnitude_loss(
+        logits["r_logits"], batch["magnitude_row"], survey)
+  return Problem(network=network, variables=list(network.trainable_variables), losses=parts,
                  galaxies=int(keep.sum()),
                  **_on_images(network, data, config, keep, labels, data_service))
 
@@ -89,9 +92,12 @@ def redshift_layers_problem(network: tf.keras.Model, data: Dataset, config: Trai
     inputs = _on_images(network, data, config, np.isin(np.arange(len(data.catalog)), rows), labels)
   return Problem(
       network=network, variables=redshift_variables(network), galaxies=len(rows),
-      loss_fn=lambda logits, batch: loss(
-          logits["z_logits"], batch["redshift_bin"], batch["magnitude_row"]),
-      **inputs)
+      losses={"redshift": _redshift_loss(loss)}, **inputs)
+
+
+def _redshift_loss(loss: losses.RedshiftLoss):
+  return lambda logits, batch: loss(
+      logits["z_logits"], batch["redshift_bin"], batch["magnitude_row"])
 
 
 def _on_images(network, data, config, keep, labels, data_service=""):
