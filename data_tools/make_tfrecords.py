@@ -70,6 +70,8 @@ def run(config: ConversionConfig) -> manifest_lib.Manifest:
   survey = survey_lib.load_survey(config.survey)
   config = placed(config, survey)
   output = config.output
+  if config.input and os.path.realpath(config.input) == os.path.realpath(output):
+    raise ValueError(f"--input and --output are both {output}; name another folder for the data set")
   origin = {} if config.input else simulation_of(config, survey)
   existing.check_origin(output, origin)
   path = config.input or simulate(config, output)

@@ -401,6 +401,13 @@ class ExistingTest(_ConversionTest):
     parent, name = os.path.split(os.path.normpath(self.output))
     self.assertFalse(os.path.exists(os.path.join(parent, f"simulated_{name}")))
 
+  def test_a_data_set_does_not_go_into_its_input(self):
+    os.makedirs(self.output)
+    with self.assertRaisesRegex(ValueError, "--input and --output are both .*; name another"):
+      make_tfrecords.run(make_tfrecords.ConversionConfig(
+          input=os.path.join(self.output, "."), output=self.output))
+    self.assertEmpty(os.listdir(self.output))
+
   def test_other_settings_or_source_are_refused(self):
     convert(self.public(20), SDSS, self.output)
     with self.assertRaisesRegex(FileExistsError, "other settings.*another --output, or delete"):
