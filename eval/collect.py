@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import tempfile
 from typing import Any
 
 import numpy as np
@@ -80,17 +81,18 @@ class Collector:
     summaries = {name: self._once((stage, survey.name), lambda stage=stage, name=name: stage_result(
         name, stage, survey, self._bootstrap)) for name, stage in stages.items()}
     if STEP3.name in stages:
-      smoothed = self._step4(stages[STEP3.name], survey, SMOOTHED, SMOOTHING) if alone else None
-      # The one without smoothing comes last: its calibration.json stays.
-      summaries[STEP4] = self._step4(stages[STEP3.name], survey, STEP4, 0.0)
-      summaries.update({SMOOTHED: smoothed} if alone else {})
+      step3 = stages[STEP3.name]
+      summaries[STEP4] = self._once((step3, STEP4), lambda: step4_result(
+          os.path.dirname(step3), step3, survey, self._bootstrap))
+      if alone:
+        summaries[SMOOTHED] = self._once((step3, SMOOTHED), lambda: self._smoothed(step3, survey))
     keys = (*_KEYS, *_CURVES) if alone else _KEYS
     return {name: {key: summary[key] for key in keys if key in summary}
             for name, summary in summaries.items()}
 
-  def _step4(self, step3, survey, name, smoothing):
-    return self._once((step3, name), lambda: step4_result(
-        os.path.dirname(step3), step3, survey, self._bootstrap, smoothing=smoothing))
+  def _smoothed(self, step3, survey):
+    with tempfile.TemporaryDirectory() as scratch:  # the run keeps the calibration without smoothing
+      return step4_result(scratch, step3, survey, self._bootstrap, smoothing=SMOOTHING)
 
   def _once(self, key, measure):
     if key not in self._measured:

@@ -102,8 +102,8 @@ def _made(results, result) -> str:
       taken_s.update(variant["training_s"])
   minutes = sum(filter(None, taken_s.values())) / 60
   return (f"{result['data']['train']:,} training and {_tested(result):,} test galaxies, seed "
-          f"{result['seed']}; {minutes:.0f} min of training, stages shared with other experiments "
-          f"included.\n\n{commands}")
+          f"{result['seed']}; {minutes:.0f} min of training, the sum over runs, those shared "
+          f"with other experiments included.\n\n{commands}")
 
 
 def _tested(result) -> int:

@@ -100,7 +100,7 @@ def runs_of(variants: dict[str, dict[str, list[list[Run]]]]) -> list[Run]:
 def _command(name, values):
   """The command line of one experiment."""
   words = [f"--run={name}", *(values[flag].serialize() for flag in (
-      "values", "scale", "data_dir", "workdir", "seed") if values[flag].present)]
+      "values", "scale", "data_dir", "workdir", "seed", "jobs") if values[flag].present)]
   return " ".join(["python -m train.experiments", *words])
 
 
