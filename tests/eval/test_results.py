@@ -86,9 +86,9 @@ class PageTest(tf.test.TestCase):
     self.folder = os.path.join(self.create_tempdir().full_path, "results")
     shutil.copytree(KEPT, self.folder, ignore=shutil.ignore_patterns("figures"))
 
-  def write(self, name, result):
+  def write(self, name, content):
     with open(os.path.join(self.folder, f"{name}.json"), "w", encoding="utf-8") as file:
-      json.dump(result, file)
+      json.dump(content, file)
 
   def test_the_kept_page_is_what_the_kept_results_give(self):
     with open(os.path.join(ROOT, "RESULTS.md"), encoding="utf-8") as file:
@@ -116,17 +116,15 @@ class PageTest(tf.test.TestCase):
       stages = copy.deepcopy(main["variants"][0]["stages"])
       stages["step1"]["outlier_fraction"] = value
       variants.append({"value": str(number), "stages": stages, "training_s": {}})
+    self.write("remarks", {**kept("remarks"), "sdss_folds": ["As expected."]})
     self.write("sdss/folds", {**main, "experiment": "folds", "varies": "ne", "variants": variants})
     self.assertIn(f"| {np.mean(values):.4f} +- {np.std(values, ddof=1):.4f} |",
                   render(self.folder))
 
   def test_results_need_remarks(self):
-    path = os.path.join(self.folder, "remarks.json")
-    with open(path, encoding="utf-8") as file:
-      remarks = json.load(file)
+    remarks = kept("remarks")
     remarks.pop("sdss_sdss_main")
-    with open(path, "w", encoding="utf-8") as file:
-      json.dump(remarks, file)
+    self.write("remarks", remarks)
     with self.assertRaisesRegex(ValueError, "says nothing about sdss_sdss_main"):
       render(self.folder)
     with self.assertRaisesRegex(ValueError, "holds no results"):
