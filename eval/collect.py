@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
 import tempfile
 from typing import Any
 
-import numpy as np
-
 from eval.stage_results import stage_result
 from eval.stages import run_survey
 from eval.step4 import STEP4, step4_result
 from pzbias_tf.data.dataset import Dataset
-from pzbias_tf.evaluation.figures.experiments import WEIGHTED_RMS
-from pzbias_tf.evaluation.residuals import Curve
+from pzbias_tf.evaluation.residuals import rms_by_galaxies
 from pzbias_tf.evaluation.summary import Bootstrap, to_json
 from pzbias_tf.evaluation.table import COLUMNS
 from pzbias_tf.files import write_text
 from pzbias_tf.training.config import load_config
+from pzbias_tf.training.run_folder import PREDICTIONS_TEST
 from pzbias_tf.training.stages import STEP3
 from pzbias_tf.training.timing import TIMING
 
-_KEYS = ("errors", "uncorrected", WEIGHTED_RMS, *(key for _, key, _ in COLUMNS))
+RMS = "rms_by_galaxies"
+"""Key of `residuals.rms_by_galaxies` of the residual by z_photo."""
+
+_KEYS = ("errors", "uncorrected", RMS, *(key for _, key, _ in COLUMNS))
 _CURVES = ("residual_z_spec", "residual_z_photo", "sigma_mad_by_magnitude")
 _DIGITS = 5
 SMOOTHED, SMOOTHING = "step4_smoothed", 2.0
@@ -53,19 +55,17 @@ class Collector:
       The path of the results.
 
     Raises:
-      OSError: a stage has no predictions.
-      ValueError: they are damaged.
+      OSError: a file is missing.
+      ValueError: a file is damaged.
     """
-    workdir = os.path.dirname(record_path)
-    with open(record_path, encoding="utf-8") as file:
-      record = json.load(file)
+    workdir, record = os.path.dirname(record_path), load_record(record_path)
     record["data"], record["bootstrap"] = None, self._bootstrap.number
     for variant in record["variants"]:
       folders = {os.path.basename(folder): folder for folder in variant.pop("stages")}
       stages = {name: os.path.join(workdir, folder) for name, folder in folders.items()}
       record["data"] = record["data"] or _describe_data(stages)
-      variant["training_s"] = {folder: _training_s(stages[name])
-                               for name, folder in folders.items()}
+      variant["training_s"] = {folder: _training_s(os.path.join(workdir, folder))
+                               for folder in variant.pop("trained")}
       variant["stages"] = self._variant(stages, alone=not record["varies"])
     os.makedirs(output, exist_ok=True)
     path = os.path.join(output, f"{record['experiment']}.json")
@@ -78,35 +78,43 @@ class Collector:
     With curves and the smoothed Step 4 where the variant stands `alone`.
     """
     survey = run_survey(stages)
-    summaries = {name: self._once((stage, survey.name), lambda stage=stage, name=name: stage_result(
-        name, stage, survey, self._bootstrap)) for name, stage in stages.items()}
+    summaries = {
+        name: self._once((stage, survey.name), survey, functools.partial(
+            stage_result, name, stage, survey, self._bootstrap))
+        for name, stage in stages.items()}
     if STEP3.name in stages:
-      step3 = stages[STEP3.name]
-      summaries[STEP4] = self._once((step3, STEP4), lambda: step4_result(
-          os.path.dirname(step3), step3, survey, self._bootstrap))
-      if alone:
-        summaries[SMOOTHED] = self._once((step3, SMOOTHED), lambda: self._smoothed(step3, survey))
+      wanted = {STEP4: 0.0, **({SMOOTHED: SMOOTHING} if alone else {})}
+      for name, smoothing in wanted.items():
+        summaries[name] = self._once((stages[STEP3.name], name), survey, functools.partial(
+            self._step4, stages[STEP3.name], survey, smoothing))
     keys = (*_KEYS, *_CURVES) if alone else _KEYS
     return {name: {key: summary[key] for key in keys if key in summary}
             for name, summary in summaries.items()}
 
-  def _smoothed(self, step3, survey):
-    with tempfile.TemporaryDirectory() as scratch:  # the run keeps the calibration without smoothing
-      return step4_result(scratch, step3, survey, self._bootstrap, smoothing=SMOOTHING)
+  def _step4(self, step3, survey, smoothing):
+    with tempfile.TemporaryDirectory() as scratch:  # the run keeps the calibration that it has
+      return step4_result(scratch, step3, survey, self._bootstrap, smoothing=smoothing)
 
-  def _once(self, key, measure):
+  def _once(self, key, survey, measure):
     if key not in self._measured:
-      summary = measure().summary
-      rms = _weighted_rms(summary["residual_z_photo"])
-      self._measured[key] = to_json({**summary, WEIGHTED_RMS: rms})
+      result = measure()
+      rms = rms_by_galaxies(result.summary["residual_z_photo"], result.z_photo, survey)
+      self._measured[key] = to_json({**result.summary, RMS: rms})
     return self._measured[key]
 
 
-def _weighted_rms(curve: Curve) -> float:
-  """See WEIGHTED_RMS: sparse bins, which decide the plain one, hardly count."""
-  good = np.isfinite(curve.mean) & (np.nan_to_num(curve.error) > 0)
-  weight = curve.error[good]**-2
-  return float(np.sqrt(np.sum(weight * curve.mean[good]**2) / np.sum(weight)))
+def load_record(path: str) -> dict[str, Any]:
+  """The record that train.experiments has left of an experiment."""
+  with open(path, encoding="utf-8") as file:
+    return json.load(file)
+
+
+def missing_stages(record_path: str) -> list[str]:
+  """Folders of the stages of an experiment that are not complete."""
+  workdir = os.path.dirname(record_path)
+  variants = load_record(record_path)["variants"]
+  return sorted(stage for stage in {stage for variant in variants for stage in variant["stages"]}
+                if not os.path.exists(os.path.join(workdir, stage, PREDICTIONS_TEST)))
 
 
 def _describe_data(stages) -> dict[str, Any]:

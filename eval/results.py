@@ -16,8 +16,9 @@ from absl import app
 from absl import flags
 from absl import logging
 
-from eval.collect import Collector
+from eval.collect import Collector, missing_stages
 from eval.results_page import render
+from eval.results_sections import SAMPLES
 from pzbias_tf.evaluation.summary import Bootstrap
 from pzbias_tf.files import write_text
 from pzbias_tf.training.run_folder import EXPERIMENT_RECORD
@@ -40,6 +41,8 @@ def main(argv):
     raise app.UsageError(f"unexpected arguments {' '.join(argv[1:])}")
   values = flags.FLAGS
   try:
+    if values.experiments and not values.workdir:
+      raise ValueError("--experiments names experiments of --workdir, which is missing")
     if values.workdir:
       measure(values.workdir, values.results, values.experiments,
               Bootstrap(number=values.num_bootstrap, seed=values.seed))
@@ -61,6 +64,7 @@ def measure(workdir: str, results: str, experiments: list[str], bootstrap: Boots
 
   Raises:
     OSError: there is no such experiment, or it is not complete.
+    ValueError: the page has no place for a sample of this name.
   """
   names = experiments or sorted(os.path.basename(path).removesuffix(EXPERIMENT_RECORD) for path in
                                 glob.glob(os.path.join(glob.escape(workdir),
@@ -69,15 +73,22 @@ def measure(workdir: str, results: str, experiments: list[str], bootstrap: Boots
     raise FileNotFoundError(f"{workdir} holds no experiment. Run first:\n"
                             f"  python -m train.experiments --run=NAME --workdir={workdir}")
   collector = Collector(bootstrap)
-  folder = os.path.join(results, os.path.basename(os.path.normpath(workdir)))
+  sample = os.path.basename(os.path.abspath(workdir))
+  if sample not in SAMPLES:
+    raise ValueError(f"--workdir={workdir}: the page has a place for the samples "
+                     f"{', '.join(SAMPLES)}; give the folder of the runs such a name")
+  folder = os.path.join(results, sample)
   for name in names:
-    try:
-      path = collector.collect(os.path.join(workdir, name + EXPERIMENT_RECORD), folder)
-      logging.info("wrote %s", path)
-    except FileNotFoundError as error:
-      if experiments:
-        raise
-      logging.warning("%s is left out, it is not complete: %s", name, error)
+    record = os.path.join(workdir, name + EXPERIMENT_RECORD)
+    missing = missing_stages(record)
+    if missing and experiments:
+      raise FileNotFoundError(f"{name} is not complete, {', '.join(missing)} is missing; give its "
+                              "python -m train.experiments again")
+    if missing:
+      logging.warning("%s is left out, it is not complete: %s is missing", name,
+                      ", ".join(missing))
+    else:
+      logging.info("wrote %s", collector.collect(record, folder))
 
 
 if __name__ == "__main__":

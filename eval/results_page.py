@@ -7,12 +7,14 @@ import os
 from typing import Any
 
 from eval import results_questions
+from eval.collect import SMOOTHING
 from eval.results_contents import contents
 from eval.results_sections import SECTIONS, Section
 from pzbias_tf.evaluation.captions import DIRECTION
 from pzbias_tf.evaluation.figures.files import save_figure
 
 FIGURES = "figures"
+_FIRST = "sdss/sdss_main"  # without which there is no page
 
 _HEAD = """# Results on simulated surveys
 
@@ -22,10 +24,11 @@ place of 393,000. What can be compared with the paper are directions and orders,
 number here says how well the redshifts of real galaxies are estimated. Those of the section on real
 galaxies have real redshifts and magnitudes, and simulated images.
 
-`make study` makes all of it again. Tables and figures are written by `python -m eval.results` from
-the files in `results/`; what stands beside them is in `results/remarks.json`. {direction}
+`make study PHOTOMETRY=TABLE` makes all of it again, without TABLE all but the sample of real
+galaxies. Tables and figures are written by `python -m eval.results` from the files in `results/`;
+what stands beside them is in `results/remarks.json`. {direction}
 Errors are one standard deviation, of {bootstrap} bootstraps of the test galaxies unless another
-source is named. Step 4 with smoothing is `eval.main --smooth_calibration=2`.
+source is named. Step 4 with smoothing is `eval.main --smooth_calibration={smoothing:g}`.
 """
 
 
@@ -43,22 +46,36 @@ def render(folder: str) -> str:
     ValueError: no results are there, or a section has no remarks.
   """
   results = load_results(folder)
-  if not results:
-    raise ValueError(f"{folder} holds no results; run python -m train.experiments and python -m "
-                     "eval.results --workdir=FOLDER OF ITS RUNS")
+  if _FIRST not in results:
+    raise ValueError(f"{folder} holds no results of {_FIRST}; run python -m train.experiments "
+                     "and python -m eval.results --workdir=FOLDER OF ITS RUNS")
   with open(os.path.join(folder, "remarks.json"), encoding="utf-8") as file:
     remarks = json.load(file)
   os.makedirs(os.path.join(folder, FIGURES), exist_ok=True)
-  first = next(iter(results.values()))
-  train = max(result["data"]["train"] for name, result in results.items() if "sdss" in name)
-  parts = [_HEAD.format(train=f"{train:,}", direction=DIRECTION, bootstrap=first["bootstrap"]),
+  parts = [_head(results),
            "\n".join(["## In short", "", *remarks["in_short"], "",
                       results_questions.table(results), ""])]
   for section in SECTIONS:
     own = {name: results[name] for name in section.results if name in results}
-    if own and section.results[-1] in own:
+    if section.results[-1] in own:
       parts.append(_section(section, own, remarks, folder))
   return "\n".join(parts)
+
+
+def _head(results) -> str:
+  """What the galaxies and the scale are.
+
+  Raises:
+    ValueError: results are of another scale, or of another number of bootstraps.
+  """
+  first = results[_FIRST]
+  for name, result in results.items():
+    for key, own in (("scale", "small"), ("bootstrap", first["bootstrap"])):
+      if result[key] != own:
+        raise ValueError(f"{name} was made with {key} {result[key]}, the page is about {own}; "
+                         "measure it again, or give it another --results and --page")
+  return _HEAD.format(train=f"{first['data']['train']:,}", direction=DIRECTION,
+                      bootstrap=first["bootstrap"], smoothing=SMOOTHING)
 
 
 def load_results(folder: str) -> dict[str, dict[str, Any]]:
@@ -96,8 +113,8 @@ def _made(results, result) -> str:
     for variant in one["variants"]:
       taken_s.update(variant["training_s"])
   minutes = sum(filter(None, taken_s.values())) / 60
-  return (f"{result['data']['train']:,} training and {_tested(result):,} test galaxies, seed "
-          f"{result['seed']}; {minutes:.0f} min of training, the sum over runs, those shared "
+  return (f"{result['data']['train']:,} galaxies in the training split, {_tested(result):,} "
+          f"tested, seed {result['seed']}; {minutes:.0f} min of training, the sum over runs, those shared "
           f"with other experiments included.\n\n{commands}")
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Mapping
 
-from eval.collect import SMOOTHED
+from eval.collect import RMS, SMOOTHED
 from eval.results_sections import MAIN
-from pzbias_tf.evaluation.figures.experiments import WEIGHTED_RMS
 from pzbias_tf.evaluation.table import value_and_error, with_error
 
 
@@ -45,8 +44,8 @@ _QUESTIONS = {
     "slope(z_spec): Baseline -> Step 3": (_metric("slope_z_spec", 3), ("baseline", "step3")),
     "rms(z_photo): Baseline -> Step 3 -> Step 4": (
         _metric("rms_residual_z_photo", 4), ("baseline", "step3", "step4")),
-    "the same, bins weighted with 1 / error^2": (
-        _metric(WEIGHTED_RMS, 4), ("baseline", "step3", "step4")),
+    "the same, bins weighted by their galaxies": (
+        _metric(RMS, 4), ("baseline", "step3", "step4")),
     "TV: Step 3 -> Step 4 -> Step 4, smoothed": (
         _metric("total_variation", 3), ("step3", "step4", SMOOTHED)),
     "sigma_MAD: Baseline -> Step 3": (_metric("sigma_mad", 4), ("baseline", "step3")),

@@ -42,7 +42,7 @@ class Section:
 
 SECTIONS = (
     Section(title="SDSS", published="Figure 12", results=("sdss/sdss_main",), kind="main"),
-    Section(title="SDSS: three experiments with other seeds and balanced subsets",
+    Section(title="SDSS: experiments with other seeds and balanced subsets",
             results=("sdss/folds",), kind="folds", label="experiment (`--ne`)"),
     Section(title="SDSS, redshifts and magnitudes of real galaxies",
             results=("sdss_photometry/sdss_main",), kind="main"),
@@ -59,7 +59,7 @@ SECTIONS = (
     Section(title="Number of redshift bins", results=("sdss/bin_size",), kind="trends",
             label="redshift bins"),
     Section(title="Number of training galaxies", results=("sdss/sample_size",), kind="trends",
-            label="training galaxies of Baseline and Step 1", words={"0": "all 50064"}),
+            label="training galaxies of Baseline and Step 1", words={"0": "all"}),
     Section(title="Errors of the training redshifts", results=("sdss/label_errors",),
             kind="trends", label="standard deviation of the errors"),
     Section(title="A training sample with few galaxies around z = 0.1",
@@ -70,6 +70,9 @@ SECTIONS = (
             words={"1": "Net_T", "2": "Net_S1", "3": "Net_S2", "4": "Net_S3", "5": "Net_Q"}),
 )
 """In the order of the page."""
+
+SAMPLES = tuple(sorted({name.split("/")[0] for section in SECTIONS for name in section.results}))
+"""Folders of results files, one a sample of galaxies."""
 
 MAIN = {"SDSS": "sdss/sdss_main", "SDSS, real photometry": "sdss_photometry/sdss_main",
         "CFHTLS-WIDE": "cfhtls/cfhtls_wide", "CFHTLS-DEEP": "cfhtls/cfhtls_deep"}

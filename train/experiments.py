@@ -12,6 +12,7 @@ on where it stopped.  With --plan it ends there, and shows the commands.
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -100,8 +101,11 @@ def runs_of(variants: dict[str, dict[str, list[list[Run]]]]) -> list[Run]:
 def _command(name, values):
   """The command line of one experiment."""
   words = [f"--run={name}", *(values[flag].serialize() for flag in (
-      "values", "scale", "data_dir", "workdir", "seed", "jobs") if values[flag].present)]
-  return " ".join(["python -m train.experiments", *words])
+      "values", "scale", "seed", "jobs") if values[flag].present)]
+  # As seen from here: a results file is kept, and must not name folders of this machine.
+  words += [f"--{flag}={os.path.relpath(values[flag].value)}" for flag in ("data_dir", "workdir")
+            if values[flag].present]
+  return shlex.join(["python", "-m", "train.experiments", *words])
 
 
 def describe(runs: list[Run], workdir: str, *, commands: bool = False) -> str:
@@ -159,7 +163,9 @@ def _start(run, slot, jobs):
   logging.info("%s", " ".join(["python", *words[1:]]))
   environment = dict(os.environ)
   if jobs > 1:  # each has a GPU, or its share of the cores
-    environment["CUDA_VISIBLE_DEVICES"] = str(slot)
+    given = environment.get("CUDA_VISIBLE_DEVICES", "")
+    devices = given.split(",") if given else [str(number) for number in range(jobs)]
+    environment["CUDA_VISIBLE_DEVICES"] = devices[slot % len(devices)]
     environment.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
   return subprocess.Popen(words, env=environment)
 

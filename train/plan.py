@@ -11,7 +11,8 @@ from typing import Mapping
 from absl import flags
 
 from pzbias_tf.data.dataset import Dataset
-from pzbias_tf.training.run_folder import PREDICTIONS_TEST
+from pzbias_tf.training.config import load_config
+from pzbias_tf.training.run_folder import PREDICTIONS_TEST, is_stage
 from pzbias_tf.training.timing import TIMING, timing_kind
 from train import flags as train_flags
 from train import main as train_main
@@ -99,12 +100,28 @@ def _run(words):
   settings = train_flags.resolve(request, data)
   variant = train_flags.variant(request, settings, data)
   stage = request.stage
+  if not request.testphase:
+    _check_same_settings(train_main.stage_folder(request, variant), settings, data)
   needs = [train_main.default_stage_folder(request, variant, name)
            for name in (stage.predecessor, stage.labels_from) if name]
   return Run(words=tuple(words), needs=tuple(needs), iterations=settings["iterations"],
              stage_dir=train_main.stage_folder(request, variant),
              kind=timing_kind(stage.name, settings["net"], settings["image_size"],
                               settings["batch_size"], request.survey.bins))
+
+
+def _check_same_settings(stage_dir, settings, data):
+  """Refuses a stage that was trained at another scale: its folder has the same name."""
+  if not is_stage(stage_dir):
+    return
+  config = load_config(stage_dir)[0]
+  found = {"data set": config.data_digest, "input_scaling": config.input_scaling.kind,
+           **{name: getattr(config, name) for name in ("iterations", "batch_size", "image_size")}}
+  wanted = {**settings, "data set": data.manifest.digest()}
+  for name, value in found.items():
+    if value != wanted[name]:
+      raise ValueError(f"{stage_dir} was trained with {name} {value}, the plan has {wanted[name]}; "
+                       "name another --workdir")
 
 
 def step_time_s(run: Run, workdir: str) -> float | None:

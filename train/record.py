@@ -34,6 +34,7 @@ def save_record(name: str, experiment: Experiment, variants: Mapping[str, Sequen
       "experiment": name, "title": experiment.title, "varies": experiment.varies, "scale": scale,
       "seed": seed, "command": command,
       "variants": [{"value": value, "stages": [
-          os.path.relpath(runs[-1].stage_dir, workdir) for runs in stages]}
-                   for value, stages in variants.items()]}, indent=1) + "\n")
+          os.path.relpath(runs[-1].stage_dir, workdir) for runs in stages], "trained": [
+              os.path.relpath(run.stage_dir, workdir) for runs in stages for run in runs
+              if run.iterations]} for value, stages in variants.items()]}, indent=1) + "\n")
   return path

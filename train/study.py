@@ -27,7 +27,8 @@ class Experiment:
     sdss_only: whether the study defines it for SDSS alone.
     small: flags of every stage at scale small, in the place of `flags`.
     small_values: in the place of `values` at scale small, where the published
-      ones do not fit; the last is that of the main experiment.
+      ones do not fit; the last is that of the main experiment, except of
+      `iterations`, whose learning rate does not fall.
   """
 
   title: str

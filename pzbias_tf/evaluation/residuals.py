@@ -9,6 +9,7 @@ Source: Lin et al. 2022 (evaluation of residuals).
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -178,6 +179,26 @@ def residual_vs_z_photo(
   weights, dz, z_photo = checks.weighted_columns(weights, dz=dz, z_photo=z_photo)
   found = cells.means(dz, weights, cells.wide_cell(z_photo, survey), cells.WIDE_CELLS)
   return Curve(cells.wide_centers(survey), found.mean[1:-1], found.error[1:-1])
+
+
+def rms_by_galaxies(curve: Curve, z: np.ndarray, survey: Survey) -> float:
+  """Root mean square of a residual curve, each bin weighted with its number of galaxies.
+
+  Bins of a few galaxies, which decide the plain root mean square, hardly count.
+
+  Args:
+    curve: the curve.
+    z: the redshifts that its bins are of, [n].
+    survey: the survey.
+
+  Returns:
+    NaN where no bin has a mean.
+  """
+  count = np.bincount(cells.wide_cell(z, survey), minlength=cells.WIDE_CELLS)[1:-1]
+  good = np.isfinite(curve.mean)
+  if not count[good].any():
+    return math.nan
+  return float(np.sqrt(np.average(curve.mean[good]**2, weights=count[good])))
 
 
 def linear_fit(curve: Curve, z_min: float) -> LineFit:

@@ -170,15 +170,18 @@ def fit_input_scaling(kind: str, data: Dataset, image_size: int) -> InputScaling
 
 
 def _samples(config, data):
-  """{predictions file: (split, records)} of the samples that hold any galaxy."""
+  """{predictions file: (split, records)} of the samples that hold any galaxy.
+
+  The test sample comes last: a stage with its predictions is complete.
+  """
   whole_sample = config.stage_spec.trains_all
   samples = {name: (split, selection.evaluation_records(data, split, config.survey,
                                                         whole_sample=whole_sample))
-             for name, split in ((run_folder.PREDICTIONS_TEST, "test"),
-                                 (run_folder.PREDICTIONS_VALIDATION, "validation"))}
+             for name, split in ((run_folder.PREDICTIONS_VALIDATION, "validation"),
+                                 (run_folder.PREDICTIONS_TEST, "test"))}
   if not whole_sample:
-    samples[run_folder.PREDICTIONS_BALANCED] = ("train", _mask(
-        data, selection.balanced_records(data, config)))
+    samples = {run_folder.PREDICTIONS_BALANCED: (
+        "train", _mask(data, selection.balanced_records(data, config))), **samples}
   if not samples[run_folder.PREDICTIONS_TEST][1].any():
     logging.warning("%s: no galaxy in the split 'test', so no %s", data.folder,
                     run_folder.PREDICTIONS_TEST)

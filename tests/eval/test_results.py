@@ -35,21 +35,23 @@ class CollectTest(tf.test.TestCase):
     super().setUp()
     self.run = small_run()
     self.folder = self.create_tempdir().full_path
-    self.workdir = os.path.join(self.folder, "sample")
+    self.workdir = os.path.join(self.folder, "runs", "sdss")
     shutil.copytree(self.run.workdir, self.workdir)
     self.record("sdss_main", ["sdss_net5_ne1/step1", "sdss_net5_ne1/step3"])
 
   def record(self, name, stages):
     with open(os.path.join(self.workdir, name + EXPERIMENT_RECORD), "w", encoding="utf-8") as file:
       json.dump({"experiment": name, "title": "t", "varies": "", "scale": "small", "seed": 0,
-                 "command": "c", "variants": [{"value": "", "stages": stages}]}, file)
+                 "command": "c",
+                 "variants": [{"value": "", "stages": stages, "trained": stages}]}, file)
 
   def measure(self, *names):
     eval_results.measure(self.workdir, self.folder, list(names), FEW)
-    with open(os.path.join(self.folder, "sample", "sdss_main.json"), encoding="utf-8") as file:
+    with open(os.path.join(self.folder, "sdss", "sdss_main.json"), encoding="utf-8") as file:
       return json.load(file)
 
   def test_numbers_are_those_of_the_predictions(self):
+    before = sorted(os.listdir(os.path.join(self.workdir, "sdss_net5_ne1")))
     result = self.measure()
     (variant,) = result["variants"]
     self.assertEqual(list(variant["stages"]), ["step1", "step3", "step4", "step4_smoothed"])
@@ -61,10 +63,12 @@ class CollectTest(tf.test.TestCase):
       self.assertNear(found[key], expected[key], 1e-4 * expected[key])
     self.assertNear(found["total_variation"]["mean"], expected["total_variation"].mean, 1e-4)
     self.assertNotIn("by_magnitude", found)
+    run = os.path.join(self.workdir, "sdss_net5_ne1")  # it keeps the calibration that it has
+    self.assertEqual(sorted(os.listdir(run)), before)
     self.assertGreater(variant["training_s"]["sdss_net5_ne1/step1"], 0)
     self.assertEqual(result["data"]["survey"], "sdss")
     self.assertGreater(result["data"]["train"], 100)
-    with open(os.path.join(self.folder, "sample", "sdss_main.json"), encoding="utf-8") as file:
+    with open(os.path.join(self.folder, "sdss", "sdss_main.json"), encoding="utf-8") as file:
       self.assertNotIn(self.folder, file.read())
 
   def test_an_experiment_that_is_not_complete_is_left_out_or_refused(self):
@@ -72,11 +76,14 @@ class CollectTest(tf.test.TestCase):
     with self.assertLogs(level="WARNING") as logged:
       self.measure()
     self.assertIn("folds is left out, it is not complete", "".join(logged.output))
-    self.assertFalse(os.path.exists(os.path.join(self.folder, "sample", "folds.json")))
-    with self.assertRaises(FileNotFoundError):
+    self.assertFalse(os.path.exists(os.path.join(self.folder, "sdss", "folds.json")))
+    with self.assertRaisesRegex(FileNotFoundError, "folds is not complete, sdss_net5_ne2/step1"):
       self.measure("folds")
     with self.assertRaisesRegex(FileNotFoundError, "python -m train.experiments --run=NAME"):
       eval_results.measure(self.folder, self.folder, [], FEW)
+    os.rename(self.workdir, os.path.join(self.folder, "mine"))
+    with self.assertRaisesRegex(ValueError, "has a place for the samples cfhtls, sdss, sdss_ph"):
+      eval_results.measure(os.path.join(self.folder, "mine"), self.folder, [], FEW)
 
 
 class PageTest(tf.test.TestCase):
@@ -121,13 +128,18 @@ class PageTest(tf.test.TestCase):
     self.assertIn(f"| {np.mean(values):.4f} +- {np.std(values, ddof=1):.4f} |",
                   render(self.folder))
 
+  def test_another_scale_is_refused(self):
+    self.write("sdss/hard_labels", {**kept("sdss/hard_labels"), "scale": "full"})
+    with self.assertRaisesRegex(ValueError, "sdss/hard_labels was made with scale full"):
+      render(self.folder)
+
   def test_results_need_remarks(self):
     remarks = kept("remarks")
     remarks.pop("sdss_sdss_main")
     self.write("remarks", remarks)
     with self.assertRaisesRegex(ValueError, "says nothing about sdss_sdss_main"):
       render(self.folder)
-    with self.assertRaisesRegex(ValueError, "holds no results"):
+    with self.assertRaisesRegex(ValueError, "holds no results of sdss/sdss_main"):
       render(self.create_tempdir().full_path)
 
   def test_every_experiment_has_a_place_on_the_page(self):

@@ -168,6 +168,17 @@ class SimulatedResidualTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual(np.flatnonzero(np.isfinite(curve.mean)), [30])
     self.assertAllEqual(np.isnan(curve.error), np.ones(40, bool))
 
+  def test_rms_by_galaxies(self):
+    """Two bins, of three galaxies and of one; the empty ones do not count."""
+    z_photo = np.array([0.101, 0.102, 0.103, 0.301])
+    z_spec = z_photo - np.array([0.1, 0.1, 0.1, 0.2])
+    curve = residuals.residual_vs_z_photo(z_spec, z_photo, SDSS)
+    filled = curve.mean[np.isfinite(curve.mean)]
+    self.assertLen(filled, 2)
+    expected = np.sqrt((3 * filled[0]**2 + filled[1]**2) / 4)
+    self.assertAllClose(residuals.rms_by_galaxies(curve, z_photo, SDSS), expected, rtol=1e-12)
+    self.assertTrue(np.isnan(residuals.rms_by_galaxies(curve, np.array([9.0]), SDSS)))
+
   def test_wrong_grid_is_refused(self):
     with self.assertRaisesRegex(ValueError, r"variance_grid must have shape \[19, 1000\]"):
       residuals.simulated_residual([0.1], [20.0], np.ones((11, 180)), CFHTLS_WIDE)

@@ -15,15 +15,13 @@ from pzbias_tf.evaluation.table import value_and_error, with_error
 Summary = Mapping[str, Any]
 """A stage's summary as it stands in a JSON file."""
 
-WEIGHTED_RMS = "weighted_rms_residual_z_photo"
-"""Root mean square of the residual in bins of z_photo, each weighted with 1 / error^2."""
-
 _SIGMA_LABEL = r"$\sigma_\mathrm{MAD}$"
 _SLOPE_LABEL = r"slope of $\langle\Delta z\rangle$ against $z_\mathrm{spec}$"
 _TRENDS = (("total_variation", "total variation"), ("slope_z_spec", _SLOPE_LABEL),
            ("sigma_mad", _SIGMA_LABEL),
-           (WEIGHTED_RMS, r"weighted rms of $\langle\Delta z\rangle(z_\mathrm{photo})$"))
+           ("rms_by_galaxies", r"weighted rms of $\langle\Delta z\rangle(z_\mathrm{photo})$"))
 _OPEN = dict(markerfacecolor="white", markeredgewidth=0.8)
+_MARGIN, _NOTHING = 1.1, 0.05  # half an axis over its points, and where there are none
 _FEW = 5.0  # a bin whose error exceeds so many times the median sets no axis
 
 
@@ -48,9 +46,7 @@ def draw_main(stages: Mapping[str, tuple[str, Summary]]) -> Figure:
   _draw_collapse(axes[1, 1], stages)
   for ax, text in zip(axes.ravel(), "abcd"):
     parts.letter(ax, text)
-  figure.legend(handles=[style.legend_line(name, title) for name, (title, _) in stages.items()],
-                loc="outside upper center", ncols=len(stages), handlelength=3.2)
-  return figure
+  return _with_legend(figure, stages)
 
 
 @style.styled
@@ -75,6 +71,10 @@ def draw_trends(stages: Mapping[str, tuple[str, Sequence[Summary]]], values: Seq
     parts.letter(ax, text)
   for ax in axes[1]:
     ax.set_xlabel(label)
+  return _with_legend(figure, stages)
+
+
+def _with_legend(figure, stages):
   figure.legend(handles=[style.legend_line(name, title) for name, (title, _) in stages.items()],
                 loc="outside upper center", ncols=len(stages), handlelength=3.2)
   return figure
@@ -107,8 +107,9 @@ def _draw_collapse(ax: Axes, stages):
   ax.axvline(0.0, **style.GUIDE)
   for name, (_, summary) in stages.items():
     look = style.style_of(name)
-    (slope, slope_error), (found, error), (expected, _) = (value_and_error(summary[key]) for key in (
-        "slope_z_spec", "total_variation", "expected_total_variation"))
+    slope, slope_error = value_and_error(summary["slope_z_spec"])
+    found, error = value_and_error(summary["total_variation"])
+    expected, _ = value_and_error(summary["expected_total_variation"])
     if slope is None:
       continue
     ax.plot([slope, slope], [expected, found], color=look.color, linewidth=0.8, linestyle=":",
@@ -131,4 +132,4 @@ def _limit(curves) -> float:
     _, mean, error = parts.measured(curve)
     usual = error <= _FEW * np.median(error)
     heights += (np.abs(mean) + error)[usual].tolist()
-  return 1.1 * max(heights)
+  return _MARGIN * max(heights, default=_NOTHING)
