@@ -130,6 +130,7 @@ def _limit(curves) -> float:
   heights = []
   for _, _, curve in curves:
     _, mean, error = parts.measured(curve)
-    usual = error <= _FEW * np.median(error)
-    heights += (np.abs(mean) + error)[usual].tolist()
+    if error.size:
+      usual = error <= _FEW * np.median(error)
+      heights += (np.abs(mean) + error)[usual].tolist()
   return _MARGIN * max(heights, default=_NOTHING)
