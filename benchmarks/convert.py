@@ -1,7 +1,7 @@
 """Speed and memory of the converter.
 
   python benchmarks/convert.py [--num=20000] [--repeats=3] [--folder=FOLDER]
-  python benchmarks/convert.py --memory_gb=20 [--folder=FOLDER]
+  python benchmarks/convert.py --memory_gb=20 [--image_size=64] [--folder=FOLDER]
 
 The first compares records a second of the whole conversion (reading, checks, digests,
 catalogue and manifest) with two things that do less: copying the same bytes from file to
@@ -28,16 +28,16 @@ from unittest import mock
 
 import numpy as np
 
-SIZE, BANDS = 64, 5
+BANDS = 5
 _BLOCK = 2048  # images
 
 
-def make_input(folder: str, num: int) -> str:
+def make_input(folder: str, num: int, size: int) -> str:
   """A cube of `num` different images with labels, in the SDSS public layout."""
   os.makedirs(folder)
   rng = np.random.default_rng(0)
-  block = rng.standard_normal((_BLOCK, SIZE, SIZE, BANDS), np.float32)
-  shape = (num, SIZE, SIZE, BANDS)
+  block = rng.standard_normal((_BLOCK, size, size, BANDS), np.float32)
+  shape = (num, size, size, BANDS)
   with open(os.path.join(folder, "cube.npy"), "wb") as file:
     np.lib.format.write_array_header_1_0(
         file, {"descr": "<f4", "fortran_order": False, "shape": shape})
@@ -116,11 +116,11 @@ def timed(run, source: str, output: str) -> float:
   return taken_s
 
 
-def measure_speed(folder: str, num: int, repeats: int) -> None:
+def measure_speed(folder: str, num: int, size: int, repeats: int) -> None:
   """Prints the records a second of each way, and ratios."""
   from data_tools import workers
 
-  source = make_input(os.path.join(folder, "in"), num)
+  source = make_input(os.path.join(folder, "in"), num, size)
   with workers.worker_map(2) as mapper:
     list(mapper(warm_up, [2.0] * 4))
     ways = {"copy": copy, "bare loop": bare_loop, "one process": converter(1),
@@ -131,20 +131,20 @@ def measure_speed(folder: str, num: int, repeats: int) -> None:
         times_s[name].append(timed(run, source, os.path.join(folder, "out")))
   # The first turn warms caches and libraries up.
   rates = {name: num / statistics.median(taken[1:]) for name, taken in times_s.items()}
-  print(f"{num} images of {SIZE} x {SIZE} x {BANDS} float32, "
-        f"{num * SIZE * SIZE * BANDS * 4 / 1e9:.1f} GB; median of {repeats}")
+  print(f"{num} images of {size} x {size} x {BANDS} float32, "
+        f"{num * size * size * BANDS * 4 / 1e9:.1f} GB; median of {repeats}")
   for name, rate in rates.items():
     spread = ", ".join(f"{num / taken:.0f}" for taken in times_s[name][1:])
     print(f"{name:12s} {rate:7.0f} records/s ({spread}); {rate / rates['bare loop']:.2f} of the "
           f"bare loop, {rate / rates['copy']:.2f} of the copy")
 
 
-def measure_memory(folder: str, size_gb: float) -> None:
+def measure_memory(folder: str, size_gb: float, size: int) -> None:
   """Prints the largest resident memory of a conversion with two workers."""
-  num = int(size_gb * 1e9 / (SIZE * SIZE * BANDS * 4))
+  num = int(size_gb * 1e9 / (size * size * BANDS * 4))
   # In a process of its own, so that its memory does not count.
   with multiprocessing.get_context("spawn").Pool(1) as pool:
-    source = pool.apply(make_input, (os.path.join(folder, "in"), num))
+    source = pool.apply(make_input, (os.path.join(folder, "in"), num, size))
   start_s, peaks_mb, stop = time.perf_counter(), {}, threading.Event()
   watch = threading.Thread(target=watch_memory, args=(peaks_mb, stop))
   watch.start()
@@ -175,15 +175,16 @@ def main() -> None:
   """Measures speed or memory."""
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument("--num", type=int, default=20000)
+  parser.add_argument("--image_size", type=int, default=64, help="pixels a side")
   parser.add_argument("--repeats", type=int, default=3)
   parser.add_argument("--memory_gb", type=float, default=0.0)
   parser.add_argument("--folder", default=None, help="where to write; removed at the end")
   values = parser.parse_args()
   with tempfile.TemporaryDirectory(dir=values.folder, prefix="pzbias-convert-") as folder:
     if values.memory_gb:
-      measure_memory(folder, values.memory_gb)
+      measure_memory(folder, values.memory_gb, values.image_size)
     else:
-      measure_speed(folder, values.num, values.repeats)
+      measure_speed(folder, values.num, values.image_size, values.repeats)
 
 
 if __name__ == "__main__":

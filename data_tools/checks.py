@@ -9,6 +9,7 @@ from __future__ import annotations
 from astropy.table import Table
 import numpy as np
 
+from data_tools import hashing
 from data_tools.readers import base
 from pzbias_tf.survey import Survey
 
@@ -42,7 +43,7 @@ def check_catalog(source: base.CutoutSource, survey: Survey, *,
   reasons = np.full(len(table), "", object)
   for row, reason in source.rejected.items():
     reasons[row] = reason
-  _add(reasons, _repeated(table["id"]), DUPLICATE)
+  _add(reasons, hashing.repeated(table["id"]), DUPLICATE)
   _add(reasons, ~(np.isfinite(ebv) & (ebv >= 0)), BAD_EBV)
   # A galaxy without z is no reject: it goes to the target set.
   _add(reasons, ~np.isnan(z) & ~_on_grid(z, survey), OUTSIDE_GRID)
@@ -77,11 +78,3 @@ def _on_grid(z, survey) -> np.ndarray:
 
 def _add(reasons, condition, reason):
   reasons[np.asarray(condition) & (reasons == "")] = reason
-
-
-def _repeated(ids) -> np.ndarray:
-  """True at every occurrence of an id but the first."""
-  first = np.unique(np.asarray(ids), return_index=True)[1]
-  repeated = np.ones(len(ids), bool)
-  repeated[first] = False
-  return repeated

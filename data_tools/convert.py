@@ -23,6 +23,7 @@ from data_tools.image_checks import ImageRules
 from data_tools.readers.base import CutoutSource
 from data_tools.rejects import Rejects
 from data_tools.selection import Selection, select
+from data_tools.written_catalog import WrittenCatalog
 from pzbias_tf.data import augment
 from pzbias_tf.data import catalog as catalog_lib
 from pzbias_tf.data import manifest as manifest_lib
@@ -137,8 +138,8 @@ def _convert(source, survey, output, settings, preset, described) -> manifest_li
                          settings.runner_options) as mapper:
     done = shards_lib.write(work, rejects, mapper)
     shards_lib.drop_same_images(work, done, rejects, mapper)
-  catalog, counts = work.plan.without(rejects.reasons[work.plan.rows] != "")
-  _check_counts(done.shards, counts, source, output)
+  catalog = WrittenCatalog(work.plan, rejects.reasons[work.plan.rows] != "")
+  _check_counts(done.shards, catalog.counts, source, output)
   unfinished.publish(work.fields["folder"], output, done.shards)
   rejects.save(output)
   catalogs = catalog_lib.save_catalog(catalog, output)

@@ -29,6 +29,23 @@ def hash_fractions(keys: Iterable[str], salt: str) -> np.ndarray:
   return (object_hashes(keys, salt) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
+def repeated(keys: np.ndarray) -> np.ndarray:
+  """True at every occurrence of a key but the first, [n] bool.
+
+  Args:
+    keys: [n] str.
+  """
+  hashes = object_hashes(keys, "repeated")
+  order = np.argsort(hashes, kind="stable")
+  found, seen = np.zeros(len(keys), bool), set()
+  # Equal keys have equal hashes; whether those of equal hashes are equal is looked at.
+  again = np.flatnonzero(hashes[order[1:]] == hashes[order[:-1]])
+  for row in np.unique(np.concatenate([order[again], order[again + 1]])):
+    found[row] = str(keys[row]) in seen
+    seen.add(str(keys[row]))
+  return found
+
+
 def image_hash(pixels: bytes | np.ndarray) -> int:
   """A 64-bit hash of pixels, contiguous if an array: equal images have equal ones."""
   return int.from_bytes(hashlib.blake2b(pixels, digest_size=8).digest(), "little")

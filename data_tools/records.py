@@ -18,7 +18,6 @@ import numpy as np
 
 from data_tools import hashing
 from pzbias_tf.data import augment
-from pzbias_tf.data import catalog as catalog_lib
 from pzbias_tf.data import manifest as manifest_lib
 
 SHARD_NAME = re.compile(
@@ -32,56 +31,65 @@ _RECORD_OVERHEAD = 160  # bytes of a record besides its image, roughly
 class Plan:
   """All records of a data set, before images are looked at.
 
+  Of a survey of 10^9 galaxies, each array counts: a record is a row and a copy, and
+  what else is known of it is looked up.
+
   Attributes:
-    table: the columns of the catalogue, one row a record, in record order.
-    rows: [records] rows of the source.
-    elements: [records] dihedral elements of the images.
+    catalog: the objects as read.
+    rows: [records] rows of the objects.
+    copies: [records] 0, or the number of the augmented copy.
     starts: [shards + 1] first record of each shard, and the number of records.
+    splits: [shards] split of each shard.
+    seed: salt of the augmentation.
   """
 
-  table: Table
+  catalog: Table
   rows: np.ndarray
-  elements: np.ndarray
+  copies: np.ndarray
   starts: np.ndarray
+  splits: tuple[str, ...]
+  seed: int
 
   @property
   def num_shards(self) -> int:
     """Number of shards."""
-    return len(self.starts) - 1
+    return len(self.splits)
 
   def shard(self, number: int) -> tuple[str, str, slice]:
     """Split, file name and records of a shard."""
-    start, stop = (int(record) for record in self.starts[number:number + 2])
-    split = str(self.table["split"][start])
-    name = shard_name(split, int(self.table["shard"][start]), self._totals[split])
-    return split, name, slice(start, stop)
+    split = self.splits[number]
+    name = shard_name(split, self.number_in_split(number), self._totals[split])
+    return split, name, slice(int(self.starts[number]), int(self.starts[number + 1]))
+
+  def number_in_split(self, number):
+    """Number of a shard within its split; takes arrays as well."""
+    return number - self._first_of_own_split[number]
+
+  def shard_of(self, records: np.ndarray) -> np.ndarray:
+    """Number of the shard of each record."""
+    return np.searchsorted(self.starts, records, side="right") - 1
+
+  def elements(self, part: slice) -> np.ndarray:
+    """Dihedral element of the image of each of some records, uint8."""
+    ids, copies = np.asarray(self.catalog["id"])[self.rows[part]], self.copies[part]
+    return np.fromiter((augmentation_element(str(object_id), int(copy), self.seed)
+                        for object_id, copy in zip(ids, copies)), np.uint8, len(ids))
 
   def digest(self) -> str:
     """Names one exact plan."""
-    digest = hashlib.sha256()
-    for values in (self.rows, self.elements, self.starts):
-      digest.update(np.ascontiguousarray(values, "<i8"))
+    digest = hashlib.sha256(repr((self.splits, self.seed)).encode())
+    for values in (self.rows, self.copies, self.starts):
+      digest.update(np.ascontiguousarray(values))
     return digest.hexdigest()
-
-  def without(self, rejected: np.ndarray) -> tuple[Table, np.ndarray]:
-    """The catalogue without some records, whose positions count what is left.
-
-    Args:
-      rejected: [records] bool.
-
-    Returns:
-      The table, and the records of each shard, [shards].
-    """
-    table = self.table[~rejected]
-    shards = np.repeat(np.arange(self.num_shards), np.diff(self.starts))[~rejected]
-    counts = np.bincount(shards, minlength=self.num_shards)
-    positions = np.arange(len(table)) - (np.cumsum(counts) - counts)[shards]
-    table["position"] = positions.astype(table["position"].dtype)
-    return table, counts
 
   @functools.cached_property
   def _totals(self) -> dict[str, int]:
-    return collections.Counter(str(split) for split in self.table["split"][self.starts[:-1]])
+    return collections.Counter(self.splits)
+
+  @functools.cached_property
+  def _first_of_own_split(self) -> np.ndarray:
+    _, first, own = np.unique(self.splits, return_index=True, return_inverse=True)
+    return first[own]
 
 
 def shard_name(split: str, number: int, total: int) -> str:
@@ -110,28 +118,21 @@ def plan_records(catalog: Table, rows: np.ndarray, splits: np.ndarray, *, seed: 
   Args:
     catalog: objects as read.
     rows: [galaxies] rows of the objects to write.
-    splits: [galaxies] their splits.
+    splits: [galaxies] their splits as numbers of `manifest.SPLITS`.
     seed: salt of the order.
     augment_copies: records of each training galaxy.
     per_shard: largest number of records.
   """
-  parts = [_plan_split(catalog, rows[splits == split], split, seed,
+  ids = np.asarray(catalog["id"])
+  parts = [_plan_split(ids, rows[splits == number], seed,
                        augment_copies if split == "train" else 1, per_shard)
-           for split in manifest_lib.SPLITS]
-  names = np.repeat(np.array(manifest_lib.SPLITS), [len(part[0]) for part in parts])
-  source_rows, copies, shards, positions = (
-      np.concatenate([part[column] for part in parts]) for column in range(4))
-  del parts  # of a hundred million galaxies, they count
-  table = catalog[list(catalog_lib.OBJECT_COLUMNS)][source_rows]
-  for name, values in (("copy", copies), ("split", names), ("shard", shards),
-                       ("position", positions), ("number", np.arange(len(table)))):
-    dtype, _, _ = catalog_lib.RECORD_COLUMNS[name]
-    table[name] = values.astype(dtype)
-  elements = np.fromiter(
-      (augmentation_element(str(object_id), int(copy), seed)
-       for object_id, copy in zip(table["id"], copies)), np.uint8, len(table))
-  return Plan(table=table, rows=source_rows, elements=elements,
-              starts=np.append(np.flatnonzero(positions == 0), len(table)))
+           for number, split in enumerate(manifest_lib.SPLITS)]
+  source_rows, copies, sizes = (np.concatenate([part[column] for part in parts])
+                                for column in range(3))
+  return Plan(catalog=catalog, rows=source_rows, copies=copies, seed=seed,
+              starts=np.concatenate([[0], np.cumsum(sizes)]),
+              splits=tuple(np.repeat(manifest_lib.SPLITS,
+                                     [len(part[2]) for part in parts]).tolist()))
 
 
 def record_bytes(image_shape: tuple[int, int, int], dtype: str) -> int:
@@ -139,15 +140,12 @@ def record_bytes(image_shape: tuple[int, int, int], dtype: str) -> int:
   return int(np.prod(image_shape)) * np.dtype(dtype).itemsize + _RECORD_OVERHEAD
 
 
-def _plan_split(catalog, rows, split, seed, num_copies, per_shard) -> tuple[np.ndarray, ...]:
-  """Source rows, copies, shards and positions, in record order."""
-  copies = np.tile(np.arange(num_copies, dtype=np.int16), len(rows))
+def _plan_split(ids, rows, seed, num_copies, per_shard) -> tuple[np.ndarray, ...]:
+  """Source rows and copies in record order, and the number of records of each shard."""
+  copies = np.tile(np.arange(num_copies, dtype=np.int8), len(rows))
   rows = np.repeat(rows, num_copies)
-  keys = (f"{object_id}/{copy}" for object_id, copy in zip(catalog["id"][rows], copies))
+  keys = (f"{ids[row]}/{copy}" for row, copy in zip(rows, copies))
   order = np.argsort(hashing.object_hashes(keys, f"{seed}/order"), kind="stable")
-  num = len(order)
-  num_shards = -(-num // per_shard)
-  starts = np.arange(num_shards + 1) * num // max(num_shards, 1)
-  shards = np.repeat(np.arange(num_shards, dtype=np.int32), np.diff(starts))
-  positions = (np.arange(num) - starts[:-1][shards]).astype(np.int32)
-  return rows[order], copies[order], shards, positions
+  num_shards = -(-len(order) // per_shard)
+  sizes = np.diff(np.arange(num_shards + 1) * len(order) // max(num_shards, 1))
+  return rows[order], copies[order], sizes

@@ -11,6 +11,7 @@ import numpy as np
 from data_tools import checks
 from data_tools import splits as splits_lib
 from data_tools.readers.base import CutoutSource
+from pzbias_tf.data import manifest as manifest_lib
 from pzbias_tf.survey import Survey
 
 
@@ -21,7 +22,7 @@ class Selection:
   Attributes:
     catalog: the objects as read, r magnitudes replaced where unusable.
     rows: [galaxies] rows of the catalogue to write.
-    splits: [galaxies] their splits.
+    splits: [galaxies] uint8, their splits as numbers of `manifest.SPLITS`.
     rule: how the splits were made, in words.
     reasons: [objects] object, "" where an object is to be written.
     replaced: [objects] bool, where the r magnitude was replaced.
@@ -53,10 +54,27 @@ def select(source: CutoutSource, survey: Survey, *, seed: int,
   catalog, reasons, replaced = checks.check_catalog(source, survey, max_r_mag=max_r_mag)
   rows = np.flatnonzero(reasons == "")
   splits, rule = splits_lib.assign_splits(
-      catalog[rows], survey.dataset, seed=seed, fractions=fractions)
+      _accepted(catalog, rows), survey.dataset, seed=seed, fractions=fractions)
   reasons[rows[splits == ""]] = checks.NO_SPLIT
+  rows, splits = rows[splits != ""], _numbers(splits[splits != ""])
   if replaced.any():
     logging.warning("%d galaxies have no usable r magnitude and take the largest of the "
                     "catalogue, %.3f", replaced.sum(), catalog["r_mag"][replaced][0])
-  return Selection(catalog=catalog, rows=rows[splits != ""], splits=splits[splits != ""],
-                   rule=rule, reasons=reasons, replaced=replaced)
+  return Selection(catalog=catalog, rows=rows, splits=splits, rule=rule, reasons=reasons,
+                   replaced=replaced)
+
+
+def _accepted(catalog, rows) -> Table:
+  """What the splits need of some rows; a copy, which takes room, where it is not all."""
+  if len(rows) == len(catalog):
+    return catalog
+  return Table({name: catalog[name][rows] for name in splits_lib.COLUMNS
+                if name in catalog.colnames}, copy=False)
+
+
+def _numbers(splits) -> np.ndarray:
+  """Splits as numbers, which take a fortieth of the room."""
+  numbers = np.empty(len(splits), np.uint8)
+  for number, name in enumerate(manifest_lib.SPLITS):
+    numbers[splits == name] = number
+  return numbers

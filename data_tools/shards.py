@@ -31,11 +31,12 @@ class Work:
   def task(self, number: int, left_out: tuple[int, ...] = ()) -> ShardTask:
     """The task of one shard."""
     split, name, part = self.plan.shard(number)
-    ids, z_spec, r_mag, ebv = (np.asarray(self.plan.table[column][part])
+    rows = self.plan.rows[part]
+    ids, z_spec, r_mag, ebv = (np.asarray(self.plan.catalog[column])[rows]
                                for column in ("id", "z_spec", "r_mag", "ebv"))
     return ShardTask(
-        split=split, name=name, first_number=part.start, rows=self.plan.rows[part],
-        elements=self.plan.elements[part], ids=ids, z_spec=z_spec, r_mag=r_mag, ebv=ebv,
+        split=split, name=name, first_number=part.start, rows=rows,
+        elements=self.plan.elements(part), ids=ids, z_spec=z_spec, r_mag=r_mag, ebv=ebv,
         left_out=left_out, **self.fields)
 
   def tasks(self) -> Iterator[ShardTask]:
@@ -110,7 +111,7 @@ def drop_same_images(work: Work, done: Done, rejects: Rejects, mapper: Callable)
     mapper: as in `write`.
   """
   rows = work.plan.rows
-  looked_at = np.asarray(work.plan.table["copy"] == 0) & (rejects.reasons[rows] == "")
+  looked_at = (work.plan.copies == 0) & (rejects.reasons[rows] == "")
   images, rules = work.fields["images"], work.fields["rules"]
   found = same_images.find(lambda row: rules.check(images(row)), rows[looked_at],
                            done.marks[looked_at])
@@ -128,6 +129,6 @@ def _positions(plan: Plan, rows: np.ndarray) -> dict[int, tuple[int, ...]]:
   """Planned positions of some galaxies' records, by shard."""
   found = {}
   for record in np.flatnonzero(np.isin(plan.rows, rows)).tolist():
-    number = int(np.searchsorted(plan.starts, record, side="right")) - 1
+    number = int(plan.shard_of(record))
     found.setdefault(number, []).append(record - int(plan.starts[number]))
   return {number: tuple(positions) for number, positions in found.items()}

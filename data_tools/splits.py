@@ -20,6 +20,9 @@ from data_tools.readers.columns import GROUP
 DEFAULT_FRACTIONS = (0.76, 0.04, 0.20)
 """Train, validation and test: the proportions of the published SDSS split."""
 
+COLUMNS = ("id", GROUP, "split", "z_spec", "field", "sample")
+"""Columns of a catalogue that the splits depend on."""
+
 _NAMES = np.array(["train", "validation", "test"])
 
 
@@ -82,8 +85,8 @@ def assign_splits(catalog: Table, dataset: str, *, seed: int,
   """Gives each galaxy its split.
 
   Args:
-    catalog: the accepted galaxies, with the published `split` or "", and perhaps
-      `split_group`.
+    catalog: the accepted galaxies, with those of `COLUMNS` that there are; `split` is
+      the published one or "".
     dataset: name of the survey's data set: decides on hold-outs.
     seed: salt of the hashes.
     fractions: train, validation, test; overrides whatever is published.
@@ -92,18 +95,18 @@ def assign_splits(catalog: Table, dataset: str, *, seed: int,
     The split of each galaxy [galaxies] str ("" where the published splits leave
     it out), and the rule in words.
   """
-  published = np.asarray(catalog["split"]).astype("U10")
+  published = np.asarray(catalog["split"])
   if fractions is not None:
     split, rule = _by_hash(catalog, fractions, seed)
     if np.any(published != ""):
       logging.warning("--split overrides the published split")
   elif np.any(published != ""):
-    split, rule = published, "published index arrays"
+    split, rule = published.astype("U10"), "published index arrays"
   elif dataset in RULES and np.any(catalog["sample"] != "") and GROUP not in catalog.colnames:
     split, rule = _by_holdout(catalog, RULES[dataset], seed)
   else:
     split, rule = _by_hash(catalog, DEFAULT_FRACTIONS, seed)
-  split = np.where(np.isnan(catalog["z_spec"]), "target", split)
+  split[np.isnan(catalog["z_spec"])] = "target"
   return split, rule + "; galaxies without z_spec are the target set"
 
 
@@ -113,7 +116,7 @@ def _by_hash(catalog, fractions, seed) -> tuple[np.ndarray, str]:
   draws = hashing.hash_fractions(catalog[key], f"{seed}/split")
   split = _NAMES[np.searchsorted(edges, draws, side="right")]
   words = ", ".join(f"{fraction:g} {name}" for fraction, name in zip(fractions, _NAMES))
-  return split.astype("U10"), f"hash of the {key}, salt {seed}: {words}"
+  return split.astype("U10", copy=False), f"hash of the {key}, salt {seed}: {words}"
 
 
 def _by_holdout(catalog, rule, seed) -> tuple[np.ndarray, str]:

@@ -112,5 +112,5 @@ class Reader:
 
 def with_split(catalog: Table, split: np.ndarray | None = None) -> Table:
   """Adds the published split, [objects] str, or "" for all."""
-  catalog["split"] = np.full(len(catalog), "", "U10") if split is None else split
+  catalog["split"] = np.full(len(catalog), "") if split is None else split
   return catalog

@@ -10,6 +10,7 @@ import io
 import os
 from typing import Sequence
 
+from astropy.io import fits
 from astropy.table import Table, vstack
 import numpy as np
 
@@ -42,6 +43,9 @@ RECORD_COLUMNS = {
 ROWS_PER_FILE = 10_000_000
 """Longer catalogues are cut into catalog-00000-of-00003.fits and so on."""
 
+_ROWS_PER_BLOCK = 100_000
+_FITS_BLOCK_BYTES = 2880
+
 
 def object_table(num: int, **columns) -> Table:
   """A table of `num` objects with every column of OBJECT_COLUMNS.
@@ -58,19 +62,26 @@ def object_table(num: int, **columns) -> Table:
   if unknown:
     raise ValueError(f"no catalogue column is called {', '.join(unknown)}; "
                      f"known are {', '.join(OBJECT_COLUMNS)}")
-  table = Table()
-  for name, (dtype, _, description) in OBJECT_COLUMNS.items():
-    values = columns.get(name, [""] * num if dtype is str else np.full(num, np.nan))
-    values = np.asarray(values)
+  arrays = {}
+  for name, (dtype, _, _) in OBJECT_COLUMNS.items():
+    # A value that repeats takes no room.
+    missing = np.broadcast_to("" if dtype is str else np.nan, num)
+    values = np.asarray(columns.get(name, missing))
     if values.shape != (num,):
       raise ValueError(f"column {name} has shape {values.shape}, expected ({num},)")
-    table[name] = values.astype(dtype)
+    arrays[name] = values.astype(dtype, copy=False)
+  table = Table(arrays, copy=False)
+  for name, (_, _, description) in OBJECT_COLUMNS.items():
     table[name].description = description
   return table
 
 
 def save_catalog(table: Table, folder: str) -> tuple[str, ...]:
   """Writes a record table as catalog.fits, or as several files, with units.
+
+  Args:
+    table: a table with all columns, or what gives parts of one as slices.
+    folder: the data set's folder.
 
   Returns:
     The names of the files, in order.
@@ -79,13 +90,35 @@ def save_catalog(table: Table, folder: str) -> tuple[str, ...]:
   names = (manifest_lib.CATALOG_NAME,) if total == 1 else tuple(
       part_name(number, total) for number in range(total))
   for number, name in enumerate(names):
-    part = table[number * ROWS_PER_FILE:(number + 1) * ROWS_PER_FILE]
-    for column, (_, unit, description) in {**OBJECT_COLUMNS, **RECORD_COLUMNS}.items():
-      part[column].unit = unit
-      part[column].description = description
+    start = number * ROWS_PER_FILE
     with whole_file(os.path.join(folder, name)) as hidden:
-      part.write(hidden, format="fits", overwrite=True)
+      _write_part(table, range(len(table))[start:start + ROWS_PER_FILE], hidden)
   return names
+
+
+def _write_part(table, rows, path):
+  """Writes some rows as one FITS file, block by block, since all at once need much memory."""
+  with open(path, "wb") as file:
+    for start in range(rows.start, rows.stop, _ROWS_PER_BLOCK) or [rows.start]:
+      header, data = _fits_block(table[start:min(start + _ROWS_PER_BLOCK, rows.stop)])
+      if start == rows.start:
+        header["NAXIS2"] = len(rows)
+        file.write((fits.PrimaryHDU().header.tostring() + header.tostring()).encode("ascii"))
+      file.write(data)
+    file.write(bytes(-file.tell() % _FITS_BLOCK_BYTES))
+
+
+def _fits_block(part) -> tuple[fits.Header, bytes]:
+  """Header and data of some rows as a FITS table."""
+  for column, (_, unit, description) in {**OBJECT_COLUMNS, **RECORD_COLUMNS}.items():
+    part[column].unit = unit
+    part[column].description = description
+  file = io.BytesIO()
+  part.write(file, format="fits")
+  whole = file.getvalue()
+  with fits.open(io.BytesIO(whole)) as hdus:
+    header, start = hdus[1].header, hdus[1].fileinfo()["datLoc"]
+  return header, whole[start:start + header["NAXIS1"] * len(part)]
 
 
 def part_name(number: int, total: int) -> str:

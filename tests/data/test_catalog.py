@@ -1,4 +1,5 @@
 import os
+from unittest import mock
 
 from absl.testing import parameterized
 from astropy import units
@@ -51,6 +52,17 @@ class CatalogTest(tf.test.TestCase, parameterized.TestCase):
       self.assertEqual(found[name].dtype.kind, "U")
       self.assertEqual(list(found[name]), list(table[name]))
     self.assertEqual(os.listdir(self.folder), ["catalog.fits"])
+
+  def test_written_in_blocks_as_at_once(self):
+    num = 10
+    table = _records(num, z_spec=np.linspace(0.1, 0.2, num))
+    catalog_lib.save_catalog(table, self.folder)
+    with open(self.path, "rb") as file:
+      at_once = file.read()
+    with mock.patch.object(catalog_lib, "_ROWS_PER_BLOCK", 4):
+      catalog_lib.save_catalog(table, self.folder)
+    with open(self.path, "rb") as file:
+      self.assertEqual(file.read(), at_once)
 
   def test_units_are_written(self):
     catalog_lib.save_catalog(_records(), self.folder)
