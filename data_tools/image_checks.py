@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 
 import numpy as np
 
@@ -41,18 +40,20 @@ class ImageRules:
     if image.dtype != np.float32:
       with np.errstate(over="ignore"):  # found below
         image = image.astype(np.float32)
-    lowest, highest = float(image.min()), float(image.max())  # NaN if any pixel is
-    if not (math.isfinite(lowest) and math.isfinite(highest)):
-      raise base.ImageError(NOT_FINITE)
-    if lowest == highest:
-      raise base.ImageError(EMPTY)
-    self._check_bands(image)
+    self._check_pixels(image)
     return image
 
-  def _check_bands(self, image):
-    height, width, _ = self.shape
+  def _check_pixels(self, image):
+    # One pass: a sum of squares is finite where all pixels are, unless it overflows.
+    pixels = image.ravel()
+    if not np.isfinite(np.dot(pixels, pixels)) and not np.isfinite(pixels).all():
+      raise base.ImageError(NOT_FINITE)
+    height, width, bands = self.shape
     # Corner and centre of a band seldom agree, which spares the look at all its pixels.
-    for band in np.flatnonzero(image[0, 0] == image[height // 2, width // 2]):
+    suspects = np.flatnonzero(image[0, 0] == image[height // 2, width // 2])
+    if len(suspects) == bands and np.all(image == image[0, 0, 0]):
+      raise base.ImageError(EMPTY)
+    for band in suspects:
       if np.all(image[..., band] == image[0, 0, band]):
         raise base.ImageError(empty_band(self.bands[band]))
 

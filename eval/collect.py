@@ -9,10 +9,11 @@ import re
 import tempfile
 from typing import Any
 
-from eval.stage_results import stage_result
+from eval.stage_results import load_test_predictions, stage_result
 from eval.stages import run_survey
 from eval.step4 import STEP4, step4_result
 from pzbias_tf.data.dataset import Dataset
+from pzbias_tf.evaluation.peaks import summarize_peaks
 from pzbias_tf.evaluation.residuals import rms_by_galaxies
 from pzbias_tf.evaluation.summary import Bootstrap, to_json
 from pzbias_tf.evaluation.table import COLUMNS
@@ -25,7 +26,12 @@ from pzbias_tf.training.timing import TIMING
 RMS = "rms_by_galaxies"
 """Key of `residuals.rms_by_galaxies` of the residual by z_photo."""
 
-_KEYS = ("errors", "uncorrected", RMS, *(key for _, key, _ in COLUMNS))
+PEAKS = (("peaks of p(z)", "peaks", 1), ("TV", "total_variation", 3),
+         ("TV, median", "total_variation_median", 3),
+         ("TV, peak of smoothed p(z)", "total_variation_smoothed", 3))
+"""Columns, as `table.COLUMNS`, of what `peaks.summarize_peaks` gives."""
+
+_KEYS = ("errors", "uncorrected", RMS, *(key for _, key, _ in (*COLUMNS, *PEAKS)))
 _CURVES = ("residual_z_spec", "residual_z_photo", "sigma_mad_by_magnitude")
 _DIGITS = 5
 SMOOTHED, SMOOTHING = "step4_smoothed", 2.0
@@ -80,7 +86,7 @@ class Collector:
     survey = run_survey(stages)
     summaries = {
         name: self._once((stage, survey.name), survey, functools.partial(
-            stage_result, name, stage, survey, self._bootstrap))
+            self._stage, name, stage, survey))
         for name, stage in stages.items()}
     if STEP3.name in stages:
       wanted = {STEP4: 0.0, **({SMOOTHED: SMOOTHING} if alone else {})}
@@ -90,6 +96,14 @@ class Collector:
     keys = (*_KEYS, *_CURVES) if alone else _KEYS
     return {name: {key: summary[key] for key in keys if key in summary}
             for name, summary in summaries.items()}
+
+  def _stage(self, name, stage, survey):
+    result, predictions = (stage_result(name, stage, survey, self._bootstrap),
+                           load_test_predictions(stage, survey))
+    result.summary.update(summarize_peaks(
+        predictions.edges, predictions.pdf, predictions.z_spec, survey,
+        num_bootstrap=self._bootstrap.number, seed=self._bootstrap.seed))
+    return result
 
   def _step4(self, step3, survey, smoothing):
     with tempfile.TemporaryDirectory() as scratch:  # the run keeps the calibration that it has

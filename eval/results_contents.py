@@ -7,7 +7,7 @@ from typing import Any, Mapping, Sequence
 
 from matplotlib.figure import Figure
 
-from eval.collect import SMOOTHED
+from eval.collect import PEAKS, SMOOTHED
 from eval.results_sections import Section
 from eval.step4 import STEP4
 from pzbias_tf.evaluation.figures.comparison import draw_comparison
@@ -37,7 +37,7 @@ def _main(section: Section, results):
   shown = {name: (TITLES[name], stages[name]) for name in section.stages if name in stages}
   caption = ("(a), (b) Mean residual in bins of z_spec and z_photo; (c) scatter by r magnitude; "
              "(d) total variation against the slope of (a), open symbols: without mode collapse.")
-  table = format_table({TITLES[name]: stage for name, stage in stages.items()})
+  table = _tables({TITLES[name]: stage for name, stage in stages.items()}, "stage")
   return table, draw_main(shown), caption
 
 
@@ -47,11 +47,20 @@ def _trends(section: Section, results):
   names = [section.words.get(variant["value"], variant["value"]) for variant in variants]
   shown = {name: (TITLES[name], [variant["stages"][name] for variant in variants])
            for name in section.stages if name in variants[0]["stages"]}
-  table = format_table({
+  table = _tables({
       f"{word}: {title}": summaries[place] for place, word in enumerate(names)
-      for title, summaries in shown.values()}, what=f"{section.label}: stage")
+      for title, summaries in shown.values()}, f"{section.label}: stage")
   caption = f"Against {section.label}; open symbols: total variation without mode collapse."
   return table, draw_trends(shown, names, section.label.replace("`", "")), caption
+
+
+def _tables(summaries, what) -> str:
+  """The table of metrics and, where p(z) was looked at, that of its peaks."""
+  tables = [format_table(summaries, what=what)]
+  peaks = {title: summary for title, summary in summaries.items() if PEAKS[0][1] in summary}
+  if peaks:
+    tables.append(format_table(peaks, what=what, columns=PEAKS))
+  return "\n\n".join(tables)
 
 
 def _place(section, value):
@@ -87,7 +96,7 @@ def _rows(section: Section, results):
   words = dict(zip(section.results, section.names))
   shown = {words[name]: (stage, result["variants"][-1]["stages"][stage])
            for name, result in results.items() for stage in section.stages}
-  table = format_table({word: summary for word, (_, summary) in shown.items()}, what="labels")
+  table = _tables({word: summary for word, (_, summary) in shown.items()}, "labels")
   return table, draw_comparison(shown), "Open symbols: total variation without mode collapse."
 
 

@@ -11,6 +11,7 @@ from eval.collect import SMOOTHING
 from eval.results_contents import contents
 from eval.results_sections import SECTIONS, Section
 from pzbias_tf.evaluation.captions import DIRECTION
+from pzbias_tf.evaluation.peaks import LEAST_HEIGHT, SMOOTHING_BINS
 from pzbias_tf.evaluation.figures.files import save_figure
 
 FIGURES = "figures"
@@ -28,7 +29,8 @@ galaxies have real redshifts and magnitudes, and simulated images.
 galaxies. Tables and figures are written by `python -m eval.results` from the files in `results/`;
 what stands beside them is in `results/remarks.json`. {direction}
 Errors are one standard deviation, of {bootstrap} bootstraps of the test galaxies unless another
-source is named. Step 4 with smoothing is `eval.main --smooth_calibration={smoothing:g}`.
+source is named. Step 4 with smoothing is `eval.main --smooth_calibration={smoothing:g}`. Peaks of p(z) are
+bins above both neighbours and {least:.0%} of the highest; p(z) is smoothed by a normal law of {bins:g} bins.
 """
 
 
@@ -75,7 +77,8 @@ def _head(results) -> str:
         raise ValueError(f"{name} was made with {key} {result[key]}, the page is about {own}; "
                          "measure it again, or give it another --results and --page")
   return _HEAD.format(train=f"{first['data']['train']:,}", direction=DIRECTION,
-                      bootstrap=first["bootstrap"], smoothing=SMOOTHING)
+                      bootstrap=first["bootstrap"], smoothing=SMOOTHING, least=LEAST_HEIGHT,
+                      bins=SMOOTHING_BINS)
 
 
 def load_results(folder: str) -> dict[str, dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Mapping
+from typing import Any, Mapping, Sequence
 
 COLUMNS = (
     ("galaxies", "galaxies", 0),
@@ -21,21 +21,23 @@ COLUMNS = (
 """(heading, key in the stage's summary, digits)."""
 
 
-def format_table(summaries: Mapping[str, Mapping[str, Any]], *, what: str = "stage") -> str:
+def format_table(summaries: Mapping[str, Mapping[str, Any]], *, what: str = "stage",
+                 columns: Sequence[tuple[str, str, int]] = COLUMNS) -> str:
   """A Markdown table, aligned, one row a stage.
 
   Args:
     summaries: {title of the stage: its summary, as `summary.summarize` gives it,
       or as it stands in metrics.json}.
     what: heading of the titles.
+    columns: as COLUMNS.
 
   Returns:
     Lines of text; "-" where a stage has no such number.
   """
-  cells = [[what, *(heading for heading, _, _ in COLUMNS)]]
+  cells = [[what, *(heading for heading, _, _ in columns)]]
   for title, summary in summaries.items():
     cells.append([title, *(
-        _cell(with_error(summary, key), digits) for _, key, digits in COLUMNS)])
+        _cell(with_error(summary, key), digits) for _, key, digits in columns)])
   widths = [max(map(len, column)) for column in zip(*cells)]
   lines = ["| " + " | ".join(word.ljust(width) for word, width in zip(row, widths)) + " |"
            for row in cells]
