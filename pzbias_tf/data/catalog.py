@@ -15,7 +15,6 @@ import numpy as np
 
 from pzbias_tf import storage
 from pzbias_tf.data import manifest as manifest_lib
-from pzbias_tf.files import whole_file
 
 # Column -> (dtype, unit, description).  Missing numbers are NaN, missing words "".
 OBJECT_COLUMNS = {
@@ -83,7 +82,7 @@ def save_catalog(table: Table, folder: str) -> tuple[str, ...]:
     for column, (_, unit, description) in {**OBJECT_COLUMNS, **RECORD_COLUMNS}.items():
       part[column].unit = unit
       part[column].description = description
-    with whole_file(os.path.join(folder, name)) as hidden:
+    with storage.whole_file(os.path.join(folder, name)) as hidden:
       part.write(hidden, format="fits", overwrite=True)
   return names
 
