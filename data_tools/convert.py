@@ -14,6 +14,7 @@ import numpy as np
 
 from data_tools import disk
 from data_tools import existing
+from data_tools import ownership
 from data_tools import records as records_lib
 from data_tools import runners
 from data_tools import shard_file
@@ -24,10 +25,10 @@ from data_tools.readers.base import CutoutSource
 from data_tools.rejects import Rejects
 from data_tools.selection import Selection, select
 from data_tools.written_catalog import WrittenCatalog
+from pzbias_tf import storage
 from pzbias_tf.data import augment
 from pzbias_tf.data import catalog as catalog_lib
 from pzbias_tf.data import manifest as manifest_lib
-from pzbias_tf.files import exclusive_folder
 from pzbias_tf.survey import Survey
 
 DTYPES = ("float32", "float16")
@@ -106,7 +107,7 @@ def convert(source: CutoutSource, survey: Survey, output: str, *,
   Args:
     source: the galaxies, from a reader.
     survey: the survey that they are converted as.
-    output: the data set's folder; made where it does not exist.
+    output: the data set's folder, local or remote; made where it does not exist.
     settings: splits, dtype, augmentation, seed.
     preset: training settings to put into the manifest.
     origin: further words on where the source comes from, for the manifest.
@@ -119,26 +120,29 @@ def convert(source: CutoutSource, survey: Survey, output: str, *,
     OSError: the disk is too small, a file cannot be read, or another process is at work there.
     ValueError: nothing is left to write, too much is rejected, or a value does not fit.
   """
-  with exclusive_folder(output), disk.clear_errors(output):
+  with ownership.exclusive(output) as owner, disk.clear_errors(output):
     described = existing.describe(source, survey, settings.recorded(), origin)
     manifest = existing.find(output, described, preset or {})
     if manifest is None:
       _check_shape(source, settings)
-      manifest = _convert(source, survey, output, settings, preset or {}, described)
+      manifest = _convert(source, survey, output, settings, preset or {}, described, owner)
     unfinished.end(output)
     return manifest
 
 
-def _convert(source, survey, output, settings, preset, described) -> manifest_lib.Manifest:
+def _convert(source, survey, output, settings, preset, described, owner
+             ) -> manifest_lib.Manifest:
   selection = select(source, survey, seed=settings.seed, fractions=settings.split,
                      max_r_mag=settings.max_r_mag)
   rejects = Rejects(selection.catalog["id"], selection.reasons, settings.max_rejected)
+  owner.claim()
   work = _plan(source, survey, output, settings, selection, described)
   with runners.shard_map(settings.num_workers, settings.runner,
                          settings.runner_options) as mapper:
     done = shards_lib.write(work, rejects, mapper)
     shards_lib.drop_same_images(work, done, rejects, mapper)
   catalog = WrittenCatalog(work.plan, rejects.reasons[work.plan.rows] != "")
+  owner.check()
   _check_counts(done.shards, catalog.counts, source, output)
   unfinished.publish(work.fields["folder"], output, done.shards)
   rejects.save(output)
@@ -147,20 +151,22 @@ def _convert(source, survey, output, settings, preset, described) -> manifest_li
       _manifest(source, survey, settings, selection, rejects, done, described), preset=preset,
       catalogs=catalogs, catalog_sha256=tuple(
           shard_file.digest(os.path.join(output, name)) for name in catalogs))
+  owner.check()
   manifest.save(output)
   return manifest
 
 
 def _plan(source, survey, output, settings, selection, described) -> shards_lib.Work:
-  """The shards to write, once it is sure that they fit onto the disk."""
+  """The shards to write, once it is sure that they fit onto the disk, where it is a local one."""
   record_bytes = records_lib.record_bytes(source.image_shape, settings.dtype)
   plan = records_lib.plan_records(
       selection.catalog, selection.rows, selection.splits, seed=settings.seed,
       augment_copies=settings.augment_copies,
       per_shard=max(1, int(settings.shard_size_mb * 1e6 // record_bytes)))
   folder = unfinished.begin(output, existing.resume_key(described, plan, output))
-  disk.check_space(output, len(plan.rows) * (record_bytes + _CATALOG_ROW_BYTES)
-                   - unfinished.finished_bytes(folder))
+  if not storage.is_remote(output):
+    disk.check_space(output, len(plan.rows) * (record_bytes + _CATALOG_ROW_BYTES)
+                     - unfinished.finished_bytes(folder))
   rules = ImageRules(shape=tuple(source.image_shape), bands=tuple(survey.bands))
   return shards_lib.Work(plan=plan, fields={
       "folder": folder, "images": source.images, "rules": rules, "dtype": settings.dtype,

@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import shutil
+import tempfile
 from typing import Iterator
 
 import tensorflow as tf
+
+from pzbias_tf import storage
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _TF_FULL = (tf.errors.ResourceExhaustedError, tf.errors.OutOfRangeError)
@@ -33,6 +36,10 @@ def check_space(folder: str, needed: int) -> None:
 def clear_errors(output: str) -> Iterator[None]:
   """Gives the errors of a full disk one clear message.
 
+  Args:
+    output: where the data set is written; files of a remote one are made in the system's
+      folder of temporary files.
+
   Raises:
     OSError: the disk is full, or TensorFlow could not write for another reason.
   """
@@ -49,5 +56,8 @@ def clear_errors(output: str) -> Iterator[None]:
 
 
 def _full(output, error) -> str:
-  return (f"{output}: the disk is full, or a file may not be as large ({error}); make room and "
+  place = output
+  if storage.is_remote(output):
+    place = f"{tempfile.gettempdir()}, where files of {output} are made"
+  return (f"{place}: the disk is full, or a file may not be as large ({error}); make room and "
           "give the same command again: it goes on with the shards that are finished")

@@ -15,6 +15,7 @@ from data_tools.readers import npy_access
 from data_tools.readers.base import CutoutSource, ImageError
 from data_tools.records import Plan
 import pzbias_tf
+from pzbias_tf import storage
 from pzbias_tf.data import manifest as manifest_lib
 from pzbias_tf.files import LOCK_NAME
 from pzbias_tf.survey import Survey
@@ -119,8 +120,10 @@ def check_origin(output: str, origin: Mapping[str, Any]) -> None:
 
   Raises:
     FileExistsError: real galaxies, or others, are there.
+    OSError: the folder's file system is unknown or cannot be reached.
   """
-  if not origin or not os.path.exists(os.path.join(output, manifest_lib.MANIFEST_NAME)):
+  # Looked at in any case: an output that cannot be reached is found before the input is read.
+  if not storage.is_file(os.path.join(output, manifest_lib.MANIFEST_NAME)) or not origin:
     return
   manifest = _load(output)
   for key, wanted in json.loads(json.dumps(origin, default=str)).items():
@@ -140,7 +143,7 @@ def find(output: str, described: Mapping[str, Any],
   Raises:
     FileExistsError: a complete data set of something else is there.
   """
-  if not os.path.exists(os.path.join(output, manifest_lib.MANIFEST_NAME)):
+  if not storage.is_file(os.path.join(output, manifest_lib.MANIFEST_NAME)):
     return None
   manifest = _load(output)
   wanted = {key: described.get(key) for key in _COMPARED}
@@ -167,7 +170,7 @@ def _load(output):
 def _check_files(output, manifest):
   for shard in manifest.shards:
     path = os.path.join(output, shard.name)
-    if not os.path.exists(path) or os.path.getsize(path) != shard.bytes:
+    if not storage.is_file(path) or storage.file_size(path) != shard.bytes:
       raise FileExistsError(
           f"{path} is missing or of another size than its manifest says: the data set is "
           f"damaged; delete {output} and convert again")

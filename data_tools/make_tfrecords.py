@@ -31,6 +31,7 @@ from pzbias_tf.data import manifest as manifest_lib
 
 convert = convert_lib.convert
 ConversionSettings = convert_lib.ConversionSettings
+_PARENT = "data"  # of folders that the user does not name
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,7 +41,7 @@ class ConversionConfig:
   Attributes:
     survey: name of a survey, or FILE.toml.
     input: file or folder of the survey; "" simulates.
-    output: the data set's folder; "" is data/<data set>.
+    output: the data set's folder, local or remote; "" is data/<data set>.
     layout: a key of readers.READERS, or "auto".
     options: how the reader finds columns.
     settings: what shapes the data set.
@@ -70,8 +71,7 @@ def run(config: ConversionConfig) -> manifest_lib.Manifest:
   survey = survey_lib.load_survey(config.survey)
   config = placed(config, survey)
   output = config.output
-  if config.input and os.path.realpath(config.input) == os.path.realpath(output):
-    raise ValueError(f"--input and --output are both {output}; name another folder for the data set")
+  check_places(config)
   origin = {} if config.input else simulation_of(config, survey)
   existing.check_origin(output, origin)
   path = config.input or simulate(config, output)
@@ -85,7 +85,7 @@ def run(config: ConversionConfig) -> manifest_lib.Manifest:
 def placed(config: ConversionConfig, survey: survey_lib.Survey) -> ConversionConfig:
   """Names the output, and with a runner all paths as its workers, elsewhere, understand them."""
   config = dataclasses.replace(
-      config, output=config.output or os.path.join("data", survey.dataset))
+      config, output=config.output or os.path.join(_PARENT, survey.dataset))
   if not config.settings.runner:
     return config
   scratch = config.options.scratch
@@ -96,6 +96,20 @@ def placed(config: ConversionConfig, survey: survey_lib.Survey) -> ConversionCon
           config.options, scratch=scratch and storage.absolute(scratch)))
 
 
+def check_places(config: ConversionConfig) -> None:
+  """Refuses an input that cannot be read, or that would be written into.
+
+  Raises:
+    ValueError: it is remote, or the output.
+  """
+  if storage.is_remote(config.input):
+    raise ValueError(f"--input={config.input}: surveys are read from local or mounted folders; "
+                     "copy it to one")
+  if config.input and os.path.realpath(config.input) == os.path.realpath(config.output):
+    raise ValueError(f"--input and --output are both {config.output}; name another folder for "
+                     "the data set")
+
+
 def simulation_of(config: ConversionConfig, survey: survey_lib.Survey) -> dict[str, dict]:
   """What is simulated where there is no input, for the manifest."""
   return {"simulated": {"survey": survey.name, "num": config.num,
@@ -103,10 +117,15 @@ def simulation_of(config: ConversionConfig, survey: survey_lib.Survey) -> dict[s
 
 
 def simulate(config: ConversionConfig, output: str) -> str:
-  """Simulates a survey beside the data set, saying so; returns its folder."""
+  """Simulates a survey beside the data set, saying so; returns its folder.
+
+  For a remote data set, that is the folder beside the default output.
+  """
   from data_tools import simulate as simulate_lib  # real data do not need it
 
   parent, name = os.path.split(os.path.normpath(output))
+  if storage.is_remote(output):
+    parent = storage.absolute(_PARENT) if config.settings.runner else _PARENT
   folder = os.path.join(parent, f"simulated_{name}")
   print(f"No --input is given: {config.num} galaxies of {config.survey} are simulated into "
         f"{folder}. They are not observations.", flush=True)
@@ -131,7 +150,8 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   choice = functools.partial(flags.DEFINE_enum, flag_values=values)
   text("survey", "sdss", "sdss, cfhtls, cfhtls_wide, cfhtls_deep or FILE.toml.")
   text("input", "", "File or folder of the survey; without it, one is simulated.")
-  text("output", "", "Folder of the data set; default data/<data set>.")
+  text("output", "", "Folder of the data set, also a remote one such as gs://bucket/sdss; "
+       "default data/<data set>.")
   reader_flags.define(values)
   real("max_r_mag", None, "Reject galaxies fainter than this (mag).")
   real("max_rejected", None, "Stop where a larger fraction of the galaxies is rejected, e.g. 0.01; "

@@ -12,7 +12,7 @@ import numpy as np
 
 from data_tools import checks
 from pzbias_tf.data import manifest as manifest_lib
-from pzbias_tf.files import write_text
+from pzbias_tf.storage import write_text
 
 
 class Rejects:

@@ -14,6 +14,8 @@ import os
 
 import tensorflow as tf
 
+from pzbias_tf import storage
+
 _FOLLOW_BYTES = 16_000_000  # records written before the thread looks again
 _READ_BYTES = 1 << 20
 
@@ -84,5 +86,8 @@ class ShardFile:
 
 def digest(path: str) -> str:
   """SHA-256 of a file."""
-  with open(path, "rb") as file:
-    return hashlib.file_digest(file, "sha256").hexdigest()
+  found = hashlib.sha256()
+  with storage.opened(path) as file:
+    while data := file.read(_READ_BYTES):
+      found.update(data)
+  return found.hexdigest()

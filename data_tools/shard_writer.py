@@ -19,7 +19,7 @@ from data_tools.readers import base
 from pzbias_tf.data import augment
 from pzbias_tf.data import manifest as manifest_lib
 from pzbias_tf.data import schema
-from pzbias_tf.files import whole_file
+from pzbias_tf.storage import whole_file
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class ShardTask:
   """One shard to write.
 
   Attributes:
-    folder: where to write it.
+    folder: where to write it, local or remote.
     split: the shard's split.
     name: file name.
     first_number: number of the first record; the others follow.

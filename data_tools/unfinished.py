@@ -11,7 +11,6 @@ import dataclasses
 import json
 import os
 import re
-import shutil
 from typing import Sequence
 
 from absl import logging
@@ -20,10 +19,14 @@ from data_tools import shard_file
 from data_tools.readers import base
 from data_tools.records import SHARD_NAME
 from data_tools.shard_writer import ShardResult, ShardTask, write_shard
+from pzbias_tf import storage
 from pzbias_tf.data import manifest as manifest_lib
-from pzbias_tf.files import flush_folder, write_text
+from pzbias_tf.files import flush_folder
 
 FOLDER = ".unfinished"
+OWNER = "owner"
+"""The file in it that says whose a remote folder is: see `ownership`."""
+
 # Not the names of whole single files: these are replaced, and in a folder that is input and output
 # at once, catalog.fits may be the input.
 _LEFT_OVER = re.compile(
@@ -35,20 +38,22 @@ def begin(output: str, key: str) -> str:
   """The folder of the unfinished conversion `key`, cleared of all that is not finished.
 
   Args:
-    output: the data set's folder, without a manifest, locked by this process.
+    output: the data set's folder, without a manifest, that is this process's own.
     key: digest of what the shards depend on.
   """
-  folder = os.path.join(output, FOLDER, key)
-  os.makedirs(folder, exist_ok=True)
-  _remove((os.path.join(output, FOLDER, name) for name in os.listdir(os.path.dirname(folder))
-           if name != key), "the unfinished conversion of another source or other settings")
-  _remove((os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(".tmp")),
+  parent = os.path.join(output, FOLDER)
+  folder = os.path.join(parent, key)
+  storage.make_folders(folder)
+  _remove((os.path.join(parent, name) for name in storage.names(parent)
+           if name not in (key, OWNER)),
+          "the unfinished conversion of another source or other settings")
+  _remove((os.path.join(folder, name) for name in storage.names(folder) if name.endswith(".tmp")),
           "what was being written when a conversion was cut off")
   finished = _take_back(output, folder)
   if finished:
     logging.info("%s: going on with an unfinished conversion, %d shards are there", output,
                  finished)
-  _remove((os.path.join(output, name) for name in os.listdir(output)
+  _remove((os.path.join(output, name) for name in storage.names(output)
            if _LEFT_OVER.fullmatch(name)), "a file of an unfinished conversion")
   return folder
 
@@ -61,7 +66,7 @@ def finish_shard(task: ShardTask) -> ShardResult:
 def renew_shard(task: ShardTask) -> ShardResult:
   """Writes a shard and its record of progress, in place of what is there."""
   result = write_shard(task)
-  write_text(_progress_path(task.folder, task.name), json.dumps(dataclasses.asdict(result)))
+  storage.write_text(_progress_path(task.folder, task.name), json.dumps(dataclasses.asdict(result)))
   return result
 
 
@@ -73,29 +78,30 @@ def publish(folder: str, output: str, shards: Sequence[manifest_lib.Shard]) -> N
   """
   for shard in shards:
     path = os.path.join(folder, shard.name)
-    size = os.path.getsize(path)
+    size = storage.file_size(path)
     if size != shard.bytes:
       raise OSError(f"{path}: {size} bytes, finished with {shard.bytes}: another process has "
                     "written to it; end that, and give the same command again")
   for shard in shards:
-    os.replace(os.path.join(folder, shard.name), os.path.join(output, shard.name))
-  flush_folder(output)
+    storage.move(os.path.join(folder, shard.name), os.path.join(output, shard.name))
+  if not storage.is_remote(output):
+    flush_folder(output)
 
 
 def end(output: str) -> None:
   """Removes the folder once the data set is complete."""
-  shutil.rmtree(os.path.join(output, FOLDER), ignore_errors=True)
+  storage.remove_tree(os.path.join(output, FOLDER))
 
 
 def finished_bytes(folder: str) -> int:
   """Size of the shards that are there already."""
-  return sum(os.path.getsize(os.path.join(folder, name)) for name in os.listdir(folder)
+  return sum(storage.file_size(os.path.join(folder, name)) for name in storage.names(folder)
              if SHARD_NAME.fullmatch(name))
 
 
 def finished(folder: str) -> set[str]:
   """Names of the shards that will be kept, as far as their records of progress tell."""
-  names = (name.removesuffix(".json") for name in os.listdir(folder) if name.endswith(".json"))
+  names = (name.removesuffix(".json") for name in storage.names(folder) if name.endswith(".json"))
   return {name for name in names if _worth_keeping(folder, name)}
 
 
@@ -106,8 +112,7 @@ def recorded(folder: str, name: str) -> ShardResult:
     OSError: there is none.
     ValueError, TypeError, KeyError: it is damaged.
   """
-  with open(_progress_path(folder, name), encoding="utf-8") as file:
-    fields = json.load(file)
+  fields = json.loads(storage.read_bytes(_progress_path(folder, name)))
   return ShardResult(shard=manifest_lib.Shard(**fields.pop("shard")),
                      **{name: tuple(value) if isinstance(value, list) else value
                         for name, value in fields.items()})
@@ -116,9 +121,9 @@ def recorded(folder: str, name: str) -> ShardResult:
 def _kept(task: ShardTask) -> ShardResult | None:
   """The result of an earlier run, if its shard is there and has the right digest."""
   path, result = os.path.join(task.folder, task.name), _worth_keeping(task.folder, task.name)
-  if result is None or not os.path.exists(path):
+  if result is None or not storage.is_file(path):
     return None
-  if (os.path.getsize(path), shard_file.digest(path)) != (
+  if (storage.file_size(path), shard_file.digest(path)) != (
       result.shard.bytes, result.shard.sha256):
     logging.warning("%s: another size or SHA-256 than when it was finished; it is written again",
                     path)
@@ -145,18 +150,15 @@ def _progress_path(folder, name):
 
 def _take_back(output, folder) -> int:
   """Fetches shards that were moved before the manifest was written; number of shards."""
-  names = [name.removesuffix(".json") for name in os.listdir(folder) if name.endswith(".json")]
+  names = [name.removesuffix(".json") for name in storage.names(folder) if name.endswith(".json")]
   for name in names:
     inside, outside = (os.path.join(place, name) for place in (folder, output))
-    if not os.path.exists(inside) and os.path.exists(outside):
-      os.replace(outside, inside)
+    if not storage.is_file(inside) and storage.is_file(outside):
+      storage.move(outside, inside)
   return len(names)
 
 
 def _remove(paths, what):
   for path in list(paths):
     logging.warning("%s: %s; it is removed", path, what)
-    if os.path.isdir(path):
-      shutil.rmtree(path)
-    else:
-      os.remove(path)
+    storage.remove(path)

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Local files that are there whole or not at all."""
 
 from __future__ import annotations
 
@@ -27,18 +27,23 @@ def whole_file(path: str | os.PathLike) -> Iterator[str]:
   Yields:
     The name to write under.  Where writing fails, that file is removed.
   """
-  folder, name = os.path.split(os.fspath(path))
-  # Process ids recur on other hosts that share the folder.
-  hidden = os.path.join(folder, f".{name}.{uuid.uuid4().hex}.tmp")
+  hidden = hidden_name(path)
   try:
     yield hidden
     with open(hidden, "rb") as file:
       os.fsync(file.fileno())
     os.replace(hidden, path)
-    flush_folder(folder)
+    flush_folder(os.path.dirname(hidden))
   finally:
     with contextlib.suppress(FileNotFoundError):
       os.remove(hidden)
+
+
+def hidden_name(path: str | os.PathLike) -> str:
+  """A name beside `path` that no other process takes."""
+  folder, name = os.path.split(os.fspath(path))
+  # Process ids recur on other hosts that share the folder.
+  return os.path.join(folder, f".{name}.{uuid.uuid4().hex}.tmp")
 
 
 def flush_folder(folder: str) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from data_tools import shard_file
 from data_tools.verification import duplicates
 from data_tools.verification.problems import problem
+from pzbias_tf import storage
 from pzbias_tf.data import catalog as catalog_lib
 from pzbias_tf.data.manifest import Manifest
 
@@ -31,7 +32,7 @@ def check_catalog(folder: str, manifest: Manifest) -> tuple[Table | None, list[s
 def _changed(folder: str, manifest: Manifest) -> Iterator[str]:
   for name, sha256 in zip(manifest.catalogs, manifest.catalog_sha256):
     path = os.path.join(folder, name)
-    if not os.path.exists(path):
+    if not storage.is_file(path):
       yield problem(folder, name, "missing")
     elif shard_file.digest(path) != sha256:
       yield problem(folder, name, "not the file that the manifest describes (SHA-256)")

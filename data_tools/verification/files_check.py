@@ -8,6 +8,7 @@ import re
 from typing import Iterator
 
 from data_tools.verification.problems import MEND_SHARD, problem
+from pzbias_tf import storage
 from pzbias_tf.data.manifest import REJECTED_NAME, Manifest
 
 _OURS = re.compile(r"\.tfrecord|^\.?catalog\S*\.fits")
@@ -15,7 +16,7 @@ _OURS = re.compile(r"\.tfrecord|^\.?catalog\S*\.fits")
 
 def check_files(folder: str, manifest: Manifest) -> Iterator[str]:
   """Missing shards, shards and catalogues that are surplus, and the list of rejects."""
-  there = set(os.listdir(folder))
+  there = set(storage.names(folder))
   shards = {shard.name for shard in manifest.shards}
   named = shards | set(manifest.catalogs)
   for name in sorted(shards - there):
@@ -28,8 +29,8 @@ def check_files(folder: str, manifest: Manifest) -> Iterator[str]:
 
 def _check_rejected(folder: str, manifest: Manifest) -> Iterator[str]:
   try:
-    with open(os.path.join(folder, REJECTED_NAME), newline="", encoding="utf-8") as file:
-      rows = sum(1 for _ in csv.DictReader(file))
+    lines = storage.lines(os.path.join(folder, REJECTED_NAME))
+    rows = sum(1 for _ in csv.DictReader(lines))
   except FileNotFoundError:
     yield problem(folder, REJECTED_NAME, "missing")
     return

@@ -11,7 +11,6 @@ from data_tools import workers
 from data_tools.verification import catalog_check, duplicates, files_check, manifest_check
 from data_tools.verification import shards as shards_lib
 from data_tools.verification.problems import MEND_SHARD, problem
-from pzbias_tf import storage
 from pzbias_tf.data.catalog import ROWS_PER_FILE
 from pzbias_tf.data.manifest import MANIFEST_NAME, Manifest, load_with_digest
 
@@ -41,11 +40,8 @@ def verify(folder: str, *, num_workers: int = 1,
     progress: called with the size of each shard that has been read.
 
   Raises:
-    OSError: a file is there and cannot be opened.
-    ValueError: the folder is not on a file system of this machine.
+    OSError: a file is there and cannot be opened, or the file system is unknown.
   """
-  if storage.is_remote(folder):
-    raise ValueError(f"{folder}: only local folders are verified; copy the data set here")
   try:
     manifest, digest = load_with_digest(folder)
   except (ValueError, FileNotFoundError) as error:

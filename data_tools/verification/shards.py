@@ -13,6 +13,7 @@ import numpy as np
 
 from data_tools import shard_file
 from data_tools.verification.records import ShardRecords, read_records
+from pzbias_tf import storage
 from pzbias_tf.data.manifest import Manifest, Shard
 
 
@@ -70,7 +71,7 @@ def plan_checks(folder: str, manifest: Manifest,
   for shard in manifest.shards:
     rows = slice(row, row + shard.records)
     row += shard.records
-    if os.path.exists(os.path.join(folder, shard.name)):
+    if storage.is_file(os.path.join(folder, shard.name)):
       tasks.append(ShardCheck(
           folder=folder, shard=shard, first_row=rows.start, image_bytes=manifest.image_bytes,
           dtype=manifest.dtype, compression_type=manifest.compression_type,
@@ -81,7 +82,7 @@ def plan_checks(folder: str, manifest: Manifest,
 def check_shard(task: ShardCheck) -> ShardReport:
   """Runs a task; a plain function, so that worker processes can be given it."""
   path = os.path.join(task.folder, task.shard.name)
-  size, sha256 = os.path.getsize(path), shard_file.digest(path)
+  size, sha256 = storage.file_size(path), shard_file.digest(path)
   records = read_records(path, task.dtype, task.compression_type)
   damage = _damage(task.shard, size, sha256, records)
   if damage:

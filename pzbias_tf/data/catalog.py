@@ -16,7 +16,6 @@ import numpy as np
 
 from pzbias_tf import storage
 from pzbias_tf.data import manifest as manifest_lib
-from pzbias_tf.files import whole_file
 
 # Column -> (dtype, unit, description).  Missing numbers are NaN, missing words "".
 OBJECT_COLUMNS = {
@@ -91,7 +90,7 @@ def save_catalog(table: Table, folder: str) -> tuple[str, ...]:
       part_name(number, total) for number in range(total))
   for number, name in enumerate(names):
     start = number * ROWS_PER_FILE
-    with whole_file(os.path.join(folder, name)) as hidden:
+    with storage.whole_file(os.path.join(folder, name)) as hidden:
       _write_part(table, range(len(table))[start:start + ROWS_PER_FILE], hidden)
   return names
 

@@ -15,7 +15,6 @@ from typing import Any, Mapping
 import numpy as np
 
 from pzbias_tf import storage
-from pzbias_tf.files import write_text
 
 MANIFEST_NAME = "manifest.json"
 CATALOG_NAME = "catalog.fits"
@@ -121,7 +120,7 @@ class Manifest:
   def save(self, folder: str) -> None:
     """Writes manifest.json into `folder` by atomic rename, with its own digest at the end."""
     fields = {**dataclasses.asdict(self), _DIGEST: self.digest()}
-    write_text(os.path.join(folder, MANIFEST_NAME), json.dumps(fields, indent=1) + "\n")
+    storage.write_text(os.path.join(folder, MANIFEST_NAME), json.dumps(fields, indent=1) + "\n")
 
   @classmethod
   def load(cls, folder: str) -> Manifest:

@@ -414,9 +414,9 @@ class CommandTest(tf.test.TestCase):
     self.assertEqual(status, 1)
     self.assertIn("/nonexistent/set/manifest.json is missing", printed)
 
-  def test_remote_folders_are_refused(self):
-    with self.assertRaisesRegex(ValueError, "gs://bucket/set: only local folders are verified"):
-      run.verify("gs://bucket/set")
+  def test_an_unknown_file_system(self):
+    with self.assertRaisesRegex(OSError, "nosuch://set.*: TensorFlow knows no such file system"):
+      run.verify("nosuch://set")
 
   def test_the_folder_is_named_once(self):
     self.assertEqual(arguments.data_folder(["verify", "a"], ""), "a")
