@@ -1,5 +1,5 @@
 # make setup       a virtual environment in .venv with everything pinned
-# make test        the test suite
+# make test        the test suite, in two processes
 # make test-all    the same under every Python from 3.11 to 3.13 that is found
 # make test-other  the same under the newest of those that is not PYTHON
 # make test-slow   the tests that take an hour: the quickstart for three seeds, kills at random moments
@@ -40,8 +40,10 @@ $(READY): pyproject.toml constraints/python$(VERSION).txt
 	@touch $@
 endif
 
+# Two processes, each takes whole files, in which tests share what they train; tests/conftest.py
+# puts the longest files first.
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 test-all:
 	@for python in $(foreach version,$(SUPPORTED),$(call find,$(version))); do \

@@ -135,9 +135,8 @@ def _describe_data(stages) -> dict[str, Any]:
   """What the runs were made of: counts, and how the galaxies were simulated, if they were."""
   config, provenance = load_config(list(stages.values())[-1])
   manifest = Dataset.open(provenance["data_dir"]).manifest
-  return {"survey": config.survey.name, "fit_z_min": config.survey.fit_z_min,
-          "train": manifest.records("train"), "test": manifest.records("test"),
-          "simulated": manifest.source.get("simulated")}
+  return {"survey": config.survey.name, "train": manifest.records("train"),
+          "test": manifest.records("test"), "simulated": manifest.source.get("simulated")}
 
 
 def _training_s(stage) -> float | None:

@@ -1,8 +1,10 @@
 """Two processes on the loopback interface train as one process with two devices does."""
 
+import contextlib
 import glob
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -32,10 +34,12 @@ with mock.patch.object(train_main.train_flags, "read_request", lambda: wanted):
 
 
 def free_ports(count):
-  sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-  ports = [s.getsockname()[1] for s in sockets]
-  for s in sockets:
-    s.close()
+  """Ports below those that the system chooses from: no other test is given them meanwhile."""
+  ports = set()
+  while len(ports) < count:
+    port = random.randrange(20_000, 32_000)
+    with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+      ports.add(port)
   return ports
 
 
@@ -65,6 +69,7 @@ class MultiWorkerTest(tf.test.TestCase):
            str(iterations)],
           cwd=ROOT, stderr=subprocess.PIPE, text=True,
           env={**os.environ, "TF_CONFIG": json.dumps(config), "TF_CPP_MIN_LOG_LEVEL": "3"}))
+      self.addCleanup(processes[-1].kill)
     return processes
 
   def test_as_one_process_with_two_devices(self):

@@ -120,7 +120,7 @@ class StepTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters(1, 2)
   def test_waiting_for_input_is_measured(self, devices):
     def slow(number):
-      time.sleep(0.02)
+      time.sleep(0.05)
       return number
 
     batches = tf.data.Dataset.range(20).map(

@@ -16,7 +16,7 @@ _SHOWN = [(heading, key) for heading, key, _ in COLUMNS if key not in ("galaxies
 _LABELS = {
     "mean_residual": style.RESIDUAL_LABEL, "sigma_mad": r"scatter $\sigma_\mathrm{MAD}$",
     "outlier_fraction": r"outlier fraction $\eta$", "total_variation": "total variation (TV)",
-    "slope_z_spec": r"slope of $\langle\Delta z\rangle$ against $z_\mathrm{spec}$",
+    "slope_z_spec": style.SLOPE_LABEL,
     "slope_z_photo": r"slope of $\langle\Delta z\rangle$ against $z_\mathrm{photo}$",
     "rms_residual_z_photo": r"rms of $\langle\Delta z\rangle(z_\mathrm{photo})$"}
 _GRID = (3, 3)

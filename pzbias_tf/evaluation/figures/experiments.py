@@ -16,8 +16,7 @@ Summary = Mapping[str, Any]
 """A stage's summary as it stands in a JSON file."""
 
 _SIGMA_LABEL = r"$\sigma_\mathrm{MAD}$"
-_SLOPE_LABEL = r"slope of $\langle\Delta z\rangle$ against $z_\mathrm{spec}$"
-_TRENDS = (("total_variation", "total variation"), ("slope_z_spec", _SLOPE_LABEL),
+_TRENDS = (("total_variation", "total variation"), ("slope_z_spec", style.SLOPE_LABEL),
            ("sigma_mad", _SIGMA_LABEL),
            ("rms_by_galaxies", r"weighted rms of $\langle\Delta z\rangle(z_\mathrm{photo})$"))
 _OPEN = dict(markerfacecolor="white", markeredgewidth=0.8)
@@ -117,7 +116,7 @@ def _draw_collapse(ax: Axes, stages):
     ax.plot(slope, expected, marker=look.marker, color=look.color, **_OPEN)
     ax.errorbar(slope, found, error, slope_error, fmt=look.marker, color=look.color,
                 elinewidth=0.8)
-  ax.set(xlabel=_SLOPE_LABEL, ylabel="total variation", ylim=(0.0, None))
+  ax.set(xlabel=style.SLOPE_LABEL, ylabel="total variation", ylim=(0.0, None))
 
 
 def _curve(curve, axis) -> Curve:

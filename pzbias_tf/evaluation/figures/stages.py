@@ -126,7 +126,6 @@ def _collapse_and_slope(ax: Axes, results: Sequence[StageResult]) -> None:
                 **_OPEN, elinewidth=0.8, label=f"{result.title}, expected")
     ax.errorbar(fit.slope, found.mean, found.error, fit.slope_error, fmt=look.marker,
                 color=look.color, elinewidth=0.8, markersize=5.0, label=result.title)
-  ax.set(xlabel=r"slope of $\langle\Delta z\rangle$ against $z_\mathrm{spec}$",
-         ylabel="total variation (TV)", ylim=(0.0, None))
+  ax.set(xlabel=style.SLOPE_LABEL, ylabel="total variation (TV)", ylim=(0.0, None))
   ax.locator_params(axis="x", nbins=4)
   parts.letter(ax, "d")

@@ -23,6 +23,7 @@ GUIDE = dict(color="0.45", linewidth=0.7, zorder=1)
 """Zero lines, one-to-one lines and the like."""
 
 RESIDUAL_LABEL = r"mean residual $\langle\Delta z\rangle$"
+SLOPE_LABEL = r"slope of $\langle\Delta z\rangle$ against $z_\mathrm{spec}$"
 Z_SPEC_LABEL = r"spectroscopic redshift $z_\mathrm{spec}$"
 Z_PHOTO_LABEL = r"photometric redshift $z_\mathrm{photo}$"
 

@@ -1,0 +1,97 @@
+"""A run that is killed ends with the very weights of an undisturbed one."""
+
+import glob
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import pytest
+import tensorflow as tf
+
+from tests.small_data import make_dataset
+from tests.training.test_stages import weights
+
+ITERATIONS = 300
+STAGES = ("baseline", "step1", "step2", "step3")
+# Several stages in one process: starting TensorFlow takes longer than training one.
+TRAIN = """
+import sys
+from tests.training.test_stages import request
+from train import main as train_main
+data, runs, whole, *numbers = sys.argv[1:]
+for number in map(int, numbers):
+  train_main.run(request(number, data, runs, iterations=%d, checkpoint_minutes=0.0,
+                         steps_per_loop=10, init_from=whole if number == 3 else ""))
+""" % ITERATIONS
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+class KilledTest(tf.test.TestCase):
+  """SIGKILL, in a process of its own."""
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.folder = tempfile.mkdtemp()
+    make_dataset(os.path.join(cls.folder, "data"), num=300)
+    cls.train("whole", 0, 1, 2, 3)
+
+  @classmethod
+  def start(cls, name, *numbers):
+    step1 = os.path.join(cls.folder, "whole", "sdss_net5_ne1", "step1")
+    words = [os.path.join(cls.folder, "data"), os.path.join(cls.folder, name), step1,
+             *map(str, numbers)]
+    return subprocess.Popen([sys.executable, "-c", TRAIN, *words], cwd=ROOT,
+                            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"})
+
+  @classmethod
+  def train(cls, name, *numbers):
+    if cls.start(name, *numbers).wait():
+      raise RuntimeError("training failed")
+
+  @classmethod
+  def stage(cls, name, number):
+    return os.path.join(cls.folder, name, "sdss_net5_ne1", STAGES[number])
+
+  def kill(self, name, number, rng):
+    """Kills a stage at a random moment after its first checkpoint; returns the iteration."""
+    process = self.start(name, number)
+    folder = os.path.join(self.stage(name, number), "checkpoints")
+    enough = rng.randint(1, ITERATIONS - 100)
+    while process.poll() is None and _newest(folder) < enough:
+      time.sleep(0.01)
+    time.sleep(rng.uniform(0.0, 0.1))
+    process.kill()
+    self.assertEqual(process.wait(), -signal.SIGKILL)
+    self.assertFalse(os.path.exists(os.path.join(folder, "weights.h5")))
+    return _newest(folder)
+
+  def check(self, seed, numbers):
+    rng, name = random.Random(seed), f"cut{seed}"
+    cut = {number: self.kill(name, number, rng) for number in numbers}
+    self.train(name, *numbers)
+    for number in numbers:
+      expected, found = weights(self.stage("whole", number)), weights(self.stage(name, number))
+      for key, value in expected.items():
+        self.assertAllEqual(value, found[key], f"{STAGES[number]} killed at {cut[number]}: {key}")
+
+  def test_killed_once(self):
+    self.check(0, (0, 1, 3))
+
+  @pytest.mark.slow
+  def test_killed_ten_times(self):
+    for seed in range(1, 11):
+      self.check(seed, (random.Random(seed).choice((0, 1, 3)),))
+
+
+def _newest(folder):
+  paths = glob.glob(os.path.join(folder, "ckpt-*.index"))
+  return max((int(path.rsplit("-", 1)[1].removesuffix(".index")) for path in paths), default=0)
+
+
+if __name__ == "__main__":
+  tf.test.main()
