@@ -11,8 +11,8 @@ from eval.collect import SMOOTHING
 from eval.results_contents import contents
 from eval.results_sections import SECTIONS, Section
 from pzbias_tf.evaluation.captions import DIRECTION
-from pzbias_tf.evaluation.peaks import LEAST_HEIGHT, SMOOTHING_BINS
 from pzbias_tf.evaluation.figures.files import save_figure
+from pzbias_tf.evaluation.peaks import LEAST_HEIGHT, SMOOTHING_BINS
 
 FIGURES = "figures"
 _FIRST = "sdss/sdss_main"  # without which there is no page
@@ -29,8 +29,9 @@ galaxies have real redshifts and magnitudes, and simulated images.
 galaxies. Tables and figures are written by `python -m eval.results` from the files in `results/`;
 what stands beside them is in `results/remarks.json`. {direction}
 Errors are one standard deviation, of {bootstrap} bootstraps of the test galaxies unless another
-source is named. Step 4 with smoothing is `eval.main --smooth_calibration={smoothing:g}`. Peaks of p(z) are
-bins above both neighbours and {least:.0%} of the highest; p(z) is smoothed by a normal law of {bins:g} bins.
+source is named. Step 4 with smoothing is `eval.main --smooth_calibration={smoothing:g}`. Peaks of p(z)
+are bins above both neighbours and {least:.0%} of the highest; p(z) is smoothed by a normal law of
+{bins:g} bins.
 """
 
 
