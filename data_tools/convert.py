@@ -136,23 +136,28 @@ def _convert(source, survey, output, settings, preset, described, owner
                      max_r_mag=settings.max_r_mag)
   rejects = Rejects(selection.catalog["id"], selection.reasons, settings.max_rejected)
   owner.claim()
+  # Where nothing locks the folder, another conversion may have ended since the first look.
+  there = existing.find(output, described, preset)
+  if there is not None:
+    return there
   work = _plan(source, survey, output, settings, selection, described)
   with runners.shard_map(settings.num_workers, settings.runner,
                          settings.runner_options) as mapper:
     done = shards_lib.write(work, rejects, mapper)
     shards_lib.drop_same_images(work, done, rejects, mapper)
   catalog = WrittenCatalog(work.plan, rejects.reasons[work.plan.rows] != "")
-  owner.check()
   _check_counts(done.shards, catalog.counts, source, output)
-  unfinished.publish(work.fields["folder"], output, done.shards)
-  rejects.save(output)
-  catalogs = catalog_lib.save_catalog(catalog, output)
+  folder = work.fields["folder"]
+  rejects.save(folder)
+  catalogs = catalog_lib.save_catalog(catalog, folder)
   manifest = dataclasses.replace(
       _manifest(source, survey, settings, selection, rejects, done, described), preset=preset,
       catalogs=catalogs, catalog_sha256=tuple(
-          shard_file.digest(os.path.join(output, name)) for name in catalogs))
+          shard_file.digest(os.path.join(folder, name)) for name in catalogs))
   owner.check()
-  manifest.save(output)
+  unfinished.publish(folder, output, done.shards,
+                     (*catalogs, manifest_lib.REJECTED_NAME))
+  owner.publish(manifest)
   return manifest
 
 

@@ -14,6 +14,7 @@ import uuid
 
 from data_tools import unfinished
 from pzbias_tf import storage
+from pzbias_tf.data import manifest as manifest_lib
 from pzbias_tf.files import exclusive_folder
 
 
@@ -35,11 +36,30 @@ class Owner:
       storage.make_folders(os.path.dirname(self._path))
       storage.write_text(self._path, self._token)
 
+  def release(self) -> None:
+    """Gives a claimed folder back, in which a complete data set was found after all."""
+    if self._token:
+      unfinished.end(self._output)
+
+  def publish(self, manifest: manifest_lib.Manifest) -> None:
+    """Writes the manifest, and takes it back where another conversion has begun meanwhile.
+
+    Raises:
+      OSError: as `check`.
+    """
+    self.check()
+    manifest.save(self._output)
+    try:
+      self.check()
+    except OSError:
+      # The other one has removed the shards, or will: the manifest would speak of nothing.
+      path = os.path.join(self._output, manifest_lib.MANIFEST_NAME)
+      if storage.is_file(path) and manifest_lib.Manifest.load(self._output) == manifest:
+        storage.remove(path)
+      raise
+
   def check(self) -> None:
     """Stops a conversion that may not publish.
-
-    Another that begins after this look and before the last file is written is not found;
-    it will find that it is not the owner any more, since the token goes at the end.
 
     Raises:
       OSError: another conversion has begun in the folder, and may have ended.
@@ -75,4 +95,7 @@ def exclusive(output: str) -> Iterator[Owner]:
     yield owner
   except FileNotFoundError:
     owner.check()  # a conversion that begins removes what others are about to write
+    raise
+  except FileExistsError:
+    owner.release()
     raise

@@ -49,7 +49,7 @@ def select(source: CutoutSource, survey: Survey, *, seed: int,
     max_r_mag: faintest r magnitude (AB) to convert.
 
   Raises:
-    ValueError: no r magnitude is usable.
+    ValueError: no r magnitude is usable, or a published split has an unknown name.
   """
   catalog, reasons, replaced = checks.check_catalog(source, survey, max_r_mag=max_r_mag)
   rows = np.flatnonzero(reasons == "")
@@ -73,8 +73,16 @@ def _accepted(catalog, rows) -> Table:
 
 
 def _numbers(splits) -> np.ndarray:
-  """Splits as numbers, which take a fortieth of the room."""
-  numbers = np.empty(len(splits), np.uint8)
+  """Splits as numbers, which take a fortieth of the room.
+
+  Raises:
+    ValueError: a published split is called by another name.
+  """
+  unknown = len(manifest_lib.SPLITS)
+  numbers = np.full(len(splits), unknown, np.uint8)
   for number, name in enumerate(manifest_lib.SPLITS):
     numbers[splits == name] = number
+  if np.any(numbers == unknown):
+    raise ValueError(f"the reader gives a split {splits[numbers == unknown][0]!r}; it may be "
+                     f"{', '.join(manifest_lib.SPLITS)}, or empty for none")
   return numbers

@@ -70,8 +70,9 @@ def renew_shard(task: ShardTask) -> ShardResult:
   return result
 
 
-def publish(folder: str, output: str, shards: Sequence[manifest_lib.Shard]) -> None:
-  """Moves finished shards to where they belong.
+def publish(folder: str, output: str, shards: Sequence[manifest_lib.Shard],
+            others: Sequence[str] = ()) -> None:
+  """Moves finished shards, and further files of theirs, to where they belong.
 
   Raises:
     OSError: one of them is not as it was finished; none is moved.
@@ -82,8 +83,8 @@ def publish(folder: str, output: str, shards: Sequence[manifest_lib.Shard]) -> N
     if size != shard.bytes:
       raise OSError(f"{path}: {size} bytes, finished with {shard.bytes}: another process has "
                     "written to it; end that, and give the same command again")
-  for shard in shards:
-    storage.move(os.path.join(folder, shard.name), os.path.join(output, shard.name))
+  for name in (*(shard.name for shard in shards), *others):
+    storage.move(os.path.join(folder, name), os.path.join(output, name))
   if not storage.is_remote(output):
     flush_folder(output)
 

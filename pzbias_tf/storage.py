@@ -185,4 +185,5 @@ def _os_errors(path: str) -> Iterator[None]:
     raise OSError(f"{path}: TensorFlow knows no such file system; gs:// and others need a plugin "
                   "such as tensorflow-io-gcs-filesystem") from error
   except tf.errors.OpError as error:
-    raise OSError(f"{path}: {error.message}") from error
+    raise OSError(f"{path}: {error.message}; once that is mended, give the same command "
+                  "again") from error

@@ -41,11 +41,29 @@ class RecordsTest(tf.test.TestCase):
     self.planned(source)  # imports and caches
     tracemalloc.start()
     held = self.planned(source)
-    size, _ = tracemalloc.get_traced_memory()
+    size, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     self.assertLen(held[2].rows, NUM)
     # Twice a row, a reason (twice), an r magnitude, and single bytes.
     self.assertLess(size / NUM, 50)
+    self.assertLess(peak / NUM, 130)
+
+  def test_a_rejected_object_costs_a_copy_of_the_ids_for_a_while(self):
+    source = source_of(NUM)
+    source.catalog["ebv"][7] = -1.0
+    self.planned(source)
+    tracemalloc.start()
+    selection, _, _ = self.planned(source)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    self.assertLen(selection.rows, NUM - 1)
+    self.assertLess(peak / NUM, 130 + 4 * 19)
+
+  def test_a_split_of_an_unknown_name(self):
+    source = source_of(3)
+    source.catalog["split"] = ["train", "val", ""]
+    with self.assertRaisesRegex(ValueError, "gives a split 'val'; it may be train, validation"):
+      select(source, SDSS, seed=0)
 
   def test_missing_columns_take_no_room(self):
     tracemalloc.start()

@@ -14,11 +14,14 @@ import tensorflow as tf
 
 from data_tools import beam_workers
 from data_tools import make_tfrecords
+from data_tools import ownership
 from data_tools import readers
 from data_tools import unfinished
 from data_tools import written_catalog
 from data_tools.convert import convert, ConversionSettings
 from data_tools.verification import run as verification
+from pzbias_tf.data import catalog as catalog_lib
+from pzbias_tf.data import manifest as manifest_lib
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.survey import SDSS
 from tests.data_tools import sample_surveys
@@ -330,6 +333,52 @@ class TwoAtOnceTest(_RemoteTest, parameterized.TestCase):
         self.convert()
     self.assertNotEmpty(others)
     self.assertEqual(remote_files(self.output), self.expected())
+
+  def test_one_that_ends_before_the_first_has_begun_to_write(self):
+    select, others = make_tfrecords.convert_lib.select, []
+
+    def select_and_convert_other(*arguments, **options):
+      if not others:
+        others.append(True)
+        self.convert(seed=1)
+      return select(*arguments, **options)
+
+    with mock.patch.object(make_tfrecords.convert_lib, "select", select_and_convert_other):
+      with self.assertRaisesRegex(FileExistsError, "holds a data set with other settings"):
+        self.convert()
+    self.assertEqual(remote_files(self.output), self.expected(seed=1))
+
+  @parameterized.parameters("save_catalog", "publish", "save")
+  def test_one_that_ends_while_the_first_publishes(self, function):
+    place = {"save_catalog": catalog_lib, "publish": unfinished,
+             "save": manifest_lib.Manifest}[function]
+    real, others = getattr(place, function), []
+
+    def convert_other_first(*arguments):
+      if not others:
+        others.append(True)
+        self.convert(seed=1)
+      return real(*arguments)
+
+    with mock.patch.object(place, function, convert_other_first):
+      with self.assertRaises(OSError):
+        self.convert()
+    if function != "save":  # whose data set lacks the manifest that the first one has taken back
+      self.assertEqual(remote_files(self.output), self.expected(seed=1))
+
+  def test_manifest_is_taken_back_where_another_begins_as_it_is_written(self):
+    save, others = manifest_lib.Manifest.save, []
+
+    def save_and_begin(manifest, folder):
+      save(manifest, folder)
+      if not others:
+        others.append(True)
+        ownership.Owner(folder).claim()
+
+    with mock.patch.object(manifest_lib.Manifest, "save", save_and_begin):
+      with self.assertRaisesRegex(OSError, "another conversion has begun"):
+        self.convert()
+    self.assertNotIn("manifest.json", tf.io.gfile.listdir(self.output))
 
   def test_one_that_begins_while_the_other_publishes(self):
     save = make_tfrecords.convert_lib.catalog_lib.save_catalog
