@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from data_tools import readers
 from data_tools import records as records_lib
+from data_tools import written_catalog
 from pzbias_tf import survey as survey_lib
 from pzbias_tf.data import augment
 from pzbias_tf.data import catalog as catalog_lib
@@ -91,3 +92,11 @@ class ConversionTest(tf.test.TestCase):
                      manifest.galaxies["written"] + manifest.galaxies["rejected"])
     self.assertLen(rejected(self.output), manifest.galaxies["rejected"])
     self.assertLen(set(catalog["id"]), manifest.galaxies["written"])
+
+
+class Miscounted(written_catalog.WrittenCatalog):
+  """Counts as of images that changed while they were converted."""
+
+  def __init__(self, *arguments):
+    super().__init__(*arguments)
+    self.counts += 1

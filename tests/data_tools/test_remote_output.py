@@ -17,13 +17,13 @@ from data_tools import make_tfrecords
 from data_tools import ownership
 from data_tools import readers
 from data_tools import unfinished
-from data_tools import written_catalog
 from data_tools.convert import convert, ConversionSettings
 from data_tools.verification import run as verification
 from pzbias_tf.data import catalog as catalog_lib
 from pzbias_tf.data import manifest as manifest_lib
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.survey import SDSS
+from tests.data_tools import sample_conversions
 from tests.data_tools import sample_surveys
 from tests.data_tools.test_unfinished import files_of
 
@@ -393,13 +393,8 @@ class TwoAtOnceTest(_RemoteTest, parameterized.TestCase):
     self.assertNotIn("manifest.json", tf.io.gfile.listdir(self.output))
 
   def test_images_that_changed_are_not_another_conversion(self):
-    class Miscounted(written_catalog.WrittenCatalog):
-
-      def __init__(self, *arguments):
-        super().__init__(*arguments)
-        self.counts += 1
-
-    with mock.patch.object(make_tfrecords.convert_lib, "WrittenCatalog", Miscounted):
+    with mock.patch.object(make_tfrecords.convert_lib, "WrittenCatalog",
+                           sample_conversions.Miscounted):
       with self.assertRaisesRegex(OSError, "images changed .* give the same command again"):
         self.convert()
     self.assertEmpty(remote_files(self.output))

@@ -19,8 +19,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from data_tools import convert as convert_lib
 from data_tools import readers
-from data_tools import records
 from data_tools import shard_writer
 from data_tools import shards
 from data_tools import unfinished
@@ -31,6 +31,7 @@ from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.files import exclusive_folder
 from pzbias_tf.survey import SDSS
 from tests.data_tools import killed_conversion
+from tests.data_tools import sample_conversions
 from tests.data_tools import sample_surveys
 
 NUM = 60
@@ -184,13 +185,7 @@ class GoesOnTest(_UnfinishedTest):
     self.assertEqual(files_of(self.output), self.undisturbed())
 
   def test_none_are_kept_of_images_that_changed(self):
-    without = records.Plan.without
-
-    def miscounted(plan, rejected):
-      table, counts = without(plan, rejected)
-      return table, counts + 1
-
-    with mock.patch.object(records.Plan, "without", miscounted):
+    with mock.patch.object(convert_lib, "WrittenCatalog", sample_conversions.Miscounted):
       with self.assertRaisesRegex(OSError, "images changed .* give the same command again"):
         self.convert()
     self.assertEmpty(files_of(self.output))
@@ -198,10 +193,10 @@ class GoesOnTest(_UnfinishedTest):
   def test_those_of_another_size_are_not_published(self):
     publish = unfinished.publish
 
-    def late_writer(folder, output, shards):
+    def late_writer(folder, output, shards, others):
       with open(os.path.join(folder, shards[-1].name), "ab") as file:
         file.write(b"x")
-      publish(folder, output, shards)
+      publish(folder, output, shards, others)
 
     with mock.patch.object(unfinished, "publish", late_writer):
       with self.assertRaisesRegex(OSError, "another process has written to it"):
