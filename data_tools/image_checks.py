@@ -46,7 +46,9 @@ class ImageRules:
   def _check_pixels(self, image):
     # One pass: a sum of squares is finite where all pixels are, unless it overflows.
     pixels = image.ravel()
-    if not np.isfinite(np.dot(pixels, pixels)) and not np.isfinite(pixels).all():
+    with np.errstate(over="ignore", invalid="ignore"):
+      squares = np.dot(pixels, pixels)
+    if not np.isfinite(squares) and not np.isfinite(pixels).all():
       raise base.ImageError(NOT_FINITE)
     height, width, bands = self.shape
     # Corner and centre of a band seldom agree, which spares the look at all its pixels.

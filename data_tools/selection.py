@@ -83,6 +83,7 @@ def _numbers(splits) -> np.ndarray:
   for number, name in enumerate(manifest_lib.SPLITS):
     numbers[splits == name] = number
   if np.any(numbers == unknown):
-    raise ValueError(f"the reader gives a split {splits[numbers == unknown][0]!r}; it may be "
+    name = str(splits[numbers == unknown][0])
+    raise ValueError(f"the reader gives a split {name!r}; it may be "
                      f"{', '.join(manifest_lib.SPLITS)}, or empty for none")
   return numbers
