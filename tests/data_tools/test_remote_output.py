@@ -86,7 +86,7 @@ class AgainTest(remote_sets.RemoteTest):
   def test_the_same_once_more_is_found(self):
     self.convert()
     before = remote_sets.remote_files(self.output)
-    with self.assertLogs(level="INFO") as logs:
+    with self.assertLogs("absl", "INFO") as logs:
       self.convert(before_image=lambda count, row: self.assertLessEqual(count, remote_sets.SAMPLED))
     self.assertRegex("\n".join(logs.output), f"{self.output} already holds this data set; nothing")
     self.assertEqual(remote_sets.remote_files(self.output), before)
@@ -178,7 +178,7 @@ class CutOffTest(remote_sets.RemoteTest):
                  ".manifest.json.abc.tmp", "train-00000-of-00009.tfrecord"):
       tf.io.gfile.makedirs(os.path.dirname(f"{self.output}/{name}"))
       remote_sets.write(f"{self.output}/{name}", b"x")
-    with self.assertLogs(level="WARNING") as logs:
+    with self.assertLogs("absl", "WARNING") as logs:
       self.convert()
     self.assertRegex("\n".join(logs.output), "abc.tmp: what was being written .* it is removed")
     self.assertEqual(remote_sets.remote_files(self.output), self.expected())
