@@ -94,13 +94,18 @@ def _open(path: str) -> h5py.File:
   try:
     return h5py.File(path, "r")
   except OSError as error:
-    raise OSError(f"{path}: no HDF5 file, or cut short ({error}); fetch it again") from error
+    raise _damaged(path, error) from error
+
+
+def _damaged(path: str, error: Exception) -> OSError:
+  return OSError(f"{path}: no HDF5 file, or cut short ({error}); fetch it again")
 
 
 def _datasets(file: h5py.File, path: str) -> dict[str, h5py.Dataset]:
   """All datasets by name.
 
   Raises:
+    OSError: what lists them is damaged.
     ValueError: one of them stands in another file, which could be any file at all.
   """
   found, outside = {}, []
@@ -113,7 +118,10 @@ def _datasets(file: h5py.File, path: str) -> dict[str, h5py.Dataset]:
     elif isinstance(item, h5py.Dataset):
       found[name] = item
 
-  file.visititems_links(visit)
+  try:
+    file.visititems_links(visit)
+  except RuntimeError as error:
+    raise _damaged(path, error) from error
   if outside:
     raise ValueError(f"{path}: {outside[0]} stands in another file; copy the data into one, "
                      "e.g. with h5repack")

@@ -79,6 +79,14 @@ class Hdf5Test(sample_formats.FormatsTest, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, "outside stands in another file"):
       readers.read(self.input, SDSS)
 
+  def test_damaged_list_of_datasets(self):
+    self.write(num=8)
+    with h5py.File(self.path("survey.hdf5"), "r"):  # so that its size is not looked at again
+      with open(self.path("survey.hdf5"), "r+b") as file:
+        file.truncate(3000)
+      with self.assertRaisesRegex(OSError, "survey.hdf5: no HDF5 file, or cut short"):
+        readers.read(self.input, SDSS)
+
   def test_damaged_chunk_and_cut_file(self):
     self.write(num=8)
     with h5py.File(self.path("survey.hdf5"), "r") as file:
