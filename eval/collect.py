@@ -9,18 +9,19 @@ import re
 import tempfile
 from typing import Any
 
-from eval.stage_results import load_test_predictions, stage_result
+from eval.stage_results import load_test_predictions
 from eval.stages import run_survey
 from eval.step4 import STEP4, step4_result
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.evaluation.peaks import summarize_peaks
 from pzbias_tf.evaluation.residuals import rms_by_galaxies
+from pzbias_tf.evaluation.results import measure
 from pzbias_tf.evaluation.summary import Bootstrap, to_json
 from pzbias_tf.evaluation.table import COLUMNS
 from pzbias_tf.files import write_text
 from pzbias_tf.training.config import load_config
 from pzbias_tf.training.run_folder import PREDICTIONS_TEST
-from pzbias_tf.training.stages import STEP3
+from pzbias_tf.training.stages import STEP3, stage_named
 from pzbias_tf.training.timing import TIMING
 
 RMS = "rms_by_galaxies"
@@ -98,8 +99,8 @@ class Collector:
             for name, summary in summaries.items()}
 
   def _stage(self, name, stage, survey):
-    result, predictions = (stage_result(name, stage, survey, self._bootstrap),
-                           load_test_predictions(stage, survey))
+    predictions = load_test_predictions(stage, survey)
+    result = measure(name, stage_named(name).title, predictions, survey, self._bootstrap)
     result.summary.update(summarize_peaks(
         predictions.edges, predictions.pdf, predictions.z_spec, survey,
         num_bootstrap=self._bootstrap.number, seed=self._bootstrap.seed))
@@ -109,9 +110,9 @@ class Collector:
     with tempfile.TemporaryDirectory() as scratch:  # the run keeps the calibration that it has
       return step4_result(scratch, step3, survey, self._bootstrap, smoothing=smoothing)
 
-  def _once(self, key, survey, measure):
+  def _once(self, key, survey, result_of):
     if key not in self._measured:
-      result = measure()
+      result = result_of()
       rms = rms_by_galaxies(result.summary["residual_z_photo"], result.z_photo, survey)
       self._measured[key] = to_json({**result.summary, RMS: rms})
     return self._measured[key]

@@ -29,9 +29,9 @@ galaxies have real redshifts and magnitudes, and simulated images.
 galaxies. Tables and figures are written by `python -m eval.results` from the files in `results/`;
 what stands beside them is in `results/remarks.json`. {direction}
 Errors are one standard deviation, of {bootstrap} bootstraps of the test galaxies unless another
-source is named. Step 4 with smoothing is `eval.main --smooth_calibration={smoothing:g}`. Peaks of p(z)
-are bins above both neighbours and {least:.0%} of the highest; p(z) is smoothed by a normal law of
-{bins:g} bins.
+source is named. Step 4 with smoothing is `eval.main --smooth_calibration={smoothing:g}`.
+Peaks of p(z) are bins above both neighbours and {least:.0%} of the highest; p(z) is smoothed by a
+normal law of {bins:g} bins.
 """
 
 
@@ -118,8 +118,8 @@ def _made(results, result) -> str:
       taken_s.update(variant["training_s"])
   minutes = sum(filter(None, taken_s.values())) / 60
   return (f"{result['data']['train']:,} galaxies in the training split, {_tested(result):,} "
-          f"tested, seed {result['seed']}; {minutes:.0f} min of training, the sum over runs, those shared "
-          f"with other experiments included.\n\n{commands}")
+          f"tested, seed {result['seed']}; {minutes:.0f} min of training, the sum over runs, "
+          f"those shared with other experiments included.\n\n{commands}")
 
 
 def _tested(result) -> int:
