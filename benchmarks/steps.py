@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from typing import Any, Callable
 
 import numpy as np
@@ -18,6 +19,7 @@ from pzbias_tf.models.network import redshift_variables
 from pzbias_tf.survey import Survey
 from pzbias_tf.training import losses
 from pzbias_tf.training.config import TrainConfig
+from pzbias_tf.training.devices import on_devices, use_xla
 from pzbias_tf.training.features import feature_batches
 from pzbias_tf.training.optimizers import make_optimizer
 from pzbias_tf.training.step import make_train_steps
@@ -57,26 +59,32 @@ class Case:
     net: number of the network.
     survey: gives bands, bins and outputs.
     batch_size: galaxies a batch.
+    multi_output: False for the Baseline.
     extended: Step 3's outputs and labels.
-    xla: compile with XLA.
+    precision: as `--precision`.
+    xla: compile with XLA; as `--xla=auto`.
   """
 
   net: int
   survey: Survey
   batch_size: int
+  multi_output: bool = True
   extended: bool = False
-  xla: bool = False
+  precision: str = "float32"
+  xla: bool = dataclasses.field(default_factory=lambda: use_xla("auto"))
 
   @functools.cached_property
   def network(self) -> tf.keras.Model:
     """The network."""
-    tf.keras.utils.set_random_seed(0)
-    return build_network(self.net, self.survey, multi_output=True, extended=self.extended,
-                         image_size=IMAGE_SIZE)
+    tf.keras.utils.set_random_seed(1)
+    return build_network(self.net, self.survey, multi_output=self.multi_output,
+                         extended=self.extended, image_size=IMAGE_SIZE, precision=self.precision)
 
   @functools.cached_property
   def redshift_loss(self) -> losses.RedshiftLoss:
-    """That of Step 2, or 3."""
+    """That of the Baseline, of Steps 1 and 2, or of Step 3."""
+    if not self.multi_output:
+      return losses.single_output_loss
     if not self.extended:
       return losses.hard_label_loss(self.survey)
     rng = np.random.default_rng(2)
@@ -88,13 +96,15 @@ class Case:
     return losses.soft_label_loss(model, soften=True, shift=True)
 
   def whole_step(self, batches: tf.data.Dataset) -> Do:
-    """Everything trains, as in Step 1."""
+    """Everything trains, as in the Baseline and in Step 1."""
     redshift_loss = self._loss()
 
     def loss_fn(batch):
       logits = self._forward(batch)
-      return (redshift_loss(logits, batch)
-              + losses.magnitude_loss(logits["r_logits"], batch["magnitude_row"], self.survey))
+      loss = redshift_loss(logits, batch)
+      if not self.multi_output:
+        return loss
+      return loss + losses.magnitude_loss(logits["r_logits"], batch["magnitude_row"], self.survey)
 
     return self.steps_of(list(self.network.trainable_variables), loss_fn, batches)
 
@@ -136,10 +146,11 @@ class Case:
   def steps_of(self, variables: list[Any], loss_fn: Callable[[Any], tf.Tensor],
                batches: tf.data.Dataset) -> Do:
     """Training steps of some variables."""
+    strategy = tf.distribute.get_strategy()
     run = make_train_steps(
-        strategy=tf.distribute.get_strategy(), variables=variables, optimizer=adam(variables),
+        strategy=strategy, variables=variables, optimizer=adam(variables, self.precision),
         loss_fn=loss_fn, global_batch=self.batch_size, xla=self.xla)
-    iterator = iter(batches)
+    iterator = iter(on_devices(strategy, batches))
     # The loss comes to the host, as in training: a GPU has finished by then.
     return lambda count: tf.nest.map_structure(
         lambda tensor: tensor.numpy(), run(iterator, tf.constant(count)))
@@ -153,11 +164,26 @@ class Case:
         logits["z_logits"], batch["redshift_bin"], batch["magnitude_row"])
 
 
-def adam(variables: list[Any]) -> Any:
+def adam(variables: list[Any], precision: str = "float32") -> Any:
   """The optimizer of the study on some variables."""
   return make_optimizer(TrainConfig(
       survey=None, stage="step1", net=0, image_size=IMAGE_SIZE, input_scaling=InputScaling(),
-      fth=0, iterations=1, batch_size=1, learning_rate=1e-5), variables)
+      fth=0, iterations=1, batch_size=1, learning_rate=1e-5, precision=precision), variables)
+
+
+def operations(model: tf.keras.Model) -> int:
+  """Floating-point operations of the products of one image's forward pass: 2 a multiply-add.
+
+  Those of the gradients are twice as many.
+  """
+  total = 0
+  for layer in model.layers:
+    if isinstance(layer, tf.keras.Model):
+      total += operations(layer)
+    elif isinstance(layer, (tf.keras.layers.Conv2D, tf.keras.layers.Dense)):
+      pixels = math.prod(layer.output.shape[1:-1])
+      total += 2 * pixels * math.prod(layer.kernel.shape)
+  return total
 
 
 def updates(optimizer: Any, variables: list[tf.Variable]) -> Do:

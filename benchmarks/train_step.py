@@ -1,6 +1,7 @@
 """Speed of training steps, as ratios of measurements that take turns in one run.
 
-  python -m benchmarks.train_step [--only=cached,cost,torch,outside,adam,gpu] [--repeats=5]
+  python -m benchmarks.train_step [--repeats=5]
+    [--only=cached,cost,torch,outside,adam,study,waiting,scaling,gpu,gpu_more]
 
 The sections:
   cached   a step of Steps 2 and 3 on cached features against its bound, and against its products
@@ -8,7 +9,11 @@ The sections:
   torch    a step of Step 1 against the same network in PyTorch, where that is installed
   outside  time outside of the compiled function, as a part of a Net_P step
   adam     the fused Adam against that of Keras
-  gpu      galaxies/s with and without XLA, float32, TF32, mixed; where there is a GPU
+  study    the published schedule, computed from steps
+  waiting  share of a step that waits for input
+  scaling  galaxies/s over 1, 2, 4, ... devices, where there are several
+  gpu      galaxies/s and TFLOP/s with and without XLA, TF32 and bfloat16; where there is a GPU
+  gpu_more the same in float32 and float16
 """
 
 from __future__ import annotations
@@ -21,8 +26,10 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.cached_step import BATCH, cached, cost
+from benchmarks.devices import further_precisions, gpus, precisions, scaling, waiting
 from benchmarks.steps import (
     IMAGE_SIZE, NET_P, NET_S3, Case, adam, random_images, repeated, updates)
+from benchmarks.study_cost import study
 from benchmarks.timing import interleaved
 from pzbias_tf.models.network import redshift_variables
 from pzbias_tf.survey import CFHTLS_WIDE, SDSS
@@ -86,26 +93,9 @@ def adams(repeats: int) -> None:
     print(f"  Keras / fused: {times['Keras'].time_s / times['fused'].time_s:.2f}")
 
 
-def gpu(repeats: int) -> None:
-  """Galaxies/s of Net_P on a GPU."""
-  if not tf.config.list_physical_devices("GPU"):
-    print("\nNo GPU: XLA, TF32 and mixed precision are not measured")
-    return
-  images = random_images(SDSS, 128)
-  for precision in ("float32", "tf32", "mixed_bfloat16", "mixed_float16"):
-    tf.config.experimental.enable_tensor_float_32_execution(precision != "float32")
-    tf.keras.mixed_precision.set_global_policy(
-        precision if precision.startswith("mixed") else "float32")
-    cases = {xla: Case(net=NET_P, survey=SDSS, batch_size=128, xla=xla) for xla in (False, True)}
-    times = interleaved({f"XLA {'on' if xla else 'off'}": case.whole_step(repeated(images))
-                         for xla, case in cases.items()}, repeats=repeats)
-    for name, timing in times.items():
-      print(f"\nNet_P, batch 128, {precision}, {name}: {128 / timing.time_s:.0f} galaxies/s")
-  tf.keras.mixed_precision.set_global_policy("float32")
-
-
 SECTIONS = {"cached": cached, "cost": cost, "torch": against_torch, "outside": outside,
-            "adam": adams, "gpu": gpu}
+            "adam": adams, "study": study, "waiting": waiting, "scaling": scaling,
+            "gpu": precisions, "gpu_more": further_precisions}
 
 
 def main() -> None:
@@ -115,9 +105,10 @@ def main() -> None:
   parser.add_argument("--repeats", type=int, default=5)
   values = parser.parse_args()
   tf.get_logger().setLevel("ERROR")  # each step is a function of its own: no retracing to warn of
+  for device in gpus():  # PyTorch needs some of its memory
+    tf.config.experimental.set_memory_growth(device, True)
   print(f"TensorFlow {tf.__version__}, {os.cpu_count()} cores, "
-        f"{len(tf.config.list_physical_devices('GPU'))} GPUs, {IMAGE_SIZE} x {IMAGE_SIZE} pixels; "
-        f"fastest of {values.repeats} rounds")
+        f"{len(gpus())} GPUs, {IMAGE_SIZE} x {IMAGE_SIZE} pixels; fastest of {values.repeats} rounds")
   for name in values.only.split(","):
     SECTIONS[name](values.repeats)
 

@@ -7,6 +7,8 @@ import os
 
 import tensorflow as tf
 
+PREFETCH = 2  # batches on the GPU besides the one that trains
+
 
 def make_strategy(num_devices: int = 0) -> tf.distribute.Strategy:
   """All GPUs, or some, or logical CPU devices; with TF_CONFIG, those of several machines.
@@ -48,6 +50,19 @@ def use_xla(choice: str) -> bool:
   if choice not in ("auto", "on", "off"):
     raise ValueError(f"--xla={choice}; choose auto, on or off")
   return choice == "on" or (choice == "auto" and bool(tf.config.list_physical_devices("GPU")))
+
+
+def is_one_device(strategy: tf.distribute.Strategy) -> bool:
+  """Whether a step runs on one device of one machine: nothing is reduced over replicas."""
+  return strategy.num_replicas_in_sync == 1 and strategy.cluster_resolver is None
+
+
+def on_devices(strategy: tf.distribute.Strategy,
+               batches: tf.data.Dataset) -> tf.data.Dataset | tf.distribute.DistributedDataset:
+  """Global batches -> each device's part of them, copied to it while the one before trains."""
+  if is_one_device(strategy) and tf.config.list_physical_devices("GPU"):
+    return batches.apply(tf.data.experimental.prefetch_to_device("/GPU:0", PREFETCH))
+  return strategy.experimental_distribute_dataset(batches)
 
 
 def num_workers(strategy: tf.distribute.Strategy) -> int:

@@ -19,7 +19,7 @@ from pzbias_tf.models.network import redshift_pdf
 from pzbias_tf.training.checkpoints import (
     Checkpoints, StageFiles, save_weights, training_state)
 from pzbias_tf.training.config import TrainConfig
-from pzbias_tf.training.devices import is_chief, num_workers
+from pzbias_tf.training.devices import is_chief, num_workers, on_devices
 from pzbias_tf.training.interruption import Interrupted, StopRequest
 from pzbias_tf.training.monitoring import (
     Monitoring, write_histograms, write_settings, write_validation)
@@ -150,7 +150,7 @@ class Loop:
     with self._summary_writer().as_default(), StopRequest() as request, Progress(
         self._config, step, self._problem.galaxies) as progress:
       write_settings(self._config, self._files.folder)
-      batches = iter(self._strategy.experimental_distribute_dataset(self._problem.batches(step)))
+      batches = iter(on_devices(self._strategy, self._problem.batches(step)))
       while step < last:
         step = self._call(batches, step, progress)
         if self._writes:

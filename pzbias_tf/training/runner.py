@@ -86,7 +86,8 @@ def _train_stage(config, data, stage_dir, inputs, devices, provenance):
     return
   if is_chief(devices.strategy):
     save_config(config, stage_dir, provenance=provenance)
-  tf.keras.utils.set_random_seed(config.stage_seed)
+  # Not 0: with that, TensorFlow compares the seeds of shuffles with 0, which depend on the epoch.
+  tf.keras.utils.set_random_seed(max(1, config.stage_seed))
   with devices.strategy.scope():
     network = make_network(config)
   if inputs.init_weights:

@@ -1,7 +1,8 @@
-"""The compiled training step: gradients inside, their application outside.
+"""The compiled training step.
 
-XLA cannot compile the all-reduce between replicas, so that the jitted function
-ends with loss and gradients; `apply_gradients` follows outside of it.
+XLA compiles all of it on one device.  It cannot compile the all-reduce between
+replicas: on several devices the jitted function ends with loss and gradients,
+and `apply_gradients` follows outside of it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Callable, Iterator, NamedTuple, Sequence
 import tensorflow as tf
 
 from pzbias_tf.keras_compat import plain_variable, scale_loss, unscale_gradients
+from pzbias_tf.training.devices import is_one_device
 
 Batch = dict[str, tf.Tensor]
 
@@ -20,7 +22,7 @@ class Steps(NamedTuple):
 
   Attributes:
     loss: mean loss over them, [] float32.
-    first_bad: number of the first one, from 0, whose loss was not finite; -1 for none.
+    first_bad: number of the first one, from 0, whose loss was not finite; -1 for none; [] int64.
     waited_s: seconds that they waited for input, [] float64.
   """
 
@@ -42,7 +44,7 @@ def make_train_steps(*, strategy: tf.distribute.Strategy, variables: Sequence[tf
     loss_fn: {name: [replica batch, ...]} to the loss of each galaxy [replica batch].
     global_batch: galaxies a step over all replicas.  Each replica's sum is
       divided by it, so that the sum over replicas is the batch's mean.
-    xla: compile loss and gradients with XLA.
+    xla: compile the step with XLA; of several devices, loss and gradients.
 
   Returns:
     A function of an iterator over (distributed) batches and a number of steps
@@ -50,8 +52,9 @@ def make_train_steps(*, strategy: tf.distribute.Strategy, variables: Sequence[tf
   """
 
   watched = [plain_variable(variable) for variable in variables]
+  whole_step_compiles = xla and is_one_device(strategy)
 
-  @tf.function(jit_compile=xla)
+  @tf.function(jit_compile=xla and not whole_step_compiles)
   def gradients(batch):
     with tf.GradientTape(watch_accessed_variables=False) as tape:
       tape.watch(watched)
@@ -64,9 +67,14 @@ def make_train_steps(*, strategy: tf.distribute.Strategy, variables: Sequence[tf
     optimizer.apply_gradients(zip(unscale_gradients(optimizer, grads), variables))
     return loss
 
+  if whole_step_compiles:
+    replica_step = tf.function(replica_step, jit_compile=True)
+
   @tf.function
   def train_steps(iterator, steps):
-    total, first_bad, waited_s = tf.constant(0.0), tf.constant(-1), tf.constant(0.0, tf.float64)
+    # int64: a GPU computes with it, and no step waits until the host has looked at the last loss.
+    total, none = tf.constant(0.0), tf.constant(-1, tf.int64)
+    first_bad, waited_s = none, tf.constant(0.0, tf.float64)
     for step in tf.range(steps):
       # Without these dependencies both clocks would be read at once.
       with tf.control_dependencies([total]):
@@ -77,8 +85,8 @@ def make_train_steps(*, strategy: tf.distribute.Strategy, variables: Sequence[tf
         waited_s += tf.timestamp() - start_s
       per_replica = strategy.run(replica_step, (batch,))
       loss = strategy.reduce(tf.distribute.ReduceOp.SUM, per_replica, axis=None)
-      if first_bad < 0 and not tf.math.is_finite(loss):
-        first_bad = step
+      bad = tf.where(tf.math.is_finite(loss), none, tf.cast(step, tf.int64))
+      first_bad = tf.where(first_bad < 0, bad, first_bad)
       total += loss
     return Steps(total / tf.cast(steps, tf.float32), first_bad, waited_s)
 

@@ -88,6 +88,12 @@ class StagesTest(tf.test.TestCase, parameterized.TestCase):
       else:
         self.assertAllEqual(before[name], after[name])
 
+  def test_all_seeds_0_from_shards(self):
+    """With a global seed of 0, TensorFlow compares the seeds of shuffles with 0."""
+    folder = self.train(0, workdir="seeds0", ne=0, augment="rotate", iterations=2)
+    self.assertEqual(load_config(folder)[0].stage_seed, 0)
+    self.assertNotEmpty(weights(folder))
+
   def test_step_1_trains_everything(self):
     tf.keras.utils.set_random_seed(load_config(self.stage[1])[0].stage_seed)
     first = make_network(load_config(self.stage[1])[0])
