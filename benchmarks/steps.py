@@ -101,24 +101,25 @@ class Case:
 
     def loss_fn(batch):
       logits = self._forward(batch)
-      loss = redshift_loss(logits, batch)
-      if not self.multi_output:
-        return loss
-      return loss + losses.magnitude_loss(logits["r_logits"], batch["magnitude_row"], self.survey)
+      parts = [redshift_loss(logits, batch)]
+      if self.multi_output:
+        parts.append(losses.magnitude_loss(logits["r_logits"], batch["magnitude_row"], self.survey))
+      return parts
 
-    return self.steps_of(list(self.network.trainable_variables), loss_fn, batches)
+    return self.steps_of(list(self.network.trainable_variables), loss_fn, batches,
+                         parts=1 + self.multi_output)
 
   def frozen_step(self, batches: tf.data.Dataset) -> Do:
     """The redshift layers train behind the frozen representation, on images."""
     loss = self._loss()
     return self.steps_of(redshift_variables(self.network),
-                         lambda batch: loss(self._forward(batch), batch), batches)
+                         lambda batch: [loss(self._forward(batch), batch)], batches)
 
   def output_step(self, batches: tf.data.Dataset) -> Do:
     """The redshift layers train on features."""
     module, loss = self.network.get_layer("output_module"), self._loss()
     return self.steps_of(redshift_variables(self.network),
-                         lambda batch: loss(module(batch["features"]), batch), batches)
+                         lambda batch: [loss(module(batch["features"]), batch)], batches)
 
   def frozen_forward(self, batch: dict[str, np.ndarray]) -> Do:
     """The representation alone."""
@@ -143,13 +144,13 @@ class Case:
     return feature_batches(cache, np.arange(galaxies), Labels(**random_labels(
         self.survey, galaxies)), batch_size=self.batch_size, seed=0)
 
-  def steps_of(self, variables: list[Any], loss_fn: Callable[[Any], tf.Tensor],
-               batches: tf.data.Dataset) -> Do:
+  def steps_of(self, variables: list[Any], loss_fn: Callable[[Any], list[tf.Tensor]],
+               batches: tf.data.Dataset, parts: int = 1) -> Do:
     """Training steps of some variables."""
     strategy = tf.distribute.get_strategy()
     run = make_train_steps(
         strategy=strategy, variables=variables, optimizer=adam(variables, self.precision),
-        loss_fn=loss_fn, global_batch=self.batch_size, xla=self.xla)
+        loss_fn=loss_fn, global_batch=self.batch_size, xla=self.xla, parts=parts)
     iterator = iter(on_devices(strategy, batches))
     # The loss comes to the host, as in training: a GPU has finished by then.
     return lambda count: tf.nest.map_structure(

@@ -63,7 +63,7 @@ def outside(repeats: int) -> None:
   weight = tf.Variable(1.0)
 
   def loss_fn(batch):
-    return weight * batch["ebv"]
+    return [weight * batch["ebv"]]
 
   empty = case.steps_of([weight], loss_fn, repeated(images))
   times = interleaved({

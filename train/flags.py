@@ -92,7 +92,8 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   choice("xla", "auto", ["auto", "on", "off"],
          "Compile the training step with XLA; auto: exactly where there is a GPU.")
   choice("precision", "float32", list(PRECISIONS),
-         "What the network computes in; weights, softmax, loss and metrics stay float32.")
+         "What the network computes in; weights, softmax, loss and metrics stay float32. On a GPU, "
+         "TensorFlow multiplies float32 in TF32 unless NVIDIA_TF32_OVERRIDE=0 is set.")
   integer("steps_per_loop", 0,
           "Iterations between two looks of the host, 0 for as many as take some seconds.",
           lower_bound=0)

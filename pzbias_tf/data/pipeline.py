@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from typing import Callable
+from typing import Callable, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from pzbias_tf import storage
 from pzbias_tf.data import schema
+from pzbias_tf.data.allocator import keep_freed_memory
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.order import draw_views, shuffled_batches
 
@@ -50,10 +51,23 @@ class Labels:
   magnitude_row: np.ndarray
 
 
+class DataService(NamedTuple):
+  """A tf.data service that reads images.
+
+  Attributes:
+    address: "grpc://host:port" of its dispatcher.
+    job: a word that the processes of one training share, so that each batch reaches one of them;
+      "" where a single process trains.
+  """
+
+  address: str
+  job: str = ""
+
+
 def training_batches(data: Dataset, *, keep: np.ndarray, labels: Labels, batch_size: int,
                      image_size: int, seed: int, start_step: int = 0, dihedral: bool = True,
                      augment: Augment | None = None, memory_bytes: int = MEMORY_BYTES,
-                     data_service: str = "") -> tf.data.Dataset:
+                     data_service: DataService | None = None) -> tf.data.Dataset:
   """Endless batches of shuffled passes over some of the training records.
 
   Batches straddle epochs, so nothing is dropped and every batch is full.  Where
@@ -71,8 +85,7 @@ def training_batches(data: Dataset, *, keep: np.ndarray, labels: Labels, batch_s
     augment: further augmentation of the whole stored image, called with
       flux [batch, height, width, band] and a stateless seed [2].
     memory_bytes: largest size of images that are kept in memory.
-    data_service: address of a tf.data service that reads the shards instead, in
-      an order that does not repeat; "" for none.
+    data_service: reads the shards instead, in an order that does not repeat.
 
   Returns:
     A data set of {"image" [batch, size, size, band] float32 flux, "ebv",
@@ -81,6 +94,7 @@ def training_batches(data: Dataset, *, keep: np.ndarray, labels: Labels, batch_s
   Raises:
     ValueError: no record is left.
   """
+  keep_freed_memory()
   num = _check_keep(data, "train", keep)
   read = {"keep": keep, "labels": labels, "batch_size": batch_size, "image_size": image_size,
           "seed": seed, "start_step": start_step}
@@ -97,6 +111,8 @@ def training_batches(data: Dataset, *, keep: np.ndarray, labels: Labels, batch_s
 
   options = tf.data.Options()
   options.autotune.ram_budget = RAM_BUDGET_BYTES
+  if data_service and data_service.job:  # what a process gets is its own part already
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
   return batches.map(with_views, num_parallel_calls=1, deterministic=True).prefetch(
       4).with_options(options)
 
@@ -114,7 +130,7 @@ def _batches_from_shards(data, *, num, keep, labels, batch_size, image_size, see
   return _prepared(blocks, data, labels, batch_size, image_size, seed, start_step, augment)
 
 
-def _batches_from_service(data, address, *, keep, labels, batch_size, image_size, seed, start_step,
+def _batches_from_service(data, data_service, *, keep, labels, batch_size, image_size, seed, start_step,
                           augment):
   """(step, batch) read and parsed by the workers of a service; each record once a pass."""
   paths, starts, records = _shard_table(data, "train")
@@ -127,7 +143,8 @@ def _batches_from_service(data, address, *, keep, labels, batch_size, image_size
   batches = _prepared(blocks, data, labels, batch_size, image_size, seed, start_step, augment)
   # Shards are handed out one by one: no record comes twice in a pass, however many workers read.
   served = batches.map(lambda step, batch: batch).apply(tf.data.experimental.service.distribute(
-      tf.data.experimental.service.ShardingPolicy.DYNAMIC, address))
+      tf.data.experimental.service.ShardingPolicy.DYNAMIC, data_service.address,
+      job_name=f"{data_service.job}@{start_step}" if data_service.job else None))
   return served.enumerate(start_step)
 
 
@@ -181,6 +198,7 @@ def ordered_batches(data: Dataset, split: str, *, keep: np.ndarray, labels: Labe
   Returns:
     A data set of batches as in `training_batches`, without "view".
   """
+  keep_freed_memory()
   _check_keep(data, split, keep)
   blocks = _read_shards(data, split, _shard_table(data, split), keep, cycle=1, block=BLOCK)
   parse = _batch_parser(data, labels, image_size, None)

@@ -22,7 +22,7 @@ from pzbias_tf.training.config import TrainConfig
 from pzbias_tf.training.devices import is_chief, num_workers, on_devices
 from pzbias_tf.training.interruption import Interrupted, StopRequest
 from pzbias_tf.training.monitoring import (
-    Monitoring, write_histograms, write_settings, write_validation)
+    Monitoring, named_losses, write_histograms, write_settings, write_validation)
 from pzbias_tf.training.optimizers import LearningRate, make_optimizer
 from pzbias_tf.training.problem import Problem
 from pzbias_tf.training.progress import Progress
@@ -126,7 +126,8 @@ class Loop:
       self._best = tf.Variable(np.inf, dtype=tf.float32, trainable=False)
     self._train_steps = make_train_steps(
         strategy=strategy, variables=problem.variables, optimizer=optimizer,
-        loss_fn=self._training_loss, global_batch=config.batch_size, xla=xla)
+        loss_fn=self._training_losses, global_batch=config.batch_size, xla=xla,
+        parts=len(problem.losses))
     self._sum_over_processes = tf.function(lambda number: strategy.experimental_local_results(
         strategy.run(_sum_over_replicas, (number,)))[0])
     self._validate = tf.function(self._validation_batch, reduce_retracing=True)
@@ -172,9 +173,11 @@ class Loop:
     everywhere = int(self._sum_over_processes(tf.constant(number)))
     return number or min(everywhere, signal.SIGTERM)
 
-  def _training_loss(self, batch):
+  def _training_losses(self, batch):
+    """The parts of each galaxy's loss, [batch] each."""
     batch = self._problem.augment(batch)
-    return self._problem.loss_fn(self._problem.forward(batch), batch)
+    logits = self._problem.forward(batch)
+    return [loss(logits, batch) for loss in self._problem.losses.values()]
 
   def _call(self, batches, step, progress):
     """Some iterations in one compiled call; returns the iteration reached."""
@@ -187,7 +190,8 @@ class Loop:
     # The first call holds the compilation: it tells nothing about the next ones.
     first = self._step_time_s is None
     self._step_time_s = self._pace.call_s / 10 if first else took_s / (stop - step)
-    progress.update(stop, float(steps.loss), float(steps.waited_s) / took_s)
+    progress.update(stop, named_losses(float(steps.loss), dict(
+        zip(self._problem.losses, steps.parts.numpy()))), float(steps.waited_s) / took_s)
     self._step.assign(stop)
     return stop
 

@@ -79,12 +79,18 @@ def write_settings(config: TrainConfig, folder: str) -> None:
                   trial_id=f"{experiment}/{config.stage}")
 
 
+def named_losses(loss: float, parts: Mapping[str, float]) -> dict[str, float]:
+  """A loss, and where it has several parts those of it, by the names that TensorBoard shows."""
+  named = {f"loss_{name}": float(part) for name, part in parts.items()} if len(parts) > 1 else {}
+  return {"loss": loss, **named}
+
+
 def write_validation(config: TrainConfig, losses: Mapping[str, np.ndarray], z_spec: np.ndarray,
                      z_photo: np.ndarray, step: int, *, picture: bool) -> None:
   """Losses, metrics and perhaps a picture of validation galaxies, [n] each; losses by their part."""
   survey = config.survey
-  parts = {f"loss_{name}": loss.mean() for name, loss in losses.items()} if len(losses) > 1 else {}
-  for name, value in (("loss", sum(loss.mean() for loss in losses.values())), *parts.items(),
+  parts = {name: loss.mean() for name, loss in losses.items()}
+  for name, value in (*named_losses(sum(parts.values()), parts).items(),
                       ("sigma_mad", sigma_mad(z_spec, z_photo)),
                       ("mean_residual", mean_residual(z_spec, z_photo)),
                       ("outlier_fraction", outlier_fraction(z_spec, z_photo, survey))):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import operator
 import os
 from typing import Callable, Mapping
 
@@ -15,7 +14,7 @@ from pzbias_tf.bias.soft_labels import LabelModel
 from pzbias_tf.data.augment import DIHEDRAL_ELEMENTS, INTERPOLATING, dihedral
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.order import drawn_pairs
-from pzbias_tf.data.pipeline import Batch, ordered_batches, training_batches
+from pzbias_tf.data.pipeline import Batch, DataService, ordered_batches, training_batches
 from pzbias_tf.models.network import redshift_variables
 from pzbias_tf.training import losses, selection
 from pzbias_tf.training.config import TrainConfig
@@ -49,13 +48,9 @@ class Problem:
   validation: list[Batch]
   galaxies: int
 
-  def loss_fn(self, logits: dict[str, tf.Tensor], batch: Batch) -> tf.Tensor:
-    """Loss of each galaxy [batch]."""
-    return functools.reduce(operator.add, (loss(logits, batch) for loss in self.losses.values()))
-
 
 def whole_network_problem(network: tf.keras.Model, data: Dataset, config: TrainConfig, *,
-                          data_service: str = "") -> Problem:
+                          data_service: DataService | None = None) -> Problem:
   """Baseline and Step 1: everything trains, on images; `data_service` as `training_batches`."""
   keep, labels = selection.training_records(data, config)
   survey, multi_output = config.survey, config.stage_spec.multi_output
@@ -100,7 +95,7 @@ def _redshift_loss(loss: losses.RedshiftLoss):
       logits["z_logits"], batch["redshift_bin"], batch["magnitude_row"])
 
 
-def _on_images(network, data, config, keep, labels, data_service=""):
+def _on_images(network, data, config, keep, labels, data_service=None):
   """What of a problem concerns its batches, where these are images for the whole network."""
   return {
       "forward": lambda batch: network({"image": batch["image"], "ebv": batch["ebv"]}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from typing import Mapping
 
 from absl import logging
 
@@ -38,24 +39,24 @@ class Progress:
   def __exit__(self, *unused) -> None:
     self._shown.__exit__()
 
-  def update(self, step: int, loss: float, waiting: float) -> None:
+  def update(self, step: int, losses: Mapping[str, float], waiting: float) -> None:
     """Tells that `step` iterations are done.
 
     Args:
       step: number of the last one.
-      loss: mean loss of those since the last call.
+      losses: "loss", the mean loss of those since the last call, and perhaps parts of it.
       waiting: share of their time that was spent waiting for input.
     """
     now_s = time.monotonic()
     steps, took_s = step - self._last_step, now_s - self._last_s
     # Of the latest iterations: the first ones hold the compilation.
     rate = max(1, steps) / took_s
-    self._since_log.add(steps, loss, took_s, waiting)
+    self._since_log.add(steps, losses, took_s, waiting)
     if self._compiled:
-      self._after_first.add(steps, loss, took_s, waiting)
+      self._after_first.add(steps, losses, took_s, waiting)
     self._compiled = True
     self._shown.advance(
-        steps, f"loss {loss:.4f}, {self._batch_size * rate:.0f} examples/s, {1e3 / rate:.1f} ms "
+        steps, f"loss {losses['loss']:.4f}, {self._batch_size * rate:.0f} examples/s, {1e3 / rate:.1f} ms "
         f"a step, {100 * waiting:.0f}% of it waiting for input", rate=rate)
     self._last_s, self._last_step = now_s, step
 
@@ -66,9 +67,9 @@ class Progress:
     return sums.time_s / sums.steps if sums.steps else float("nan")
 
   def since_last_log(self) -> dict[str, float]:
-    """Means since this was last asked: loss, examples_per_s, share_waiting_for_input."""
+    """Means since this was last asked: losses, examples_per_s, share_waiting_for_input."""
     sums, self._since_log = self._since_log, _Sums()
-    return {"loss": sums.loss / sums.steps,
+    return {**{name: loss / sums.steps for name, loss in sums.losses.items()},
             "examples_per_s": self._batch_size * sums.steps / sums.time_s,
             "share_waiting_for_input": sums.waited_s / sums.time_s}
 
@@ -78,13 +79,14 @@ class _Sums:
   """Steps and sums over them."""
 
   steps: int = 0
-  loss: float = 0.0
+  losses: dict[str, float] = dataclasses.field(default_factory=dict)
   time_s: float = 0.0
   waited_s: float = 0.0
 
-  def add(self, steps, loss, time_s, waiting):
+  def add(self, steps, losses, time_s, waiting):
     """Adds the means of some steps."""
     self.steps += steps
-    self.loss += loss * steps
+    for name, loss in losses.items():
+      self.losses[name] = self.losses.get(name, 0.0) + loss * steps
     self.time_s += time_s
     self.waited_s += waiting * time_s

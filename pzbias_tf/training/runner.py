@@ -10,11 +10,12 @@ from absl import logging
 import numpy as np
 import tensorflow as tf
 
+from pzbias_tf import storage
 from pzbias_tf.bias.balance import KEEP_ALL
 from pzbias_tf.bias.soft_labels import LabelModel, fit_label_model
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.flux import InputScaling
-from pzbias_tf.data.pipeline import ordered_batches
+from pzbias_tf.data.pipeline import DataService, ordered_batches
 from pzbias_tf.evaluation.predict import predict
 from pzbias_tf.evaluation.predictions import Predictions, predicted_with
 from pzbias_tf.files import exclusive_folder
@@ -100,7 +101,7 @@ def _train_stage(config, data, stage_dir, inputs, devices, provenance):
     save_weights(network, files.last)
     return
   problem = make_problem(network, data, config, stage_dir, inputs,
-                         data_service=devices.data_service)
+                         data_service=_data_service(devices, stage_dir))
   Loop(problem, config, files, strategy=devices.strategy, xla=devices.xla,
        pace=devices.pace, monitoring=devices.monitoring).run()
 
@@ -114,7 +115,8 @@ def make_network(config: TrainConfig) -> tf.keras.Model:
 
 
 def make_problem(network: tf.keras.Model, data: Dataset, config: TrainConfig, stage_dir: str,
-                 inputs: StageInputs, *, data_service: str = "") -> Problem:
+                 inputs: StageInputs, *,
+                 data_service: DataService | None = None) -> Problem:
   """The stage as a training problem."""
   if config.stage_spec.trains_all:
     return whole_network_problem(network, data, config, data_service=data_service)
@@ -187,6 +189,14 @@ def _samples(config, data):
     logging.warning("%s: no galaxy in the split 'test', so no %s", data.folder,
                     run_folder.PREDICTIONS_TEST)
   return {name: sample for name, sample in samples.items() if sample[1].any()}
+
+
+def _data_service(devices, stage_dir):
+  """The service that is asked for; several processes share the work that it does for them."""
+  if not devices.data_service:
+    return None
+  several = num_workers(devices.strategy) > 1
+  return DataService(devices.data_service, storage.absolute(stage_dir) if several else "")
 
 
 def _mask(data, rows):

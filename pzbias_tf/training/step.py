@@ -7,6 +7,8 @@ and `apply_gradients` follows outside of it.
 
 from __future__ import annotations
 
+import functools
+import operator
 from typing import Callable, Iterator, NamedTuple, Sequence
 
 import tensorflow as tf
@@ -22,29 +24,33 @@ class Steps(NamedTuple):
 
   Attributes:
     loss: mean loss over them, [] float32.
+    parts: mean of each part of it, [parts] float32.
     first_bad: number of the first one, from 0, whose loss was not finite; -1 for none; [] int64.
     waited_s: seconds that they waited for input, [] float64.
   """
 
   loss: tf.Tensor
+  parts: tf.Tensor
   first_bad: tf.Tensor
   waited_s: tf.Tensor
 
 
 def make_train_steps(*, strategy: tf.distribute.Strategy, variables: Sequence[tf.Variable],
                      optimizer: tf.keras.optimizers.Optimizer,
-                     loss_fn: Callable[[Batch], tf.Tensor], global_batch: int,
-                     xla: bool) -> Callable[[Iterator[Batch], tf.Tensor], Steps]:
+                     loss_fn: Callable[[Batch], Sequence[tf.Tensor]], global_batch: int,
+                     xla: bool, parts: int = 1) -> Callable[[Iterator[Batch], tf.Tensor], Steps]:
   """Makes a function that runs several training steps.
 
   Args:
     strategy: where they run.
     variables: what trains; nothing else moves.
     optimizer: built on those variables, in the strategy's scope.
-    loss_fn: {name: [replica batch, ...]} to the loss of each galaxy [replica batch].
+    loss_fn: {name: [replica batch, ...]} to the parts of each galaxy's loss, [replica batch]
+      each; their sum trains.
     global_batch: galaxies a step over all replicas.  Each replica's sum is
       divided by it, so that the sum over replicas is the batch's mean.
     xla: compile the step with XLA; of several devices, loss and gradients.
+    parts: how many parts the loss has.
 
   Returns:
     A function of an iterator over (distributed) batches and a number of steps
@@ -58,14 +64,16 @@ def make_train_steps(*, strategy: tf.distribute.Strategy, variables: Sequence[tf
   def gradients(batch):
     with tf.GradientTape(watch_accessed_variables=False) as tape:
       tape.watch(watched)
-      loss = tf.reduce_sum(loss_fn(batch)) / global_batch
+      of_galaxies = loss_fn(batch)
+      loss = tf.reduce_sum(functools.reduce(operator.add, of_galaxies)) / global_batch
       scaled = scale_loss(optimizer, loss)
-    return loss, tape.gradient(scaled, watched)
+    shown = tf.stack([loss, *(tf.reduce_sum(part) / global_batch for part in of_galaxies)])
+    return shown, tape.gradient(scaled, watched)
 
   def replica_step(batch):
-    loss, grads = gradients(batch)
+    shown, grads = gradients(batch)
     optimizer.apply_gradients(zip(unscale_gradients(optimizer, grads), variables))
-    return loss
+    return shown
 
   if whole_step_compiles:
     replica_step = tf.function(replica_step, jit_compile=True)
@@ -73,7 +81,7 @@ def make_train_steps(*, strategy: tf.distribute.Strategy, variables: Sequence[tf
   @tf.function
   def train_steps(iterator, steps):
     # int64: a GPU computes with it, and no step waits until the host has looked at the last loss.
-    total, none = tf.constant(0.0), tf.constant(-1, tf.int64)
+    total, none = tf.zeros([1 + parts]), tf.constant(-1, tf.int64)
     first_bad, waited_s = none, tf.constant(0.0, tf.float64)
     for step in tf.range(steps):
       # Without these dependencies both clocks would be read at once.
@@ -84,10 +92,11 @@ def make_train_steps(*, strategy: tf.distribute.Strategy, variables: Sequence[tf
       with tf.control_dependencies(tf.nest.flatten(batch, expand_composites=True)):
         waited_s += tf.timestamp() - start_s
       per_replica = strategy.run(replica_step, (batch,))
-      loss = strategy.reduce(tf.distribute.ReduceOp.SUM, per_replica, axis=None)
-      bad = tf.where(tf.math.is_finite(loss), none, tf.cast(step, tf.int64))
+      shown = strategy.reduce(tf.distribute.ReduceOp.SUM, per_replica, axis=None)
+      bad = tf.where(tf.math.is_finite(shown[0]), none, tf.cast(step, tf.int64))
       first_bad = tf.where(first_bad < 0, bad, first_bad)
-      total += loss
-    return Steps(total / tf.cast(steps, tf.float32), first_bad, waited_s)
+      total += shown
+    mean = total / tf.cast(steps, tf.float32)
+    return Steps(mean[0], mean[1:], first_bad, waited_s)
 
   return train_steps

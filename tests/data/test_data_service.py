@@ -6,7 +6,7 @@ import tempfile
 import numpy as np
 import tensorflow as tf
 
-from pzbias_tf.data.pipeline import Labels, ordered_batches, training_batches
+from pzbias_tf.data.pipeline import DataService, Labels, ordered_batches, training_batches
 from tests.small_data import SIZE, make_dataset
 from tests.training.test_stages import request
 from train import main as train_main
@@ -35,7 +35,7 @@ class DataServiceTest(tf.test.TestCase):
     labels = Labels(redshift_bin=number, magnitude_row=number)
     batches = training_batches(
         self.data, keep=keep, labels=labels, batch_size=BATCH, image_size=SIZE, seed=0,
-        data_service=self.dispatcher.target)
+        data_service=DataService(self.dispatcher.target))
     expected = next(iter(ordered_batches(self.data, "train", keep=keep, labels=labels,
                                          batch_size=num, image_size=SIZE)))
     first = int(expected["row"][0])
@@ -50,13 +50,29 @@ class DataServiceTest(tf.test.TestCase):
     # one.  Were each to read everything, half of the records would have come twice or not at all.
     self.assertGreater(np.mean(seen == 1), 0.5, np.bincount(seen))
 
+  def test_processes_that_share_a_job_share_the_records(self):
+    """Two readers of one job, in turns: together they see a pass once, not each for itself."""
+    keep = self.data.column("split") == "train"
+    number = np.arange(len(keep), dtype=np.int32)
+    readers = [iter(training_batches(
+        self.data, keep=keep, labels=Labels(redshift_bin=number, magnitude_row=number),
+        batch_size=BATCH, image_size=SIZE, seed=0,
+        data_service=DataService(self.dispatcher.target, "shared"))) for _ in range(2)]
+    first, num = np.flatnonzero(keep)[0], int(keep.sum())
+    seen = np.zeros(num, int)
+    for turn in range(num // BATCH):
+      rows = next(readers[turn % 2])["row"].numpy()
+      seen += np.bincount(rows - first, minlength=num)
+    # Two jobs of their own would give half of the records twice or not at all.
+    self.assertGreater(np.mean(seen == 1), 0.7, np.bincount(seen))
+
   def test_another_start_begins_with_other_shards(self):
     keep = self.data.column("split") == "train"
     number = np.arange(len(keep), dtype=np.int32)
     first = [next(iter(training_batches(
         self.data, keep=keep, labels=Labels(redshift_bin=number, magnitude_row=number),
         batch_size=64, image_size=SIZE, seed=0, start_step=step,
-        data_service=self.dispatcher.target)))["row"].numpy() for step in (0, 1000)]
+        data_service=DataService(self.dispatcher.target))))["row"].numpy() for step in (0, 1000)]
     self.assertLess(len(np.intersect1d(*first)), 48)
 
   def test_trains(self):

@@ -38,9 +38,10 @@ class MonitoringTest(tf.test.TestCase, parameterized.TestCase):
         {"train/loss", "train/learning_rate", "train/examples_per_s",
          "train/share_waiting_for_input", "validation/loss", "validation/sigma_mad",
          "validation/mean_residual", "validation/outlier_fraction"}, scalars)
-    parts = [self.last(f"validation/loss{part}") for part in ("", "_redshift", "_magnitude")]
-    self.assertNear(parts[0], parts[1] + parts[2], 1e-5 * parts[0])
-    self.assertAllGreater(parts, 0)
+    for sample in ("train", "validation"):
+      parts = [self.last(f"{sample}/loss{part}") for part in ("", "_redshift", "_magnitude")]
+      self.assertNear(parts[0], parts[1] + parts[2], 1e-5 * parts[0])
+      self.assertAllGreater(parts, 0)
     shares = [tf.make_ndarray(event.tensor_proto)
               for event in self.events.Tensors("train/share_waiting_for_input")]
     self.assertAllInRange(shares, 0.0, 1.0)

@@ -26,8 +26,9 @@ import sys
 from unittest import mock
 from tests.training.test_stages import request
 from train import main as train_main
-number, data, runs, iterations = sys.argv[1:]
-wanted = request(int(number), data, runs, iterations=int(iterations), num_devices=0)
+number, data, runs, iterations, service = sys.argv[1:]
+wanted = request(int(number), data, runs, iterations=int(iterations), num_devices=0,
+                 data_service=service)
 with mock.patch.object(train_main.train_flags, "read_request", lambda: wanted):
   train_main.main([""])
 """
@@ -52,13 +53,13 @@ class MultiWorkerTest(tf.test.TestCase):
     cls.data = os.path.join(cls.folder, "data")
     make_dataset(cls.data, num=300)
 
-  def start(self, number, name):
+  def start(self, number, name, service=""):
     """Both processes at once; returns their exit codes and the errors of the first."""
-    processes = self.launch(number, name)
+    processes = self.launch(number, name, service=service)
     errors = [process.communicate(timeout=240)[1] for process in processes]
     return [process.returncode for process in processes], errors[0]
 
-  def launch(self, number, name, iterations=ITERATIONS):
+  def launch(self, number, name, iterations=ITERATIONS, service=""):
     """Starts both processes."""
     addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
     processes = []
@@ -66,7 +67,7 @@ class MultiWorkerTest(tf.test.TestCase):
       config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
       processes.append(subprocess.Popen(
           [sys.executable, "-c", TRAIN, str(number), self.data, os.path.join(self.folder, name),
-           str(iterations)],
+           str(iterations), service],
           cwd=ROOT, stderr=subprocess.PIPE, text=True,
           env={**os.environ, "TF_CONFIG": json.dumps(config), "TF_CPP_MIN_LOG_LEVEL": "3"}))
       self.addCleanup(processes[-1].kill)
@@ -84,6 +85,17 @@ class MultiWorkerTest(tf.test.TestCase):
       self.assertLess(np.mean(np.abs(value - found[name])), 1e-4, name)
       self.assertGreater(np.mean(np.abs(value)), 1e-3 if name.endswith("kernel") else -1.0)
     self.assertTrue(os.path.exists(os.path.join(together, "predictions_test.hdf5")))
+
+  def test_a_data_service_for_both(self):
+    service = tf.data.experimental.service
+    dispatcher = service.DispatchServer()
+    workers = [service.WorkerServer(service.WorkerConfig(
+        dispatcher_address=dispatcher.target.split("://")[1])) for _ in range(2)]
+    codes, errors = self.start(0, "served", dispatcher.target)
+    self.assertEqual(codes, [0, 0], errors)
+    self.assertLen(workers, 2)
+    self.assertTrue(glob.glob(os.path.join(
+        self.folder, "served", "*", "baseline", "predictions_test.hdf5")))
 
   def test_a_signal_to_one_stops_both(self):
     processes = self.launch(0, "signalled", iterations=100_000)

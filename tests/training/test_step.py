@@ -59,7 +59,7 @@ def train(strategy, *, xla, precision="float32", optimizer="sgd"):
 
   def loss_fn(batch):
     logits = network({"image": batch["image"], "ebv": batch["ebv"]})
-    return redshift_loss(logits["z_logits"], batch["redshift_bin"], batch["magnitude_row"])
+    return [redshift_loss(logits["z_logits"], batch["redshift_bin"], batch["magnitude_row"])]
 
   steps = make_train_steps(strategy=strategy, variables=network.trainable_variables,
                            optimizer=optimizer, loss_fn=loss_fn, global_batch=BATCH, xla=xla)
@@ -147,7 +147,7 @@ class StepTest(tf.test.TestCase, parameterized.TestCase):
       optimizer = tf.keras.optimizers.SGD(0.0)
       optimizer.build([weight])
     steps = make_train_steps(strategy=strategy, variables=[weight], optimizer=optimizer,
-                             loss_fn=lambda batch: weight * batch["x"], global_batch=2, xla=False)
+                             loss_fn=lambda batch: [weight * batch["x"]], global_batch=2, xla=False)
     iterator = iter(strategy.experimental_distribute_dataset(batches))
     steps(iterator, tf.constant(1))  # compiles
     start_s = time.monotonic()

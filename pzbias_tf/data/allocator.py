@@ -1,0 +1,32 @@
+"""Memory that batches leave behind stays with the process, for the next ones."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import platform
+
+# Numbers of glibc's malloc.h.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
+_KEPT_BYTES = 512 << 20  # at the end of the heap
+_LARGEST_BYTES = 32 << 20  # the most that glibc takes: larger blocks go back at once
+
+
+@functools.cache
+def keep_freed_memory() -> bool:
+  """Has glibc keep what is freed, once in a process.
+
+  By default it gives the memory of each batch back to the system, and fetches it again, zeroed
+  page by page: a third of the time that reading takes.  The resident memory does not grow, since
+  there are fewer arenas, one a core.
+
+  Returns:
+    Whether it does so: not without glibc, nor where the environment sets malloc's parameters.
+  """
+  chosen = [name for name in os.environ if name.startswith("MALLOC_") or name == "GLIBC_TUNABLES"]
+  if platform.libc_ver()[0] != "glibc" or chosen:
+    return False
+  mallopt = ctypes.CDLL(None).mallopt
+  return all([mallopt(_MMAP_THRESHOLD, _LARGEST_BYTES), mallopt(_TRIM_THRESHOLD, _KEPT_BYTES),
+              mallopt(_ARENA_MAX, max(2, os.cpu_count() or 2))])
