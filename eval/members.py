@@ -11,6 +11,8 @@ from absl import logging
 import numpy as np
 import tensorflow as tf
 
+from eval.pdf_calibration import PDF_CALIBRATION
+from pzbias_tf.bias.pdf_calibration import FEWEST, PdfCalibration
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.evaluation.domain import TrainingDomain
 from pzbias_tf.evaluation.predict import Predictor
@@ -64,6 +66,19 @@ class Members:
         load_weights(network, StageFiles(folder).last)
     edges = self.config.survey.edges(extended=self.config.stage_spec.extended)
     return Predictor(networks, edges, tta=tta, strategy=strategy, domain=self.domain)
+
+  def pdf_calibration(self) -> PdfCalibration:
+    """The calibration of p(z) that eval.main has fitted to the run's validation galaxies.
+
+    Raises:
+      OSError: there is none, or it cannot be read.
+      ValueError: it is that of other weights: of another stage, or of an earlier training.
+    """
+    path = os.path.join(os.path.dirname(os.path.normpath(self.folders[0])), PDF_CALIBRATION)
+    if not os.path.exists(path):
+      raise FileNotFoundError(f"{path} is not there: python -m eval.main writes it for the last "
+                              f"stage of a run that has {FEWEST} validation galaxies")
+    return PdfCalibration.load(path, self.config.survey, weights_digest=self.weights_digest)
 
   @functools.cached_property
   def domain(self) -> TrainingDomain | None:

@@ -12,7 +12,8 @@ magnitudes and estimates of the galaxies that are predicted, and saved beside
 them, or, with --calibration=run, taken from the run as eval.main has fitted it
 to the run's test set (the better choice for a few hundred galaxies, whose own
 distribution is mostly noise).  It corrects the estimates of one network, so that
---tta and --ensemble go without.
+--tta and --ensemble go without.  --calibrate_pdf mends p(z) itself, as the run's
+validation galaxies tell.
 """
 
 from __future__ import annotations
@@ -79,13 +80,15 @@ def run(request: Request) -> str:
   with _working_folder(request.path) as folder:
     data = _open(request, members, folder)
     strategy = make_strategy(request.num_devices)
+    pdf_calibration = members.pdf_calibration() if request.calibrate_pdf else None
     begin(folder, {"weights": members.weights_digest, "data": data.manifest.digest(),
                    "splits": request.splits, "tta": request.tta,
                    "domain": members.domain and dataclasses.asdict(members.domain),
+                   "pdf_calibration": pdf_calibration and pdf_calibration.quantiles.tolist(),
                    "pdf_format": dataclasses.asdict(request.pdf_format)})
     files = predict_shards(members.predictor(strategy, tta=request.tta), data, request.splits,
                            folder, pdf_format=request.pdf_format,
-                           weights_digest=members.weights_digest)
+                           weights_digest=members.weights_digest, pdf_calibration=pdf_calibration)
     written, remarks = _write(request, members, files)
   return "\n".join([
       f"{members.config.stage_spec.title}: {files.galaxies} galaxies -> {', '.join(written)}",

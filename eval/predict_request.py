@@ -27,6 +27,7 @@ class Request:
     output: the predictions file; "" for one in the first stage's folder.
     refit: whether Step 4 is fitted to these galaxies, or taken from the run.
     tta: average over the 8 dihedral views.
+    calibrate_pdf: calibrate p(z) as the run's validation galaxies tell.
     pdf_format: how p(z) is written.
     force: predict data that do not fit the run.
     num_devices: 0 for all GPUs; a CPU is one device, which uses all of its cores.
@@ -39,6 +40,7 @@ class Request:
   output: str = ""
   refit: bool = True
   tta: bool = False
+  calibrate_pdf: bool = False
   pdf_format: PdfFormat = PdfFormat()
   force: bool = False
   num_devices: int = 0
@@ -50,6 +52,9 @@ class Request:
       raise ValueError(f"--split={self.split} is for --data; all galaxies of --input are predicted")
     if not self.stage_dirs:
       raise ValueError("name one of --run and --ensemble")
+    if self.calibrate_pdf and (self.tta or len(self.stage_dirs) > 1):
+      raise ValueError("--calibrate_pdf mends the p(z) of one network and view, not a mean: leave "
+                       "out --tta and --ensemble")
 
   @property
   def splits(self) -> tuple[str, ...]:
@@ -62,7 +67,8 @@ class Request:
     source = self.cutouts.path if self.cutouts else self.data
     name = os.path.splitext(os.path.basename(os.path.normpath(source)))[0]
     words = ["predictions", name, *([] if self.cutouts else self.splits),
-             *["ensemble"] * (len(self.stage_dirs) > 1), *["tta"] * self.tta]
+             *["ensemble"] * (len(self.stage_dirs) > 1), *["tta"] * self.tta,
+             *["calibrated"] * self.calibrate_pdf]
     return self.output or os.path.join(self.stage_dirs[0], f"{'_'.join(words)}.hdf5")
 
   def beside(self, ending: str) -> str:
@@ -86,6 +92,8 @@ def define_flags() -> None:
                     "that are predicted, or that of the run.")
   flags.DEFINE_bool("tta", False, "Average p(z) over the 8 rotations and reflections of each "
                     "image.")
+  flags.DEFINE_bool("calibrate_pdf", False, "Calibrate p(z) as the run's validation galaxies tell, "
+                    "by the file that eval.main writes for its last stage.")
   flags.DEFINE_enum("pdf_format", "full", KINDS, "What is written of p(z).")
   flags.DEFINE_enum("pdf_dtype", "float32", DTYPES, "Type of the densities of --pdf_format=full.")
   flags.DEFINE_bool("force", False, "Predict data that do not fit the run, with a warning.")
@@ -106,6 +114,6 @@ def read_request(values: flags.FlagValues) -> Request:
   return Request(
       stage_dirs=tuple(os.path.join(folder, values.stage) for folder in runs), data=values.data,
       cutouts=cutouts if values.input else None, split=values.split, output=values.output,
-      refit=values.calibration == "target", tta=values.tta,
+      refit=values.calibration == "target", tta=values.tta, calibrate_pdf=values.calibrate_pdf,
       pdf_format=PdfFormat(kind=values.pdf_format, dtype=values.pdf_dtype), force=values.force,
       num_devices=values.num_devices)

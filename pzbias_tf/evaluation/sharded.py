@@ -16,12 +16,16 @@ from absl import logging
 import h5py
 import numpy as np
 
+from pzbias_tf.bias.pdf_calibration import PdfCalibration
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.evaluation.estimates import point_estimates
 from pzbias_tf.evaluation.predict import COLUMNS, Predictor
 from pzbias_tf.evaluation.predictions_file import PdfFormat, PredictionsWriter, text_width
 from pzbias_tf.files import whole_file, write_text
 from pzbias_tf.progress import Progress
+
+PDF_CALIBRATED = "pdf_calibrated"
+"""Attribute of a predictions file: whether its p(z) has been calibrated."""
 
 _KEY = "key.json"
 _SUFFIX = ".hdf5"
@@ -65,7 +69,8 @@ def begin(folder: str, key: Mapping[str, Any]) -> None:
 
 
 def predict_shards(predictor: Predictor, data: Dataset, splits: Sequence[str], folder: str, *,
-                   pdf_format: PdfFormat, weights_digest: str) -> ShardFiles:
+                   pdf_format: PdfFormat, weights_digest: str,
+                   pdf_calibration: PdfCalibration | None = None) -> ShardFiles:
   """Predicts the galaxies of some splits; one that has augmented copies, once.
 
   Args:
@@ -75,6 +80,7 @@ def predict_shards(predictor: Predictor, data: Dataset, splits: Sequence[str], f
     folder: where the files go, see `begin`.
     pdf_format: how p(z) is written.
     weights_digest: SHA-256 of the weights files.
+    pdf_calibration: mends p(z), and all estimates but "zmode", which Step 4 corrects.
 
   Raises:
     ValueError: the splits hold no galaxy.
@@ -100,7 +106,8 @@ def predict_shards(predictor: Predictor, data: Dataset, splits: Sequence[str], f
       with whole_file(paths[row]) as hidden, h5py.File(hidden, "w") as file:
         writer = PredictionsWriter(file, predictor.edges, counts[row], pdf_format,
                                    weights_digest=weights_digest, widths=widths)
-        _predict_shard(predictor, shards[row], row, writer, progress)
+        file.attrs[PDF_CALIBRATED] = pdf_calibration is not None
+        _predict_shard(predictor, shards[row], row, writer, progress, pdf_calibration)
   return ShardFiles(list(paths.values()), total, total - done, time.monotonic() - start_s)
 
 
@@ -117,10 +124,13 @@ def _originals(part):
   return part.column("copy") == 0
 
 
-def _predict_shard(predictor, part, first_row, writer, progress):
+def _predict_shard(predictor, part, first_row, writer, progress, pdf_calibration):
   split = part.manifest.shards[0].split
   for pdf, columns in predictor.batches(part, split, _originals(part)):
     estimates = point_estimates(predictor.edges, pdf)
+    if pdf_calibration:
+      pdf = pdf_calibration.apply(pdf, columns["r_mag"])
+      estimates = {**point_estimates(predictor.edges, pdf), "zmode": estimates["zmode"]}
     writer.append(pdf, {**columns, "row": columns["row"] + first_row, **estimates})
     progress.advance(len(pdf))
   writer.check_complete()

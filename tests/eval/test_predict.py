@@ -18,6 +18,7 @@ from eval.members import misfits
 from eval.predict_request import Request
 from eval.stage_results import own_part
 from pzbias_tf.bias.calibration import Calibration
+from pzbias_tf.bias.pdf_calibration import KNOTS, PdfCalibration
 from pzbias_tf.evaluation import sharded
 from pzbias_tf.evaluation.domain import FLAGS
 from pzbias_tf.evaluation.predict import Predictor
@@ -26,6 +27,7 @@ from pzbias_tf.evaluation.predictions_file import LEVELS, PdfFormat
 from pzbias_tf.evaluation.step4 import fit_calibration
 from pzbias_tf.evaluation.summary import Bootstrap
 from pzbias_tf.survey import CFHTLS_WIDE, SDSS
+from pzbias_tf.training.checkpoints import StageFiles, file_digest
 from tests.eval.small_run import other_fold, small_run
 from tests.small_data import SIZE, make_cube, make_dataset
 from tests.training.test_stages import SMALL_SDSS, small_config
@@ -188,6 +190,36 @@ class PredictTest(tf.test.TestCase, parameterized.TestCase):
       self.assertEqual(list(file), ["ancil"])
       self.assertAllClose(file["ancil/zmode"], full.z_photo)
 
+  def test_p_of_z_is_calibrated_as_the_run_tells(self):
+    plain = Predictions.load(os.path.join(self.step3, "predictions_test.hdf5"))
+    levels = np.linspace(0.0, 1.0, KNOTS + 1)
+    calibration = PdfCalibration(  # as if true redshifts lay high in p(z)
+        survey=SMALL_SDSS, quantiles=np.tile(levels**0.5, (SMALL_SDSS.rows, 1)),
+        count=np.ones(SMALL_SDSS.rows, int))
+    run = self.copied_run()
+    with self.assertRaisesRegex(OSError, "pdf_calibration.json is not there: python -m eval.main"):
+      self.predict(os.path.join(run, "step3"), calibrate_pdf=True)
+    calibration.save(os.path.join(run, "pdf_calibration.json"),
+                     weights_digest=file_digest(StageFiles(self.step3).last))
+    self.predict(os.path.join(run, "step3"), calibrate_pdf=True)
+    found = Predictions.load(self.path)
+    self.assertAllClose(found.pdf, calibration.apply(plain.pdf, plain.r_mag), atol=1e-5)
+    self.assertAllClose(found.z_photo, plain.z_photo)
+    self.assertAllGreater(found.ancil["zmean"] - plain.ancil["zmean"], 0.0)
+    with h5py.File(self.path) as file:
+      self.assertTrue(file.attrs["pdf_calibrated"])
+    with self.assertRaisesRegex(ValueError, "pdf_calibration.json"):  # of Step 3
+      self.predict(os.path.join(run, "baseline"), calibrate_pdf=True)
+
+  def copied_run(self):
+    """The small run with Baseline and Step 3, in a folder of its own."""
+    run = os.path.join(self.create_tempdir().full_path, "run")
+    for stage in (self.baseline, self.step3):
+      shutil.copytree(stage, os.path.join(run, os.path.basename(stage)))
+    step2 = os.path.join(os.path.dirname(self.step3), "step2")
+    shutil.copytree(step2, os.path.join(run, "step2"))
+    return run
+
   def test_target_galaxies_need_no_redshift(self):
     data = os.path.join(self.create_tempdir().full_path, "data")
     make_dataset(data, num=30, columns={"z_spec": np.full(30, np.nan)})
@@ -275,6 +307,7 @@ class PredictTest(tf.test.TestCase, parameterized.TestCase):
     for settings, message in (
         (dict(data="a", cutouts=Cutouts(path="b")), "one of --data .* and --input"),
         (dict(cutouts=Cutouts(path="b"), split="test"), "--split=test is for --data"),
+        (dict(data="a", calibrate_pdf=True, tta=True), "leave out --tta and --ensemble"),
         (dict(data="a", stage_dirs=()), "one of --run and --ensemble")):
       with self.assertRaisesRegex(ValueError, message):
         Request(**{"stage_dirs": ("s",), **settings})
