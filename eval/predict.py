@@ -77,10 +77,10 @@ def run(request: Request) -> str:
     ValueError: data or stages do not fit together.
   """
   members = Members.open(request.stage_dirs)
+  pdf_calibration = members.pdf_calibration() if request.calibrate_pdf else None
   with _working_folder(request.path) as folder:
     data = _open(request, members, folder)
     strategy = make_strategy(request.num_devices)
-    pdf_calibration = members.pdf_calibration() if request.calibrate_pdf else None
     begin(folder, {"weights": members.weights_digest, "data": data.manifest.digest(),
                    "splits": request.splits, "tta": request.tta,
                    "domain": members.domain and dataclasses.asdict(members.domain),

@@ -93,7 +93,8 @@ def define_flags() -> None:
   flags.DEFINE_bool("tta", False, "Average p(z) over the 8 rotations and reflections of each "
                     "image.")
   flags.DEFINE_bool("calibrate_pdf", False, "Calibrate p(z) as the run's validation galaxies tell, "
-                    "by the file that eval.main writes for its last stage.")
+                    "by the file that eval.main writes for its last stage. zmode and flags stay "
+                    "those of the p(z) before.")
   flags.DEFINE_enum("pdf_format", "full", KINDS, "What is written of p(z).")
   flags.DEFINE_enum("pdf_dtype", "float32", DTYPES, "Type of the densities of --pdf_format=full.")
   flags.DEFINE_bool("force", False, "Predict data that do not fit the run, with a warning.")

@@ -56,8 +56,8 @@ class DataService(NamedTuple):
 
   Attributes:
     address: "grpc://host:port" of its dispatcher.
-    job: a word that the processes of one training share, so that each batch reaches one of them;
-      "" where a single process trains.
+    job: a text that the processes of one training share, and no other training, so that each
+      batch reaches one of them; "" where a single process trains.
   """
 
   address: str

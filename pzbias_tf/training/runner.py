@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
+import json
 import os
 
 from absl import logging
@@ -33,6 +35,7 @@ from pzbias_tf.training.problem import (
 from pzbias_tf.training.run_folder import StageInputs
 from pzbias_tf.training.training_domain import training_domain
 
+NO_STAGE_SEED = 2**30  # larger than that of any stage
 SCALING_GALAXIES = 2048  # the standard deviation of a band to about 1%
 
 
@@ -88,7 +91,7 @@ def _train_stage(config, data, stage_dir, inputs, devices, provenance):
   if is_chief(devices.strategy):
     save_config(config, stage_dir, provenance=provenance)
   # Not 0: with that, TensorFlow compares the seeds of shuffles with 0, which depend on the epoch.
-  tf.keras.utils.set_random_seed(max(1, config.stage_seed))
+  tf.keras.utils.set_random_seed(config.stage_seed or NO_STAGE_SEED)
   with devices.strategy.scope():
     network = make_network(config)
   if inputs.init_weights:
@@ -101,7 +104,7 @@ def _train_stage(config, data, stage_dir, inputs, devices, provenance):
     save_weights(network, files.last)
     return
   problem = make_problem(network, data, config, stage_dir, inputs,
-                         data_service=_data_service(devices, stage_dir))
+                         data_service=_data_service(config, devices, stage_dir))
   Loop(problem, config, files, strategy=devices.strategy, xla=devices.xla,
        pace=devices.pace, monitoring=devices.monitoring).run()
 
@@ -191,12 +194,18 @@ def _samples(config, data):
   return {name: sample for name, sample in samples.items() if sample[1].any()}
 
 
-def _data_service(devices, stage_dir):
-  """The service that is asked for; several processes share the work that it does for them."""
+def _data_service(config, devices, stage_dir):
+  """The service that is asked for; several processes share the work that it does for them.
+
+  The word that they share tells their settings too: a service keeps its jobs, and would hand the
+  galaxies of an earlier training to one with other settings.
+  """
   if not devices.data_service:
     return None
   several = num_workers(devices.strategy) > 1
-  return DataService(devices.data_service, storage.absolute(stage_dir) if several else "")
+  settings = hashlib.sha256(json.dumps(config.settings(), sort_keys=True).encode()).hexdigest()
+  return DataService(devices.data_service,
+                     f"{storage.absolute(stage_dir)}#{settings[:16]}" if several else "")
 
 
 def _mask(data, rows):

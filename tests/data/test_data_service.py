@@ -51,20 +51,27 @@ class DataServiceTest(tf.test.TestCase):
     self.assertGreater(np.mean(seen == 1), 0.5, np.bincount(seen))
 
   def test_processes_that_share_a_job_share_the_records(self):
-    """Two readers of one job, in turns: together they see a pass once, not each for itself."""
+    """Two readers of one job, in turns: together they see a pass once, not each for itself.
+
+    Of one worker: of two, one may begin the next pass early.
+    """
+    dispatcher = service.DispatchServer()
+    worker = service.WorkerServer(service.WorkerConfig(
+        dispatcher_address=dispatcher.target.split("://")[1]))
+    self.addCleanup(lambda: (worker, dispatcher))  # they live until the end
     keep = self.data.column("split") == "train"
     number = np.arange(len(keep), dtype=np.int32)
     readers = [iter(training_batches(
         self.data, keep=keep, labels=Labels(redshift_bin=number, magnitude_row=number),
         batch_size=BATCH, image_size=SIZE, seed=0,
-        data_service=DataService(self.dispatcher.target, "shared"))) for _ in range(2)]
+        data_service=DataService(dispatcher.target, "shared"))) for _ in range(2)]
     first, num = np.flatnonzero(keep)[0], int(keep.sum())
     seen = np.zeros(num, int)
     for turn in range(num // BATCH):
       rows = next(readers[turn % 2])["row"].numpy()
       seen += np.bincount(rows - first, minlength=num)
-    # Two jobs of their own would give half of the records twice or not at all.
-    self.assertGreater(np.mean(seen == 1), 0.7, np.bincount(seen))
+    # Two jobs of their own would give half of the records twice, in the same order.
+    self.assertGreater(np.mean(seen == 1), 0.5, np.bincount(seen))
 
   def test_another_start_begins_with_other_shards(self):
     keep = self.data.column("split") == "train"

@@ -212,7 +212,7 @@ class PredictTest(tf.test.TestCase, parameterized.TestCase):
       self.predict(os.path.join(run, "baseline"), calibrate_pdf=True)
 
   def copied_run(self):
-    """The small run with Baseline and Step 3, in a folder of its own."""
+    """The small run with Baseline and Steps 2 and 3, in a folder of its own."""
     run = os.path.join(self.create_tempdir().full_path, "run")
     for stage in (self.baseline, self.step3):
       shutil.copytree(stage, os.path.join(run, os.path.basename(stage)))
