@@ -1,8 +1,9 @@
-"""Sections "gpu", "waiting" and "scaling" of benchmarks/train_step.py: what a device makes of a step."""
+"""Sections "gpu", "gpu_more", "waiting", "scaling" of benchmarks/train_step.py: steps on devices."""
 
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import os
 import tempfile
 import time
@@ -118,21 +119,27 @@ def _waiting(do, repeats):
 
 
 def scaling(repeats: int) -> None:
-  """Galaxies/s over 1, 2, 4, ... devices, each with a batch of its own."""
-  devices = max(len(gpus()), len(tf.config.list_logical_devices("CPU")))
-  if devices == 1:
-    print("\nOne device: nothing to scale over")
+  """Galaxies/s over 1, 2, 4, ... devices, each with a batch of its own.
+
+  A process for each number: strategies of several sizes do not go together in one.
+  """
+  if len(gpus()) < 2:
+    print("\nFewer than two GPUs: nothing to scale over")
     return
   rates = {}
-  while (count := 2 ** len(rates)) <= devices:
-    rates[count] = _rate_over(count, repeats)
+  while (count := 2 ** len(rates)) <= len(gpus()):
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+      rates[count] = pool.apply(rate_over, (count, repeats))
     print(f"\nNet_P, {BATCH} galaxies a device, {count} devices: {rates[count]:.0f} galaxies/s, "
-          f"{rates[count] / rates[1] / count:.2f} of {count} times one device")
+          f"{rates[count] / rates[1] / count:.2f} of {count} times one device", flush=True)
 
 
-def _rate_over(count, repeats):
+def rate_over(count: int, repeats: int, net: int = NET_P, batch_size: int = BATCH) -> float:
+  """Galaxies/s of a network over some devices, of `batch_size` a device; once in a process."""
+  for device in gpus():
+    tf.config.experimental.set_memory_growth(device, True)
   strategy = make_strategy(count)
   with strategy.scope():
-    case = Case(net=NET_P, survey=SDSS, batch_size=count * BATCH)
+    case = Case(net=net, survey=SDSS, batch_size=count * batch_size)
     step = case.whole_step(repeated(random_images(SDSS, case.batch_size)))
   return case.batch_size / interleaved({"": step}, repeats=repeats)[""].time_s

@@ -1,4 +1,4 @@
-"""Section "study" of benchmarks/train_step.py: what the published study costs, from measured steps."""
+"""Section "study" of benchmarks/train_step.py: cost of the published study, from measured steps."""
 
 from __future__ import annotations
 

@@ -108,7 +108,8 @@ def main() -> None:
   for device in gpus():  # PyTorch needs some of its memory
     tf.config.experimental.set_memory_growth(device, True)
   print(f"TensorFlow {tf.__version__}, {os.cpu_count()} cores, "
-        f"{len(gpus())} GPUs, {IMAGE_SIZE} x {IMAGE_SIZE} pixels; fastest of {values.repeats} rounds")
+        f"{len(gpus())} GPUs, {IMAGE_SIZE} x {IMAGE_SIZE} pixels; fastest of {values.repeats} "
+        "rounds")
   for name in values.only.split(","):
     SECTIONS[name](values.repeats)
 

@@ -37,6 +37,7 @@ from eval.predict_request import Request, define_flags, read_request
 from eval.stage_results import own_part
 from eval.step4 import CALIBRATION, calibrate_target
 from pzbias_tf.bias.calibration import Calibration
+from pzbias_tf.data.allocator import keep_freed_memory
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.evaluation.domain import count_flags
 from pzbias_tf.evaluation.point_catalog import can_write_parquet, write_fits, write_parquet
@@ -55,6 +56,7 @@ def main(argv):
   if len(argv) > 1:
     raise app.UsageError(f"unexpected arguments {' '.join(argv[1:])}")
   values = flags.FLAGS
+  keep_freed_memory()  # before TensorFlow starts its threads
   logging.set_verbosity(max(values.verbosity, logging.INFO))
   try:
     print(run(read_request(values)))

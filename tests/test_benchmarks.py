@@ -1,8 +1,11 @@
 """What the benchmarks compute beside what they time."""
 
+import multiprocessing
+
 from absl.testing import parameterized
 import tensorflow as tf
 
+from benchmarks.devices import rate_over
 from benchmarks.steps import IMAGE_SIZE, Case, operations, random_images, repeated
 from benchmarks.timing import interleaved
 from pzbias_tf.survey import SDSS
@@ -31,6 +34,12 @@ class BenchmarksTest(tf.test.TestCase, parameterized.TestCase):
     first, later = do(1), do(20)
     self.assertLess(later.loss, first.loss)
     self.assertAllClose(later.loss, later.parts.sum(), rtol=1e-5)
+
+  def test_rates_over_several_devices(self):
+    """Each number of devices in a process of its own, as the benchmark does."""
+    for count in (1, 4):
+      with multiprocessing.get_context("spawn").Pool(1) as pool:
+        self.assertGreater(pool.apply(rate_over, (count, 1, NET_S2, 2)), 0.0)
 
   def test_the_fastest_of_some_rounds(self):
     times = interleaved({"one": lambda count: sum(range(1000 * count)),

@@ -93,7 +93,8 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
          "Compile the training step with XLA; auto: exactly where there is a GPU.")
   choice("precision", "float32", list(PRECISIONS),
          "What the network computes in; weights, softmax, loss and metrics stay float32. On a GPU, "
-         "TensorFlow multiplies float32 in TF32 unless NVIDIA_TF32_OVERRIDE=0 is set.")
+         "TensorFlow multiplies float32 in TF32; NVIDIA_TF32_OVERRIDE=0 forbids it to cuBLAS and "
+         "cuDNN.")
   integer("steps_per_loop", 0,
           "Iterations between two looks of the host, 0 for as many as take some seconds.",
           lower_bound=0)

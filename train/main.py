@@ -22,6 +22,7 @@ from absl import logging
 import tensorflow as tf
 
 from pzbias_tf import storage
+from pzbias_tf.data.allocator import keep_freed_memory
 from pzbias_tf.data.augment import INTERPOLATING
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.flux import InputScaling
@@ -40,6 +41,7 @@ from train import flags as train_flags
 def main(argv):
   if len(argv) > 1:
     raise app.UsageError(f"unexpected arguments {' '.join(argv[1:])}")
+  keep_freed_memory()  # before TensorFlow starts its threads
   try:
     run(train_flags.read_request())
   except (ValueError, OSError, FloatingPointError) as error:

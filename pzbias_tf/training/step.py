@@ -80,7 +80,7 @@ def make_train_steps(*, strategy: tf.distribute.Strategy, variables: Sequence[tf
 
   @tf.function
   def train_steps(iterator, steps):
-    # int64: a GPU computes with it, and no step waits until the host has looked at the last loss.
+    # int64, which a GPU holds, and no branch: the host need not look at each loss.
     total, none = tf.zeros([1 + parts]), tf.constant(-1, tf.int64)
     first_bad, waited_s = none, tf.constant(0.0, tf.float64)
     for step in tf.range(steps):

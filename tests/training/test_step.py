@@ -92,6 +92,28 @@ class StepTest(tf.test.TestCase, parameterized.TestCase):
       for a, b in zip(weights, others):
         self.assertAllClose(a, b, atol=2e-3)
 
+  def test_what_xla_compiles(self):
+    """The update too on one device, gradients alone on two."""
+    for devices, compiles in ((1, True), (2, False)):
+      strategy, seen = make_strategy(devices), []
+      with strategy.scope():
+        weight = tf.Variable(1.0)
+        optimizer = tf.keras.optimizers.SGD(0.1)
+        build_optimizer(optimizer, [weight])
+      update = optimizer.apply_gradients
+
+      def watched(pairs, update=update, seen=seen):
+        seen.append(tf.compat.v1.get_default_graph().name)
+        return update(pairs)
+
+      optimizer.apply_gradients = watched
+      steps = make_train_steps(
+          strategy=strategy, variables=[weight], optimizer=optimizer, global_batch=2, xla=True,
+          loss_fn=lambda batch, weight=weight: [weight * batch["x"]])
+      steps(iter(strategy.experimental_distribute_dataset(tf.data.Dataset.from_tensors(
+          {"x": tf.ones([2])}))), tf.constant(1))
+      self.assertEqual({name == "replica_step" for name in seen}, {compiles}, seen)
+
   def test_loss_curves_of_adam_agree(self):
     _, curve, _ = train(tf.distribute.get_strategy(), xla=False, optimizer="adam")
     _, other, _ = train(make_strategy(2), xla=False, optimizer="adam")
