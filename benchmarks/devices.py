@@ -1,4 +1,4 @@
-"""Sections "gpu", "gpu_more", "waiting", "scaling" of benchmarks/train_step.py: steps on devices."""
+"""Sections "gpu", "gpu_more", "waiting", "scaling" of benchmarks/train_step.py: about devices."""
 
 from __future__ import annotations
 

@@ -46,8 +46,8 @@ def with_calibrated_pdfs(result: StageResult, held_out: Predictions, run: str, f
   shared = np.intersect1d(held_out.ancil["id"], test.ancil["id"])
   if shared.size:
     raise ValueError(f"{os.path.join(folder, PREDICTIONS_VALIDATION)} holds {shared.size} galaxies "
-                     f"of the test set, such as {shared[0]}: a calibration must not see those; give "
-                     "that stage's python -m train.main again after deleting the file")
+                     f"of the test set, such as {shared[0]}: a calibration must not see those; "
+                     "give that stage's python -m train.main again after deleting the file")
   calibration = PdfCalibration.fit(pit(held_out.pdf, held_out.z_spec, survey), held_out.r_mag,
                                    survey, by_magnitude=by_magnitude)
   calibration.save(os.path.join(run, PDF_CALIBRATION),

@@ -130,8 +130,8 @@ def _batches_from_shards(data, *, num, keep, labels, batch_size, image_size, see
   return _prepared(blocks, data, labels, batch_size, image_size, seed, start_step, augment)
 
 
-def _batches_from_service(data, data_service, *, keep, labels, batch_size, image_size, seed, start_step,
-                          augment):
+def _batches_from_service(data, data_service, *, keep, labels, batch_size, image_size, seed,
+                          start_step, augment):
   """(step, batch) read and parsed by the workers of a service; each record once a pass."""
   paths, starts, records = _shard_table(data, "train")
   # Another order for each start: a run that is often cut off must not see the same shards first.

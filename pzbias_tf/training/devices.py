@@ -7,6 +7,7 @@ import os
 
 import tensorflow as tf
 
+FIRST_GPU = "/GPU:0"
 PREFETCH = 2  # batches on the GPU besides the one that trains
 
 
@@ -61,7 +62,7 @@ def on_devices(strategy: tf.distribute.Strategy,
                batches: tf.data.Dataset) -> tf.data.Dataset | tf.distribute.DistributedDataset:
   """Global batches -> each device's part of them, copied to it while the one before trains."""
   if is_one_device(strategy) and tf.config.list_physical_devices("GPU"):
-    return batches.apply(tf.data.experimental.prefetch_to_device("/GPU:0", PREFETCH))
+    return batches.apply(tf.data.experimental.prefetch_to_device(FIRST_GPU, PREFETCH))
   return strategy.experimental_distribute_dataset(batches)
 
 

@@ -87,7 +87,7 @@ def named_losses(loss: float, parts: Mapping[str, float]) -> dict[str, float]:
 
 def write_validation(config: TrainConfig, losses: Mapping[str, np.ndarray], z_spec: np.ndarray,
                      z_photo: np.ndarray, step: int, *, picture: bool) -> None:
-  """Losses, metrics and perhaps a picture of validation galaxies, [n] each; losses by their part."""
+  """Losses by part, metrics and perhaps a picture of validation galaxies, [n] each."""
   survey = config.survey
   parts = {name: loss.mean() for name, loss in losses.items()}
   for name, value in (*named_losses(sum(parts.values()), parts).items(),

@@ -56,8 +56,8 @@ class Progress:
       self._after_first.add(steps, losses, took_s, waiting)
     self._compiled = True
     self._shown.advance(
-        steps, f"loss {losses['loss']:.4f}, {self._batch_size * rate:.0f} examples/s, {1e3 / rate:.1f} ms "
-        f"a step, {100 * waiting:.0f}% of it waiting for input", rate=rate)
+        steps, f"loss {losses['loss']:.4f}, {self._batch_size * rate:.0f} examples/s, "
+        f"{1e3 / rate:.1f} ms a step, {100 * waiting:.0f}% of it waiting for input", rate=rate)
     self._last_s, self._last_step = now_s, step
 
   @property

@@ -11,12 +11,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from unittest import mock
 
 import numpy as np
 import tensorflow as tf
 
+from pzbias_tf.training import runner
 from tests.small_data import make_dataset
-from tests.training.test_stages import request, weights
+from tests.training.test_stages import request, small_config, weights
 from train import main as train_main
 
 ITERATIONS = 40
@@ -93,9 +95,23 @@ class MultiWorkerTest(tf.test.TestCase):
         dispatcher_address=dispatcher.target.split("://")[1])) for _ in range(2)]
     codes, errors = self.start(0, "served", dispatcher.target)
     self.assertEqual(codes, [0, 0], errors)
-    self.assertLen(workers, 2)
+    self.addCleanup(lambda: (workers, dispatcher))  # they live until the end
     self.assertTrue(glob.glob(os.path.join(
         self.folder, "served", "*", "baseline", "predictions_test.hdf5")))
+
+  def test_who_shares_a_job_of_a_service(self):
+    """Processes of one training, and none with other settings."""
+    def job(workers, **settings):
+      devices = runner.Devices(strategy=tf.distribute.get_strategy(), xla=False,
+                               data_service="grpc://a")
+      with mock.patch.object(runner, "num_workers", lambda strategy: workers):
+        return runner._data_service(small_config(**settings), devices, "runs/step1").job
+
+    self.assertEqual(job(1), "")
+    self.assertStartsWith(job(2), os.path.abspath("runs/step1"))
+    self.assertEqual(job(2), job(2))
+    self.assertNotEqual(job(2), job(2, batch_size=16))
+    self.assertNotEqual(job(2), job(2, data_digest="other"))
 
   def test_a_signal_to_one_stops_both(self):
     processes = self.launch(0, "signalled", iterations=100_000)

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from unittest import mock
 
 from absl.testing import parameterized
 import numpy as np
@@ -13,7 +14,7 @@ from pzbias_tf.data import addons
 from pzbias_tf.keras_compat import build_optimizer
 from pzbias_tf.models import build_network
 from pzbias_tf.survey import SDSS
-from pzbias_tf.training import losses
+from pzbias_tf.training import devices, losses
 from pzbias_tf.training.adam import Adam
 from pzbias_tf.training.devices import make_strategy, use_xla
 from pzbias_tf.training.loop import Intervals, Loop
@@ -94,8 +95,8 @@ class StepTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_what_xla_compiles(self):
     """The update too on one device, gradients alone on two."""
-    for devices, compiles in ((1, True), (2, False)):
-      strategy, seen = make_strategy(devices), []
+    for number, compiles in ((1, True), (2, False)):
+      strategy, seen = make_strategy(number), []
       with strategy.scope():
         weight = tf.Variable(1.0)
         optimizer = tf.keras.optimizers.SGD(0.1)
@@ -175,6 +176,16 @@ class StepTest(tf.test.TestCase, parameterized.TestCase):
     start_s = time.monotonic()
     waited_s = float(steps(iterator, tf.constant(15)).waited_s)
     self.assertBetween(waited_s, 0.5 * (time.monotonic() - start_s), time.monotonic() - start_s)
+
+  def test_batches_are_copied_to_a_gpu_ahead(self):
+    """The CPU stands in for it; from numpy, as images that are kept in memory come."""
+    batches = tf.data.Dataset.range(5).map(lambda number: {"x": tf.ensure_shape(
+        tf.numpy_function(lambda n: np.float32([n, 2 * n]), [number], tf.float32), [2])})
+    with (mock.patch.object(devices.tf.config, "list_physical_devices", lambda kind: ["GPU"]),
+          mock.patch.object(devices, "FIRST_GPU", "/CPU:0")):
+      copied = devices.on_devices(tf.distribute.get_strategy(), batches)
+    self.assertIn("Prefetch", type(copied).__name__)
+    self.assertAllEqual([batch["x"] for batch in copied], [[n, 2 * n] for n in range(5)])
 
   def test_uneven_batch_is_refused(self):
     with self.assertRaisesRegex(ValueError, "--batch_size=9.*2 devices"):
