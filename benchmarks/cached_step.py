@@ -83,7 +83,7 @@ def _updates(case):
 
 def cost(repeats: int) -> None:
   """What Steps 2 and 3 cost at the published schedule."""
-  steps = {stage.number: stage.iterations for stage in (STEP2, STEP3)}
+  steps = [stage.iterations for stage in (STEP2, STEP3)]
   case = Case(net=NET_P, survey=SDSS, batch_size=BATCH)
   wide = dataclasses.replace(case, extended=True)
   images = random_images(SDSS, BATCH)
@@ -95,11 +95,8 @@ def cost(repeats: int) -> None:
       "3 on features": wide.output_step(repeated(wide.random_features()))}, repeats=repeats)
   image_s, *stages_s = (t.time_s for t in times.values())
   image_s /= CHUNK
-  drawn = [drawn_pairs(SUBSET, batch_size=BATCH, seed=number, steps=count)
-           for number, count in steps.items()]
-  pairs = int(np.logical_or(*drawn).sum())
-  without, on_features = (sum(np.array(part) * list(steps.values()))
-                          for part in (stages_s[:2], stages_s[2:]))
+  pairs = pairs_of_the_study()
+  without, on_features = (np.dot(part, steps) for part in (stages_s[:2], stages_s[2:]))
   all_pairs = SUBSET * DIHEDRAL_ELEMENTS
   # Other labels draw the same pairs; other subsets at most all.
   print(f"\nSteps 2 and 3 of Net_P, 6 x 180 and 6 x 360, {STEP2.iterations} iterations each, "
@@ -116,6 +113,13 @@ def cost(repeats: int) -> None:
   print(f"  all {1 + MORE_VARIANTS}:              {_hours((1 + MORE_VARIANTS) * without)} without, "
         f"{_hours(first + more)} with: {(1 + MORE_VARIANTS) * without / (first + more):.1f} times "
         "as fast")
+
+
+def pairs_of_the_study() -> int:
+  """Pairs of galaxy and view that Steps 2 and 3 draw at the published schedule."""
+  drawn = [drawn_pairs(SUBSET, batch_size=BATCH, seed=stage.number, steps=stage.iterations)
+           for stage in (STEP2, STEP3)]
+  return int(np.logical_or(*drawn).sum())
 
 
 def _hours(time_s):

@@ -11,8 +11,7 @@ import time
 import tensorflow as tf
 
 from benchmarks.input_pipeline import DTYPES, make_data, ours
-from benchmarks.steps import (
-    NET_P, NET_S3, Case, operations, random_images, repeated)
+from benchmarks.steps import NET_P, NET_S3, Case, operations, random_images, repeated
 from benchmarks.timing import interleaved
 from pzbias_tf.survey import SDSS
 from pzbias_tf.training.devices import make_strategy

@@ -30,6 +30,7 @@ import tensorflow as tf
 
 from benchmarks.timing import interleaved
 from pzbias_tf.data import pipeline, schema
+from pzbias_tf.data.allocator import keep_freed_memory
 from pzbias_tf.data.augment import DIHEDRAL_ELEMENTS, dihedral_numpy
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.survey import SDSS
@@ -175,6 +176,7 @@ def main() -> None:
   parser.add_argument("--batch_size", type=int, default=128)
   parser.add_argument("--repeats", type=int, default=3)
   values = parser.parse_args()
+  keep_freed_memory()  # as train.main
   print(f"TensorFlow {tf.__version__}, {os.cpu_count()} cores; fastest of {values.repeats} rounds")
   with tempfile.TemporaryDirectory() as folder:
     for dtype in DTYPES:

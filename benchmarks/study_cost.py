@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from benchmarks.cached_step import BATCH, SUBSET
+from benchmarks.cached_step import BATCH, pairs_of_the_study
 from benchmarks.steps import NET_P, Case, random_images, repeated
 from benchmarks.timing import interleaved
-from pzbias_tf.data.order import drawn_pairs
 from pzbias_tf.survey import SDSS
 from pzbias_tf.training.features import CHUNK
 from pzbias_tf.training.stages import BASELINE, STEP1, STEP2, STEP3
@@ -19,10 +16,8 @@ FOLDS, VARIANTS = 5, 12
 def study(repeats: int) -> None:
   """Hours of Baseline and Steps 1 to 3 of Net_P at the published schedule; training alone."""
   times_s = _step_times(repeats)
-  pairs = drawn_pairs(SUBSET, batch_size=BATCH, seed=STEP2.number, steps=STEP2.iterations)
-  pairs |= drawn_pairs(SUBSET, batch_size=BATCH, seed=STEP3.number, steps=STEP3.iterations)
   counts = {BASELINE.title: BASELINE.iterations, STEP1.title: STEP1.iterations,
-            "features": int(np.sum(pairs)) / CHUNK, STEP2.title: STEP2.iterations,
+            "features": pairs_of_the_study() / CHUNK, STEP2.title: STEP2.iterations,
             STEP3.title: STEP3.iterations}
   hours = {name: count * times_s[name] / 3600 for name, count in counts.items()}
   print(f"\nThe published schedule, Net_P of SDSS, computed from measured steps (batch "

@@ -31,6 +31,7 @@ from benchmarks.steps import (
     IMAGE_SIZE, NET_P, NET_S3, Case, adam, random_images, repeated, updates)
 from benchmarks.study_cost import study
 from benchmarks.timing import interleaved
+from pzbias_tf.data.allocator import keep_freed_memory
 from pzbias_tf.models.network import redshift_variables
 from pzbias_tf.survey import CFHTLS_WIDE, SDSS
 
@@ -104,6 +105,7 @@ def main() -> None:
   parser.add_argument("--only", default=",".join(SECTIONS))
   parser.add_argument("--repeats", type=int, default=5)
   values = parser.parse_args()
+  keep_freed_memory()  # as train.main
   tf.get_logger().setLevel("ERROR")  # each step is a function of its own: no retracing to warn of
   for device in gpus():  # PyTorch needs some of its memory
     tf.config.experimental.set_memory_growth(device, True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import functools
 import os
 import platform
 
@@ -13,13 +12,12 @@ _KEPT_BYTES = 512 << 20  # at the end of the heap
 _LARGEST_BYTES = 32 << 20  # the most that glibc takes: larger blocks go back at once
 
 
-@functools.cache
 def keep_freed_memory() -> bool:
-  """Has glibc keep what is freed, once in a process.
+  """Has glibc keep what is freed; for the start of a program that reads batches.
 
   By default it gives the memory of each batch back to the system, and fetches it again, zeroed
-  page by page: a third of the time that reading takes.  Called before TensorFlow starts its
-  threads, it also has them share fewer arenas, one a core, so that less lies idle in each.
+  page by page: a third of the time that reading takes.  Before TensorFlow has started its threads,
+  it also has them share fewer arenas, one a core, so that less lies idle in each.
 
   Returns:
     Whether it asked: not without glibc, nor where the environment sets malloc's parameters.

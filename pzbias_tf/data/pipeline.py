@@ -18,7 +18,6 @@ import tensorflow as tf
 
 from pzbias_tf import storage
 from pzbias_tf.data import schema
-from pzbias_tf.data.allocator import keep_freed_memory
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.order import draw_views, shuffled_batches
 
@@ -94,7 +93,6 @@ def training_batches(data: Dataset, *, keep: np.ndarray, labels: Labels, batch_s
   Raises:
     ValueError: no record is left.
   """
-  keep_freed_memory()
   num = _check_keep(data, "train", keep)
   read = {"keep": keep, "labels": labels, "batch_size": batch_size, "image_size": image_size,
           "seed": seed, "start_step": start_step}
@@ -198,7 +196,6 @@ def ordered_batches(data: Dataset, split: str, *, keep: np.ndarray, labels: Labe
   Returns:
     A data set of batches as in `training_batches`, without "view".
   """
-  keep_freed_memory()
   _check_keep(data, split, keep)
   blocks = _read_shards(data, split, _shard_table(data, split), keep, cycle=1, block=BLOCK)
   parse = _batch_parser(data, labels, image_size, None)

@@ -32,10 +32,15 @@ def point_estimates(edges: np.ndarray, pdf: np.ndarray) -> dict[str, np.ndarray]
   return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
+def modes(edges: np.ndarray, pdf: np.ndarray) -> np.ndarray:
+  """"zmode" of `point_estimates` alone, [n]."""
+  return (0.5 * (edges[:-1] + edges[1:]))[np.argmax(pdf, -1)]
+
+
 def _point_estimates(edges, pdf):
   centers = 0.5 * (edges[:-1] + edges[1:])
   reached = quantiles(edges, pdf, [0.5, *INTERVALS.values()])
-  return {"zmode": centers[np.argmax(pdf, -1)], "zmean": pdf @ centers,
+  return {"zmode": modes(edges, pdf), "zmean": pdf @ centers,
           "zmedian": reached[:, 0], "zbest": lowest_risk(edges, pdf),
           **dict(zip(INTERVALS, reached[:, 1:].T))}
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from pzbias_tf.bias.pdf_calibration import PdfCalibration
 from pzbias_tf.data.dataset import Dataset
-from pzbias_tf.evaluation.estimates import point_estimates
+from pzbias_tf.evaluation.estimates import modes, point_estimates
 from pzbias_tf.evaluation.predict import COLUMNS, Predictor
 from pzbias_tf.evaluation.predictions_file import PdfFormat, PredictionsWriter, text_width
 from pzbias_tf.files import whole_file, write_text
@@ -127,10 +127,10 @@ def _originals(part):
 def _predict_shard(predictor, part, first_row, writer, progress, pdf_calibration):
   split = part.manifest.shards[0].split
   for pdf, columns in predictor.batches(part, split, _originals(part)):
-    estimates = point_estimates(predictor.edges, pdf)
+    zmode = modes(predictor.edges, pdf)
     if pdf_calibration:
       pdf = pdf_calibration.apply(pdf, columns["r_mag"])
-      estimates = {**point_estimates(predictor.edges, pdf), "zmode": estimates["zmode"]}
+    estimates = {**point_estimates(predictor.edges, pdf), "zmode": zmode}
     writer.append(pdf, {**columns, "row": columns["row"] + first_row, **estimates})
     progress.advance(len(pdf))
   writer.check_complete()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import importlib.metadata
 import json
 import os
 import subprocess
-from typing import Any
+from typing import Any, Mapping
 
 from pzbias_tf.data.flux import InputScaling
 from pzbias_tf.files import write_text
@@ -149,6 +150,11 @@ def check_same_settings(config: TrainConfig, stage_dir: str) -> None:
     raise ValueError("\n".join([
         f"{stage_dir} was trained with other settings:", *differences,
         "Name another run with --experiment=..., or delete that folder to train it again."]))
+
+
+def settings_digest(settings: Mapping[str, Any]) -> str:
+  """A short word, 16 letters, that another value of any setting changes."""
+  return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _flat(fields: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -9,8 +9,6 @@ them.  A training step then costs the redshift layers alone.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 
 from absl import logging
@@ -23,7 +21,7 @@ from pzbias_tf.data.order import draws
 from pzbias_tf.data.pipeline import Labels, ordered_batches
 from pzbias_tf.files import exclusive_folder
 from pzbias_tf.models.network import input_size
-from pzbias_tf.training.config import TrainConfig
+from pzbias_tf.training.config import TrainConfig, settings_digest
 from pzbias_tf.training.feature_cache import FeatureCache
 
 DTYPES = ("float32", "float16")
@@ -40,7 +38,7 @@ def features_digest(config: TrainConfig, representation: tf.keras.Model) -> str:
       "weights": config.init_weights_digest, "data": config.data_digest,
       "image_size": config.image_size, "input_scaling": config.input_scaling.to_json(),
       "computed_in": representation.layers[-1].compute_dtype, "stored_in": config.feature_dtype}
-  return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+  return settings_digest(settings)
 
 
 def cached_features(representation: tf.keras.Model, data: Dataset, split: str, pairs: np.ndarray,

@@ -190,8 +190,8 @@ class Loop:
     # The first call holds the compilation: it tells nothing about the next ones.
     first = self._step_time_s is None
     self._step_time_s = self._pace.call_s / 10 if first else took_s / (stop - step)
-    progress.update(stop, named_losses(float(steps.loss), dict(
-        zip(self._problem.losses, steps.parts.numpy()))), float(steps.waited_s) / took_s)
+    losses = named_losses(dict(zip(self._problem.losses, steps.parts.numpy())))
+    progress.update(stop, losses, float(steps.waited_s) / took_s)
     self._step.assign(stop)
     return stop
 

@@ -79,10 +79,10 @@ def write_settings(config: TrainConfig, folder: str) -> None:
                   trial_id=f"{experiment}/{config.stage}")
 
 
-def named_losses(loss: float, parts: Mapping[str, float]) -> dict[str, float]:
-  """A loss, and where it has several parts those of it, by the names that TensorBoard shows."""
-  named = {f"loss_{name}": float(part) for name, part in parts.items()} if len(parts) > 1 else {}
-  return {"loss": loss, **named}
+def named_losses(parts: Mapping[str, float]) -> dict[str, float]:
+  """The loss, and where it has several parts those of it, by the names that TensorBoard shows."""
+  named = {f"loss_{name}": float(part) for name, part in parts.items()}
+  return {"loss": sum(named.values()), **(named if len(named) > 1 else {})}
 
 
 def write_validation(config: TrainConfig, losses: Mapping[str, np.ndarray], z_spec: np.ndarray,
@@ -90,7 +90,7 @@ def write_validation(config: TrainConfig, losses: Mapping[str, np.ndarray], z_sp
   """Losses by part, metrics and perhaps a picture of validation galaxies, [n] each."""
   survey = config.survey
   parts = {name: loss.mean() for name, loss in losses.items()}
-  for name, value in (*named_losses(sum(parts.values()), parts).items(),
+  for name, value in (*named_losses(parts).items(),
                       ("sigma_mad", sigma_mad(z_spec, z_photo)),
                       ("mean_residual", mean_residual(z_spec, z_photo)),
                       ("outlier_fraction", outlier_fraction(z_spec, z_photo, survey))):

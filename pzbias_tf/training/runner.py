@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
-import json
 import os
 
 from absl import logging
@@ -26,7 +24,8 @@ from pzbias_tf.models.output_module import REDSHIFT_LAYER
 from pzbias_tf.training import run_folder, selection
 from pzbias_tf.training.checkpoints import (
     StageFiles, file_digest, load_weights, save_weights)
-from pzbias_tf.training.config import TrainConfig, check_same_settings, save_config
+from pzbias_tf.training.config import (
+    TrainConfig, check_same_settings, save_config, settings_digest)
 from pzbias_tf.training.devices import is_chief, num_workers
 from pzbias_tf.training.loop import Loop, Pace
 from pzbias_tf.training.monitoring import Monitoring
@@ -202,10 +201,10 @@ def _data_service(config, devices, stage_dir):
   """
   if not devices.data_service:
     return None
-  several = num_workers(devices.strategy) > 1
-  settings = hashlib.sha256(json.dumps(config.settings(), sort_keys=True).encode()).hexdigest()
+  if num_workers(devices.strategy) == 1:
+    return DataService(devices.data_service)
   return DataService(devices.data_service,
-                     f"{storage.absolute(stage_dir)}#{settings[:16]}" if several else "")
+                     f"{storage.absolute(stage_dir)}#{settings_digest(config.settings())}")
 
 
 def _mask(data, rows):

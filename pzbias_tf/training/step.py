@@ -23,16 +23,19 @@ class Steps(NamedTuple):
   """What several training steps tell.
 
   Attributes:
-    loss: mean loss over them, [] float32.
-    parts: mean of each part of it, [parts] float32.
+    parts: mean of each part of the loss over them, [parts] float32.
     first_bad: number of the first one, from 0, whose loss was not finite; -1 for none; [] int64.
     waited_s: seconds that they waited for input, [] float64.
   """
 
-  loss: tf.Tensor
   parts: tf.Tensor
   first_bad: tf.Tensor
   waited_s: tf.Tensor
+
+  @property
+  def loss(self) -> tf.Tensor:
+    """Mean loss over them, [] float32."""
+    return tf.reduce_sum(self.parts)
 
 
 def make_train_steps(*, strategy: tf.distribute.Strategy, variables: Sequence[tf.Variable],
@@ -67,13 +70,13 @@ def make_train_steps(*, strategy: tf.distribute.Strategy, variables: Sequence[tf
       of_galaxies = loss_fn(batch)
       loss = tf.reduce_sum(functools.reduce(operator.add, of_galaxies)) / global_batch
       scaled = scale_loss(optimizer, loss)
-    shown = tf.stack([loss, *(tf.reduce_sum(part) / global_batch for part in of_galaxies)])
-    return shown, tape.gradient(scaled, watched)
+    losses = tf.stack([tf.reduce_sum(part) for part in of_galaxies]) / global_batch
+    return losses, tape.gradient(scaled, watched)
 
   def replica_step(batch):
-    shown, grads = gradients(batch)
+    losses, grads = gradients(batch)
     optimizer.apply_gradients(zip(unscale_gradients(optimizer, grads), variables))
-    return shown
+    return losses
 
   if whole_step_compiles:
     replica_step = tf.function(replica_step, jit_compile=True)
@@ -81,7 +84,7 @@ def make_train_steps(*, strategy: tf.distribute.Strategy, variables: Sequence[tf
   @tf.function
   def train_steps(iterator, steps):
     # int64, which a GPU holds, and no branch: the host need not look at each loss.
-    total, none = tf.zeros([1 + parts]), tf.constant(-1, tf.int64)
+    total, none = tf.zeros([parts]), tf.constant(-1, tf.int64)
     first_bad, waited_s = none, tf.constant(0.0, tf.float64)
     for step in tf.range(steps):
       # Without these dependencies both clocks would be read at once.
@@ -92,11 +95,10 @@ def make_train_steps(*, strategy: tf.distribute.Strategy, variables: Sequence[tf
       with tf.control_dependencies(tf.nest.flatten(batch, expand_composites=True)):
         waited_s += tf.timestamp() - start_s
       per_replica = strategy.run(replica_step, (batch,))
-      shown = strategy.reduce(tf.distribute.ReduceOp.SUM, per_replica, axis=None)
-      bad = tf.where(tf.math.is_finite(shown[0]), none, tf.cast(step, tf.int64))
+      losses = strategy.reduce(tf.distribute.ReduceOp.SUM, per_replica, axis=None)
+      bad = tf.where(tf.math.is_finite(tf.reduce_sum(losses)), none, tf.cast(step, tf.int64))
       first_bad = tf.where(first_bad < 0, bad, first_bad)
-      total += shown
-    mean = total / tf.cast(steps, tf.float32)
-    return Steps(mean[0], mean[1:], first_bad, waited_s)
+      total += losses
+    return Steps(total / tf.cast(steps, tf.float32), first_bad, waited_s)
 
   return train_steps
