@@ -12,7 +12,7 @@ import tensorflow as tf
 from benchmarks.steps import NET_P, Case, adam, random_images, repeated, updates
 from benchmarks.timing import interleaved
 from pzbias_tf.data.augment import DIHEDRAL_ELEMENTS
-from pzbias_tf.data.order import drawn_pairs
+from pzbias_tf.data.draw_order import drawn_pairs
 from pzbias_tf.models.network import redshift_variables
 from pzbias_tf.survey import CFHTLS_WIDE, SDSS
 from pzbias_tf.training.features import CHUNK

@@ -86,12 +86,12 @@ def bare_loop(source: str, output: str) -> None:
 def converter(num_workers: int, mapper=None):
   """Our conversion with so many processes, whose map may be given."""
   from data_tools import readers
-  from data_tools import workers
-  from data_tools.convert import ConversionSettings, convert
+  from data_tools.conversion.convert import ConversionSettings, convert
+  from data_tools.conversion.executors import local
   from pzbias_tf.survey import SDSS
 
   def run(source: str, output: str) -> None:
-    given = mock.patch.object(workers, "worker_map", lambda _: contextlib.nullcontext(mapper))
+    given = mock.patch.object(local, "worker_map", lambda _: contextlib.nullcontext(mapper))
     with given if mapper else contextlib.nullcontext():
       convert(readers.read(source, SDSS), SDSS, output,
               settings=ConversionSettings(num_workers=num_workers))
@@ -101,7 +101,7 @@ def converter(num_workers: int, mapper=None):
 
 def warm_up(seconds: float) -> None:
   """Keeps a new process busy until all have begun."""
-  from data_tools import unfinished  # what the tasks import  pylint: disable=unused-import
+  from data_tools.conversion import resume  # what the tasks import  pylint: disable=unused-import
 
   time.sleep(seconds)
 
@@ -118,10 +118,10 @@ def timed(run, source: str, output: str) -> float:
 
 def measure_speed(folder: str, num: int, size: int, repeats: int) -> None:
   """Prints the records a second of each way, and ratios."""
-  from data_tools import workers
+  from data_tools.conversion.executors import local
 
   source = make_input(os.path.join(folder, "in"), num, size)
-  with workers.worker_map(2) as mapper:
+  with local.worker_map(2) as mapper:
     list(mapper(warm_up, [2.0] * 4))
     ways = {"copy": copy, "bare loop": bare_loop, "one process": converter(1),
             "two workers": converter(2, mapper)}

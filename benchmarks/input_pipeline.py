@@ -34,7 +34,7 @@ from pzbias_tf.data.allocator import keep_freed_memory
 from pzbias_tf.data.augment import DIHEDRAL_ELEMENTS, dihedral_numpy
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.survey import SDSS
-from pzbias_tf.training.selection import make_labels
+from pzbias_tf.training.training_sample import make_labels
 
 COPIES = 4  # records of a simulated galaxy, since simulating takes longer than reading
 DTYPES = ("float32", "float16")

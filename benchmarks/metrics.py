@@ -15,10 +15,10 @@ import time
 
 import numpy as np
 
-from pzbias_tf.bias import cells
+from pzbias_tf import cells
 from pzbias_tf.bias.dispersion import fit_dispersions
-from pzbias_tf.evaluation import distributions, pdf, point, residuals
-from pzbias_tf.evaluation.bootstrap import Bootstrap
+from pzbias_tf.metrics import distributions, pdf, point, residuals
+from pzbias_tf.metrics.bootstrap import Bootstrap
 from pzbias_tf.survey import Survey, load_survey
 
 

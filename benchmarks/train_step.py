@@ -27,8 +27,7 @@ import tensorflow as tf
 
 from benchmarks.cached_step import BATCH, cached, cost
 from benchmarks.devices import further_precisions, gpus, precisions, scaling, waiting
-from benchmarks.steps import (
-    IMAGE_SIZE, NET_P, NET_S3, Case, adam, random_images, repeated, updates)
+from benchmarks.steps import IMAGE_SIZE, NET_P, NET_S3, Case, adam, random_images, repeated, updates
 from benchmarks.study_cost import study
 from benchmarks.timing import interleaved
 from pzbias_tf.data.allocator import keep_freed_memory

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Sequence
 
-from absl import app
-from absl import flags
+from absl import app, flags
 
 
 def define_data_flag(values: flags.FlagValues = flags.FLAGS) -> None:

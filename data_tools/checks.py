@@ -9,8 +9,8 @@ from __future__ import annotations
 from astropy.table import Table
 import numpy as np
 
-from data_tools import hashing
-from data_tools.readers import base
+from data_tools.conversion import hashing
+from data_tools.readers.parts.cutout_source import CutoutSource
 from pzbias_tf.survey import Survey
 
 DUPLICATE = "duplicate id"
@@ -22,7 +22,7 @@ CHOSEN = (TOO_FAINT, NO_SPLIT)
 """Objects that are left out on purpose: nothing is wrong with them."""
 
 
-def check_catalog(source: base.CutoutSource, survey: Survey, *,
+def check_catalog(source: CutoutSource, survey: Survey, *,
                   max_r_mag: float | None = None) -> tuple[Table, np.ndarray, np.ndarray]:
   """Applies the rules that need no image.
 

@@ -15,17 +15,12 @@ import dataclasses
 import functools
 import os
 
-from absl import app
-from absl import flags
-from absl import logging
+from absl import app, flags, logging
 import numpy as np
 
-from data_tools.cutouts import assignment
-from data_tools.cutouts import cutting
+from data_tools.cutouts import assignment, cutout_writer, cutting, resampling
 from data_tools.cutouts import fields as fields_lib
 from data_tools.cutouts import positions as positions_lib
-from data_tools.cutouts import resampling
-from data_tools.cutouts import writer
 import pzbias_tf
 from pzbias_tf import folders
 from pzbias_tf import survey as survey_lib
@@ -81,9 +76,9 @@ def run(config: CutoutConfig) -> str:
     rows = cutting.write_cube(os.path.join(hidden, "cube.npy"), found, fields, job)
     if not len(rows):
       raise ValueError(f"none of {len(positions)} positions has a cutout: {_counted(found)}")
-    writer.write_catalog(hidden, _columns(positions, fields, found, rows))
-    writer.write_rejected(hidden, positions.ids, found.reason)
-    writer.write_record(hidden, {
+    cutout_writer.write_catalog(hidden, _columns(positions, fields, found, rows))
+    cutout_writer.write_rejected(hidden, positions.ids, found.reason)
+    cutout_writer.write_record(hidden, {
         **dataclasses.asdict(config), **dataclasses.asdict(job), "version": pzbias_tf.__version__,
         "read": len(positions), "written": len(rows), "rejected": _counted(found)})
   _report(output, config, positions, rows, found)

@@ -12,18 +12,14 @@ import dataclasses
 import functools
 import os
 
-from absl import app
-from absl import flags
-from absl import logging
+from absl import app, flags, logging
 
-from data_tools import convert as convert_lib
-from data_tools import existing
 from data_tools import preset as preset_lib
-from data_tools import reader_flags
 from data_tools import readers
-from data_tools import runners
-from data_tools import splits
-from data_tools import summary as summary_lib
+from data_tools.conversion import convert as convert_lib
+from data_tools.conversion import identity, report_text, splits
+from data_tools.conversion.executors import choose
+from data_tools.readers import reader_flags
 from data_tools.simulation import options as simulation_options
 from pzbias_tf import storage
 from pzbias_tf import survey as survey_lib
@@ -73,12 +69,12 @@ def run(config: ConversionConfig) -> manifest_lib.Manifest:
   output = config.output
   check_places(config)
   origin = {} if config.input else simulation_of(config, survey)
-  existing.check_origin(output, origin)
+  identity.check_origin(output, origin)
   path = config.input or simulate(config, output)
   source = readers.read(path, survey, config.options, layout=config.layout)
   manifest = convert(source, survey, output, settings=config.settings,
                      preset=training_preset(config), origin=origin)
-  print(summary_lib.summary(manifest, output, survey=config.survey))
+  print(report_text.summary(manifest, output, survey=config.survey))
   return manifest
 
 
@@ -166,7 +162,7 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
          "times the processor time for a few per cent of the size.")
   real("shard_size_mb", 150.0, "Size of a shard before compression (1e6 bytes).")
   whole("num_workers", 1, "Processes; the data set is the same for any number.")
-  choice("runner", None, runners.RUNNERS, "Apache Beam runner that writes the shards, on a file "
+  choice("runner", None, choose.RUNNERS, "Apache Beam runner that writes the shards, on a file "
          "system that all of its workers share.")
   flags.DEFINE_multi_string("runner_option", [], "Option of the Beam pipeline, e.g. "
                             "flink_master=host:8081; repeat for more.", flag_values=values)

@@ -14,12 +14,9 @@ from __future__ import annotations
 
 import os
 
-from absl import app
-from absl import flags
-from absl import logging
+from absl import app, flags, logging
 
-from data_tools.simulation import folder
-from data_tools.simulation import layouts
+from data_tools.simulation import layouts, simulated_folder
 from data_tools.simulation import options as options_lib
 from data_tools.simulation.observation import Observation
 from pzbias_tf.progress import Progress
@@ -53,13 +50,13 @@ def simulate(survey_name: str, num: int, seed: int, output: str,
       "image_size": options.image_size or survey.image_size, "neighbours": options.neighbours}
   words = ", ".join(f"{name} {value}" for name, value in settings.items())
   output = os.path.abspath(output)
-  if folder.is_finished(output, settings):
+  if simulated_folder.is_finished(output, settings):
     logging.info("%s already holds this simulation (%s); it is used as it is", output, words)
     return output
   observation = Observation(survey.dataset, seed=seed, image_size=settings["image_size"],
                             options=options)
   write = layouts.LAYOUTS[survey.dataset][settings["layout"]]
-  with (folder.appearing(output, settings) as hidden,
+  with (simulated_folder.appearing(output, settings) as hidden,
         Progress(num, title="simulation", unit="galaxies") as progress):
     write(hidden, observation, num, seed, progress.advance)
   logging.info("wrote %s (%s)", output, words)

@@ -10,21 +10,18 @@ from __future__ import annotations
 
 import os
 
-from absl import app
-from absl import flags
+from absl import app, flags
 import numpy as np
 
-from data_tools import arguments
-from data_tools import pictures
-from data_tools.overview import figure as figure_lib
-from data_tools.overview import tables
-from data_tools.overview.distribution import Galaxies
-from data_tools.overview.sample import read_sample
-from data_tools.overview.statistics import band_statistics
+from data_tools import arguments, pictures
+from data_tools.summary import distribution_figure, summary_tables
+from data_tools.summary.galaxy_table import Galaxies
+from data_tools.summary.image_sample import read_sample
+from data_tools.summary.pixel_statistics import band_statistics
 from pzbias_tf import storage
 from pzbias_tf import survey as survey_lib
 from pzbias_tf.data.dataset import Dataset
-from pzbias_tf.evaluation.figures import save_figure
+from pzbias_tf.report.figures import save_figure
 
 _PICTURES = 24
 
@@ -51,7 +48,7 @@ def summarize(folder: str, output: str = "", *, sample: int = 1000) -> list[str]
   images, rows = read_sample(data, sample)
   print(words(data, galaxies, images), flush=True)
   os.makedirs(output, exist_ok=True)
-  paths = save_figure(figure_lib.draw_distribution(galaxies), output, "distribution")
+  paths = save_figure(distribution_figure.draw_distribution(galaxies), output, "distribution")
   paths.append(os.path.join(output, "contact_sheet.png"))
   draw_sheet(data, images, rows, paths[-1])
   print(f"wrote {', '.join(paths)}")
@@ -65,11 +62,11 @@ def words(data: Dataset, galaxies: Galaxies, images: np.ndarray) -> str:
   return "\n".join([
       f"{data.folder}: {manifest.survey}, {height} x {width} pixels in {' '.join(manifest.bands)}, "
       f"{manifest.dtype}, from {manifest.source.get('path', 'elsewhere')}",
-      "", *tables.count_lines(manifest),
-      "", f"Splits ({manifest.split_rule})", tables.split_table(galaxies, manifest),
-      "", "Galaxies with z_spec by r magnitude and redshift", tables.cell_table(galaxies),
+      "", *summary_tables.count_lines(manifest),
+      "", f"Splits ({manifest.split_rule})", summary_tables.split_table(galaxies, manifest),
+      "", "Galaxies with z_spec by r magnitude and redshift", summary_tables.cell_table(galaxies),
       "", f"Pixels of {len(images)} galaxies, as stored: noise of a pixel at the border, median "
-      "flux of an image, percentiles", tables.band_table(manifest.bands, band_statistics(images)),
+      "flux of an image, percentiles", summary_tables.band_table(manifest.bands, band_statistics(images)),
       ""])
 
 

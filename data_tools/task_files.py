@@ -9,7 +9,7 @@ from typing import Any, Mapping
 
 import numpy as np
 
-from data_tools.shard_writer import ShardTask
+from data_tools.conversion.shard_writer import ShardTask
 from pzbias_tf import storage
 
 SHARED = ("folder", "images", "rules", "dtype", "divisor", "compression")

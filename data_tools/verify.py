@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import sys
 
-from absl import app
-from absl import flags
+from absl import app, flags
 from tqdm import tqdm
 
 from data_tools import arguments
-from data_tools.verification import run
+from data_tools.verification import all_checks
 from pzbias_tf.data.manifest import Manifest
 
 
@@ -30,7 +29,7 @@ def verify(folder: str, *, num_workers: int = 1) -> int:
     The exit status: 0 for a sound data set, else 1.
   """
   with tqdm(unit="B", unit_scale=True, disable=not sys.stderr.isatty()) as bar:
-    found = run.verify(folder, num_workers=num_workers, progress=bar.update)
+    found = all_checks.verify(folder, num_workers=num_workers, progress=bar.update)
   for problem in found.problems:
     print(problem)
   if found.problems:

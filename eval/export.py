@@ -17,15 +17,13 @@ import json
 import os
 import sys
 
-from absl import app
-from absl import flags
-from absl import logging
+from absl import app, flags, logging
 
-from pzbias_tf.evaluation.export import Estimator
 from pzbias_tf.folders import appearing
+from pzbias_tf.models.estimator import Estimator
 from pzbias_tf.training.checkpoints import StageFiles, file_digest, load_weights
 from pzbias_tf.training.config import load_config, package_versions
-from pzbias_tf.training.runner import make_network
+from pzbias_tf.training.one_stage import make_network
 from pzbias_tf.training.stages import STAGES, STEP3
 
 ABOUT = os.path.join("assets.extra", "pzbias_tf.json")

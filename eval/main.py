@@ -19,25 +19,22 @@ import json
 import os
 import sys
 
-from absl import app
-from absl import flags
-from absl import logging
+from absl import app, flags, logging
 from astropy.table import Table
 
-from eval.compare import compare
-from eval.describe import describe_run
-from eval.outliers import worst_outliers
-from eval.pdf_calibration import (
-    PDF_CALIBRATION, load_validation, too_few, with_calibrated_pdfs)
+from eval.evaluation.compare import compare
+from eval.evaluation.description import describe_run
+from eval.evaluation.worst_outliers import worst_outliers
+from eval.pdf_calibration import PDF_CALIBRATION, load_validation, too_few, with_calibrated_pdfs
 from eval.stage_results import load_test_predictions, reference_result, stage_result
 from eval.stages import find_stages, newest_run, run_survey
 from eval.step4 import CALIBRATION, CATALOG, step4_result
-from pzbias_tf.evaluation.captions import DIRECTION
-from pzbias_tf.evaluation.report import write_report
-from pzbias_tf.evaluation.results import check_same_galaxies
-from pzbias_tf.evaluation.summary import Bootstrap, to_json
-from pzbias_tf.evaluation.table import format_table
 from pzbias_tf.files import write_text
+from pzbias_tf.metrics.stage_metrics import Bootstrap, to_json
+from pzbias_tf.metrics.stage_result import check_same_galaxies
+from pzbias_tf.report.captions import DIRECTION
+from pzbias_tf.report.run_report import write_report
+from pzbias_tf.report.stage_table import format_table
 from pzbias_tf.training.config import load_config, package_versions
 from pzbias_tf.training.stages import STEP3
 

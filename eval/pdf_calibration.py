@@ -10,10 +10,10 @@ import numpy as np
 
 from eval.stage_results import load_test_predictions, own_part
 from pzbias_tf.bias.pdf_calibration import FEWEST, PdfCalibration
-from pzbias_tf.evaluation.pdf import pit
-from pzbias_tf.evaluation.predictions import Predictions, predicted_with
-from pzbias_tf.evaluation.results import StageResult, measure_calibrated_pdfs
-from pzbias_tf.evaluation.summary import Bootstrap
+from pzbias_tf.metrics.pdf import pit
+from pzbias_tf.metrics.stage_metrics import Bootstrap
+from pzbias_tf.metrics.stage_result import StageResult, measure_calibrated_pdfs
+from pzbias_tf.predictions.predictions import Predictions, predicted_with
 from pzbias_tf.survey import Survey
 from pzbias_tf.training.checkpoints import StageFiles, file_digest
 from pzbias_tf.training.run_folder import PREDICTIONS_VALIDATION

@@ -25,26 +25,24 @@ import shutil
 import sys
 from typing import Iterator
 
-from absl import app
-from absl import flags
-from absl import logging
+from absl import app, flags, logging
 import numpy as np
 import tensorflow as tf
 
-from eval.cutouts import convert_cutouts
-from eval.members import Members, check_data_fit
-from eval.predict_request import Request, define_flags, read_request
+from eval.prediction.members import Members, check_data_fit
+from eval.prediction.request import Request, define_flags, read_request
+from eval.prediction.temporary_data_set import convert_cutouts
 from eval.stage_results import own_part
 from eval.step4 import CALIBRATION, calibrate_target
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.data.allocator import keep_freed_memory
 from pzbias_tf.data.dataset import Dataset
-from pzbias_tf.evaluation.domain import count_flags
-from pzbias_tf.evaluation.point_catalog import can_write_parquet, write_fits, write_parquet
-from pzbias_tf.evaluation.predictions import Estimates
-from pzbias_tf.evaluation.predictions_file import concatenate, read_columns
-from pzbias_tf.evaluation.sharded import ShardFiles, begin, predict_shards
 from pzbias_tf.files import LOCK_NAME, exclusive_folder
+from pzbias_tf.predictions.domain import count_flags
+from pzbias_tf.predictions.point_catalog import can_write_parquet, write_fits, write_parquet
+from pzbias_tf.predictions.predictions import Estimates
+from pzbias_tf.predictions.predictions_file import concatenate, read_columns
+from pzbias_tf.predictions.sharded import ShardFiles, begin, predict_shards
 from pzbias_tf.training.devices import make_strategy
 from pzbias_tf.training.run_folder import DOMAIN
 from pzbias_tf.training.stages import STEP3

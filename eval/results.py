@@ -12,15 +12,13 @@ import glob
 import os
 import sys
 
-from absl import app
-from absl import flags
-from absl import logging
+from absl import app, flags, logging
 
-from eval.collect import Collector, missing_stages
-from eval.results_page import render
-from eval.results_sections import SAMPLES
-from pzbias_tf.evaluation.summary import Bootstrap
+from eval.study.collect import Collector, missing_stages
+from eval.study.sections import SAMPLES
+from eval.study.study_page import render
 from pzbias_tf.files import write_text
+from pzbias_tf.metrics.stage_metrics import Bootstrap
 from pzbias_tf.training.run_folder import EXPERIMENT_RECORD
 
 

@@ -7,12 +7,12 @@ import os
 
 from astropy.table import Table
 
+from eval.evaluation.step4_fit import fit_calibration, provenance, save_calibrated_catalog
 from eval.stage_results import load_test_predictions
 from pzbias_tf.bias.calibration import Calibration
-from pzbias_tf.evaluation.predictions import Estimates, Predictions, predicted_with
-from pzbias_tf.evaluation.results import StageResult, measure
-from pzbias_tf.evaluation.step4 import fit_calibration, provenance, save_calibrated_catalog
-from pzbias_tf.evaluation.summary import Bootstrap
+from pzbias_tf.metrics.stage_metrics import Bootstrap
+from pzbias_tf.metrics.stage_result import StageResult, measure
+from pzbias_tf.predictions.predictions import Estimates, Predictions, predicted_with
 from pzbias_tf.survey import Survey
 from pzbias_tf.training.checkpoints import StageFiles, file_digest
 from pzbias_tf.training.config import git_revision, package_versions

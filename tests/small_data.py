@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from data_tools.convert import ConversionSettings, convert
-from data_tools.readers.base import CutoutSource, with_split
+from data_tools.conversion.convert import ConversionSettings, convert
+from data_tools.readers.parts.cutout_source import CutoutSource, with_split
 from pzbias_tf.data.augment import dihedral_numpy
 from pzbias_tf.data.catalog import object_table
 from pzbias_tf.data.dataset import Dataset

@@ -6,11 +6,11 @@ import sys
 import tempfile
 
 import numpy as np
-import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+import tensorflow as tf
 
 from pzbias_tf.data.manifest import Manifest
-from pzbias_tf.evaluation.predictions import Predictions
+from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.survey import SDSS
 from pzbias_tf.training.config import load_config
 

@@ -6,12 +6,13 @@ fail if the published behaviour came back.
 
 import pathlib
 
+from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
-from absl.testing import parameterized
 
-from pzbias_tf.bias import calibration, cells, dispersion, soft_labels
-from pzbias_tf.evaluation import distributions, residuals
+from pzbias_tf import cells
+from pzbias_tf.bias import calibration, dispersion, soft_labels
+from pzbias_tf.metrics import distributions, residuals
 from pzbias_tf.survey import CFHTLS_WIDE, SDSS
 
 _GOLDEN = pathlib.Path(__file__).parent / "golden"

@@ -8,13 +8,13 @@ import numpy as np
 import tensorflow as tf
 
 from data_tools import make_tfrecords
-from data_tools.convert import ConversionSettings
-from data_tools.readers.base import ReaderOptions
+from data_tools.conversion.convert import ConversionSettings
+from data_tools.readers.parts.cutout_source import ReaderOptions
 from eval import main as eval_main
-from pzbias_tf.evaluation.summary import Bootstrap
+from pzbias_tf.metrics.stage_metrics import Bootstrap
 from pzbias_tf.survey import load_survey
 from tests.small_data import SIZE, make_cube
-from tests.training.test_stages import request
+from tests.small_runs import request
 from train import main as train_main
 
 SURVEY = f"""

@@ -17,13 +17,11 @@ import subprocess
 import sys
 import time
 
-from absl import app
-from absl import flags
-from absl import logging
+from absl import app, flags, logging
 
 from train.plan import Run, in_order, plan_variants, step_time_s
 from train.record import save_record
-from train.study import EXPERIMENTS, SCALES
+from train.study_items import EXPERIMENTS, SCALES
 
 
 def define_flags() -> None:

@@ -21,8 +21,7 @@ from pzbias_tf.survey import Survey, load_survey
 from pzbias_tf.training.features import DTYPES as FEATURE_DTYPES
 from pzbias_tf.training.optimizers import OPTIMIZERS
 from pzbias_tf.training.run_folder import Variant
-from pzbias_tf.training.stages import (
-    ITEALTER_ITERATIONS, ITEALTER_KEPT, STAGES, Stage)
+from pzbias_tf.training.stages import ITEALTER_ITERATIONS, ITEALTER_KEPT, STAGES, Stage
 
 
 def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:

@@ -17,8 +17,7 @@ import shlex
 import sys
 from typing import Any
 
-from absl import app
-from absl import logging
+from absl import app, logging
 import tensorflow as tf
 
 from pzbias_tf import storage
@@ -26,7 +25,7 @@ from pzbias_tf.data.allocator import keep_freed_memory
 from pzbias_tf.data.augment import INTERPOLATING
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.flux import InputScaling
-from pzbias_tf.training import run_folder, runner
+from pzbias_tf.training import one_stage, run_folder
 from pzbias_tf.training.checkpoints import StageFiles, file_digest
 from pzbias_tf.training.config import TrainConfig, check_same_settings, load_config, save_config
 from pzbias_tf.training.devices import is_chief, make_strategy, use_xla
@@ -96,10 +95,10 @@ def train(request: train_flags.Request, settings: dict[str, Any], variant: Varia
   devices = _devices(request)
   inputs = _find_inputs(request, variant, experiment)
   config = _config(request, settings, data, inputs, stage_dir)
-  runner.train_stage(config, data, stage_dir, inputs, devices,
+  one_stage.train_stage(config, data, stage_dir, inputs, devices,
                      provenance=_provenance(request, inputs))
   if is_chief(devices.strategy):
-    runner.predict_stage(config, data, stage_dir)
+    one_stage.predict_stage(config, data, stage_dir)
 
 
 def test(request: train_flags.Request, variant: Variant, data: Dataset, stage_dir: str) -> None:
@@ -117,7 +116,7 @@ def test(request: train_flags.Request, variant: Variant, data: Dataset, stage_di
     check_same_settings(config, stage_dir)
     save_config(config, stage_dir, provenance=_provenance(
         request, StageInputs(init_from=trained, init_weights=weights)))
-  runner.predict_stage(config, data, stage_dir, weights=weights)
+  one_stage.predict_stage(config, data, stage_dir, weights=weights)
 
 
 def _tests_kept_weights(request):
@@ -134,9 +133,9 @@ def _announce_preset(request, settings, data):
     logging.info("The preset of %s is for another network: not used", data.folder)
 
 
-def _devices(request) -> runner.Devices:
+def _devices(request) -> one_stage.Devices:
   """Where and how to train; made before anything else of TensorFlow is used."""
-  return runner.Devices(
+  return one_stage.Devices(
       strategy=make_strategy(request.num_devices), xla=use_xla(request.xla),
       pace=Pace(steps_per_loop=request.steps_per_loop,
                 checkpoint_minutes=request.checkpoint_minutes),
@@ -223,7 +222,7 @@ def _input_scaling(settings, data, inputs, stage_dir) -> InputScaling:
   if inputs.init_from:
     raise ValueError(f"{inputs.init_from} was trained with another --input_scaling than "
                      f"{settings['input_scaling']}")
-  return runner.fit_input_scaling(settings["input_scaling"], data, settings["image_size"])
+  return one_stage.fit_input_scaling(settings["input_scaling"], data, settings["image_size"])
 
 
 def _provenance(request, inputs: StageInputs):

@@ -16,7 +16,7 @@ from pzbias_tf.training.run_folder import PREDICTIONS_TEST, is_stage
 from pzbias_tf.training.timing import TIMING, timing_kind
 from train import flags as train_flags
 from train import main as train_main
-from train.study import NETWORKS, SCALES, Experiment
+from train.study_items import NETWORKS, SCALES, Experiment
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

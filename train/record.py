@@ -9,7 +9,7 @@ from typing import Mapping, Sequence
 from pzbias_tf.files import write_text
 from pzbias_tf.training.run_folder import EXPERIMENT_RECORD
 from train.plan import Run
-from train.study import Experiment
+from train.study_items import Experiment
 
 
 def save_record(name: str, experiment: Experiment, variants: Mapping[str, Sequence[Sequence[Run]]],

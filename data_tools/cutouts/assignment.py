@@ -7,8 +7,7 @@ from typing import Mapping, Sequence
 
 import numpy as np
 
-from data_tools.cutouts import footprints
-from data_tools.cutouts import frames
+from data_tools.cutouts import footprints, frames
 from data_tools.cutouts.fields import Field
 from data_tools.cutouts.positions import Positions
 

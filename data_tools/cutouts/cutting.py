@@ -9,11 +9,10 @@ from typing import Iterator, Sequence
 from absl import logging
 import numpy as np
 
-from data_tools.cutouts import frames
-from data_tools.cutouts import resampling
+from data_tools.cutouts import frames, resampling
 from data_tools.cutouts.assignment import Assignment
+from data_tools.cutouts.cutout_writer import CubeWriter
 from data_tools.cutouts.fields import Field
-from data_tools.cutouts.writer import CubeWriter
 
 BLOCK = 256
 """Cutouts in memory at a time."""

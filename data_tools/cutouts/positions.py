@@ -7,7 +7,7 @@ from typing import Mapping
 
 import numpy as np
 
-from data_tools.readers import tables
+from data_tools.readers.parts import table_files
 
 _NAMES = {"id": ("id", "objid", "name"), "ra": ("ra", "raj2000", "alpha_j2000"),
           "dec": ("dec", "dej2000", "decj2000", "delta_j2000")}
@@ -49,8 +49,8 @@ def read_positions(path: str, names: Mapping[str, str] | None = None) -> Positio
     OSError: the file is missing.
     ValueError: a column is missing or holds no numbers.
   """
-  columns = tables.columns_of(path)
-  num = tables.num_rows(columns, path)
+  columns = table_files.columns_of(path)
+  num = table_files.num_rows(columns, path)
   found = {role: _pick(columns, role, (names or {}).get(role, ""), path) for role in _NAMES}
   ids = columns[found["id"]] if found["id"] else np.arange(num)
   if ids.dtype.kind == "S":

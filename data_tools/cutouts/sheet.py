@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import os
 
-from absl import app
-from absl import flags
+from absl import app, flags
 from astropy.table import Table
 import numpy as np
 

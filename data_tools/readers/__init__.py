@@ -6,16 +6,18 @@ import os
 
 from absl import logging
 
-from data_tools.readers import cfhtls
-from data_tools.readers import cube
-from data_tools.readers import fits_cutouts
-from data_tools.readers import hdf5
-from data_tools.readers import sdss_public
-from data_tools.readers import sdss_research
-from data_tools.readers import zphoto_catalog
-from data_tools.readers.base import CutoutSource, Reader, ReaderOptions
-from data_tools.readers.columns import check_names
-from data_tools.readers.images import r_from_images
+from data_tools.readers import (
+  cfhtls,
+  cube,
+  fits_cutouts,
+  hdf5,
+  sdss_public,
+  sdss_research,
+  zphoto_catalog,
+)
+from data_tools.readers.parts.columns import check_names
+from data_tools.readers.parts.cutout_source import CutoutSource, Reader, ReaderOptions
+from data_tools.readers.parts.images import r_from_images
 from pzbias_tf.survey import Survey
 
 # In the order of detection: from the most particular layout to the most general.

@@ -13,12 +13,10 @@ import re
 from astropy.table import vstack
 import numpy as np
 
-from data_tools.readers import base
-from data_tools.readers import columns as columns_lib
-from data_tools.readers import cube_files
-from data_tools.readers import npy_access
-from data_tools.readers import tables
-from data_tools.readers.images import CubeImages
+from data_tools.readers.parts import columns as columns_lib
+from data_tools.readers.parts import cube_files, npy_access, table_files
+from data_tools.readers.parts.cutout_source import CutoutSource, Reader, ReaderOptions, with_split
+from data_tools.readers.parts.images import CubeImages
 from pzbias_tf.survey import Survey
 
 FILES = "CUBE_WD_ZHQ_0001.npz ... and CUBE_WD_ZLR_0001.npz ..., each with cube and info"
@@ -38,7 +36,7 @@ def matches(path: str) -> bool:
   return bool(_files(path))
 
 
-def read(path: str, survey: Survey, options: base.ReaderOptions) -> base.CutoutSource:
+def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
   """Reads all cubes of a folder, or one file; the cubes stay on disk.
 
   Raises:
@@ -59,8 +57,8 @@ def read(path: str, survey: Survey, options: base.ReaderOptions) -> base.CutoutS
     raise ValueError(f"{path}: cubes of different image shapes {sorted(shapes)}; "
                      "convert them into data sets of their own")
   catalog = vstack(catalogs, metadata_conflicts="silent")
-  return base.CutoutSource(
-      catalog=base.with_split(catalog), images=CubeImages(tuple(locations)),
+  return CutoutSource(
+      catalog=with_split(catalog), images=CubeImages(tuple(locations)),
       image_shape=shapes.pop(), rejected=_rejected(catalog, survey),
       description={"path": path, "layout": "cfhtls", "columns": chosen,
                    "files": [os.path.basename(file) for file in files]})
@@ -87,10 +85,10 @@ def _sample(file: str) -> str:
   return _NAME.fullmatch(os.path.basename(file)).group(1)
 
 
-def _read_file(file: str, options: base.ReaderOptions):
+def _read_file(file: str, options: ReaderOptions):
   """Catalogue, place of the cube, and columns taken, of one file."""
   sample = _sample(file)
-  table = tables.columns_of(file)
+  table = table_files.columns_of(file)
   num = cube_files.check_shape(table, cube_files.CubeFiles(file, file))
   ids = np.array([f"{os.path.basename(file)}:{row}" for row in range(num)], str)
   catalog, chosen = columns_lib.build_catalog(
@@ -113,4 +111,4 @@ def _rejected(catalog, survey: Survey) -> dict[int, str]:
   return {**{int(row): TOO_FAR for row in too_far}, **{int(row): NO_FIELD for row in no_field}}
 
 
-READER = base.Reader(files=FILES, matches=matches, read=read)
+READER = Reader(files=FILES, matches=matches, read=read)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from data_tools.readers import base
-from data_tools.readers import columns as columns_lib
-from data_tools.readers import cube_files
-from data_tools.readers import npy_access
-from data_tools.readers import tables
-from data_tools.readers.images import CubeImages
+from data_tools.readers.parts import columns as columns_lib
+from data_tools.readers.parts import cube_files, npy_access, table_files
+from data_tools.readers.parts.cutout_source import CutoutSource, Reader, ReaderOptions, with_split
+from data_tools.readers.parts.images import CubeImages
 from pzbias_tf.survey import Survey
 
 FILES = ("a .npz file with cube and columns, or cube.npy beside labels or catalog as .npy, "
@@ -22,7 +20,7 @@ def matches(path: str) -> bool:
     return True  # a cube without a table: reading it says what is missing
 
 
-def read(path: str, survey: Survey, options: base.ReaderOptions) -> base.CutoutSource:
+def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
   """Reads a cube and its table; the cube stays on disk.
 
   Raises:
@@ -33,16 +31,16 @@ def read(path: str, survey: Survey, options: base.ReaderOptions) -> base.CutoutS
   files = cube_files.find(path, table=options.table)
   if files is None:
     raise FileNotFoundError(f"{path}: no cube; expected {FILES}")
-  table = tables.columns_of(files.table)
+  table = table_files.columns_of(files.table)
   num = cube_files.check_shape(table, files)
   catalog, chosen = columns_lib.build_catalog(
       table, columns_lib.USUAL_NAMES, num, options, origin=files.table)
   location = npy_access.locate(files.cube, files.member, scratch=options.scratch)
-  return base.CutoutSource(
-      catalog=base.with_split(catalog), images=CubeImages((location,)),
+  return CutoutSource(
+      catalog=with_split(catalog), images=CubeImages((location,)),
       image_shape=location.shape[1:],
       description={"path": path, "layout": "cube", "columns": chosen})
 
 
-READER = base.Reader(
+READER = Reader(
     files=FILES, matches=matches, read=read, uses=("table", "r_from_image"))

@@ -13,12 +13,17 @@ from absl import logging
 from astropy.table import Table, vstack
 import numpy as np
 
-from data_tools.readers import base
-from data_tools.readers import columns as columns_lib
-from data_tools.readers import tables
-from data_tools.readers import templates
-from data_tools.readers.fits_images import FitsImages
-from data_tools.readers.images import usual_shape
+from data_tools.readers.parts import columns as columns_lib
+from data_tools.readers.parts import table_files, templates
+from data_tools.readers.parts.cutout_source import (
+  REASON_NO_ROW,
+  CutoutSource,
+  Reader,
+  ReaderOptions,
+  with_split,
+)
+from data_tools.readers.parts.fits_images import FitsImages
+from data_tools.readers.parts.images import usual_shape
 from pzbias_tf.data import catalog as catalog_lib
 from pzbias_tf.survey import Survey
 
@@ -32,13 +37,13 @@ TEMPLATES = tuple(f"{folder}{name}" for folder in _FOLDERS
 
 def matches(path: str) -> bool:
   """A folder with a catalogue and other FITS files."""
-  table = tables.find(path) if os.path.isdir(path) else ""
+  table = table_files.find(path) if os.path.isdir(path) else ""
   return bool(table) and any(
       file != table for pattern in ("*.fits*", "*/*.fits*")
       for file in glob.iglob(os.path.join(glob.escape(path), pattern)))
 
 
-def read(path: str, survey: Survey, options: base.ReaderOptions) -> base.CutoutSource:
+def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
   """Reads the catalogue; images are opened one by one.
 
   Images that no row of the catalogue names are added as objects that are turned down.
@@ -47,11 +52,11 @@ def read(path: str, survey: Survey, options: base.ReaderOptions) -> base.CutoutS
     OSError: a file is missing.
     ValueError: a column is missing, or the template does not fit.
   """
-  file = options.table or tables.find(path)
+  file = options.table or table_files.find(path)
   if not os.path.isdir(path) or not os.path.isfile(file):
     raise FileNotFoundError(f"{path}: expected {FILES}; name another catalogue with --table")
-  table = tables.columns_of(file)
-  num = tables.num_rows(table, file)
+  table = table_files.columns_of(file)
+  num = table_files.num_rows(table, file)
   catalog, chosen = columns_lib.build_catalog(
       table, columns_lib.USUAL_NAMES, num, options, origin=file)
   columns = {**table, "id": _ids(table, catalog, chosen)}
@@ -62,10 +67,10 @@ def read(path: str, survey: Survey, options: base.ReaderOptions) -> base.CutoutS
   default = (survey.image_size, survey.image_size, len(survey.bands))
   left = [name for name in files.without_row(catalog["id"], survey.bands)
           if template.format(id=name, band="") != os.path.relpath(file, path)]
-  return base.CutoutSource(
-      catalog=base.with_split(_with_rows(catalog, left)), images=images,
+  return CutoutSource(
+      catalog=with_split(_with_rows(catalog, left)), images=images,
       image_shape=usual_shape(images, num, default),
-      rejected=dict.fromkeys(range(num, num + len(left)), base.REASON_NO_ROW),
+      rejected=dict.fromkeys(range(num, num + len(left)), REASON_NO_ROW),
       description={"path": path, "layout": "fits_cutouts", "columns": chosen,
                    "image_template": template})
 
@@ -85,5 +90,5 @@ def _with_rows(catalog: Table, ids: list[str]) -> Table:
   return vstack([catalog, further], metadata_conflicts="silent", join_type="outer")
 
 
-READER = base.Reader(files=FILES, matches=matches, read=read,
+READER = Reader(files=FILES, matches=matches, read=read,
                      uses=("table", "r_from_image", "image_template"))

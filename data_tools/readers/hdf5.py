@@ -11,9 +11,16 @@ import os
 import h5py
 import numpy as np
 
-from data_tools.readers import base
-from data_tools.readers import columns as columns_lib
-from data_tools.readers import tables
+from data_tools.readers.parts import columns as columns_lib
+from data_tools.readers.parts import table_files
+from data_tools.readers.parts.cutout_source import (
+  Columns,
+  CutoutSource,
+  ImageError,
+  Reader,
+  ReaderOptions,
+  with_split,
+)
 from pzbias_tf.survey import Survey
 
 FILES = "one .h5 or .hdf5 file with a 4-D dataset of images and one-dimensional datasets"
@@ -39,7 +46,7 @@ class Hdf5Images:
     except OSError as error:
       if error.errno or _SYSTEM_ERROR in str(error):
         raise  # of the disk or the network
-      raise base.ImageError(REASON_DAMAGED) from error  # a damaged chunk
+      raise ImageError(REASON_DAMAGED) from error  # a damaged chunk
     return np.moveaxis(image, 0, -1) if self._bands_first else image
 
   def __getstate__(self):
@@ -51,7 +58,7 @@ def matches(path: str) -> bool:
   return len(_files(path)) == 1
 
 
-def read(path: str, survey: Survey, options: base.ReaderOptions) -> base.CutoutSource:
+def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
   """Reads the columns; the images stay on disk.
 
   Raises:
@@ -66,17 +73,17 @@ def read(path: str, survey: Survey, options: base.ReaderOptions) -> base.CutoutS
     name = _image_dataset(datasets, options.image_dataset, found[0])
     shape = datasets[name].shape
     origin = options.table or found[0]
-    table = (tables.columns_of(options.table) if options.table
+    table = (table_files.columns_of(options.table) if options.table
              else _columns(datasets, shape[0]))
-  num = tables.num_rows(table, origin)
+  num = table_files.num_rows(table, origin)
   if num != shape[0]:
     raise ValueError(f"{found[0]}: {shape[0]} images in {name}, but {num} rows in {origin}")
   catalog, chosen = columns_lib.build_catalog(
       table, columns_lib.USUAL_NAMES, num, options, origin=origin)
   bands_first = shape[1] == len(survey.bands) != shape[3]
   image_shape = (*shape[2:], shape[1]) if bands_first else shape[1:]
-  return base.CutoutSource(
-      catalog=base.with_split(catalog), image_shape=image_shape,
+  return CutoutSource(
+      catalog=with_split(catalog), image_shape=image_shape,
       images=Hdf5Images(found[0], name, bands_first=bands_first),
       description={"path": path, "layout": "hdf5", "columns": chosen, "image_dataset": name})
 
@@ -140,7 +147,7 @@ def _image_dataset(datasets, wanted: str, path: str) -> str:
   return usual[0] if usual else cubes[0]
 
 
-def _columns(datasets, num: int) -> base.Columns:
+def _columns(datasets, num: int) -> Columns:
   """The one-dimensional datasets of as many rows as there are images, by last name."""
   columns = {}
   for name, dataset in datasets.items():
@@ -156,5 +163,5 @@ def _columns(datasets, num: int) -> base.Columns:
   return columns
 
 
-READER = base.Reader(files=FILES, matches=matches, read=read,
+READER = Reader(files=FILES, matches=matches, read=read,
                      uses=("table", "r_from_image", "image_dataset"))

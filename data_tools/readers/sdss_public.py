@@ -6,12 +6,10 @@ columns (Pasquet et al. 2019).  Usual cuts: z <= 0.4, r <= 17.8.
 
 from __future__ import annotations
 
-from data_tools.readers import base
-from data_tools.readers import columns as columns_lib
-from data_tools.readers import cube_files
-from data_tools.readers import npy_access
-from data_tools.readers import tables
-from data_tools.readers.images import CubeImages
+from data_tools.readers.parts import columns as columns_lib
+from data_tools.readers.parts import cube_files, npy_access, table_files
+from data_tools.readers.parts.cutout_source import CutoutSource, Reader, ReaderOptions, with_split
+from data_tools.readers.parts.images import CubeImages
 from pzbias_tf.survey import Survey
 
 FILES = "sdss.npz with cube and labels, or cube.npy beside labels.npy"
@@ -29,10 +27,10 @@ def matches(path: str) -> bool:
     files = cube_files.find(path)
   except FileNotFoundError:
     return False
-  return files is not None and "dered_petro_r" in tables.column_names(files.table)
+  return files is not None and "dered_petro_r" in table_files.column_names(files.table)
 
 
-def read(path: str, survey: Survey, options: base.ReaderOptions) -> base.CutoutSource:
+def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
   """Reads the public release; the cube stays on disk.
 
   Raises:
@@ -43,14 +41,14 @@ def read(path: str, survey: Survey, options: base.ReaderOptions) -> base.CutoutS
   files = cube_files.find(path, table=options.table)
   if files is None:
     raise FileNotFoundError(f"{path}: no {FILES}")
-  table = tables.columns_of(files.table)
+  table = table_files.columns_of(files.table)
   num = cube_files.check_shape(table, files)
   catalog, chosen = columns_lib.build_catalog(table, NAMES, num, options, origin=files.table)
   location = npy_access.locate(files.cube, files.member, scratch=options.scratch)
-  return base.CutoutSource(
-      catalog=base.with_split(catalog), images=CubeImages((location,)),
+  return CutoutSource(
+      catalog=with_split(catalog), images=CubeImages((location,)),
       image_shape=location.shape[1:],
       description={"path": path, "layout": "sdss_public", "columns": chosen})
 
 
-READER = base.Reader(files=FILES, matches=matches, read=read, uses=("table",))
+READER = Reader(files=FILES, matches=matches, read=read, uses=("table",))

@@ -10,14 +10,16 @@ import os
 
 import numpy as np
 
-from data_tools.readers import base
-from data_tools.readers import columns as columns_lib
-from data_tools.readers import indices
-from data_tools.readers import npy_access
-from data_tools.readers import restricted_pickle
-from data_tools.readers import tables
-from data_tools.readers import tables
-from data_tools.readers.images import FileImages, usual_shape
+from data_tools.readers.parts import columns as columns_lib
+from data_tools.readers.parts import indices, npy_access, restricted_pickle, table_files
+from data_tools.readers.parts.cutout_source import (
+  Columns,
+  CutoutSource,
+  Reader,
+  ReaderOptions,
+  with_split,
+)
+from data_tools.readers.parts.images import FileImages, usual_shape
 from pzbias_tf.survey import Survey
 
 FILES = "label.npz or label, data/<index>.py.npy, and train.npy, val.npy, test.npy"
@@ -35,7 +37,7 @@ def matches(path: str) -> bool:
       os.path.isfile(os.path.join(path, name)) for name in ("label.npz", "label"))
 
 
-def read(path: str, survey: Survey, options: base.ReaderOptions) -> base.CutoutSource:
+def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
   """Reads the research layout; images are opened one by one.
 
   An object's id is its index, unless --id_column names a column.
@@ -55,20 +57,20 @@ def read(path: str, survey: Survey, options: base.ReaderOptions) -> base.CutoutS
       table, NAMES, num, options, origin=label, ids=ids)
   images = FileImages(os.path.join(path, "data"))
   default = (survey.image_size, survey.image_size, len(survey.bands))
-  return base.CutoutSource(
-      catalog=base.with_split(catalog, published_split(path, num)), images=images,
+  return CutoutSource(
+      catalog=with_split(catalog, published_split(path, num)), images=images,
       image_shape=usual_shape(images, num, default),
       description={"path": path, "layout": "sdss_research", "columns": chosen})
 
 
-def load_label(path: str) -> base.Columns:
+def load_label(path: str) -> Columns:
   """Reads label.npz, or a legacy pickle of columns, without executing anything.
 
   Raises:
     ValueError: the pickle holds no columns, or anything but plain data.
   """
   if path.endswith(".npz"):
-    return tables.columns_of(path)
+    return table_files.columns_of(path)
   with open(path, "rb") as file:
     label = restricted_pickle.load(file, path)
   if isinstance(label, np.ndarray) and label.dtype.names:
@@ -105,4 +107,4 @@ def _label_file(path: str) -> str:
   raise FileNotFoundError(f"{path}: neither label.npz nor label is there")
 
 
-READER = base.Reader(files=FILES, matches=matches, read=read)
+READER = Reader(files=FILES, matches=matches, read=read)

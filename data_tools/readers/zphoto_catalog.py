@@ -12,12 +12,10 @@ import os
 
 import numpy as np
 
-from data_tools.readers import base
-from data_tools.readers import columns as columns_lib
-from data_tools.readers import indices
-from data_tools.readers import tables
-from data_tools.readers import templates
-from data_tools.readers.images import NamedImages, usual_shape
+from data_tools.readers.parts import columns as columns_lib
+from data_tools.readers.parts import indices, table_files, templates
+from data_tools.readers.parts.cutout_source import CutoutSource, Reader, ReaderOptions, with_split
+from data_tools.readers.parts.images import NamedImages, usual_shape
 from pzbias_tf.survey import Survey
 
 FILES = ("zphoto_catalog_<survey>.npz and images/<row>.npy or data/<row>.npy; r magnitudes "
@@ -32,7 +30,7 @@ def matches(path: str) -> bool:
   return bool(_catalogs(path))
 
 
-def read(path: str, survey: Survey, options: base.ReaderOptions) -> base.CutoutSource:
+def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
   """Reads the catalogue; images are opened one by one.
 
   An object's id is its row in the catalogue, as in its index arrays.
@@ -42,14 +40,14 @@ def read(path: str, survey: Survey, options: base.ReaderOptions) -> base.CutoutS
     ValueError: an array is missing or damaged, or the splits overlap.
   """
   file = _catalog(path, survey)
-  arrays = dict(tables.columns_of(file))
+  arrays = dict(table_files.columns_of(file))
   missing = sorted({"zspec", "ebv", *_SPLITS.values()} - set(arrays))
   if missing:
     raise ValueError(f"{file}: no array {', '.join(missing)}; there are {', '.join(arrays)}")
   rows = {split: arrays.pop(name) for split, name in _SPLITS.items()}
   if options.table:
-    arrays = {**tables.columns_of(options.table), **arrays}
-  num = tables.num_rows(arrays, f"{file} {options.table}".strip())
+    arrays = {**table_files.columns_of(options.table), **arrays}
+  num = table_files.num_rows(arrays, f"{file} {options.table}".strip())
   catalog, chosen = columns_lib.build_catalog(
       arrays, columns_lib.USUAL_NAMES, num, options, origin=file, ids=np.arange(num).astype(str))
   folder, columns = os.path.dirname(file), {**arrays, "id": np.arange(num)}
@@ -63,8 +61,8 @@ def read(path: str, survey: Survey, options: base.ReaderOptions) -> base.CutoutS
   split = indices.split_of(
       rows, num, origins={name: f"{file}: {array}" for name, array in _SPLITS.items()})
   default = (survey.image_size, survey.image_size, len(survey.bands))
-  return base.CutoutSource(
-      catalog=base.with_split(catalog, split),
+  return CutoutSource(
+      catalog=with_split(catalog, split),
       images=images, image_shape=usual_shape(images, num, default),
       description={"path": path, "layout": "zphoto_catalog", "columns": chosen,
                    "image_template": template})
@@ -88,5 +86,5 @@ def _catalog(path: str, survey: Survey) -> str:
   return found[0]
 
 
-READER = base.Reader(files=FILES, matches=matches, read=read,
+READER = Reader(files=FILES, matches=matches, read=read,
                      uses=("table", "r_from_image", "image_template"))

@@ -15,8 +15,7 @@ import glob
 import os
 import tempfile
 
-from absl import app
-from absl import flags
+from absl import app, flags
 from astropy.table import Table
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure

@@ -10,7 +10,7 @@ import contextlib
 import functools
 import itertools
 import os
-from typing import Callable, IO, Iterator
+from typing import IO, Callable, Iterator
 import zipfile
 
 import numpy as np
@@ -33,7 +33,7 @@ _PUBLIC_COLUMNS = np.dtype(
      ("EBV", np.float32), ("zphot", np.float32)]
     + [(f"dered_petro_{band}", np.float32) for band in IMAGE_BANDS]
     + [(f"petroMagErr_{band}", np.float32) for band in IMAGE_BANDS])
-_GROUP_COLUMN = "split_group"  # galaxies of a group share a split; see data_tools.splits
+_GROUP_COLUMN = "split_group"  # galaxies of a group share a split; see data_tools.conversion.splits
 _RESEARCH_COLUMNS = ("z", "EBV", "zphot", "dered_petro_r", "petroMagErr_r",
                      "dered_petro_i", "petroMagErr_i")
 

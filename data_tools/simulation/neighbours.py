@@ -11,11 +11,9 @@ import dataclasses
 
 import numpy as np
 
-from data_tools.simulation import photometry
-from data_tools.simulation import rendering
-from data_tools.simulation import structure
+from data_tools.simulation import photometry, rendering, structure
 from data_tools.simulation.instruments import Instrument
-from data_tools.simulation.population import Population, Selection, R_BAND
+from data_tools.simulation.population import R_BAND, Population, Selection
 
 _STAMP, _BRIGHT_STAMP = 32, 96  # pixels
 _BRIGHT = 1000.0  # flux in units of the sky noise of a pixel from which on light reaches far

@@ -16,9 +16,7 @@ from typing import Callable, Iterator
 import numpy as np
 
 from data_tools.simulation import neighbours as neighbours_lib
-from data_tools.simulation import photometry
-from data_tools.simulation import rendering
-from data_tools.simulation import structure
+from data_tools.simulation import photometry, rendering, structure
 from data_tools.simulation.options import SimulationOptions
 from data_tools.simulation.population import Galaxies, Population, Selection
 from data_tools.simulation.real_photometry import RealGalaxies

@@ -8,13 +8,14 @@ rest-frame colour of the template mixture that is nearest in observed colours.
 from __future__ import annotations
 
 import os
+
 from absl import logging
 from astropy.table import Table
 import numpy as np
 
 from data_tools.simulation import photometry
 from data_tools.simulation.options import BANDS, PhotometryTable
-from data_tools.simulation.population import Galaxies, Population, R_BAND
+from data_tools.simulation.population import R_BAND, Galaxies, Population
 
 _REDSHIFTS = ("z_spec", "zspec", "zs", "redshift", "specz", "z_s")
 _MAGNITUDES = ("{}", "mag_{}", "{}_mag", "dered_petro_{}", "dered_{}", "petroMag_{}",

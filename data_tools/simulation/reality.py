@@ -8,11 +8,9 @@ images are measured by the same functions.
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
-from scipy import optimize
+from scipy import ndimage, optimize
 
-from data_tools.cutouts import footprints
-from data_tools.cutouts import resampling
+from data_tools.cutouts import footprints, resampling
 from data_tools.cutouts.fields import find_fields
 from data_tools.cutouts.frames import Frame, open_frame, read_grid
 

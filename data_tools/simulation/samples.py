@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from data_tools.simulation.instruments import Instrument
-from data_tools.simulation.instruments import cfhtls_instrument
-from data_tools.simulation.instruments import sdss_instrument
+from data_tools.simulation.instruments import Instrument, cfhtls_instrument, sdss_instrument
 from data_tools.simulation.neighbours import Field
 from data_tools.simulation.population import Selection
 

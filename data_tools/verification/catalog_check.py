@@ -10,7 +10,7 @@ from astropy.table import Table
 from astropy.utils.exceptions import AstropyWarning
 import numpy as np
 
-from data_tools import shard_file
+from data_tools.conversion import shard_file
 from data_tools.verification import duplicates
 from data_tools.verification.problems import problem
 from pzbias_tf import storage

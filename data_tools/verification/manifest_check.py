@@ -6,7 +6,7 @@ import collections
 import re
 from typing import Iterator
 
-from data_tools.records import SHARD_NAME
+from data_tools.conversion.record_plan import SHARD_NAME
 from pzbias_tf.data.manifest import COMPRESSION_TYPES, Manifest, Shard
 
 _DTYPES = ("float32", "float16")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pzbias_tf.bias import cells, checks
+from pzbias_tf import arguments, cells
 from pzbias_tf.survey import Survey
 
 EXPERIMENTS = 5
@@ -51,10 +51,10 @@ def balanced_subset(
     ValueError: the columns differ in length, are empty or not finite, or a
       setting is out of its range.
   """
-  z_spec, r_mag = checks.columns(z_spec=z_spec, r_mag=r_mag)
-  threshold = checks.whole_number(threshold, "threshold", lowest=1)
-  experiment = checks.whole_number(experiment, "experiment", lowest=1, highest=EXPERIMENTS)
-  seed = checks.whole_number(seed, "seed", lowest=0)
+  z_spec, r_mag = arguments.columns(z_spec=z_spec, r_mag=r_mag)
+  threshold = arguments.whole_number(threshold, "threshold", lowest=1)
+  experiment = arguments.whole_number(experiment, "experiment", lowest=1, highest=EXPERIMENTS)
+  seed = arguments.whole_number(seed, "seed", lowest=0)
   if threshold >= KEEP_ALL:
     return np.arange(z_spec.size, dtype=np.int64)
   cell = cells.cell_index(z_spec, r_mag, survey)

@@ -18,7 +18,7 @@ from typing import Any, Mapping
 from absl import logging
 import numpy as np
 
-from pzbias_tf.bias import cells, checks, grid
+from pzbias_tf import arguments, cells, fitted_models
 from pzbias_tf.bias.resampling import resample_to_expected
 from pzbias_tf.bias.smoothing import smooth_means
 from pzbias_tf.files import write_text
@@ -97,7 +97,7 @@ class Calibration:
       ValueError: the columns differ in length, are empty, or not finite, or the
         smoothing is negative.
     """
-    weights, z_spec, z_photo, r_mag = checks.weighted_columns(
+    weights, z_spec, z_photo, r_mag = arguments.weighted_columns(
         weights, z_spec=z_spec, z_photo=z_photo, r_mag=r_mag)
     shape = (cells.WIDE_CELLS, survey.rows)
     found = cells.means(
@@ -124,7 +124,7 @@ class Calibration:
     Raises:
       ValueError: the columns differ in length, are empty, or not finite.
     """
-    z_photo, r_mag = checks.columns(z_photo=z_photo, r_mag=r_mag)
+    z_photo, r_mag = arguments.columns(z_photo=z_photo, r_mag=r_mag)
     return z_photo - self.offset.ravel()[_calibration_cell(z_photo, r_mag, self.survey)]
 
   def is_corrected(self, z_photo: np.ndarray, r_mag: np.ndarray) -> np.ndarray:
@@ -140,7 +140,7 @@ class Calibration:
     Raises:
       ValueError: as `apply`.
     """
-    z_photo, r_mag = checks.columns(z_photo=z_photo, r_mag=r_mag)
+    z_photo, r_mag = arguments.columns(z_photo=z_photo, r_mag=r_mag)
     return self.count.ravel()[_calibration_cell(z_photo, r_mag, self.survey)] > 0
 
   def correction_error(self, z_photo: np.ndarray, r_mag: np.ndarray) -> np.ndarray:
@@ -156,7 +156,7 @@ class Calibration:
     Raises:
       ValueError: as `apply`.
     """
-    z_photo, r_mag = checks.columns(z_photo=z_photo, r_mag=r_mag)
+    z_photo, r_mag = arguments.columns(z_photo=z_photo, r_mag=r_mag)
     return self.error.ravel()[_calibration_cell(z_photo, r_mag, self.survey)]
 
   def save(
@@ -174,7 +174,7 @@ class Calibration:
     """
     content = {
         "format": _FORMAT, "survey": self.survey.name,
-        "grid": grid.settings(self.survey),
+        "grid": fitted_models.settings(self.survey),
         "weights_sha256": weights_digest, "provenance": dict(provenance or {}),
         "offset": self.offset.tolist(), "count": self.count.tolist(),
         "error": [[value if np.isfinite(value) else None for value in row]
@@ -201,7 +201,7 @@ class Calibration:
         other weights.
       OSError: the file cannot be read.
     """
-    content = grid.read_model(path, _FORMAT, ("offset", "count"), survey,
+    content = fitted_models.read_model(path, _FORMAT, ("offset", "count"), survey,
                               weights_digest=weights_digest)
     return cls(survey=survey, offset=content["offset"], count=content["count"],
                error=content.get("error"))

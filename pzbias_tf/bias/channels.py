@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pzbias_tf.bias import checks
+from pzbias_tf import arguments
 from pzbias_tf.survey import Survey
 
 
@@ -48,7 +48,7 @@ def membership(r_mag: np.ndarray, survey: Survey) -> np.ndarray:
   Raises:
     ValueError: `r_mag` is empty, not one column, or not finite.
   """
-  (r_mag,) = checks.columns(r_mag=r_mag)
+  (r_mag,) = arguments.columns(r_mag=r_mag)
   return row_membership(survey)[survey.magnitude_row(r_mag)]
 
 
@@ -66,7 +66,7 @@ def magnitude_targets(r_mag: np.ndarray, survey: Survey) -> np.ndarray:
   Raises:
     ValueError: as `membership`.
   """
-  (r_mag,) = checks.columns(r_mag=r_mag)
+  (r_mag,) = arguments.columns(r_mag=r_mag)
   return row_magnitude_targets(survey)[survey.magnitude_row(r_mag)]
 
 
@@ -93,7 +93,7 @@ def hard_targets(z_spec: np.ndarray, r_mag: np.ndarray, survey: Survey) -> np.nd
   Raises:
     ValueError: the columns differ in length, are empty, or not finite.
   """
-  z_spec, r_mag = checks.columns(z_spec=z_spec, r_mag=r_mag)
+  z_spec, r_mag = arguments.columns(z_spec=z_spec, r_mag=r_mag)
   galaxy, output = np.nonzero(membership(r_mag, survey))
   targets = np.full((z_spec.size, survey.outputs, survey.bins), 1.0 / survey.bins, np.float32)
   targets[galaxy, output] = 0.0

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pzbias_tf.bias import cells, channels, checks
+from pzbias_tf import arguments, cells
+from pzbias_tf.bias import channels
 from pzbias_tf.survey import Survey
 
 MAX_DISPERSION = 1000.0
@@ -44,7 +45,7 @@ def density(
   Raises:
     ValueError: the columns differ in length, are empty, or not finite.
   """
-  weights, z, r_mag = checks.weighted_columns(weights, z=z, r_mag=r_mag)
+  weights, z, r_mag = arguments.weighted_columns(weights, z=z, r_mag=r_mag)
   return cells.cell_counts(z, r_mag, survey, weights) / weights.sum()
 
 
@@ -68,7 +69,7 @@ def dispersion_cross_entropy(sigma: float, x: np.ndarray, y: np.ndarray) -> floa
   """
   if not 0.0 <= sigma <= MAX_DISPERSION:
     raise ValueError(f"sigma must be in [0, {MAX_DISPERSION:g}] bins, got {sigma}")
-  x, y = checks.columns(x=x, y=y)
+  x, y = arguments.columns(x=x, y=y)
   return _cross_entropy(sigma, x, y)
 
 
@@ -101,7 +102,7 @@ def fit_dispersion(x: np.ndarray, y: np.ndarray) -> float:
   Raises:
     ValueError: x and y are no columns of one length.
   """
-  x, y = checks.columns(x=x, y=y)
+  x, y = arguments.columns(x=x, y=y)
   values = np.array([_cross_entropy(sigma, x, y) for sigma in _COARSE])
   padded = np.concatenate([[np.inf], values, [np.inf]])
   minima = np.flatnonzero((values <= padded[:-2]) & (values <= padded[2:]))
@@ -166,7 +167,7 @@ def fit_dispersions(
   Raises:
     ValueError: the columns differ in length, are empty, or not finite.
   """
-  z_spec, z_photo, r_mag = checks.columns(z_spec=z_spec, z_photo=z_photo, r_mag=r_mag)
+  z_spec, z_photo, r_mag = arguments.columns(z_spec=z_spec, z_photo=z_photo, r_mag=r_mag)
   x = output_distributions(density(z_photo, r_mag, survey, weights=weights), survey)
   y = output_distributions(density(z_spec, r_mag, survey, weights=weights), survey)
   return np.array([

@@ -16,7 +16,7 @@ import os
 
 import numpy as np
 
-from pzbias_tf.bias import checks, grid
+from pzbias_tf import arguments, fitted_models
 from pzbias_tf.files import write_text
 from pzbias_tf.survey import Survey
 
@@ -81,7 +81,7 @@ class PdfCalibration:
       ValueError: the columns differ in length, are empty, not finite or out of
         range, or there are fewer than FEWEST galaxies.
     """
-    weights, pit, r_mag = checks.weighted_columns(weights, pit=pit, r_mag=r_mag)
+    weights, pit, r_mag = arguments.weighted_columns(weights, pit=pit, r_mag=r_mag)
     if pit.min() < 0.0 or pit.max() > 1.0:
       raise ValueError(f"pit spans [{pit.min()}, {pit.max()}]; pass the values that "
                        "evaluation.pdf.pit returns")
@@ -110,7 +110,7 @@ class PdfCalibration:
     Raises:
       ValueError: the shapes do not match, or a magnitude is not finite.
     """
-    (r_mag,) = checks.columns(r_mag=r_mag)
+    (r_mag,) = arguments.columns(r_mag=r_mag)
     if probabilities.ndim != 2 or len(probabilities) != r_mag.size:
       raise ValueError(f"probabilities have shape {list(probabilities.shape)} for {r_mag.size} "
                        "magnitudes; pass the same galaxies")
@@ -137,7 +137,7 @@ class PdfCalibration:
       weights_digest: SHA-256 of the weights whose PDFs it calibrates.
     """
     write_text(path, json.dumps({
-        "format": _FORMAT, "survey": self.survey.name, "grid": grid.settings(self.survey),
+        "format": _FORMAT, "survey": self.survey.name, "grid": fitted_models.settings(self.survey),
         "weights_sha256": weights_digest, "quantiles": self.quantiles.tolist(),
         "count": self.count.tolist()}, indent=1) + "\n")
 
@@ -157,7 +157,7 @@ class PdfCalibration:
         or for other weights.
       OSError: the file cannot be read.
     """
-    content = grid.read_model(path, _FORMAT, ("quantiles", "count"), survey,
+    content = fitted_models.read_model(path, _FORMAT, ("quantiles", "count"), survey,
                               weights_digest=weights_digest)
     return cls(survey=survey, quantiles=content["quantiles"], count=content["count"])
 

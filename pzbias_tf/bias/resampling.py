@@ -12,7 +12,7 @@ from __future__ import annotations
 from absl import logging
 import numpy as np
 
-from pzbias_tf.bias import cells, checks
+from pzbias_tf import arguments, cells
 from pzbias_tf.survey import Survey
 
 
@@ -47,11 +47,11 @@ def resample_to_expected(
     ValueError: columns differ in length, are empty or not finite; a setting is
       out of range; or nothing would be drawn.
   """
-  z_spec, r_mag = checks.columns(z_spec=z_spec, r_mag=r_mag)
-  z_photo_target, r_mag_target = checks.columns(
+  z_spec, r_mag = arguments.columns(z_spec=z_spec, r_mag=r_mag)
+  z_photo_target, r_mag_target = arguments.columns(
       z_photo_target=z_photo_target, r_mag_target=r_mag_target)
-  size = checks.whole_number(z_spec.size if size is None else size, "size", lowest=1)
-  seed = checks.whole_number(seed, "seed", lowest=0)
+  size = arguments.whole_number(z_spec.size if size is None else size, "size", lowest=1)
+  seed = arguments.whole_number(seed, "seed", lowest=0)
   available = cells.cell_counts(z_spec, r_mag, survey)
   target = cells.cell_counts(z_photo_target, r_mag_target, survey)
   # floor(target x size / n_target + 1/2) in whole numbers, so that a half is a half.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pzbias_tf.bias import cells
+from pzbias_tf import cells
 
 
 def smooth_means(means: cells.Means, width: float) -> cells.Means:

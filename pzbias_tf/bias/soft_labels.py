@@ -20,7 +20,8 @@ import zipfile
 
 import numpy as np
 
-from pzbias_tf.bias import channels, checks, dispersion, grid, scatter
+from pzbias_tf import arguments, fitted_models
+from pzbias_tf.bias import channels, dispersion, scatter
 from pzbias_tf.bias.dispersion import density, dispersion_cross_entropy
 from pzbias_tf.files import whole_file
 from pzbias_tf.survey import Survey
@@ -157,7 +158,7 @@ class LabelModel:
     Raises:
       ValueError: the columns differ in length, are empty, or not finite.
     """
-    z_spec, r_mag = checks.columns(z_spec=z_spec, r_mag=r_mag)
+    z_spec, r_mag = arguments.columns(z_spec=z_spec, r_mag=r_mag)
     survey, bins = self.survey, self.survey.bins_extended
     redshift_bin, row = survey.redshift_bin(z_spec), survey.magnitude_row(r_mag)
     members = channels.row_membership(survey)[row] > 0
@@ -179,7 +180,7 @@ class LabelModel:
       OSError: the file cannot be written.
     """
     tables = {name: getattr(self, name) for name in _TABLES}
-    tables["grid"] = np.array(json.dumps(grid.settings(self.survey)))
+    tables["grid"] = np.array(json.dumps(fitted_models.settings(self.survey)))
     with whole_file(path) as hidden, open(hidden, "wb") as file:
       np.savez(file, **tables)  # to a file, since it would add .npz to a name
 
@@ -206,7 +207,7 @@ class LabelModel:
       raise ValueError(
           f"{path} is no label model ({error}); name a file written by "
           "LabelModel.save") from error
-    grid.check(stored, survey, os.fspath(path))
+    fitted_models.check(stored, survey, os.fspath(path))
     return cls(survey=survey, **tables)
 
 
@@ -232,7 +233,7 @@ def fit_label_model(
     ValueError: the columns differ in length, are empty or not finite, or
       `sigma_disp` has another shape.
   """
-  z_spec, z_photo, r_mag = checks.columns(z_spec=z_spec, z_photo=z_photo, r_mag=r_mag)
+  z_spec, z_photo, r_mag = arguments.columns(z_spec=z_spec, z_photo=z_photo, r_mag=r_mag)
   if sigma_disp is None:
     sigma_disp = dispersion.fit_dispersions(z_spec, z_photo, r_mag, survey)
   sigma_disp = np.asarray(sigma_disp, np.float64)

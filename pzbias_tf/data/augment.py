@@ -75,7 +75,7 @@ def rotate_any_angle(flux: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
   Returns:
     The rotated images, same shape.
   """
-  from pzbias_tf.data import addons  # slow to import, and rarely needed
+  from pzbias_tf.compat import addons  # slow to import, and rarely needed
 
   angles = tf.random.stateless_uniform(tf.shape(flux)[:1], key, 0.0, 2.0 * np.pi)
   return addons.rotate(flux, angles)
@@ -91,7 +91,7 @@ def shift_randomly(flux: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
   Returns:
     The shifted images, same shape; pixels from beyond the edge are 0.
   """
-  from pzbias_tf.data import addons  # as above
+  from pzbias_tf.compat import addons  # as above
 
   shifts = tf.random.stateless_uniform([tf.shape(flux)[0], 2], key, -MAX_SHIFT, MAX_SHIFT)
   return addons.translate(flux, shifts)

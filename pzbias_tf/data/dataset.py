@@ -6,8 +6,8 @@ import dataclasses
 import functools
 import os
 
-import numpy as np
 from astropy.table import Table
+import numpy as np
 
 from pzbias_tf import storage
 from pzbias_tf.data.catalog import load_catalog

@@ -19,7 +19,7 @@ import tensorflow as tf
 from pzbias_tf import storage
 from pzbias_tf.data import schema
 from pzbias_tf.data.dataset import Dataset
-from pzbias_tf.data.order import draw_views, shuffled_batches
+from pzbias_tf.data.draw_order import draw_views, shuffled_batches
 
 READ_BUFFER_BYTES = 1 << 20  # measured: with 8 MB a batch takes a tenth more processor time
 SHUFFLE_BYTES = 256 << 20  # serialized records kept in memory for shuffling

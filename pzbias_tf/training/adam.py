@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from pzbias_tf.keras_compat import optimizer_slots
+from pzbias_tf.compat.keras import optimizer_slots
 
 
 class Adam(tf.keras.optimizers.Adam):

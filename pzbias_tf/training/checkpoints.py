@@ -17,8 +17,8 @@ from absl import logging
 import h5py
 import tensorflow as tf
 
+from pzbias_tf.compat.keras import optimizer_state, plain_variable
 from pzbias_tf.files import whole_file
-from pzbias_tf.keras_compat import optimizer_state, plain_variable
 
 keras = tf.keras
 

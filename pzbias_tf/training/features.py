@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from pzbias_tf.data import augment
 from pzbias_tf.data.dataset import Dataset
-from pzbias_tf.data.order import draws
+from pzbias_tf.data.draw_order import draws
 from pzbias_tf.data.pipeline import Labels, ordered_batches
 from pzbias_tf.files import exclusive_folder
 from pzbias_tf.models.network import input_size

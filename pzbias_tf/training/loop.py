@@ -16,19 +16,22 @@ import numpy as np
 import tensorflow as tf
 
 from pzbias_tf.models.network import redshift_pdf
-from pzbias_tf.training.checkpoints import (
-    Checkpoints, StageFiles, save_weights, training_state)
+from pzbias_tf.training.checkpoints import Checkpoints, StageFiles, save_weights, training_state
 from pzbias_tf.training.config import TrainConfig
 from pzbias_tf.training.devices import is_chief, num_workers, on_devices
 from pzbias_tf.training.interruption import Interrupted, StopRequest
 from pzbias_tf.training.monitoring import (
-    Monitoring, named_losses, write_histograms, write_settings, write_validation)
+  Monitoring,
+  named_losses,
+  write_histograms,
+  write_settings,
+  write_validation,
+)
 from pzbias_tf.training.optimizers import LearningRate, make_optimizer
 from pzbias_tf.training.problem import Problem
-from pzbias_tf.training.progress import Progress
 from pzbias_tf.training.step import make_train_steps
 from pzbias_tf.training.timing import save_timing
-
+from pzbias_tf.training.training_log import Progress
 
 STEPS_TOGETHER = 20  # iterations a call of several processes
 PICTURE_EVERY = 4  # validations: drawing takes half a second

@@ -11,9 +11,9 @@ import numpy as np
 from tensorboard.plugins.hparams import api as hparams
 import tensorflow as tf
 
-from pzbias_tf.evaluation.figures import draw_validation
-from pzbias_tf.evaluation.point import mean_residual, outlier_fraction, sigma_mad
-from pzbias_tf.keras_compat import plain_variable
+from pzbias_tf.compat.keras import plain_variable
+from pzbias_tf.metrics.point import mean_residual, outlier_fraction, sigma_mad
+from pzbias_tf.report.figures import draw_validation
 from pzbias_tf.training.checkpoints import named_weights
 from pzbias_tf.training.config import TrainConfig
 

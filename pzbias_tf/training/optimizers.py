@@ -10,7 +10,7 @@ from typing import Any, Sequence
 
 import tensorflow as tf
 
-from pzbias_tf.keras_compat import build_optimizer
+from pzbias_tf.compat.keras import build_optimizer
 from pzbias_tf.training.adam import Adam
 from pzbias_tf.training.config import TrainConfig
 from pzbias_tf.training.stages import LR_DROP_FACTOR
@@ -43,7 +43,7 @@ def make_optimizer(config: TrainConfig, variables: Sequence[Any]) -> Any:
 def _plain_optimizer(config):
   rate = LearningRate(config)
   if config.optimizer == "lamb":
-    from pzbias_tf.data import addons  # slow to import, and rarely needed
+    from pzbias_tf.compat import addons  # slow to import, and rarely needed
 
     return addons.lamb(rate, epsilon=_EPSILON)
   optimizer = Adam(rate, epsilon=_EPSILON)

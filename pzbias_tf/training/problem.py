@@ -13,10 +13,10 @@ import tensorflow as tf
 from pzbias_tf.bias.soft_labels import LabelModel
 from pzbias_tf.data.augment import DIHEDRAL_ELEMENTS, INTERPOLATING, dihedral
 from pzbias_tf.data.dataset import Dataset
-from pzbias_tf.data.order import drawn_pairs
+from pzbias_tf.data.draw_order import drawn_pairs
 from pzbias_tf.data.pipeline import Batch, DataService, ordered_batches, training_batches
 from pzbias_tf.models.network import redshift_variables
-from pzbias_tf.training import losses, selection
+from pzbias_tf.training import losses, training_sample
 from pzbias_tf.training.config import TrainConfig
 from pzbias_tf.training.features import cached_features, feature_batches, features_digest
 
@@ -52,7 +52,7 @@ class Problem:
 def whole_network_problem(network: tf.keras.Model, data: Dataset, config: TrainConfig, *,
                           data_service: DataService | None = None) -> Problem:
   """Baseline and Step 1: everything trains, on images; `data_service` as `training_batches`."""
-  keep, labels = selection.training_records(data, config)
+  keep, labels = training_sample.training_records(data, config)
   survey, multi_output = config.survey, config.stage_spec.multi_output
   parts = {"redshift": _redshift_loss(
       losses.hard_label_loss(survey) if multi_output else losses.single_output_loss)}
@@ -75,8 +75,8 @@ def redshift_layers_problem(network: tf.keras.Model, data: Dataset, config: Trai
     feature_dir: folder for the features, if `config.cache_features`.
     label_model: shapes Step 3's labels; None for the hard labels of Step 2.
   """
-  rows = selection.balanced_records(data, config)
-  labels = selection.make_labels(data, config.survey)
+  rows = training_sample.balanced_records(data, config)
+  labels = training_sample.make_labels(data, config.survey)
   if label_model is None:
     loss = losses.hard_label_loss(config.survey)
   else:
@@ -129,7 +129,7 @@ def _on_features(network, data, config, rows, labels, feature_dir):
 
 def _validation_keep(data, config):
   """Up to VALIDATION_GALAXIES records that the stage is judged on."""
-  keep = selection.evaluation_records(data, "validation", config.survey,
+  keep = training_sample.evaluation_records(data, "validation", config.survey,
                                       whole_sample=config.stage_spec.trains_all)
   keep[np.flatnonzero(keep)[VALIDATION_GALAXIES:]] = False
   return keep
@@ -139,7 +139,7 @@ def _validation_images(data, config):
   keep = _validation_keep(data, config)
   if not keep.any():
     return []
-  labels = selection.make_labels(data, config.survey)
+  labels = training_sample.make_labels(data, config.survey)
   return list(ordered_batches(data, "validation", keep=keep, labels=labels,
                               batch_size=config.batch_size, image_size=config.image_size))
 
@@ -148,7 +148,7 @@ def _validation_features(features_of, data, config):
   keep = _validation_keep(data, config)
   if not keep.any():
     return []
-  labels, rows = selection.make_labels(data, config.survey), np.flatnonzero(keep)
+  labels, rows = training_sample.make_labels(data, config.survey), np.flatnonzero(keep)
   first_view = np.arange(DIHEDRAL_ELEMENTS) == 0
   features = features_of("validation", keep[:, np.newaxis] & first_view)
   return [{"features": tf.constant(features[part, 0].astype(np.float32)),

@@ -13,7 +13,7 @@ from typing import Callable, Iterator, NamedTuple, Sequence
 
 import tensorflow as tf
 
-from pzbias_tf.keras_compat import plain_variable, scale_loss, unscale_gradients
+from pzbias_tf.compat.keras import plain_variable, scale_loss, unscale_gradients
 from pzbias_tf.training.devices import is_one_device
 
 Batch = dict[str, tf.Tensor]

@@ -2,11 +2,12 @@
 
 import time
 
+from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
-from absl.testing import parameterized
 
-from pzbias_tf.bias import balance, cells
+from pzbias_tf import cells
+from pzbias_tf.bias import balance
 from pzbias_tf.survey import SDSS
 
 

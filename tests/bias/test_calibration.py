@@ -4,11 +4,12 @@ import json
 import os
 import pathlib
 
+from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
-from absl.testing import parameterized
 
-from pzbias_tf.bias import calibration, cells
+from pzbias_tf import cells
+from pzbias_tf.bias import calibration
 from pzbias_tf.survey import CFHTLS_WIDE, SDSS
 
 

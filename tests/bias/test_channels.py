@@ -1,8 +1,8 @@
 """Magnitude rows -> outputs."""
 
+from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
-from absl.testing import parameterized
 
 from pzbias_tf.bias import channels
 from pzbias_tf.survey import CFHTLS_DEEP, CFHTLS_WIDE, SDSS

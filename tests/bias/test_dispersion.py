@@ -1,8 +1,8 @@
 """Dispersions: the cross-entropy and its global search."""
 
+from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
-from absl.testing import parameterized
 
 from pzbias_tf.bias import dispersion
 from pzbias_tf.survey import SDSS

@@ -2,11 +2,12 @@
 
 import pathlib
 
+from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
-from absl.testing import parameterized
 
-from pzbias_tf.bias import calibration, cells, dispersion, soft_labels
+from pzbias_tf import cells
+from pzbias_tf.bias import calibration, dispersion, soft_labels
 from pzbias_tf.survey import CFHTLS_WIDE, SDSS
 
 _FOLDER = pathlib.Path(__file__).parents[1] / "golden"

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from pzbias_tf.bias.pdf_calibration import FEWEST, PdfCalibration
-from pzbias_tf.evaluation.pdf import cde_loss, crps, pit, pit_distances
+from pzbias_tf.metrics.pdf import cde_loss, crps, pit, pit_distances
 from pzbias_tf.survey import CFHTLS_WIDE, SDSS
 
 

@@ -1,8 +1,8 @@
 """Scatter of the estimates: medians by group, and the smoothing."""
 
+from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
-from absl.testing import parameterized
 
 from pzbias_tf.bias import scatter
 

@@ -3,9 +3,9 @@
 import dataclasses
 import pathlib
 
+from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
-from absl.testing import parameterized
 
 from pzbias_tf.bias import channels, soft_labels
 from pzbias_tf.survey import CFHTLS_WIDE, SDSS

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from pzbias_tf.data.pipeline import DataService, Labels, ordered_batches, training_batches
 from tests.small_data import SIZE, make_dataset
-from tests.training.test_stages import request
+from tests.small_runs import request
 from train import main as train_main
 
 service = tf.data.experimental.service

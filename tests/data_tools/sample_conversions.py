@@ -1,6 +1,7 @@
 """Conversions of small surveys, and what they wrote, for the tests."""
 
 import csv
+import glob
 import hashlib
 import os
 
@@ -8,13 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from data_tools import readers
-from data_tools import records as records_lib
-from data_tools import written_catalog
+from data_tools.conversion import catalog_rows, record_plan
 from pzbias_tf import survey as survey_lib
-from pzbias_tf.data import augment
+from pzbias_tf.data import augment, schema
 from pzbias_tf.data import catalog as catalog_lib
 from pzbias_tf.data import manifest as manifest_lib
-from pzbias_tf.data import schema
 from tests.data_tools import sample_surveys
 
 SDSS = survey_lib.SDSS
@@ -71,7 +70,7 @@ class ConversionTest(tf.test.TestCase):
     row_of = {str(object_id): row for row, object_id in enumerate(source.catalog["id"])}
     for row, object_id in enumerate(catalog["id"]):
       theirs = row_of[object_id]
-      element = records_lib.augmentation_element(
+      element = record_plan.augmentation_element(
           object_id, int(catalog["copy"][row]), manifest.seed)
       image = augment.dihedral_numpy(source.images(theirs) / np.float32(divisor), element)
       self.assertAllEqual(records["image"][row], image)
@@ -94,9 +93,19 @@ class ConversionTest(tf.test.TestCase):
     self.assertLen(set(catalog["id"]), manifest.galaxies["written"])
 
 
-class Miscounted(written_catalog.WrittenCatalog):
+class Miscounted(catalog_rows.WrittenCatalog):
   """Counts as of images that changed while they were converted."""
 
   def __init__(self, *arguments):
     super().__init__(*arguments)
     self.counts += 1
+
+
+def files_of(folder):
+  """Contents of all files below a folder, except for the lock."""
+  found = {}
+  for path in glob.glob(os.path.join(folder, "**"), recursive=True, include_hidden=True):
+    if os.path.isfile(path) and os.path.basename(path) != ".lock":
+      with open(path, "rb") as file:
+        found[os.path.relpath(path, folder)] = file.read()
+  return found

@@ -6,9 +6,8 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from data_tools import make_tfrecords
-from data_tools import readers
-from data_tools.convert import ConversionSettings
+from data_tools import make_tfrecords, readers
+from data_tools.conversion.convert import ConversionSettings
 from tests.data_tools import sample_surveys
 
 

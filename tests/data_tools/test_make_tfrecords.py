@@ -7,9 +7,8 @@ import os
 from absl import flags
 import tensorflow as tf
 
-from data_tools import checks
-from data_tools import make_tfrecords
-from data_tools import summary
+from data_tools import checks, make_tfrecords
+from data_tools.conversion import report_text
 from pzbias_tf.data import catalog as catalog_lib
 from tests.data_tools import sample_conversions
 
@@ -55,7 +54,7 @@ class CommandLineTest(sample_conversions.ConversionTest):
     manifest = self._run(f"--survey={path}", f"--input={self.folder}/in",
                          f"--output={self.output}")
     self.assertEqual(manifest.dataset, "mine")
-    self.assertIn(f"--survey={path}", summary.next_command(manifest, self.output, survey=path))
+    self.assertIn(f"--survey={path}", report_text.next_command(manifest, self.output, survey=path))
     self.assertAllInRange(catalog_lib.load_catalog(self.output)["z_spec"], 0, 0.2)
     self.assertIn(checks.OUTSIDE_GRID, manifest.source["rejected"])
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tests.small_data import make_dataset
-from tests.training.test_stages import request
+from tests.small_runs import request
 from train import main as train_main
 
 

@@ -7,14 +7,13 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
-from eval.compare import compare
-from pzbias_tf.evaluation.figures import Outliers
-from pzbias_tf.evaluation.report import write_report
+from eval.evaluation.compare import compare
+from pzbias_tf.report.figures import Outliers
+from pzbias_tf.report.run_report import write_report
 from pzbias_tf.survey import SDSS
 from tests.eval import browser
-from tests.evaluation.sample_results import LAWS, make_results
-from tests.eval.test_compare import evaluated
-from tests.evaluation.test_report import DESCRIPTION
+from tests.eval.evaluated_runs import evaluated
+from tests.report.sample_results import DESCRIPTION, LAWS, make_results
 
 
 @unittest.skipIf(not browser.CHROMIUM, "no Chromium is installed")

@@ -12,13 +12,13 @@ import tensorflow as tf
 
 from eval import export as eval_export
 from pzbias_tf.data.pipeline import ordered_batches
-from pzbias_tf.evaluation.predict import predict
+from pzbias_tf.predictions.predictor import predict
 from pzbias_tf.survey import CFHTLS_WIDE
 from pzbias_tf.training.checkpoints import StageFiles, save_weights
 from pzbias_tf.training.config import save_config
-from pzbias_tf.training.runner import make_network
+from pzbias_tf.training.one_stage import make_network
 from tests.small_data import SIZE, make_dataset
-from tests.training.test_stages import small_config
+from tests.small_runs import small_config
 
 # Images are stored at 1000 times their flux, and only the central pixels are used.
 SURVEY = dataclasses.replace(CFHTLS_WIDE, name="small", dataset="small", bins=30,

@@ -15,23 +15,23 @@ import numpy as np
 import tensorflow as tf
 
 from eval import main as eval_main
-from eval import outliers as eval_outliers
 from eval import pdf_calibration as eval_pdf_calibration
 from eval import stage_results
 from eval import stages as eval_stages
 from eval import step4 as eval_step4
+from eval.evaluation import worst_outliers as eval_outliers
 from pzbias_tf.bias import pdf_calibration
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.bias.pdf_calibration import PdfCalibration
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.lookup import read_images
-from pzbias_tf.evaluation.pdf import crps
-from pzbias_tf.evaluation.predictions import Predictions
-from pzbias_tf.evaluation.summary import Bootstrap, summarize, to_json
+from pzbias_tf.metrics.pdf import crps
+from pzbias_tf.metrics.stage_metrics import Bootstrap, summarize, to_json
+from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.survey import CFHTLS_WIDE
 from pzbias_tf.training.checkpoints import StageFiles, file_digest
 from tests.eval.small_run import small_run
-from tests.training.test_stages import SMALL_SDSS, request
+from tests.small_runs import SMALL_SDSS, request
 from train import main as train_main
 
 BOOTSTRAP = Bootstrap(number=5)

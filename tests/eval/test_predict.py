@@ -13,24 +13,24 @@ import tensorflow as tf
 
 from eval import predict as eval_predict
 from eval import step4 as eval_step4
-from eval.cutouts import Cutouts
-from eval.members import misfits
-from eval.predict_request import Request
+from eval.evaluation.step4_fit import fit_calibration
+from eval.prediction.members import misfits
+from eval.prediction.request import Request
+from eval.prediction.temporary_data_set import Cutouts
 from eval.stage_results import own_part
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.bias.pdf_calibration import KNOTS, PdfCalibration
-from pzbias_tf.evaluation import sharded
-from pzbias_tf.evaluation.domain import FLAGS
-from pzbias_tf.evaluation.predict import Predictor
-from pzbias_tf.evaluation.predictions import Estimates, Predictions
-from pzbias_tf.evaluation.predictions_file import LEVELS, PdfFormat
-from pzbias_tf.evaluation.step4 import fit_calibration
-from pzbias_tf.evaluation.summary import Bootstrap
+from pzbias_tf.metrics.stage_metrics import Bootstrap
+from pzbias_tf.predictions import sharded
+from pzbias_tf.predictions.domain import FLAGS
+from pzbias_tf.predictions.predictions import Estimates, Predictions
+from pzbias_tf.predictions.predictions_file import LEVELS, PdfFormat
+from pzbias_tf.predictions.predictor import Predictor
 from pzbias_tf.survey import CFHTLS_WIDE, SDSS
 from pzbias_tf.training.checkpoints import StageFiles, file_digest
 from tests.eval.small_run import other_fold, small_run
 from tests.small_data import SIZE, make_cube, make_dataset
-from tests.training.test_stages import SMALL_SDSS, small_config
+from tests.small_runs import SMALL_SDSS, small_config
 
 BANDS = ("u", "g", "r", "i", "z")
 

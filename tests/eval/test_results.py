@@ -10,14 +10,14 @@ import numpy as np
 import tensorflow as tf
 
 from eval import results as eval_results
-from eval.results_page import render
-from eval.results_sections import SECTIONS
-from pzbias_tf.evaluation.predictions import Predictions
-from pzbias_tf.evaluation.summary import Bootstrap, summarize
+from eval.study.sections import SECTIONS
+from eval.study.study_page import render
+from pzbias_tf.metrics.stage_metrics import Bootstrap, summarize
+from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.survey import SDSS
 from pzbias_tf.training.run_folder import EXPERIMENT_RECORD, PREDICTIONS_TEST
 from tests.eval.small_run import small_run
-from train.study import EXPERIMENTS
+from train.study_items import EXPERIMENTS
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 KEPT = os.path.join(ROOT, "results")

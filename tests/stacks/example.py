@@ -8,13 +8,13 @@ import tensorflow as tf
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.bias.soft_labels import LabelModel
 from pzbias_tf.data.flux import InputScaling
-from pzbias_tf.evaluation.predictions import Predictions
 from pzbias_tf.models.layers import FluxScaling, conv, dense
 from pzbias_tf.models.output_module import build_output_module
+from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.survey import SDSS
 from pzbias_tf.training.checkpoints import named_weights, training_state
 from pzbias_tf.training.optimizers import make_optimizer
-from tests.training.test_stages import small_config
+from tests.small_runs import small_config
 
 SURVEY = dataclasses.replace(SDSS, name="small", bins=8, r_min=16.5)
 STEPS = 3

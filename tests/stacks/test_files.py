@@ -10,7 +10,7 @@ from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.bias.soft_labels import LabelModel
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.pipeline import ordered_batches
-from pzbias_tf.evaluation.predictions import Predictions
+from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.training.checkpoints import load_weights, named_weights
 from tests.small_data import make_dataset
 from tests.stacks import example

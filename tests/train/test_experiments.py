@@ -7,13 +7,13 @@ import tempfile
 from absl.testing import parameterized
 import tensorflow as tf
 
-from eval.collect import missing_stages
+from eval.study.collect import missing_stages
 from pzbias_tf.data.manifest import Manifest
 from tests.small_data import make_dataset
 from train import experiments
 from train.plan import in_order, plan_variants
 from train.record import save_record
-from train.study import EXPERIMENTS, SCALES, Experiment
+from train.study_items import EXPERIMENTS, SCALES, Experiment
 
 
 def names(runs):

@@ -10,7 +10,7 @@ import tensorflow as tf
 from pzbias_tf.training.interruption import Interrupted
 from pzbias_tf.training.loop import Loop
 from tests.small_data import make_dataset
-from tests.training.test_stages import request
+from tests.small_runs import request
 from train import main as train_main
 
 

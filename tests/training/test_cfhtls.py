@@ -8,11 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 from eval.stages import find_stages, run_survey
-from pzbias_tf.evaluation.predictions import Predictions
+from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.survey import CFHTLS_DEEP, CFHTLS_WIDE
 from pzbias_tf.training.config import load_config
 from tests.small_data import SIZE, make_dataset
-from tests.training.test_stages import request
+from tests.small_runs import request
 from train import main as train_main
 
 WIDE, DEEP = (dataclasses.replace(survey.with_bins(40), image_size=SIZE)

@@ -6,8 +6,8 @@ import os
 from absl.testing import parameterized
 import tensorflow as tf
 
+from tests.small_runs import weights
 from tests.training import stopped_runs
-from tests.training.test_stages import weights
 
 
 class DamagedTest(stopped_runs.StoppedRunsTest, parameterized.TestCase):

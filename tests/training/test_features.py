@@ -10,16 +10,16 @@ import numpy as np
 import tensorflow as tf
 
 from pzbias_tf.data.augment import DIHEDRAL_ELEMENTS, dihedral
+from pzbias_tf.data.draw_order import drawn_pairs
 from pzbias_tf.data.flux import InputScaling
-from pzbias_tf.data.order import drawn_pairs
 from pzbias_tf.data.pipeline import ordered_batches
 from pzbias_tf.models import build_network
 from pzbias_tf.survey import SDSS
-from pzbias_tf.training import features, selection
+from pzbias_tf.training import features, training_sample
 from pzbias_tf.training.checkpoints import file_digest
 from pzbias_tf.training.feature_cache import FEATURES_NAME, FILLED_NAME, FeatureCache
 from tests.small_data import SIZE, make_dataset
-from tests.training.test_stages import request, small_config, weights
+from tests.small_runs import request, small_config, weights
 from train import main as train_main
 
 
@@ -154,7 +154,7 @@ class CacheTest(tf.test.TestCase, parameterized.TestCase):
     # Features that tell their row and view.
     told = np.stack(np.broadcast_arrays(
         np.arange(len(self.pairs))[:, np.newaxis], np.arange(DIHEDRAL_ELEMENTS)), -1)
-    labels = selection.make_labels(self.data, SDSS)
+    labels = training_sample.make_labels(self.data, SDSS)
     batches = features.feature_batches(told.astype(np.float32), rows, labels, **order)
     seen = np.zeros_like(self.pairs)
     for batch in batches.take(9):

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from pzbias_tf.training.interruption import StopRequest
 from pzbias_tf.training.loop import Pace
+from tests.small_runs import weights
 from tests.training import stopped_runs
-from tests.training.test_stages import weights
 
 
 class StoppedTest(stopped_runs.StoppedRunsTest, parameterized.TestCase):

@@ -13,14 +13,14 @@ import pytest
 import tensorflow as tf
 
 from tests.small_data import make_dataset
-from tests.training.test_stages import weights
+from tests.small_runs import weights
 
 ITERATIONS = 300
 STAGES = ("baseline", "step1", "step2", "step3")
 # Several stages in one process: starting TensorFlow takes longer than training one.
 TRAIN = """
 import sys
-from tests.training.test_stages import request
+from tests.small_runs import request
 from train import main as train_main
 data, runs, whole, *numbers = sys.argv[1:]
 for number in map(int, numbers):

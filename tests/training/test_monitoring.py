@@ -9,11 +9,11 @@ import numpy as np
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 import tensorflow as tf
 
-from pzbias_tf.evaluation.figures import draw_validation
+from pzbias_tf.report.figures import draw_validation
 from pzbias_tf.survey import SDSS
 from pzbias_tf.training.monitoring import Monitoring
 from tests.small_data import make_dataset
-from tests.training.test_stages import request, weights
+from tests.small_runs import request, weights
 from train import main as train_main
 
 

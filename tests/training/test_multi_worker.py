@@ -16,9 +16,9 @@ from unittest import mock
 import numpy as np
 import tensorflow as tf
 
-from pzbias_tf.training import runner
+from pzbias_tf.training import one_stage
 from tests.small_data import make_dataset
-from tests.training.test_stages import request, small_config, weights
+from tests.small_runs import request, small_config, weights
 from train import main as train_main
 
 ITERATIONS = 40
@@ -26,7 +26,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 TRAIN = """
 import sys
 from unittest import mock
-from tests.training.test_stages import request
+from tests.small_runs import request
 from train import main as train_main
 number, data, runs, iterations, service = sys.argv[1:]
 wanted = request(int(number), data, runs, iterations=int(iterations), num_devices=0,
@@ -102,10 +102,10 @@ class MultiWorkerTest(tf.test.TestCase):
   def test_who_shares_a_job_of_a_service(self):
     """Processes of one training, and none with other settings."""
     def job(workers, **settings):
-      devices = runner.Devices(strategy=tf.distribute.get_strategy(), xla=False,
+      devices = one_stage.Devices(strategy=tf.distribute.get_strategy(), xla=False,
                                data_service="grpc://a")
-      with mock.patch.object(runner, "num_workers", lambda strategy: workers):
-        return runner._data_service(small_config(**settings), devices, "runs/step1").job
+      with mock.patch.object(one_stage, "num_workers", lambda strategy: workers):
+        return one_stage._data_service(small_config(**settings), devices, "runs/step1").job
 
     self.assertEqual(job(1), "")
     self.assertStartsWith(job(2), os.path.abspath("runs/step1"))

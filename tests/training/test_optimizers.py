@@ -4,9 +4,9 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
-from pzbias_tf.keras_compat import optimizer_state
+from pzbias_tf.compat.keras import optimizer_state
 from pzbias_tf.training.optimizers import LearningRate, make_optimizer
-from tests.training.test_stages import small_config
+from tests.small_runs import small_config
 
 STEPS = 5
 

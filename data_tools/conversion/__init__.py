@@ -1,0 +1,1 @@
+"""From a reader's galaxies to a complete data set folder."""

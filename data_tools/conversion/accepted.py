@@ -1,0 +1,89 @@
+"""Which objects of a source are converted as far as the catalogue tells, and into which split."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from absl import logging
+from astropy.table import Table
+import numpy as np
+
+from data_tools import checks
+from data_tools.conversion import splits as splits_lib
+from data_tools.readers.parts.cutout_source import CutoutSource
+from pzbias_tf.data import manifest as manifest_lib
+from pzbias_tf.survey import Survey
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Selection:
+  """What is to be converted, before any image is read.
+
+  Attributes:
+    catalog: the objects as read, r magnitudes replaced where unusable.
+    rows: [galaxies] rows of the catalogue to write.
+    splits: [galaxies] uint8, their splits as numbers of `manifest.SPLITS`.
+    rule: how the splits were made, in words.
+    reasons: [objects] object, "" where an object is to be written.
+    replaced: [objects] bool, where the r magnitude was replaced.
+  """
+
+  catalog: Table
+  rows: np.ndarray
+  splits: np.ndarray
+  rule: str
+  reasons: np.ndarray
+  replaced: np.ndarray
+
+
+def select(source: CutoutSource, survey: Survey, *, seed: int,
+           fractions: tuple[float, float, float] | None = None,
+           max_r_mag: float | None = None) -> Selection:
+  """Applies the rules to the catalogue, and makes the splits.
+
+  Args:
+    source: the galaxies.
+    survey: gives grid and data set.
+    seed: salt of the splits.
+    fractions: explicit split; see `splits.assign_splits`.
+    max_r_mag: faintest r magnitude (AB) to convert.
+
+  Raises:
+    ValueError: no r magnitude is usable, or a published split has an unknown name.
+  """
+  catalog, reasons, replaced = checks.check_catalog(source, survey, max_r_mag=max_r_mag)
+  rows = np.flatnonzero(reasons == "")
+  splits, rule = splits_lib.assign_splits(
+      _accepted(catalog, rows), survey.dataset, seed=seed, fractions=fractions)
+  reasons[rows[splits == ""]] = checks.NO_SPLIT
+  rows, splits = rows[splits != ""], _numbers(splits[splits != ""])
+  if replaced.any():
+    logging.warning("%d galaxies have no usable r magnitude and take the largest of the "
+                    "catalogue, %.3f", replaced.sum(), catalog["r_mag"][replaced][0])
+  return Selection(catalog=catalog, rows=rows, splits=splits, rule=rule, reasons=reasons,
+                   replaced=replaced)
+
+
+def _accepted(catalog, rows) -> Table:
+  """What the splits need of some rows; a copy, which takes room, where it is not all."""
+  if len(rows) == len(catalog):
+    return catalog
+  return Table({name: catalog[name][rows] for name in splits_lib.COLUMNS
+                if name in catalog.colnames}, copy=False)
+
+
+def _numbers(splits) -> np.ndarray:
+  """Splits as numbers, which take a fortieth of the room.
+
+  Raises:
+    ValueError: a published split is called by another name.
+  """
+  unknown = len(manifest_lib.SPLITS)
+  numbers = np.full(len(splits), unknown, np.uint8)
+  for number, name in enumerate(manifest_lib.SPLITS):
+    numbers[splits == name] = number
+  if np.any(numbers == unknown):
+    name = str(splits[numbers == unknown][0])
+    raise ValueError(f"the reader gives a split {name!r}; it may be "
+                     f"{', '.join(manifest_lib.SPLITS)}, or empty for none")
+  return numbers

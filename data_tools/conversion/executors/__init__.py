@@ -1,0 +1,1 @@
+"""Who writes the shards: this process, processes of this machine, or a cluster."""

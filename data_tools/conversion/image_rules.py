@@ -1,0 +1,65 @@
+"""Which images are converted: rules that each image meets while its shard is written."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from data_tools.readers.parts.cutout_source import REASON_SHAPE, ImageError
+
+NOT_FINITE = "image with pixels that are not finite"
+EMPTY = "empty image (all pixels equal)"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ImageRules:
+  """What an image must be like.
+
+  Attributes:
+    shape: (height, width, bands).
+    bands: their names.
+  """
+
+  shape: tuple[int, int, int]
+  bands: tuple[str, ...]
+
+  def check(self, image: np.ndarray) -> np.ndarray:
+    """An image that may be converted, [height, width, band] float32.
+
+    Args:
+      image: as the reader gives it.
+
+    Raises:
+      ImageError: it may not; the message is the reason.
+    """
+    if image.shape != self.shape:
+      raise ImageError(REASON_SHAPE)
+    if image.dtype.kind != "f":
+      raise ImageError(f"image of {image.dtype.name} in place of floating-point numbers")
+    if image.dtype != np.float32:
+      with np.errstate(over="ignore"):  # found below
+        image = image.astype(np.float32)
+    self._check_pixels(image)
+    return image
+
+  def _check_pixels(self, image):
+    # One pass: a sum of squares is finite where all pixels are, unless it overflows.
+    pixels = image.ravel()
+    with np.errstate(over="ignore", invalid="ignore"):
+      squares = np.dot(pixels, pixels)
+    if not np.isfinite(squares) and not np.isfinite(pixels).all():
+      raise ImageError(NOT_FINITE)
+    height, width, bands = self.shape
+    # Corner and centre of a band seldom agree, which spares the look at all its pixels.
+    suspects = np.flatnonzero(image[0, 0] == image[height // 2, width // 2])
+    if len(suspects) == bands and np.all(image == image[0, 0, 0]):
+      raise ImageError(EMPTY)
+    for band in suspects:
+      if np.all(image[..., band] == image[0, 0, band]):
+        raise ImageError(empty_band(self.bands[band]))
+
+
+def empty_band(band: str) -> str:
+  """The reason for a galaxy with nothing in one band."""
+  return f"band {band} empty (all pixels equal)"

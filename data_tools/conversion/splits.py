@@ -1,0 +1,136 @@
+"""Which galaxies train, validate and test: by object, never by row order.
+
+Galaxies without z_spec are the target set.  The others follow the published
+index arrays or hold-outs of the survey, else a salted hash of their id.  Where
+several images show one object, a column `split_group` names the object, and it
+is hashed in place of the id: no object stands in two splits.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from absl import logging
+from astropy.table import Table
+import numpy as np
+
+from data_tools.conversion import hashing
+from data_tools.readers.parts.columns import GROUP
+
+DEFAULT_FRACTIONS = (0.76, 0.04, 0.20)
+"""Train, validation and test: the proportions of the published SDSS split."""
+
+COLUMNS = ("id", GROUP, "split", "z_spec", "field", "sample")
+"""Columns of a catalogue that the splits depend on."""
+
+_NAMES = np.array(["train", "validation", "test"])
+
+
+@dataclasses.dataclass(frozen=True)
+class HoldOut:
+  """Galaxies kept for testing: those with the smallest hashes of one part.
+
+  Attributes:
+    field: the part's `field`.
+    sample: the part's `sample`.
+    size: galaxies held out.
+    enough: number of galaxies from which on `size` holds.
+    fraction: what is held out of a smaller part.
+  """
+
+  field: str
+  sample: str
+  size: int = 10_000
+  enough: int = 20_000
+  fraction: float = 0.2
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitRule:
+  """A published rule: the hold-outs test, a fraction of the rest validates."""
+
+  holdouts: tuple[HoldOut, ...]
+  validation: float
+
+
+# The study holds out 10,000 galaxies of either part of CFHTLS and has no
+# validation set; low-resolution spectra never test.
+RULES = {
+    "cfhtls": SplitRule((HoldOut("W", "HQ"), HoldOut("D", "HQ")), validation=0.05),
+}
+
+
+def parse_fractions(text: str) -> tuple[float, float, float] | None:
+  """Reads "train,validation,test"; "" gives None.
+
+  Raises:
+    ValueError: not three fractions that sum to 1.
+  """
+  if not text:
+    return None
+  try:
+    fractions = tuple(float(part) for part in text.split(","))
+  except ValueError:
+    fractions = ()
+  # Written so that NaN fails too.
+  if len(fractions) != 3 or not (min(fractions) >= 0 and abs(sum(fractions) - 1) <= 1e-6):
+    raise ValueError(f"--split={text}: give three fractions that sum to 1, "
+                     "train,validation,test, e.g. --split=0.76,0.04,0.20")
+  return fractions
+
+
+def assign_splits(catalog: Table, dataset: str, *, seed: int,
+                  fractions: tuple[float, float, float] | None = None
+                  ) -> tuple[np.ndarray, str]:
+  """Gives each galaxy its split.
+
+  Args:
+    catalog: the accepted galaxies, with those of `COLUMNS` that there are; `split` is
+      the published one or "".
+    dataset: name of the survey's data set: decides on hold-outs.
+    seed: salt of the hashes.
+    fractions: train, validation, test; overrides whatever is published.
+
+  Returns:
+    The split of each galaxy [galaxies] str ("" where the published splits leave
+    it out), and the rule in words.
+  """
+  published = np.asarray(catalog["split"])
+  if fractions is not None:
+    split, rule = _by_hash(catalog, fractions, seed)
+    if np.any(published != ""):
+      logging.warning("--split overrides the published split")
+  elif np.any(published != ""):
+    split, rule = published.astype("U10"), "published index arrays"
+  elif dataset in RULES and np.any(catalog["sample"] != "") and GROUP not in catalog.colnames:
+    split, rule = _by_holdout(catalog, RULES[dataset], seed)
+  else:
+    split, rule = _by_hash(catalog, DEFAULT_FRACTIONS, seed)
+  split[np.isnan(catalog["z_spec"])] = "target"
+  return split, rule + "; galaxies without z_spec are the target set"
+
+
+def _by_hash(catalog, fractions, seed) -> tuple[np.ndarray, str]:
+  key = GROUP if GROUP in catalog.colnames else "id"
+  edges = np.cumsum(fractions)[:2]
+  draws = hashing.hash_fractions(catalog[key], f"{seed}/split")
+  split = _NAMES[np.searchsorted(edges, draws, side="right")]
+  words = ", ".join(f"{fraction:g} {name}" for fraction, name in zip(fractions, _NAMES))
+  return split.astype("U10", copy=False), f"hash of the {key}, salt {seed}: {words}"
+
+
+def _by_holdout(catalog, rule, seed) -> tuple[np.ndarray, str]:
+  draws = hashing.hash_fractions(catalog["id"], f"{seed}/validation")
+  split = np.where(draws < rule.validation, "validation", "train").astype("U10")
+  order = hashing.object_hashes(catalog["id"], f"{seed}/split")
+  words = []
+  for holdout in rule.holdouts:
+    # Galaxies without z are targets and no part of a test sample.
+    part = np.flatnonzero((catalog["field"] == holdout.field) & ~np.isnan(catalog["z_spec"])
+                          & (catalog["sample"] == holdout.sample))
+    size = (holdout.size if len(part) >= holdout.enough
+            else int(round(holdout.fraction * len(part))))
+    split[part[np.argsort(order[part], kind="stable")[:size]]] = "test"
+    words.append(f"{size} of {len(part)} {holdout.sample} {holdout.field}")
+  return split, (f"hold-outs by hash of the id, salt {seed}: {' and '.join(words)} test; "
+                 f"{rule.validation:g} of the rest validates, the others train")

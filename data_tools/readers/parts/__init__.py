@@ -1,0 +1,1 @@
+"""What several readers share: tables, columns, arrays, images."""

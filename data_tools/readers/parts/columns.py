@@ -1,0 +1,153 @@
+"""From a survey's own column names to the columns of the catalogue."""
+
+from __future__ import annotations
+
+from typing import Mapping
+
+from absl import logging
+from astropy.table import Table
+import numpy as np
+
+from data_tools.readers.parts.cutout_source import Columns, ReaderOptions
+from pzbias_tf.data import catalog as catalog_lib
+
+# Role (the flag --<role>_column) -> column of the catalogue.
+ROLES = {
+    "id": "id", "z": "z_spec", "ebv": "ebv", "r": "r_mag", "r_err": "r_err",
+    "i": "i_mag", "i_err": "i_err", "z_photo": "z_photo_ref", "ra": "ra", "dec": "dec",
+}
+REQUIRED = ("z", "r", "ebv")
+# What surveys without a layout of their own usually call their columns.
+USUAL_NAMES = {
+    "id": ("id", "objid", "name"), "z": ("z", "z_spec", "zspec", "redshift"),
+    "ebv": ("ebv", "E(B-V)"), "r": ("r", "r_mag", "mag_r"),
+    "r_err": ("r_err", "mag_err_r"), "i": ("i", "i_mag", "mag_i"),
+    "i_err": ("i_err", "mag_err_i"), "z_photo": ("z_photo", "zphot"),
+    "ra": ("ra",), "dec": ("dec",),
+}
+GROUP = "split_group"
+"""Optional column: galaxies of equal value go into the same split (see `splits`)."""
+NONE = "none"
+"""As a column name: the role has no column."""
+
+_EXACT_INTEGERS = 2.0**53  # above this, ids stored as doubles have lost digits
+
+
+def build_catalog(columns: Columns, names: Mapping[str, tuple[str, ...]], num: int,
+                  options: ReaderOptions, *, origin: str,
+                  ids: np.ndarray | None = None) -> tuple[Table, dict[str, str]]:
+  """Picks and renames the columns of a survey's catalogue.
+
+  Args:
+    columns: the survey's columns, each [num].
+    names: {role: the layout's own names}, the first one present counts.
+    num: number of objects.
+    options: the user's column names and constants.
+    origin: the file, for complaints.
+    ids: ids [num] where the layout defines them; None takes the id column, or
+      the row number where there is none.
+
+  Returns:
+    The object table and {role: name of the column that was taken}.
+
+  Raises:
+    ValueError: a required or named column is absent, or holds no numbers.
+  """
+  chosen = {}
+  for role in ROLES:
+    if role == "r" and options.r_from_image:
+      continue  # a column of magnitudes, if there is one, is not used
+    name = _pick(columns, role, names.get(role, ()), options, origin)
+    if name:
+      chosen[role] = name
+  values = {ROLES[role]: _numbers(columns[name], name, origin)
+            for role, name in chosen.items() if role != "id"}
+  if ids is None:
+    ids = _ids(columns, chosen, num, named="id" in options.columns, origin=origin)
+  values["id"] = ids
+  if options.ebv is not None:
+    values["ebv"] = np.full(num, options.ebv)
+    chosen["ebv"] = f"constant {options.ebv:g}"
+    logging.warning("%s: E(B-V) = %g for all galaxies, as --ebv asks", origin, options.ebv)
+  catalog = catalog_lib.object_table(num, **values)
+  if GROUP in columns:
+    catalog[GROUP] = np.asarray(columns[GROUP]).astype(str)
+  return catalog, chosen
+
+
+def check_names(columns: Mapping[str, str]) -> None:
+  """Raises ValueError for a role that does not exist."""
+  unknown = sorted(set(columns) - set(ROLES))
+  if unknown:
+    raise ValueError(f"no column role {', '.join(unknown)}; known are {', '.join(ROLES)}")
+
+
+def _pick(columns, role, candidates, options, origin) -> str:
+  """Name of the column of a role, "" where there is none."""
+  named = options.columns.get(role, "")
+  if named == NONE:
+    return ""
+  if named:
+    if named not in columns:
+      raise ValueError(f"{origin}: no column {named!r}, named by --{role}_column; "
+                       f"the columns are {_listing(columns)}")
+    return named
+  lowered = {name.lower(): name for name in reversed(list(columns))}
+  for name in candidates:
+    if name in columns or name.lower() in lowered:
+      return name if name in columns else lowered[name.lower()]
+  _complain_if_required(role, candidates, columns, options, origin)
+  return ""
+
+
+def _complain_if_required(role, candidates, columns, options, origin):
+  if role not in REQUIRED or (role == "ebv" and options.ebv is not None):
+    return
+  remedy = {
+      "ebv": ", or give one value for all galaxies, e.g. --ebv=0",
+      "r": ", or sum the r band of images in nanomaggies with --r_from_image",
+      "z": f", or say --z_column={NONE} where no redshift is known",
+  }[role]
+  raise ValueError(
+      f"{origin}: no column for {ROLES[role]} (looked for {', '.join(candidates) or 'none'}); "
+      f"the columns are {_listing(columns)}. Name it with --{role}_column{remedy}")
+
+
+def _listing(columns) -> str:
+  return ", ".join(columns) or "none at all"
+
+
+def _numbers(values, name, origin) -> np.ndarray:
+  try:
+    return np.asarray(values).astype(np.float64)
+  except (TypeError, ValueError) as error:
+    raise ValueError(f"{origin}: column {name!r} holds no numbers: {error}") from error
+
+
+def _ids(columns, chosen, num, *, named, origin) -> np.ndarray:
+  """Ids as text; the row number where there is no usable column."""
+  name = chosen.get("id")
+  values = np.asarray(columns[name]) if name else np.arange(num)
+  if values.dtype.kind == "f":
+    if np.any(~np.isfinite(values) | (np.abs(values) > _EXACT_INTEGERS)):
+      if named:
+        raise ValueError(f"{origin}: ids in column {name!r} are floating-point numbers that "
+                         "are not finite or have lost digits; name another --id_column")
+      logging.warning("%s: the ids in %s have lost digits; row numbers are used", origin, name)
+      del chosen["id"]
+      values = np.arange(num)
+    else:
+      values = values.astype(np.int64)
+  if values.dtype.kind == "S":
+    values = np.char.decode(values, "utf-8")
+  return _ascii(np.char.strip(values.astype(str)), origin)
+
+
+def _ascii(ids: np.ndarray, origin: str) -> np.ndarray:
+  """The ids, if catalog.fits can hold them: FITS tables know ASCII alone."""
+  try:
+    np.char.encode(ids, "ascii")
+  except UnicodeEncodeError as error:
+    raise ValueError(f"{origin}: id {error.object!r} is not plain ASCII; name another "
+                     "--id_column") from error
+  return ids

@@ -1,0 +1,1 @@
+"""The parts of eval.main: calibrations, description, outliers, comparison."""

@@ -1,0 +1,107 @@
+"""Several evaluated runs side by side: one table, one figure, one page."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, Mapping, Sequence
+
+from eval.evaluation.description import stage_settings
+from pzbias_tf.files import write_text
+from pzbias_tf.metrics.stage_result import REFERENCE
+from pzbias_tf.report import captions, page
+from pzbias_tf.report.figures.comparison import draw_comparison
+from pzbias_tf.report.run_report import PAGE, TABLE, NamedFigure, as_picture
+from pzbias_tf.report.stage_table import format_table
+from pzbias_tf.training.config import TrainConfig
+from pzbias_tf.training.stages import STAGES
+
+FOLDER = "comparison"
+
+_TITLES = {**{stage.name: stage.title for stage in STAGES}, "step4": "Step 4"}
+
+
+def compare(runs: Sequence[str], output: str = "") -> str:
+  """Compares the last stage of each run, and Step 4 where it has been fitted.
+
+  Args:
+    runs: folders of experiments that eval.main has evaluated.
+    output: folder of the page; "" for FOLDER beside the first run.
+
+  Returns:
+    The table and what was written, as text.
+
+  Raises:
+    FileNotFoundError: a run has not been evaluated.
+    ValueError: fewer than two runs are named, or one twice.
+  """
+  paths = [os.path.abspath(run) for run in runs]
+  if len(paths) < 2 or len(set(paths)) < len(paths):
+    raise ValueError(f"--compare={','.join(runs)}: name two runs or more, each once")
+  metrics = dict(zip(_labels(paths), map(_load, paths)))
+  chosen = {f"{label}: {_TITLES[stage]}": (stage, own["stages"][stage])
+            for label, own in metrics.items() for stage in _compared(own)}
+  table = format_table({name: summary for name, (_, summary) in chosen.items()}, what="run")
+  folder = output or os.path.join(os.path.dirname(paths[0]), FOLDER)
+  remark = _remark(metrics)
+  written = _write(folder, metrics, chosen, table, remark)
+  return "\n".join([table, "", captions.DIRECTION, *([remark] if remark else []), "",
+                    *(f"wrote {path}" for path in written)])
+
+
+def _labels(paths):
+  """Names of the runs, with their folder where two have the same."""
+  names = [os.path.basename(path) for path in paths]
+  return [name if names.count(name) == 1 else os.sep.join(path.split(os.sep)[-2:])
+          for name, path in zip(names, paths)]
+
+
+def _load(run) -> dict[str, Any]:
+  path = os.path.join(run, "metrics.json")
+  if not os.path.exists(path):
+    raise FileNotFoundError(f"{path} is missing. Run first:\n  python -m eval.main --run={run}")
+  with open(path, encoding="utf-8") as file:
+    try:
+      return json.load(file)
+    except json.JSONDecodeError as error:
+      raise ValueError(f"{path}: damaged ({error}); run python -m eval.main --run={run} again"
+                       ) from error
+
+
+def _compared(metrics) -> list[str]:
+  """The last stage with a network, and Step 4."""
+  networks = [name for name in metrics["stages"] if name not in ("step4", REFERENCE)]
+  return networks[-1:] + [name for name in metrics["stages"] if name == "step4"]
+
+
+def _remark(metrics: Mapping[str, Any]) -> str:
+  """Why the numbers cannot be compared as they stand; "" if they can."""
+  samples = {label: f"{own['stages'][_compared(own)[0]]['galaxies']} galaxies of "
+                    f"{own['survey']['name']}" for label, own in metrics.items()}
+  if len(set(samples.values())) == 1:
+    return ""
+  return "Not the same test galaxies: " + ", ".join(
+      f"{label} {sample}" for label, sample in samples.items())
+
+
+def _write(folder, metrics, chosen, table, remark):
+  """Table, figure and page; returns the paths."""
+  os.makedirs(folder, exist_ok=True)
+  written = [os.path.join(folder, TABLE)]
+  write_text(written[0], table + "\n")
+  picture, paths = as_picture(
+      NamedFigure(FOLDER, draw_comparison(chosen), captions.COMPARISON), folder)
+  facts = {"Runs": ", ".join(metrics), **({"Mind": remark} if remark else {})}
+  written += [*paths, os.path.join(folder, PAGE)]
+  write_text(written[-1], page.render(
+      title=f"Comparison of {len(metrics)} runs", facts=facts, table=table,
+      direction=captions.DIRECTION, pictures=[picture], settings=_settings(metrics),
+      heading="Metrics"))
+  return written
+
+
+def _settings(metrics):
+  """{run: settings of its last stage}."""
+  last = {label: own["settings"][_compared(own)[0]] for label, own in metrics.items()}
+  return {label: stage_settings(TrainConfig.from_settings(settings, origin=label))
+          for label, settings in last.items()}

@@ -1,0 +1,75 @@
+"""What was run, in words: the head of a report."""
+
+from __future__ import annotations
+
+import os
+from typing import Mapping, Sequence
+
+import numpy as np
+
+import pzbias_tf
+from pzbias_tf.metrics.stage_metrics import Bootstrap
+from pzbias_tf.metrics.stage_result import StageResult
+from pzbias_tf.predictions.domain import count_flags
+from pzbias_tf.report.run_report import RunDescription
+from pzbias_tf.survey import Survey
+from pzbias_tf.training.config import TrainConfig, load_config, package_versions
+
+
+def describe_run(run: str, stages: Mapping[str, str], results: Sequence[StageResult],
+                 survey: Survey, bootstrap: Bootstrap, *, weights: str = "",
+                 flags: np.ndarray | None = None) -> RunDescription:
+  """Names the run, its sample, the versions and each stage's settings.
+
+  Args:
+    run: folder of the experiment.
+    stages: {stage name: folder}.
+    results: what was evaluated.
+    survey: the survey.
+    bootstrap: how errors are estimated.
+    weights: file of the weights of galaxies; "" where all weigh the same.
+    flags: of the test galaxies, see `domain.FLAGS`; None where there are none.
+  """
+  versions = {"pzbias_tf": pzbias_tf.__version__, **package_versions()}
+  facts = {
+      "Survey": f"{survey.name}: {survey.bins} redshift bins in [{survey.z_min:g}, "
+                f"{survey.z_max:g}], r from {survey.r_min:g} to {survey.r_max:g} mag, "
+                f"{survey.outputs} outputs",
+      "Test galaxies": _galaxies(results) + (
+          f", weighted by {os.path.basename(weights)}" if weights else ""),
+      **({} if flags is None else {"Outside of the training": count_flags(flags)}),
+      "Errors": f"{bootstrap.number} bootstraps, seed {bootstrap.seed}",
+      "Versions": ", ".join(f"{name} {version}" for name, version in versions.items())}
+  return RunDescription(name=experiment(run), facts=facts, settings={
+      config.stage_spec.title: {"experiment": experiment(os.path.dirname(folder)),
+                                **stage_settings(config)}
+      for folder in stages.values() for config in [load_config(folder)[0]]})
+
+
+def experiment(run: str) -> str:
+  """Name of an experiment."""
+  return os.path.basename(os.path.abspath(run))
+
+
+def _galaxies(results):
+  """Their number; that of a result that has fewer is named."""
+  number = results[0].summary["galaxies"]
+  others = [f"{result.title}: {result.summary['galaxies']}" for result in results
+            if result.summary["galaxies"] != number]
+  return f"{number} ({', '.join(others)})" if others else f"{number}"
+
+
+def stage_settings(config: TrainConfig) -> dict[str, str]:
+  """The settings of a stage that a reader asks for first."""
+  spec, shown = config.stage_spec, {
+      "network": str(config.net), "pixels": f"{config.image_size} x {config.image_size}",
+      "input": config.input_scaling.kind, "iterations": str(config.iterations),
+      "batch": str(config.batch_size), "learning rate": f"{config.learning_rate:g}",
+      "falls at": ", ".join(f"{100 * drop:g}%" for drop in config.lr_drops) or "-",
+      "seed": str(config.seed), "ne": str(config.ne)}
+  if not spec.trains_all:
+    shown["threshold"] = str(config.fth)
+  if spec.labels_from:
+    shown["labels"] = ", ".join(["soft" if config.softlabel else "hard",
+                                 "shifted" if config.shiftlabel else "unshifted"])
+  return shown

@@ -1,0 +1,1 @@
+"""What eval.predict is asked for, and the stages that answer."""

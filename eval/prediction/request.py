@@ -1,0 +1,120 @@
+"""What eval.predict is asked to do: its flags, as one frozen object."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+from absl import flags
+
+from data_tools.readers import reader_flags
+from eval.prediction.temporary_data_set import SPLITS as CUTOUT_SPLITS
+from eval.prediction.temporary_data_set import Cutouts
+from pzbias_tf.data.manifest import SPLITS
+from pzbias_tf.predictions.predictions_file import DTYPES, KINDS, PdfFormat
+from pzbias_tf.training.stages import STAGES, STEP3
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Request:
+  """What to predict, and how.
+
+  Attributes:
+    stage_dirs: folders of the stages whose p(z) are averaged.
+    data: the data set's folder, or
+    cutouts: files to convert first.
+    split: split of the data set; "" for test.
+    output: the predictions file; "" for one in the first stage's folder.
+    refit: whether Step 4 is fitted to these galaxies, or taken from the run.
+    tta: average over the 8 dihedral views.
+    calibrate_pdf: calibrate p(z) as the run's validation galaxies tell.
+    pdf_format: how p(z) is written.
+    force: predict data that do not fit the run.
+    num_devices: 0 for all GPUs; a CPU is one device, which uses all of its cores.
+  """
+
+  stage_dirs: tuple[str, ...]
+  data: str = ""
+  cutouts: Cutouts | None = None
+  split: str = ""
+  output: str = ""
+  refit: bool = True
+  tta: bool = False
+  calibrate_pdf: bool = False
+  pdf_format: PdfFormat = PdfFormat()
+  force: bool = False
+  num_devices: int = 0
+
+  def __post_init__(self):
+    if bool(self.data) == bool(self.cutouts):
+      raise ValueError("name one of --data (a data set) and --input (files of cutouts)")
+    if self.cutouts and self.split:
+      raise ValueError(f"--split={self.split} is for --data; all galaxies of --input are predicted")
+    if not self.stage_dirs:
+      raise ValueError("name one of --run and --ensemble")
+    if self.calibrate_pdf and (self.tta or len(self.stage_dirs) > 1):
+      raise ValueError("--calibrate_pdf mends the p(z) of one network and view, not a mean: leave "
+                       "out --tta and --ensemble")
+
+  @property
+  def splits(self) -> tuple[str, ...]:
+    """The splits to predict."""
+    return CUTOUT_SPLITS if self.cutouts else (self.split or "test",)
+
+  @property
+  def path(self) -> str:
+    """The predictions file."""
+    source = self.cutouts.path if self.cutouts else self.data
+    name = os.path.splitext(os.path.basename(os.path.normpath(source)))[0]
+    words = ["predictions", name, *([] if self.cutouts else self.splits),
+             *["ensemble"] * (len(self.stage_dirs) > 1), *["tta"] * self.tta,
+             *["calibrated"] * self.calibrate_pdf]
+    return self.output or os.path.join(self.stage_dirs[0], f"{'_'.join(words)}.hdf5")
+
+  def beside(self, ending: str) -> str:
+    """A file beside the predictions."""
+    return os.path.splitext(self.path)[0] + ending
+
+
+def define_flags() -> None:
+  """Defines the command line."""
+  flags.DEFINE_string("run", "", "Folder of the experiment.")
+  flags.DEFINE_list("ensemble", [], "In place of --run: folders of several, whose p(z) are "
+                    "averaged.")
+  flags.DEFINE_enum("stage", STEP3.name, [stage.name for stage in STAGES], "Stage to predict with.")
+  flags.DEFINE_string("data", "", "Data set to predict.")
+  flags.DEFINE_string("input", "", "In place of --data: file or folder of cutouts, as "
+                      "make_tfrecords reads it.")
+  reader_flags.define()
+  flags.DEFINE_enum("split", "", ["", *SPLITS], "Split of the data set; default test.")
+  flags.DEFINE_string("output", "", "Predictions file. Default: beside the stage's own.")
+  flags.DEFINE_enum("calibration", "target", ["target", "run"], "Step 4 fitted to the galaxies "
+                    "that are predicted, or that of the run.")
+  flags.DEFINE_bool("tta", False, "Average p(z) over the 8 rotations and reflections of each "
+                    "image.")
+  flags.DEFINE_bool("calibrate_pdf", False, "Calibrate p(z) as the run's validation galaxies tell, "
+                    "by the file that eval.main writes for its last stage. zmode and flags stay "
+                    "those of the p(z) before.")
+  flags.DEFINE_enum("pdf_format", "full", KINDS, "What is written of p(z).")
+  flags.DEFINE_enum("pdf_dtype", "float32", DTYPES, "Type of the densities of --pdf_format=full.")
+  flags.DEFINE_bool("force", False, "Predict data that do not fit the run, with a warning.")
+  flags.DEFINE_integer("num_devices", 0, "GPUs to use; 0 for all. A CPU is one device, which uses "
+                       "all of its cores.", lower_bound=0)
+
+
+def read_request(values: flags.FlagValues) -> Request:
+  """The command line as one frozen object.
+
+  Raises:
+    ValueError: flags contradict each other.
+  """
+  if values.run and values.ensemble:
+    raise ValueError("--ensemble names all the runs: leave out --run")
+  runs = values.ensemble or ([values.run] if values.run else [])
+  cutouts = Cutouts(path=values.input, layout=values.layout, options=reader_flags.options(values))
+  return Request(
+      stage_dirs=tuple(os.path.join(folder, values.stage) for folder in runs), data=values.data,
+      cutouts=cutouts if values.input else None, split=values.split, output=values.output,
+      refit=values.calibration == "target", tta=values.tta, calibrate_pdf=values.calibrate_pdf,
+      pdf_format=PdfFormat(kind=values.pdf_format, dtype=values.pdf_dtype), force=values.force,
+      num_devices=values.num_devices)

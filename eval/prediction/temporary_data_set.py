@@ -1,0 +1,55 @@
+"""Predicting straight from a survey's own files: they become a data set that is deleted again."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import shutil
+
+from data_tools import readers
+from data_tools.conversion.convert import ConversionSettings, convert
+from pzbias_tf.data.manifest import REJECTED_NAME
+from pzbias_tf.survey import Survey
+
+SPLITS = ("test", "target")
+"""Where the galaxies stand in that data set: with redshifts, and without."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Cutouts:
+  """Images and labels as `make_tfrecords` reads them.
+
+  Attributes:
+    path: file or folder.
+    layout: a key of readers.READERS, or "auto".
+    options: how the reader finds columns.
+  """
+
+  path: str
+  layout: str = readers.AUTO
+  options: readers.ReaderOptions = readers.ReaderOptions()
+
+
+def convert_cutouts(cutouts: Cutouts, survey: Survey, folder: str, rejected: str) -> str:
+  """Converts cutouts to a data set; one that was cut off goes on.
+
+  Args:
+    cutouts: the cutouts.
+    survey: the run's survey.
+    folder: a folder to make it in.
+    rejected: where the list of galaxies that cannot be used goes.
+
+  Returns:
+    The data set's folder.
+
+  Raises:
+    OSError: a file is missing or cannot be read.
+    ValueError: the files are not what the layout says.
+  """
+  source = readers.read(cutouts.path, survey, cutouts.options, layout=cutouts.layout)
+  name = hashlib.sha256(repr((os.path.abspath(cutouts.path), cutouts)).encode()).hexdigest()[:16]
+  output = os.path.join(folder, f"data-{name}")
+  convert(source, survey, output, settings=ConversionSettings(split=(0.0, 0.0, 1.0)))
+  shutil.copyfile(os.path.join(output, REJECTED_NAME), rejected)
+  return output

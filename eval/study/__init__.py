@@ -1,0 +1,1 @@
+"""The page of the published study: RESULTS.md and its figures."""

@@ -1,0 +1,163 @@
+"""From the runs of an experiment to its results file: small, and all that the page needs."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import re
+import tempfile
+from typing import Any
+
+from eval.stage_results import load_test_predictions
+from eval.stages import run_survey
+from eval.step4 import STEP4, step4_result
+from pzbias_tf.data.dataset import Dataset
+from pzbias_tf.files import write_text
+from pzbias_tf.metrics.peaks import summarize_peaks
+from pzbias_tf.metrics.residuals import rms_by_galaxies
+from pzbias_tf.metrics.stage_metrics import Bootstrap, to_json
+from pzbias_tf.metrics.stage_result import measure
+from pzbias_tf.report.stage_table import COLUMNS
+from pzbias_tf.training.config import load_config
+from pzbias_tf.training.run_folder import PREDICTIONS_TEST
+from pzbias_tf.training.stages import STEP3, stage_named
+from pzbias_tf.training.timing import TIMING
+
+RMS = "rms_by_galaxies"
+"""Key of `residuals.rms_by_galaxies` of the residual by z_photo."""
+
+PEAKS = (("peaks of p(z)", "peaks", 1), ("TV", "total_variation", 3),
+         ("TV, median", "total_variation_median", 3),
+         ("TV, peak of smoothed p(z)", "total_variation_smoothed", 3))
+"""Columns, as `table.COLUMNS`, of what `peaks.summarize_peaks` gives."""
+
+_KEYS = ("errors", "uncorrected", RMS, *(key for _, key, _ in (*COLUMNS, *PEAKS)))
+_CURVES = ("residual_z_spec", "residual_z_photo", "sigma_mad_by_magnitude")
+_DIGITS = 5
+SMOOTHED, SMOOTHING = "step4_smoothed", 2.0
+"""Name of a Step 4 whose corrections are smoothed, and over how many wide bins."""
+_ARRAY = re.compile(r"\[[^\[\]{}]*\]")
+
+
+class Collector:
+  """Measures the stages of experiments, shared ones once.
+
+  Args:
+    bootstrap: how errors are estimated.
+  """
+
+  def __init__(self, bootstrap: Bootstrap):
+    self._bootstrap = bootstrap
+    self._measured: dict[str, dict[str, Any]] = {}
+
+  def collect(self, record_path: str, output: str) -> str:
+    """Measures the stages of an experiment and writes <output>/<experiment>.json.
+
+    Args:
+      record_path: the record that train.experiments has left.
+      output: where to.
+
+    Returns:
+      The path of the results.
+
+    Raises:
+      OSError: a file is missing.
+      ValueError: a file is damaged.
+    """
+    workdir, record = os.path.dirname(record_path), load_record(record_path)
+    record["data"], record["bootstrap"] = None, self._bootstrap.number
+    for variant in record["variants"]:
+      folders = {os.path.basename(folder): folder for folder in variant.pop("stages")}
+      stages = {name: os.path.join(workdir, folder) for name, folder in folders.items()}
+      record["data"] = record["data"] or _describe_data(stages)
+      variant["training_s"] = {folder: _training_s(os.path.join(workdir, folder))
+                               for folder in variant.pop("trained")}
+      variant["stages"] = self._variant(stages, alone=not record["varies"])
+    os.makedirs(output, exist_ok=True)
+    path = os.path.join(output, f"{record['experiment']}.json")
+    write_text(path, _ARRAY.sub(_on_a_line, json.dumps(_rounded(record), indent=1)) + "\n")
+    return path
+
+  def _variant(self, stages, *, alone):
+    """{name of the stage: its summary}, Step 4 where there is a Step 3.
+
+    With curves and the smoothed Step 4 where the variant stands `alone`.
+    """
+    survey = run_survey(stages)
+    summaries = {
+        name: self._once((stage, survey.name), survey, functools.partial(
+            self._stage, name, stage, survey))
+        for name, stage in stages.items()}
+    if STEP3.name in stages:
+      wanted = {STEP4: 0.0, **({SMOOTHED: SMOOTHING} if alone else {})}
+      for name, smoothing in wanted.items():
+        summaries[name] = self._once((stages[STEP3.name], name), survey, functools.partial(
+            self._step4, stages[STEP3.name], survey, smoothing))
+    keys = (*_KEYS, *_CURVES) if alone else _KEYS
+    return {name: {key: summary[key] for key in keys if key in summary}
+            for name, summary in summaries.items()}
+
+  def _stage(self, name, stage, survey):
+    predictions = load_test_predictions(stage, survey)
+    result = measure(name, stage_named(name).title, predictions, survey, self._bootstrap)
+    result.summary.update(summarize_peaks(
+        predictions.edges, predictions.pdf, predictions.z_spec, survey,
+        num_bootstrap=self._bootstrap.number, seed=self._bootstrap.seed))
+    return result
+
+  def _step4(self, step3, survey, smoothing):
+    with tempfile.TemporaryDirectory() as scratch:  # the run keeps the calibration that it has
+      return step4_result(scratch, step3, survey, self._bootstrap, smoothing=smoothing)
+
+  def _once(self, key, survey, result_of):
+    if key not in self._measured:
+      result = result_of()
+      rms = rms_by_galaxies(result.summary["residual_z_photo"], result.z_photo, survey)
+      self._measured[key] = to_json({**result.summary, RMS: rms})
+    return self._measured[key]
+
+
+def load_record(path: str) -> dict[str, Any]:
+  """The record that train.experiments has left of an experiment."""
+  with open(path, encoding="utf-8") as file:
+    return json.load(file)
+
+
+def missing_stages(record_path: str) -> list[str]:
+  """Folders of the stages of an experiment that are not complete."""
+  workdir = os.path.dirname(record_path)
+  variants = load_record(record_path)["variants"]
+  return sorted(stage for stage in {stage for variant in variants for stage in variant["stages"]}
+                if not os.path.exists(os.path.join(workdir, stage, PREDICTIONS_TEST)))
+
+
+def _describe_data(stages) -> dict[str, Any]:
+  """What the runs were made of: counts, and how the galaxies were simulated, if they were."""
+  config, provenance = load_config(list(stages.values())[-1])
+  manifest = Dataset.open(provenance["data_dir"]).manifest
+  return {"survey": config.survey.name, "train": manifest.records("train"),
+          "test": manifest.records("test"), "simulated": manifest.source.get("simulated")}
+
+
+def _training_s(stage) -> float | None:
+  """Time that a stage trained, s; None where it trained nothing."""
+  path = os.path.join(stage, TIMING)
+  if not os.path.exists(path):
+    return None
+  with open(path, encoding="utf-8") as file:
+    return json.load(file)["step_time_s"] * load_config(stage)[0].iterations
+
+
+def _on_a_line(array: re.Match) -> str:
+  """A list of numbers as one line, so that changes can be read."""
+  return re.sub(r"\s+", " ", array[0])
+
+
+def _rounded(value):
+  """Numbers with as many digits as they are worth: the files are kept for good."""
+  if isinstance(value, float):
+    return float(f"{value:.{_DIGITS}g}")
+  if isinstance(value, dict):
+    return {name: _rounded(item) for name, item in value.items()}
+  return [_rounded(item) for item in value] if isinstance(value, list) else value

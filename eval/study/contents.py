@@ -1,0 +1,103 @@
+"""What a section of the results page shows: a table and a figure."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Mapping, Sequence
+
+from matplotlib.figure import Figure
+
+from eval.step4 import STEP4
+from eval.study.collect import PEAKS, SMOOTHED
+from eval.study.sections import Section
+from pzbias_tf.report.figures.comparison import draw_comparison
+from pzbias_tf.report.figures.study import draw_main, draw_trends
+from pzbias_tf.report.stage_table import COLUMNS, format_table, value_and_error, with_error
+from pzbias_tf.training.stages import STAGES
+
+TITLES = {**{stage.name: stage.title for stage in STAGES}, STEP4: "Step 4",
+          SMOOTHED: "Step 4, smoothed"}
+
+Results = Mapping[str, Mapping[str, Any]]
+"""{name of a results file: its content}."""
+
+
+def contents(section: Section, results: Results) -> tuple[str, Figure, str]:
+  """Table, figure and caption of a section.
+
+  Args:
+    section: the section.
+    results: those of `section.results` that are there.
+  """
+  return _KINDS[section.kind](section, results)
+
+
+def _main(section: Section, results):
+  stages = next(iter(results.values()))["variants"][-1]["stages"]
+  shown = {name: (TITLES[name], stages[name]) for name in section.stages if name in stages}
+  caption = ("(a), (b) Mean residual in bins of z_spec and z_photo; (c) scatter by r magnitude; "
+             "(d) total variation against the slope of (a), open symbols: without mode collapse.")
+  table = _tables({TITLES[name]: stage for name, stage in stages.items()}, "stage")
+  return table, draw_main(shown), caption
+
+
+def _trends(section: Section, results):
+  result = next(iter(results.values()))
+  variants = sorted(result["variants"], key=lambda variant: _place(section, variant["value"]))
+  names = [section.words.get(variant["value"], variant["value"]) for variant in variants]
+  shown = {name: (TITLES[name], [variant["stages"][name] for variant in variants])
+           for name in section.stages if name in variants[0]["stages"]}
+  table = _tables({
+      f"{word}: {title}": summaries[place] for place, word in enumerate(names)
+      for title, summaries in shown.values()}, f"{section.label}: stage")
+  caption = f"Against {section.label}; open symbols: total variation without mode collapse."
+  return table, draw_trends(shown, names, section.label.replace("`", "")), caption
+
+
+def _tables(summaries, what) -> str:
+  """The table of metrics and, where p(z) was looked at, that of its peaks."""
+  tables = [format_table(summaries, what=what)]
+  peaks = {title: summary for title, summary in summaries.items() if PEAKS[0][1] in summary}
+  if peaks:
+    tables.append(format_table(peaks, what=what, columns=PEAKS))
+  return "\n\n".join(tables)
+
+
+def _place(section, value):
+  """Order of the values; one with a word of its own, such as 0 for all, stands last."""
+  return (value in section.words, float(value))
+
+
+def _folds(section: Section, results):
+  """Mean over the experiments and their standard deviation, one row a stage."""
+  _, figure, caption = _trends(section, results)
+  variants = next(iter(results.values()))["variants"]
+  rows = {TITLES[name]: _mean([variant["stages"][name] for variant in variants])
+          for name in section.stages if name in variants[0]["stages"]}
+  return (format_table(rows, what=f"mean of {len(variants)}"), figure,
+          "Errors of the table are standard deviations over the experiments. " + caption)
+
+
+def _mean(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+  """Each metric's mean and its standard deviation over several runs."""
+  mean = {"errors": {}, "galaxies": summaries[0]["galaxies"]}
+  for _, key, _ in COLUMNS[1:]:
+    values = [value_and_error(with_error(summary, key))[0] for summary in summaries]
+    if None in values:
+      mean[key] = None
+      continue
+    center = sum(values) / len(values)
+    spread = math.sqrt(sum((value - center)**2 for value in values) / max(1, len(values) - 1))
+    mean[key] = {"mean": center, "error": spread}
+  return mean
+
+
+def _rows(section: Section, results):
+  words = dict(zip(section.results, section.names))
+  shown = {words[name]: (stage, result["variants"][-1]["stages"][stage])
+           for name, result in results.items() for stage in section.stages}
+  table = _tables({word: summary for word, (_, summary) in shown.items()}, "labels")
+  return table, draw_comparison(shown), "Open symbols: total variation without mode collapse."
+
+
+_KINDS = {"main": _main, "trends": _trends, "folds": _folds, "rows": _rows}

@@ -1,1 +1,0 @@
-"""From predictions to numbers: predictions files, metrics, Step 4."""

@@ -1,0 +1,97 @@
+"""Every metric of galaxies' estimates: of all, by magnitude row, and by wide bin of z_photo.
+
+Bins are those of z_photo, the redshift that a user has: even of perfect PDFs
+the PIT values are not uniform among galaxies chosen by z_spec.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pzbias_tf import arguments, cells
+from pzbias_tf.metrics.bootstrap import Bootstrap, Estimates
+from pzbias_tf.metrics.pdf import PdfScores, pdf_metrics
+from pzbias_tf.metrics.point import mean_by_row, normalized_residual, point_metrics
+from pzbias_tf.survey import Survey
+
+
+class ResidualMap(NamedTuple):
+  """Mean residual by (magnitude row, wide bin of z_photo), [rows, 40] each.
+
+  Attributes:
+    mean: mean dz; NaN in a cell without galaxies.
+    error: its standard error; NaN below two galaxies.
+    galaxies: their number.
+  """
+
+  mean: np.ndarray
+  error: np.ndarray
+  galaxies: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Breakdown:
+  """A sample whose metrics are wanted.
+
+  Attributes:
+    z_spec: spectroscopic redshifts [n].
+    z_photo: point estimates [n].
+    r_mag: r magnitudes [n].
+    survey: the survey.
+    scores: of the PDFs; None where there are none, and no such metrics then.
+    weights: weight of each galaxy [n]; None for 1.
+    bootstrap: how errors are estimated.
+  """
+
+  z_spec: np.ndarray
+  z_photo: np.ndarray
+  r_mag: np.ndarray
+  survey: Survey
+  scores: PdfScores | None
+  weights: np.ndarray | None
+  bootstrap: Bootstrap
+
+  def whole(self) -> dict[str, Any]:
+    """{metric: number} of all galaxies, and {metric: error} as "errors"."""
+    found = self._metrics(np.zeros(len(self.z_spec), np.int64), 1)
+    return {**{name: float(estimates.value[0]) for name, estimates in found.items()},
+            "errors": {name: float(estimates.error[0]) for name, estimates in found.items()}}
+
+  def by_magnitude(self) -> dict[str, np.ndarray | Estimates]:
+    """Mean "r_mag", number of "galaxies" and every metric of each magnitude row."""
+    row = self.survey.magnitude_row(self.r_mag)
+    weights = arguments.weight_column(self.weights, len(row))
+    return {"r_mag": mean_by_row(self.r_mag, self.r_mag, weights, self.survey),
+            "galaxies": np.bincount(row, minlength=self.survey.rows),
+            **self._metrics(row, self.survey.rows)}
+
+  def by_z_photo(self) -> dict[str, np.ndarray | Estimates]:
+    """Centre "z", number of "galaxies" and every metric of each wide bin of z_photo."""
+    cell = cells.wide_cell(self.z_photo, self.survey)
+    found = self._metrics(cell, cells.WIDE_CELLS)
+    return {"z": cells.wide_centers(self.survey),
+            "galaxies": np.bincount(cell, minlength=cells.WIDE_CELLS)[1:-1],
+            **{name: Estimates(*(column[1:-1] for column in estimates))
+               for name, estimates in found.items()}}
+
+  def residual_map(self) -> ResidualMap:
+    """Mean dz of each (magnitude row, wide bin of z_photo)."""
+    dz = normalized_residual(self.z_spec, self.z_photo)
+    weights, dz, z_photo, r_mag = arguments.weighted_columns(
+        self.weights, dz=dz, z_photo=self.z_photo, r_mag=self.r_mag)
+    shape = (self.survey.rows, cells.WIDE_CELLS)
+    cell = self.survey.magnitude_row(r_mag) * shape[1] + cells.wide_cell(z_photo, self.survey)
+    found = cells.means(dz, weights, cell, shape[0] * shape[1])
+    return ResidualMap(*(table.reshape(shape)[:, 1:-1]
+                         for table in (found.mean, found.error, found.count)))
+
+  def _metrics(self, group, num_groups):
+    """{metric: its estimates} of the groups."""
+    options = dict(weights=self.weights, bootstrap=self.bootstrap)
+    found = point_metrics(self.z_spec, self.z_photo, group, num_groups, self.survey, **options)
+    if self.scores is None:
+      return found
+    return found | pdf_metrics(self.scores, group, num_groups, **options)

@@ -1,0 +1,248 @@
+"""Metrics of redshift PDFs: CRPS, PIT and its distances from uniform, CDE loss, Brier score.
+
+A PDF is given as the probabilities of the redshift bins, as a softmax returns
+them; densities must be multiplied by the bin width first.  Both grids of a
+survey are accepted and told apart by the number of bins: the one of Baseline to
+Step 2, and the extended one of Step 3.
+"""
+
+from __future__ import annotations
+
+from typing import Iterator, Mapping, NamedTuple
+
+import numpy as np
+
+from pzbias_tf import arguments
+from pzbias_tf.metrics.bootstrap import Bootstrap, Estimates, by_group
+from pzbias_tf.metrics.draws import Draws
+from pzbias_tf.metrics.uniformity import PitDistances, distances, pit_distances
+from pzbias_tf.survey import Survey
+
+__all__ = ["PdfScores", "PitDistances", "brier", "cde_loss", "crps", "pdf_metrics", "pdf_scores",
+           "pit", "pit_distances"]
+
+_CHUNK = 4096  # galaxies at a time: 80 MB of float64 at 2500 bins
+_SUM_TOLERANCE = 1e-3
+_PIT_EXTREME = 1e-4
+
+
+class PdfScores(NamedTuple):
+  """What each galaxy's PDF is worth, [n] float64 each; see the functions of these names.
+
+  Attributes:
+    crps: continuous ranked probability score.
+    cde_loss: its term of the conditional density estimation loss.
+    brier: its Brier score.
+    pit: CDF at z_spec.
+  """
+
+  crps: np.ndarray
+  cde_loss: np.ndarray
+  brier: np.ndarray
+  pit: np.ndarray
+
+
+def _extended(probabilities, survey):
+  """Whether PDFs are on the extended grid."""
+  if probabilities.ndim != 2 or probabilities.shape[1] not in (
+      survey.bins, survey.bins_extended):
+    raise ValueError(
+        f"probabilities must have shape [n, {survey.bins}] or [n, {survey.bins_extended}] "
+        f"for survey {survey.name!r}, got {list(probabilities.shape)}; pass the survey with "
+        "the number of bins of the predictions")
+  return probabilities.shape[1] != survey.bins
+
+
+def _chunks(
+    probabilities: np.ndarray, z_spec: np.ndarray,
+    survey: Survey) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+  """Yields (PDFs, bin of z_spec, place of z_spec within its bin) a few at a time.
+
+  z_spec's bin is that of the un-extended grid, clipped to it, also where the
+  PDFs are on the extended grid.
+  """
+  probabilities = np.asarray(probabilities)
+  (z_spec,) = arguments.columns(z_spec=z_spec)
+  left = survey.extension[0] if _extended(probabilities, survey) else 0
+  if len(probabilities) != z_spec.size:
+    raise ValueError(
+        f"probabilities are given for {len(probabilities)} galaxies and z_spec for "
+        f"{z_spec.size}; pass the same galaxies")
+  own_bin = survey.redshift_bin(z_spec)
+  place = np.clip((z_spec - survey.z_min) / survey.bin_width - own_bin, 0.0, 1.0)
+  for start in range(0, z_spec.size, _CHUNK):
+    part = slice(start, start + _CHUNK)
+    pdf = np.asarray(probabilities[part], np.float64)
+    _check_sums(pdf, start)
+    yield pdf, own_bin[part] + left, place[part]
+
+
+def _check_sums(pdf, start):
+  """Refuses rows that are no probabilities."""
+  good = np.abs(pdf.sum(axis=1) - 1.0) <= _SUM_TOLERANCE
+  good &= np.all(pdf >= 0.0, axis=1)  # False for NaN as well
+  if not good.all():
+    first = int(np.argmin(good))
+    raise ValueError(
+        f"probabilities of galaxy {start + first} sum to {pdf[first].sum()} or hold "
+        "negative or missing values; pass probabilities of bins (densities x bin width)")
+
+
+def pdf_scores(probabilities: np.ndarray, z_spec: np.ndarray, survey: Survey) -> PdfScores:
+  """Every score of each galaxy, in one walk through the PDFs.
+
+  Args:
+    probabilities: [n, bins] or [n, bins_extended], each row summing to 1.
+    z_spec: spectroscopic redshifts, [n]; clipped to the un-extended grid.
+    survey: the survey.
+
+  Raises:
+    ValueError: shapes do not match, a row is no distribution, or z_spec is
+      empty or not finite.
+  """
+  parts = [_scores(*chunk, survey.bin_width)
+           for chunk in _chunks(probabilities, z_spec, survey)]
+  return PdfScores(*map(np.concatenate, zip(*parts)))
+
+
+def _scores(pdf, own_bin, place, width):
+  """`PdfScores` of a few galaxies."""
+  galaxy = np.arange(len(pdf))
+  cdf, inside = np.cumsum(pdf, axis=1), pdf[galaxy, own_bin]
+  pit_values = np.clip(cdf[galaxy, own_bin] - (1.0 - place) * inside, 0.0, 1.0)
+  squares = np.einsum("gb,gb->g", pdf, pdf)
+  cdf -= np.arange(pdf.shape[1]) >= own_bin[:, None]
+  return PdfScores(
+      crps=width * np.einsum("gb,gb->g", cdf, cdf), cde_loss=(squares - 2.0 * inside) / width,
+      brier=squares - 2.0 * inside + 1.0, pit=pit_values)
+
+
+def _mean(scores, weights):
+  (weights, scores) = arguments.weighted_columns(weights, scores=scores)
+  return float(weights @ scores / weights.sum())
+
+
+def crps(
+    probabilities: np.ndarray, z_spec: np.ndarray, survey: Survey, *,
+    weights: np.ndarray | None = None) -> float:
+  """Continuous ranked probability score (Lin et al. 2022), smaller is better.
+
+  Mean over galaxies of sum over bins of (CDF - step)^2 x bin width, where CDF
+  counts the bin itself and the step is 1 from z_spec's bin on.  (Others place
+  the step at z_spec itself, within the bin.)
+
+  Args:
+    probabilities: [n, bins] or [n, bins_extended], each row summing to 1.
+    z_spec: spectroscopic redshifts, [n]; clipped to the un-extended grid.
+    survey: the survey.
+    weights: weight of each galaxy, [n], not negative; 1 unless given.
+
+  Returns:
+    The score, in redshift.
+
+  Raises:
+    ValueError: as `pdf_scores`, or the weights are no good.
+  """
+  return _mean(pdf_scores(probabilities, z_spec, survey).crps, weights)
+
+
+def brier(
+    probabilities: np.ndarray, z_spec: np.ndarray, survey: Survey, *,
+    weights: np.ndarray | None = None) -> float:
+  """Brier score over the redshift bins (as qp and RAIL), smaller is better.
+
+  Mean over galaxies of sum over bins of (probability - truth)^2, the truth
+  being 1 in z_spec's bin and 0 elsewhere.  It depends on the bin width:
+  compare on one grid only.
+
+  Args:
+    probabilities: [n, bins] or [n, bins_extended], each row summing to 1.
+    z_spec: spectroscopic redshifts, [n]; clipped to the un-extended grid.
+    survey: the survey.
+    weights: weight of each galaxy, [n], not negative; 1 unless given.
+
+  Returns:
+    The score, in [0, 2].
+
+  Raises:
+    ValueError: as `pdf_scores`, or the weights are no good.
+  """
+  return _mean(pdf_scores(probabilities, z_spec, survey).brier, weights)
+
+
+def cde_loss(
+    probabilities: np.ndarray, z_spec: np.ndarray, survey: Survey, *,
+    weights: np.ndarray | None = None) -> float:
+  """Conditional density estimation loss (Izbicki & Lee 2016; as RAIL), smaller is better.
+
+  Mean of integral p(z)^2 dz - 2 p(z_spec), with the density constant within a
+  bin; up to a constant, the mean square error of the density.
+
+  Args:
+    probabilities: [n, bins] or [n, bins_extended], each row summing to 1.
+    z_spec: spectroscopic redshifts, [n]; clipped to the un-extended grid.
+    survey: the survey.
+    weights: weight of each galaxy, [n], not negative; 1 unless given.
+
+  Returns:
+    The loss, in 1 / redshift; may be negative.
+
+  Raises:
+    ValueError: as `pdf_scores`, or the weights are no good.
+  """
+  return _mean(pdf_scores(probabilities, z_spec, survey).cde_loss, weights)
+
+
+def pit(probabilities: np.ndarray, z_spec: np.ndarray, survey: Survey) -> np.ndarray:
+  """Probability integral transform (as RAIL): the CDF at z_spec.
+
+  The CDF is linear within a bin, so that PIT values of a calibrated PDF are
+  uniform even where a PDF fills few bins.
+
+  Args:
+    probabilities: [n, bins] or [n, bins_extended], each row summing to 1.
+    z_spec: spectroscopic redshifts, [n]; clipped to the un-extended grid.
+    survey: the survey.
+
+  Returns:
+    [n] float64 in [0, 1].
+
+  Raises:
+    ValueError: as `pdf_scores`.
+  """
+  return pdf_scores(probabilities, z_spec, survey).pit
+
+
+def pdf_metrics(
+    scores: PdfScores, group: np.ndarray, num_groups: int, *,
+    weights: np.ndarray | None = None, bootstrap: Bootstrap = Bootstrap()) -> dict[str, Estimates]:
+  """Every metric of PDFs, for each group of galaxies, with errors.
+
+  Args:
+    scores: of `pdf_scores`.
+    group: group of each galaxy, [n] integers in [0, num_groups).
+    num_groups: number of groups.
+    weights: weight of each galaxy, [n]; 1 unless given.
+    bootstrap: how errors are estimated.
+
+  Returns:
+    "crps", "cde_loss", "brier"; "pit_ks", "pit_cvm" and "pit_ad"
+    (`uniformity.PitDistances`); and "pit_outlier_rate", RAIL's: the fraction of
+    PIT values below 0.0001 or above 0.9999.
+
+  Raises:
+    ValueError: the columns differ in length, are empty or not finite, or the
+      weights are no good.
+  """
+  weights, group, *columns = arguments.weighted_columns(
+      weights, group=group, **scores._asdict())
+  columns = dict(zip(PdfScores._fields, columns))
+
+  def statistics(draws: Draws, own: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    found = {name: draws.mean(own[name]) for name in ("crps", "cde_loss", "brier")}
+    found |= {f"pit_{name}": value for name, value in distances(draws)._asdict().items()}
+    extreme = np.abs(draws.values - 0.5) > 0.5 - _PIT_EXTREME
+    return found | {"pit_outlier_rate": draws.mean(extreme.astype(np.float64))}
+
+  return by_group(columns["pit"], group.astype(np.int64), num_groups, statistics,
+                  weights=weights, bootstrap=bootstrap, columns=columns)

@@ -1,0 +1,276 @@
+"""Metrics of point estimates.
+
+Two conventions are in use, and every function says which it follows: that of
+Lin et al. 2022 (mean residual, sigma_MAD, eta), and that of RAIL and the LSST
+photo-z community (median bias, sigma_IQR, outliers relative to the scatter;
+functions whose name ends in `_rail`).  sigma_68 is that of the Dark Energy
+Survey.
+
+Throughout dz = (z_photo - z_spec) / (1 + z_spec).  Medians and quantiles are
+those of `draws.Draws.quantile`.  Weights, say those of a reweighting of n(z),
+may be in any unit; galaxies of weight 0 are left out.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from pzbias_tf import arguments
+from pzbias_tf.metrics.bootstrap import Bootstrap, Estimates, by_group
+from pzbias_tf.metrics.draws import Draws, single
+from pzbias_tf.survey import Survey
+
+_MAD_TO_SIGMA = 1.4826
+_IQR_TO_SIGMA = 1.0 / 1.349
+_RAIL_MIN_OUTLIER = 0.06
+
+
+class MagnitudeCurve(NamedTuple):
+  """A quantity by magnitude bin; NaN where a bin holds no galaxies.
+
+  Attributes:
+    r_mag: magnitude of each bin, [bins]; what it is, the function says.
+    mean: mean over bootstraps, [bins].
+    error: standard deviation over bootstraps, [bins]; NaN for one galaxy.
+  """
+
+  r_mag: np.ndarray
+  mean: np.ndarray
+  error: np.ndarray
+
+
+def normalized_residual(z_spec: np.ndarray, z_photo: np.ndarray) -> np.ndarray:
+  """dz = (z_photo - z_spec) / (1 + z_spec), [n] float64.
+
+  Args:
+    z_spec: spectroscopic redshifts, [n], above -1.
+    z_photo: point estimates, [n].
+
+  Raises:
+    ValueError: the columns differ in length, are empty or not finite, or a
+      z_spec is -1 or below.
+  """
+  z_spec, z_photo = arguments.columns(z_spec=z_spec, z_photo=z_photo)
+  if np.any(z_spec <= -1.0):
+    raise ValueError(
+        f"z_spec = {z_spec.min()} makes 1 + z_spec vanish; leave out galaxies with "
+        "placeholder redshifts")
+  return (z_photo - z_spec) / (1.0 + z_spec)
+
+
+def _sample(z_spec, z_photo, weights):
+  """The sample's dz, as one draw."""
+  dz = normalized_residual(z_spec, z_photo)
+  weights, dz = arguments.weighted_columns(weights, dz=dz)
+  return single(dz, weights)
+
+
+def mean_residual(
+    z_spec: np.ndarray, z_photo: np.ndarray, *,
+    weights: np.ndarray | None = None) -> float:
+  """Mean dz (Lin et al. 2022).
+
+  Args:
+    z_spec: spectroscopic redshifts, [n].
+    z_photo: point estimates, [n].
+    weights: weight of each galaxy, [n], not negative; 1 unless given.
+
+  Raises:
+    ValueError: as `normalized_residual`, or the weights are no good.
+  """
+  return float(_sample(z_spec, z_photo, weights).mean()[0])
+
+
+def sigma_mad(
+    z_spec: np.ndarray, z_photo: np.ndarray, *,
+    weights: np.ndarray | None = None) -> float:
+  """1.4826 x median(abs(dz - median dz)) (Lin et al. 2022).
+
+  Args:
+    z_spec: spectroscopic redshifts, [n].
+    z_photo: point estimates, [n].
+    weights: weight of each galaxy, [n], not negative; 1 unless given.
+
+  Raises:
+    ValueError: as `normalized_residual`, or the weights are no good.
+  """
+  return float(_sigma_mad(_sample(z_spec, z_photo, weights))[0])
+
+
+def _sigma_mad(draws):
+  return _MAD_TO_SIGMA * draws.median_deviation(draws.quantile(0.5))
+
+
+def outlier_fraction(
+    z_spec: np.ndarray, z_photo: np.ndarray, survey: Survey, *,
+    weights: np.ndarray | None = None) -> float:
+  """eta: fraction with abs(dz) above the survey's threshold (Lin et al. 2022).
+
+  Args:
+    z_spec: spectroscopic redshifts, [n].
+    z_photo: point estimates, [n].
+    survey: gives the threshold, 0.05 for SDSS and 0.15 for CFHTLS.
+    weights: weight of each galaxy, [n], not negative; 1 unless given.
+
+  Returns:
+    A fraction in [0, 1].
+
+  Raises:
+    ValueError: as `normalized_residual`, or the weights are no good.
+  """
+  return float(_sample(z_spec, z_photo, weights).share_beyond(survey.outlier_threshold)[0])
+
+
+def sigma_68(
+    z_spec: np.ndarray, z_photo: np.ndarray, *,
+    weights: np.ndarray | None = None) -> float:
+  """Half the width of the central 68% of dz, (q84 - q16) / 2 (Sanchez et al. 2014).
+
+  Args:
+    z_spec: spectroscopic redshifts, [n].
+    z_photo: point estimates, [n].
+    weights: weight of each galaxy, [n], not negative; 1 unless given.
+
+  Raises:
+    ValueError: as `normalized_residual`, or the weights are no good.
+  """
+  return float(_sigma_68(_sample(z_spec, z_photo, weights))[0])
+
+
+def _sigma_68(draws):
+  return 0.5 * (draws.quantile(0.84) - draws.quantile(0.16))
+
+
+def bias_rail(
+    z_spec: np.ndarray, z_photo: np.ndarray, *,
+    weights: np.ndarray | None = None) -> float:
+  """Median dz (RAIL convention).
+
+  Args:
+    z_spec: spectroscopic redshifts, [n].
+    z_photo: point estimates, [n].
+    weights: weight of each galaxy, [n], not negative; 1 unless given.
+
+  Raises:
+    ValueError: as `normalized_residual`, or the weights are no good.
+  """
+  return float(_sample(z_spec, z_photo, weights).quantile(0.5)[0])
+
+
+def sigma_iqr_rail(
+    z_spec: np.ndarray, z_photo: np.ndarray, *,
+    weights: np.ndarray | None = None) -> float:
+  """Interquartile range of dz divided by 1.349 (RAIL convention).
+
+  Args:
+    z_spec: spectroscopic redshifts, [n].
+    z_photo: point estimates, [n].
+    weights: weight of each galaxy, [n], not negative; 1 unless given.
+
+  Raises:
+    ValueError: as `normalized_residual`, or the weights are no good.
+  """
+  return float(_sigma_iqr(_sample(z_spec, z_photo, weights))[0])
+
+
+def _sigma_iqr(draws):
+  return _IQR_TO_SIGMA * (draws.quantile(0.75) - draws.quantile(0.25))
+
+
+def outlier_fraction_rail(
+    z_spec: np.ndarray, z_photo: np.ndarray, *,
+    weights: np.ndarray | None = None) -> float:
+  """Fraction with abs(dz) > max(0.06, 3 sigma_IQR) (RAIL convention).
+
+  Args:
+    z_spec: spectroscopic redshifts, [n].
+    z_photo: point estimates, [n].
+    weights: weight of each galaxy, [n], not negative; 1 unless given.
+
+  Returns:
+    A fraction in [0, 1].
+
+  Raises:
+    ValueError: as `normalized_residual`, or the weights are no good.
+  """
+  return float(_outliers_rail(_sample(z_spec, z_photo, weights))[0])
+
+
+def _outliers_rail(draws):
+  return draws.share_beyond(np.maximum(_RAIL_MIN_OUTLIER, 3.0 * _sigma_iqr(draws)))
+
+
+def point_metrics(
+    z_spec: np.ndarray, z_photo: np.ndarray, group: np.ndarray, num_groups: int, survey: Survey, *,
+    weights: np.ndarray | None = None, bootstrap: Bootstrap = Bootstrap()) -> dict[str, Estimates]:
+  """Every metric of this file, for each group of galaxies, with errors.
+
+  Args:
+    z_spec: spectroscopic redshifts, [n].
+    z_photo: point estimates, [n].
+    group: group of each galaxy, [n] integers in [0, num_groups).
+    num_groups: number of groups.
+    survey: gives the threshold of `outlier_fraction`.
+    weights: weight of each galaxy, [n]; 1 unless given.
+    bootstrap: how errors are estimated.
+
+  Returns:
+    {name of the function: its estimates}.
+
+  Raises:
+    ValueError: as `normalized_residual`, or the weights are no good.
+  """
+  dz = normalized_residual(z_spec, z_photo)
+  weights, dz, group = arguments.weighted_columns(weights, dz=dz, group=group)
+
+  def statistics(draws: Draws, _) -> dict[str, np.ndarray]:
+    return {
+        "mean_residual": draws.mean(), "sigma_mad": _sigma_mad(draws),
+        "outlier_fraction": draws.share_beyond(survey.outlier_threshold),
+        "sigma_68": _sigma_68(draws), "bias_rail": draws.quantile(0.5),
+        "sigma_iqr_rail": _sigma_iqr(draws), "outlier_fraction_rail": _outliers_rail(draws)}
+
+  return by_group(dz, group.astype(np.int64), num_groups, statistics, weights=weights,
+                  bootstrap=bootstrap)
+
+
+def sigma_mad_by_magnitude(
+    z_spec: np.ndarray, z_photo: np.ndarray, r_mag: np.ndarray, survey: Survey, *,
+    num_bootstrap: int = 100, seed: int = 0,
+    weights: np.ndarray | None = None) -> MagnitudeCurve:
+  """sigma_MAD of each magnitude row, bootstrapped within the row.
+
+  Args:
+    z_spec: spectroscopic redshifts, [n].
+    z_photo: point estimates, [n].
+    r_mag: r magnitudes, [n]; the first and the last row are open-ended.
+    survey: the survey.
+    num_bootstrap: number of bootstraps, at least 2.
+    seed: not negative.
+    weights: weight of each galaxy, [n]; 1 unless given.
+
+  Returns:
+    A curve of length rows, with the mean r of each row; NaN in all three where
+    a row holds no galaxies.
+
+  Raises:
+    ValueError: as `normalized_residual`, or a setting is out of range.
+  """
+  dz = normalized_residual(z_spec, z_photo)
+  weights, dz, r_mag = arguments.weighted_columns(weights, dz=dz, r_mag=r_mag)
+  found = by_group(
+      dz, survey.magnitude_row(r_mag), survey.rows,
+      lambda draws, _: {"sigma_mad": _sigma_mad(draws)}, weights=weights,
+      bootstrap=Bootstrap(number=num_bootstrap, seed=seed))["sigma_mad"]
+  return MagnitudeCurve(mean_by_row(r_mag, r_mag, weights, survey), found.mean, found.error)
+
+
+def mean_by_row(
+    column: np.ndarray, r_mag: np.ndarray, weights: np.ndarray, survey: Survey) -> np.ndarray:
+  """Weighted mean of a column in each magnitude row, [rows]; NaN in empty rows."""
+  row = survey.magnitude_row(r_mag)
+  total = np.bincount(row, weights, survey.rows)
+  sums = np.bincount(row, weights * column, survey.rows)
+  return np.where(total > 0, sums / np.where(total > 0, total, 1.0), np.nan)

@@ -1,0 +1,138 @@
+"""All metrics of one stage, as one dictionary."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from pzbias_tf import arguments
+from pzbias_tf.bias.dispersion import fit_dispersions
+from pzbias_tf.metrics import distributions, pdf, point, residuals
+from pzbias_tf.metrics.bootstrap import Bootstrap
+from pzbias_tf.metrics.breakdown import Breakdown
+from pzbias_tf.metrics.tomography import equal_number_edges, tomography
+from pzbias_tf.predictions.predictions import Predictions
+from pzbias_tf.survey import Survey
+
+PIT_BINS = 20
+"""Number of equal bins in [0, 1] of a PIT histogram, a density that is 1 where it is uniform."""
+
+_FEW_BINS = residuals.LineFit(math.nan, math.nan, math.nan, math.nan)
+
+
+def summarize(
+    predictions: Predictions, survey: Survey, bootstrap: Bootstrap, *,
+    z_photo: np.ndarray | None = None, weights: np.ndarray | None = None) -> dict[str, Any]:
+  """The metrics of a stage (Lin et al. 2022, Section 4).
+
+  Args:
+    predictions: of galaxies with spectroscopic redshifts.
+    survey: the survey.
+    bootstrap: how errors are estimated.
+    z_photo: other point estimates [n] (Step 4); the metrics of p(z) are then
+      left out.
+    weights: weight of each galaxy [n], say of a reweighting of n(z); 1 unless
+      given.
+
+  Returns:
+    A dictionary of numbers, of {"mean", "error"} pairs, of curves and of
+    tables, fit for `to_json`; "errors" holds the error of each plain number.  A
+    number that the sample cannot give is NaN: slopes with fewer than three wide
+    bins, metrics of rows and bins without galaxies, errors of one galaxy.
+
+  Raises:
+    ValueError: the sample is empty, holds values that are not finite or PDFs
+      that do not sum to 1, or the weights are no good.
+  """
+  z_spec, r_mag = predictions.z_spec, predictions.r_mag
+  if not len(predictions):
+    raise ValueError(f"no galaxy of {survey.name} to evaluate")
+  scores = None if z_photo is not None else pdf.pdf_scores(predictions.pdf, z_spec, survey)
+  z_photo = predictions.z_photo if z_photo is None else z_photo
+  tables = Breakdown(z_spec, z_photo, r_mag, survey, scores, weights, bootstrap)
+  by_magnitude = tables.by_magnitude()
+  return {
+      "galaxies": len(predictions), **tables.whole(), "off_grid": distributions.off_grid(
+          z_photo, survey),
+      **_curves(z_spec, z_photo, r_mag, survey, weights, bootstrap),
+      "sigma_mad_by_magnitude": point.MagnitudeCurve(
+          by_magnitude["r_mag"], *by_magnitude["sigma_mad"][1:]),
+      "by_magnitude": by_magnitude, "by_z_photo": tables.by_z_photo(),
+      "residual_map": tables.residual_map(),
+      **({} if scores is None else summarize_pdfs(
+          predictions, scores, survey, weights,
+          edges=equal_number_edges(z_photo if weights is None else z_photo[weights > 0])))}
+
+
+def summarize_pdfs(
+    predictions: Predictions, scores: pdf.PdfScores, survey: Survey, weights: np.ndarray | None,
+    *, edges: np.ndarray) -> dict[str, Any]:
+  """What only PDFs have: the histogram of PIT values, and n(z) of tomographic bins.
+
+  Args:
+    predictions: of galaxies with spectroscopic redshifts.
+    scores: of their PDFs.
+    survey: the survey.
+    weights: weight of each galaxy [n]; None for 1.
+    edges: of the tomographic bins in z_photo.
+  """
+  weights = arguments.weight_column(weights, len(predictions))
+  density, _ = np.histogram(scores.pit, bins=PIT_BINS, range=(0.0, 1.0), weights=weights,
+                            density=True)
+  return {"pit_histogram": density, "tomography": tomography(
+      predictions.pdf, predictions.z_spec, predictions.z_photo, edges, survey, weights=weights)}
+
+
+def _curves(z_spec, z_photo, r_mag, survey, weights, bootstrap):
+  """Residual curves, their slopes, and distances of distributions."""
+  drawn = dict(seed=bootstrap.seed, weights=weights)
+  sigma_disp = fit_dispersions(z_spec, z_photo, r_mag, survey, weights=weights)
+  variance, grid = residuals.variances(
+      z_spec, z_photo, r_mag, sigma_disp, survey, weights=weights)
+  by_z_spec = residuals.residual_vs_z_spec(z_spec, z_photo, variance, survey, weights=weights)
+  by_z_photo = residuals.residual_vs_z_photo(z_spec, z_photo, survey, weights=weights)
+  return {
+      "total_variation": distributions.total_variation(
+          z_spec, z_photo, survey, num_bootstrap=bootstrap.number, **drawn),
+      "expected_total_variation": distributions.expected_total_variation(
+          z_spec, by_z_spec, survey, num_draws=bootstrap.number, **drawn),
+      "slope_z_spec": _slope(by_z_spec, survey.fit_z_min),
+      "slope_z_photo": _slope(by_z_photo, survey.fit_z_min),
+      "rms_residual_z_photo": _rms(by_z_photo),
+      "sigma_disp_bins": sigma_disp,
+      "residual_z_spec": by_z_spec,
+      "residual_z_photo": by_z_photo,
+      "residual_simulated": residuals.simulated_residual(
+          z_spec, r_mag, grid, survey, weights=weights),
+      "wasserstein_by_magnitude": distributions.wasserstein_by_magnitude(
+          z_spec, z_photo, r_mag, survey, num_bootstrap=bootstrap.number, **drawn)}
+
+
+def to_json(value: Any) -> Any:
+  """Named tuples to dictionaries, arrays to lists, NaN to None."""
+  if hasattr(value, "_asdict"):
+    value = value._asdict()
+  if isinstance(value, dict):
+    return {name: to_json(item) for name, item in value.items()}
+  if isinstance(value, np.ndarray):
+    return to_json(value.tolist())
+  if isinstance(value, list):
+    return [to_json(item) for item in value]
+  if isinstance(value, (float, np.floating)):
+    return float(value) if math.isfinite(value) else None
+  return int(value) if isinstance(value, np.integer) else value
+
+
+def _slope(curve, z_min):
+  """The line's fit, NaN where too few bins have data."""
+  try:
+    return residuals.linear_fit(curve, z_min)
+  except ValueError:  # a small sample; nothing else is wrong with a curve of ours
+    return _FEW_BINS
+
+
+def _rms(curve):
+  """Root mean square of a residual curve over the bins with data, noise included."""
+  return float(np.sqrt(np.nanmean(curve.mean**2))) if np.isfinite(curve.mean).any() else math.nan

@@ -1,0 +1,114 @@
+"""n(z) of tomographic bins: stacked PDFs against the true distribution.
+
+Cosmic shear and clustering use galaxies in bins of z_photo, of which they must
+know n(z); how far the mean redshift of the stacked PDFs is off is the number
+that their error budgets are written in.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from pzbias_tf import arguments, cells
+from pzbias_tf.survey import Survey
+
+
+class Tomography(NamedTuple):
+  """n(z) of tomographic bins; NaN in a bin without galaxies.
+
+  Attributes:
+    z_photo_edges: edges of the bins in z_photo, [number + 1].
+    galaxies: number of galaxies of each bin, [number].
+    mean_z_spec: mean true redshift, [number].
+    mean_z_pdf: mean redshift of the stacked PDF, [number].
+    shift: mean_z_pdf - mean_z_spec, [number].
+    error: standard error of the shift, [number]; that of the mean over the
+      bin's galaxies of (mean of the PDF - z_spec); NaN below two galaxies.
+    z_edges: edges of the redshift bins, [bins + 1].
+    stacked: n(z) of the stacked PDFs, [number, bins], density per unit redshift.
+    true: n(z) of z_spec, [number, bins], likewise; redshifts off the grid count
+      in its edge bins.
+  """
+
+  z_photo_edges: np.ndarray
+  galaxies: np.ndarray
+  mean_z_spec: np.ndarray
+  mean_z_pdf: np.ndarray
+  shift: np.ndarray
+  error: np.ndarray
+  z_edges: np.ndarray
+  stacked: np.ndarray
+  true: np.ndarray
+
+
+def equal_number_edges(z_photo: np.ndarray, number: int = 5) -> np.ndarray:
+  """Edges of bins of z_photo that hold the same number of galaxies, as nearly as may be.
+
+  Args:
+    z_photo: point estimates, [n].
+    number: number of bins.
+
+  Returns:
+    [up to number + 1] float64, rising strictly: fewer where many estimates are
+    equal.  The last edge lies just above the largest estimate.
+
+  Raises:
+    ValueError: the column is empty or not finite, or `number` is no positive
+      whole number.
+  """
+  (z_photo,) = arguments.columns(z_photo=z_photo)
+  number = arguments.whole_number(number, "number", lowest=1)
+  inner = np.sort(z_photo)[np.arange(number) * z_photo.size // number]
+  return np.unique(np.append(inner, np.nextafter(z_photo.max(), np.inf)))
+
+
+def tomography(
+    probabilities: np.ndarray, z_spec: np.ndarray, z_photo: np.ndarray, edges: np.ndarray,
+    survey: Survey, *, weights: np.ndarray | None = None) -> Tomography:
+  """Stacks the PDFs of the galaxies of each tomographic bin.
+
+  Args:
+    probabilities: [n, bins] or [n, bins_extended], each row summing to 1.
+    z_spec: spectroscopic redshifts, [n].
+    z_photo: what galaxies are binned by, [n]; those outside of the edges belong
+      to no bin.
+    edges: of the bins in z_photo, [number + 1], rising; bins are half-open.
+    survey: the survey.
+    weights: weight of each galaxy, [n], not negative; 1 unless given.
+
+  Raises:
+    ValueError: the shapes do not match, or something is not finite.
+  """
+  z_spec, z_photo = arguments.columns(z_spec=z_spec, z_photo=z_photo)
+  (edges,) = arguments.columns(edges=edges)
+  weights = arguments.weight_column(weights, z_spec.size)
+  z_edges = survey.edges(extended=probabilities.shape[1] != survey.bins)
+  if probabilities.shape != (z_spec.size, z_edges.size - 1):
+    raise ValueError(f"probabilities have shape {list(probabilities.shape)} for {z_spec.size} "
+                     f"galaxies of survey {survey.name!r}; pass p(z) of the same galaxies")
+  if edges.size < 2 or np.any(np.diff(edges) <= 0.0):
+    raise ValueError(f"edges must rise and be at least two, got {edges.tolist()}")
+  number = edges.size - 1
+  group = np.searchsorted(edges, z_photo, side="right") - 1
+  own = (group >= 0) & (group < number) & (weights > 0.0)
+  group, weights = group[own], weights[own]
+  center, width = 0.5 * (z_edges[:-1] + z_edges[1:]), np.diff(z_edges)
+  by_pdf, by_truth = probabilities @ center, z_spec
+  means = [cells.means(column[own], weights, group, number)
+           for column in (by_truth, by_pdf, by_pdf - by_truth)]
+  bins = np.clip(np.searchsorted(z_edges, z_spec[own], side="right") - 1, 0, width.size - 1)
+  total = np.where(means[0].weight > 0, means[0].weight, np.nan)[:, None] * width
+  return Tomography(
+      z_photo_edges=edges, galaxies=means[0].count, mean_z_spec=means[0].mean,
+      mean_z_pdf=means[1].mean, shift=means[2].mean, error=means[2].error, z_edges=z_edges,
+      stacked=_stack(probabilities[own], weights, group, number) / total,
+      true=np.bincount(group * width.size + bins, weights, number * width.size).reshape(
+          number, -1) / total)
+
+
+def _stack(probabilities, weights, group, number):
+  """Weighted sum of the PDFs of each group, [number, bins] float64."""
+  return np.stack([weights[group == index] @ probabilities[group == index].astype(np.float64)
+                   for index in range(number)])

@@ -1,0 +1,1 @@
+"""From networks to p(z), point estimates, flags and their files."""

@@ -1,0 +1,106 @@
+"""Catalogues of point estimates that TOPCAT and astropy open: FITS, and Parquet with pyarrow.
+
+Units, descriptions and UCDs (UCD1+ words of the IVOA) stand in the files: in FITS as TUNITn,
+TCOMMn and TUCDn, in Parquet as the VOTable header that the IVOA's note "Parquet in the VO"
+describes.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Mapping, NamedTuple
+
+from astropy.io import fits
+from astropy.table import Table
+import numpy as np
+
+from pzbias_tf.files import whole_file
+from pzbias_tf.predictions.domain import FLAGS
+
+_PHOTO_Z = "src.redshift.phot"
+
+
+class ColumnInfo(NamedTuple):
+  """What a file says of a column: description, unit ("" for none) and UCD."""
+
+  description: str
+  unit: str
+  ucd: str
+
+
+COLUMN_INFO = {
+    "id": ColumnInfo("object id", "", "meta.id;meta.main"),
+    "ra": ColumnInfo("right ascension (ICRS)", "deg", "pos.eq.ra;meta.main"),
+    "dec": ColumnInfo("declination (ICRS)", "deg", "pos.eq.dec;meta.main"),
+    "r_mag": ColumnInfo("r magnitude (AB)", "mag", "phot.mag;em.opt.R"),
+    "ebv": ColumnInfo("Galactic reddening E(B-V)", "mag", "phot.color.excess"),
+    "field": ColumnInfo("part of the survey", "", "meta.id;obs.field"),
+    "sample": ColumnInfo("spectroscopic sample", "", "meta.id"),
+    "row": ColumnInfo("row in the catalogue of the data set, from 0", "", "meta.record"),
+    "redshift": ColumnInfo("spectroscopic redshift, NaN where unknown", "", "src.redshift"),
+    "z_spec": ColumnInfo("spectroscopic redshift", "", "src.redshift"),
+    "z_photo_ref": ColumnInfo("photometric redshift of the source catalogue", "", _PHOTO_Z),
+    "zmode": ColumnInfo("centre of the most probable redshift bin", "", _PHOTO_Z),
+    "zmode_calibrated": ColumnInfo("zmode after Step 4", "", _PHOTO_Z),
+    "zmean": ColumnInfo("mean of p(z)", "", f"{_PHOTO_Z};stat.mean"),
+    "zmedian": ColumnInfo("median of p(z)", "", f"{_PHOTO_Z};stat.median"),
+    "zbest": ColumnInfo("redshift of the lowest expected loss", "", _PHOTO_Z),
+    "z_low68": ColumnInfo("lower end of the central 68% of p(z)", "", f"{_PHOTO_Z};stat.min"),
+    "z_high68": ColumnInfo("upper end of the central 68% of p(z)", "", f"{_PHOTO_Z};stat.max"),
+    "z_low95": ColumnInfo("lower end of the central 95% of p(z)", "", f"{_PHOTO_Z};stat.min"),
+    "z_high95": ColumnInfo("upper end of the central 95% of p(z)", "", f"{_PHOTO_Z};stat.max"),
+    "flags": ColumnInfo("outside of the training domain, sum of " + ", ".join(
+        f"{bit} {reason}" for reason, bit in FLAGS.items()), "", "meta.code.qual"),
+    "z_photo": ColumnInfo("Step 3: centre of the most probable bin", "", _PHOTO_Z),
+    "z_photo_calibrated": ColumnInfo("after Step 4", "", _PHOTO_Z),
+    "calibration_error": ColumnInfo(
+        "standard error of Step 4's correction", "", f"stat.error;{_PHOTO_Z}"),
+    "corrected": ColumnInfo("False: Step 4 had no galaxies in this cell", "", "meta.code"),
+}
+"""What is known of each column; columns are written in this order."""
+
+
+def can_write_parquet() -> bool:
+  """Whether pyarrow is installed."""
+  return importlib.util.find_spec("pyarrow") is not None
+
+
+def write_fits(path: str, columns: Mapping[str, np.ndarray]) -> None:
+  """Writes columns as a FITS table, whole or not at all.
+
+  Args:
+    path: the file.
+    columns: {a name of COLUMN_INFO: values [n]}.
+  """
+  table = _table(columns)
+  hdu = fits.table_to_hdu(table)
+  for number, name in enumerate(table.colnames, 1):
+    hdu.header[f"TCOMM{number}"] = COLUMN_INFO[name].description
+    hdu.header[f"TUCD{number}"] = COLUMN_INFO[name].ucd
+  with whole_file(path) as hidden:
+    fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(hidden)
+
+
+def write_parquet(path: str, columns: Mapping[str, np.ndarray]) -> None:
+  """Writes columns as Parquet with a VOTable header; arguments as `write_fits`.
+
+  Raises:
+    ImportError: pyarrow is not installed.
+  """
+  table = _table(columns)
+  with whole_file(path) as hidden:
+    table.write(hidden, format="parquet.votable", metadata={
+        name: {"unit": COLUMN_INFO[name].unit, "ucd": COLUMN_INFO[name].ucd,
+               "description": COLUMN_INFO[name].description} for name in table.colnames})
+
+
+def _table(columns):
+  """The columns in the order of COLUMN_INFO, with their units."""
+  unknown = sorted(set(columns) - set(COLUMN_INFO))
+  if unknown:
+    raise ValueError(f"nothing is known of the column {', '.join(unknown)}; describe it in "
+                     "COLUMN_INFO")
+  table = Table({name: columns[name] for name in COLUMN_INFO if name in columns})
+  for name in table.colnames:
+    table[name].unit = COLUMN_INFO[name].unit or None
+  return table

@@ -1,0 +1,152 @@
+"""Predictions of one stage for one sample, and their HDF5 file."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import Mapping
+
+import h5py
+import numpy as np
+
+from pzbias_tf.files import whole_file
+from pzbias_tf.predictions.estimates import point_estimates
+from pzbias_tf.predictions.matching import match_by_id
+from pzbias_tf.predictions.predictions_file import WEIGHTS, PredictionsWriter, read_columns
+
+
+class _Columns:
+  """The columns that everybody asks for, by the names of the field."""
+
+  ancil: Mapping[str, np.ndarray]
+
+  @property
+  def z_spec(self) -> np.ndarray:
+    """Spectroscopic redshifts [n]."""
+    return self.ancil["redshift"]
+
+  @property
+  def z_photo(self) -> np.ndarray:
+    """Point estimates [n]: centre of the most probable bin."""
+    return self.ancil["zmode"]
+
+  @property
+  def r_mag(self) -> np.ndarray:
+    """r magnitudes [n]."""
+    return self.ancil["r_mag"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimates(_Columns):
+  """Point estimates, without their p(z).
+
+  Attributes:
+    ancil: columns [n]: "id", "redshift" (spectroscopic, NaN where unknown),
+      "r_mag", those of `point_estimates` and others.
+  """
+
+  ancil: Mapping[str, np.ndarray]
+
+  def __len__(self) -> int:
+    return len(self.z_photo)
+
+  def select(self, keep: np.ndarray) -> Estimates:
+    """Those of some of the galaxies; `keep` is a mask or indices."""
+    return Estimates({name: column[keep] for name, column in self.ancil.items()})
+
+
+@dataclasses.dataclass(frozen=True)
+class Predictions(_Columns):
+  """p(z) and point estimates.
+
+  Attributes:
+    edges: edges of the redshift bins [bins + 1].
+    pdf: probability of each bin [n, bins] float32; rows sum to 1.
+    ancil: columns [n]: "id", "redshift" (spectroscopic, NaN where unknown),
+      "r_mag", those of `point_estimates` and others.
+  """
+
+  edges: np.ndarray
+  pdf: np.ndarray
+  ancil: Mapping[str, np.ndarray]
+
+  @classmethod
+  def make(cls, edges: np.ndarray, pdf: np.ndarray, **columns: np.ndarray) -> Predictions:
+    """Adds point estimates to p(z).
+
+    Args:
+      edges: edges of the redshift bins [bins + 1].
+      pdf: probability of each bin [n, bins].
+      **columns: columns of `ancil` [n].
+    """
+    return cls(edges, pdf, {**columns, **point_estimates(edges, pdf)})
+
+  def __len__(self) -> int:
+    return len(self.pdf)
+
+  def __post_init__(self):
+    n = len(self.pdf)
+    if self.pdf.shape != (n, len(self.edges) - 1):
+      raise ValueError(f"p(z) has shape {self.pdf.shape}, the grid {len(self.edges) - 1} bins")
+    for name, column in self.ancil.items():
+      if len(column) != n:
+        raise ValueError(f"column {name} has {len(column)} values for {n} galaxies")
+
+  def select(self, keep: np.ndarray) -> Predictions:
+    """The predictions of some of the galaxies; `keep` is a mask or indices."""
+    return Predictions(self.edges, self.pdf[keep],
+                       {name: column[keep] for name, column in self.ancil.items()})
+
+  def with_truth(self, ids: np.ndarray, z_spec: np.ndarray) -> Predictions:
+    """The same predictions with spectroscopic redshifts of another table.
+
+    Args:
+      ids: object ids of the table [rows], in any order, none twice; it may hold
+        other galaxies as well.
+      z_spec: their spectroscopic redshifts [rows].
+
+    Raises:
+      ValueError: the columns differ in length, an id stands in the table twice,
+        or a predicted galaxy is not in it.
+    """
+    redshift = match_by_id(self.ancil["id"], ids, z_spec, "redshifts")
+    return dataclasses.replace(self, ancil={**self.ancil, "redshift": redshift})
+
+  def save(self, path: str, *, weights_digest: str = "") -> None:
+    """Writes the HDF5 file, whole or not at all.
+
+    Args:
+      path: the file.
+      weights_digest: SHA-256 of the weights file that predicted; see
+        `predicted_with`.
+    """
+    with whole_file(path) as hidden, h5py.File(hidden, "w") as file:
+      writer = PredictionsWriter(file, self.edges, len(self), weights_digest=weights_digest)
+      writer.append(self.pdf, self.ancil)
+
+  @classmethod
+  def load(cls, path: str) -> Predictions:
+    """Reads a file of `save`.
+
+    Raises:
+      OSError: the file is missing or no HDF5 file.
+      ValueError: it holds something else.
+    """
+    with h5py.File(path, "r") as file:
+      if "meta/bins" not in file or "data/pdfs" not in file or "ancil" not in file:
+        raise ValueError(f"{path}: no predictions file with full p(z) (meta/bins, data/pdfs or "
+                         "ancil is missing)")
+      edges = file["meta/bins"][0]
+      density = file["data/pdfs"][()]
+    pdf = density.astype(np.float32) * np.diff(edges).astype(np.float32)
+    if density.dtype == np.float16:  # rounded bin by bin
+      pdf /= pdf.sum(-1, keepdims=True)
+    return cls(edges, pdf, read_columns([path]))
+
+
+def predicted_with(path: str, weights_digest: str) -> bool:
+  """Whether a predictions file is there and belongs to those weights."""
+  if not os.path.exists(path):
+    return False
+  with h5py.File(path, "r") as file:
+    return file.attrs.get(WEIGHTS) == weights_digest

@@ -1,0 +1,136 @@
+"""Predictions of any number of galaxies, shard by shard, in bounded memory.
+
+Each shard gives a file of its own in a working folder, there whole or not at
+all, so that a prediction that was cut off goes on with the shards that are
+missing.  The catalogue's columns are in memory, p(z) only batch by batch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import Any, Mapping, NamedTuple, Sequence
+
+from absl import logging
+import h5py
+import numpy as np
+
+from pzbias_tf.bias.pdf_calibration import PdfCalibration
+from pzbias_tf.data.dataset import Dataset
+from pzbias_tf.files import whole_file, write_text
+from pzbias_tf.predictions.estimates import modes, point_estimates
+from pzbias_tf.predictions.predictions_file import PdfFormat, PredictionsWriter, text_width
+from pzbias_tf.predictions.predictor import COLUMNS, Predictor
+from pzbias_tf.progress import Progress
+
+PDF_CALIBRATED = "pdf_calibrated"
+"""Attribute of a predictions file: whether its p(z) has been calibrated."""
+
+_KEY = "key.json"
+_SUFFIX = ".hdf5"
+
+
+class ShardFiles(NamedTuple):
+  """What `predict_shards` has written.
+
+  Attributes:
+    paths: one predictions file a shard that has galaxies, in record order.
+    galaxies: number of galaxies in them.
+    predicted: how many of them were predicted just now.
+    took_s: time that this took, seconds.
+  """
+
+  paths: list[str]
+  galaxies: int
+  predicted: int
+  took_s: float
+
+
+def begin(folder: str, key: Mapping[str, Any]) -> None:
+  """Clears a working folder of what belongs to another prediction.
+
+  Args:
+    folder: the folder, there and locked by this process; files of shards with
+      the same key stay.
+    key: all that decides the numbers, as JSON values.
+  """
+  text, path = json.dumps(key, indent=1, sort_keys=True) + "\n", os.path.join(folder, _KEY)
+  if os.path.exists(path):
+    with open(path, encoding="utf-8") as file:
+      if file.read() == text:
+        return
+  for name in os.listdir(folder):
+    if name.endswith(_SUFFIX):
+      logging.warning("%s: of an unfinished prediction with other settings; it is removed",
+                      os.path.join(folder, name))
+      os.remove(os.path.join(folder, name))
+  write_text(path, text)
+
+
+def predict_shards(predictor: Predictor, data: Dataset, splits: Sequence[str], folder: str, *,
+                   pdf_format: PdfFormat, weights_digest: str,
+                   pdf_calibration: PdfCalibration | None = None) -> ShardFiles:
+  """Predicts the galaxies of some splits; one that has augmented copies, once.
+
+  Args:
+    predictor: the networks.
+    data: the data set.
+    splits: names of splits.
+    folder: where the files go, see `begin`.
+    pdf_format: how p(z) is written.
+    weights_digest: SHA-256 of the weights files.
+    pdf_calibration: mends p(z), and all estimates but "zmode", which Step 4 corrects.
+
+  Raises:
+    ValueError: the splits hold no galaxy.
+    FloatingPointError: a network gave NaN.
+  """
+  shards = _shards(data, splits)
+  if not shards:
+    there = dict.fromkeys(shard.split for shard in data.manifest.shards if shard.records)
+    raise ValueError(f"{data.folder}: no galaxy of the split {' or '.join(splits)} is left to use; "
+                     f"it has {', '.join(there)}")
+  widths = {name: text_width(column) for name in COLUMNS
+            for column in [data.column(name)] if column.dtype.kind == "U"}
+  paths = {row: os.path.join(folder, part.manifest.shards[0].name + _SUFFIX)
+           for row, part in shards.items()}
+  counts = {row: int(_originals(part).sum()) for row, part in shards.items()}
+  missing = [row for row in shards if not os.path.exists(paths[row])]
+  done, total = sum(counts.values()) - sum(counts[row] for row in missing), sum(counts.values())
+  if done:
+    logging.info("%s: going on with an unfinished prediction, %d galaxies are there", folder, done)
+  start_s = time.monotonic()
+  with Progress(total, title="predicting", unit="galaxies", done=done) as progress:
+    for row in missing:
+      with whole_file(paths[row]) as hidden, h5py.File(hidden, "w") as file:
+        writer = PredictionsWriter(file, predictor.edges, counts[row], pdf_format,
+                                   weights_digest=weights_digest, widths=widths)
+        file.attrs[PDF_CALIBRATED] = pdf_calibration is not None
+        _predict_shard(predictor, shards[row], row, writer, progress, pdf_calibration)
+  return ShardFiles(list(paths.values()), total, total - done, time.monotonic() - start_s)
+
+
+def _shards(data, splits):
+  """{row of its first record: shard as a data set} of the shards that have any galaxy."""
+  records = [shard.records for shard in data.manifest.shards]
+  starts = np.cumsum([0, *records])
+  parts = {int(start): data.shard(number) for number, start in enumerate(starts[:-1])
+           if data.manifest.shards[number].split in splits and records[number]}
+  return {start: part for start, part in parts.items() if _originals(part).any()}
+
+
+def _originals(part):
+  return part.column("copy") == 0
+
+
+def _predict_shard(predictor, part, first_row, writer, progress, pdf_calibration):
+  split = part.manifest.shards[0].split
+  for pdf, columns in predictor.batches(part, split, _originals(part)):
+    zmode = modes(predictor.edges, pdf)
+    if pdf_calibration:
+      pdf = pdf_calibration.apply(pdf, columns["r_mag"])
+    estimates = {**point_estimates(predictor.edges, pdf), "zmode": zmode}
+    writer.append(pdf, {**columns, "row": columns["row"] + first_row, **estimates})
+    progress.advance(len(pdf))
+  writer.check_complete()

@@ -1,0 +1,48 @@
+"""What a stage was trained on, measured once, for the flags of other galaxies."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from pzbias_tf.data.apertures import measure_images
+from pzbias_tf.data.dataset import Dataset
+from pzbias_tf.data.pipeline import ordered_batches
+from pzbias_tf.predictions.domain import TrainingDomain
+
+MEASURED = 10_000  # galaxies; ends of ranges then rest on five of them
+
+
+def training_domain(data: Dataset, image_size: int, path: str) -> TrainingDomain:
+  """Reads the training domain, or measures it.
+
+  Args:
+    data: the data set.
+    image_size: central pixels that the network sees.
+    path: file that keeps it.
+  """
+  if os.path.exists(path):
+    return TrainingDomain.load(path)
+  images = _measure(data, image_size)
+  trained = (data.column("split") == "train") & (data.column("copy") == 0)
+  domain = TrainingDomain.fit(data.column("r_mag")[trained], images)
+  domain.save(path)
+  return domain
+
+
+def _measure(data, image_size):
+  """Measurements of the first galaxies, which are as good as any: records are in random order."""
+  measure, found, left = tf.function(measure_images, reduce_retracing=True), [], MEASURED
+  for number, shard in enumerate(data.manifest.shards):
+    if shard.split != "train" or not shard.records or not left:
+      continue
+    part = data.shard(number)
+    keep = part.column("copy") == 0
+    keep[np.flatnonzero(keep)[left:]] = False
+    left -= int(keep.sum())
+    if keep.any():
+      found += [measure(batch["image"]) for batch in ordered_batches(
+          part, "train", keep=keep, labels=None, batch_size=256, image_size=image_size)]
+  return {name: np.concatenate([batch[name] for batch in found]) for name in found[0]}

@@ -1,0 +1,1 @@
+"""From measured stages to figures, tables and one page."""

@@ -1,0 +1,131 @@
+"""Figure 1: what each stage does to residuals, mode collapse and scatter."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+import numpy as np
+
+from pzbias_tf.metrics.stage_result import StageResult
+from pzbias_tf.report.figures import parts, style
+from pzbias_tf.survey import Survey
+
+_MOST_BINS = 200  # of a drawn distribution: more cannot be told apart on paper
+_HEIGHT = 5.6
+_OPEN = dict(markerfacecolor="white", markeredgewidth=0.8)
+
+
+@style.styled
+def draw_stages(results: Sequence[StageResult], survey: Survey) -> Figure:
+  """Four panels that compare the stages.
+
+  (a) Mean residual in wide bins of z_spec, with errors and straight-line fits;
+  (b) distribution of z_photo over that of z_spec, one strip a stage; (c)
+  sigma_MAD by magnitude; (d) total variation against the fitted slope.
+
+  Args:
+    results: the stages, at least one, in the order of the method.
+    survey: the survey.
+  """
+  figure = style.new_figure(_HEIGHT)
+  grid = figure.add_gridspec(2, 3, height_ratios=(1.0, 1.15))
+  _residuals(figure.add_subplot(grid[0, :]), results, survey)
+  _distributions(figure, grid[1, 0], results, survey)
+  _scatter(figure.add_subplot(grid[1, 1]), results)
+  _collapse_and_slope(figure.add_subplot(grid[1, 2]), results)
+  figure.legend(handles=_legend(results), loc="outside upper center", ncols=4, handlelength=3.2)
+  return figure
+
+
+def _legend(results):
+  """Stages first, then what belongs to no stage."""
+  return [*(style.legend_line(result.name, result.title) for result in results),
+          Line2D([], [], label=f"expected from crowding alone ({results[0].title})",
+                 **_crowding_style()),
+          Patch(color=style.Z_SPEC_COLOR, label=r"$z_\mathrm{spec}$"),
+          Line2D([], [], color="0.3", marker="o", linestyle="none", **_OPEN,
+                 label="TV without mode collapse")]
+
+
+def _crowding_style():
+  return dict(color="0.45", linewidth=1.0, linestyle=(0, (1, 1)))
+
+
+def _residuals(ax: Axes, results: Sequence[StageResult], survey: Survey) -> None:
+  """Panel (a)."""
+  parts.draw_residuals(ax, results, "residual_z_spec", survey)
+  for result in results:
+    fit, look = result.summary["slope_z_spec"], style.style_of(result.name)
+    if np.isfinite(fit.slope):
+      z = np.array([survey.fit_z_min, parts.measured(result.summary["residual_z_spec"]).z.max()])
+      ax.plot(z, fit.intercept + fit.slope * z, color=look.color, linestyle=look.linestyle,
+              gid=f"fit {result.name}")
+  crowding = results[0].summary["residual_simulated"]
+  ax.plot(crowding.z, crowding.mean, gid="crowding", **_crowding_style())
+  ax.set_xlabel(style.Z_SPEC_LABEL)
+  parts.letter(ax, "a")
+
+
+def _distributions(figure, place, results, survey):
+  """Panel (b): a strip a stage, so that no stage hides another."""
+  strips = place.subgridspec(len(results), 1, hspace=0.0)
+  first, edges = None, _drawn_edges(survey)
+  for index, result in enumerate(results):
+    ax = first = figure.add_subplot(strips[index], sharex=first, sharey=first)
+    ax.stairs(_density(result.z_spec, edges), edges, fill=True, color=style.Z_SPEC_COLOR)
+    ax.stairs(_density(result.z_photo, edges), edges, color=style.style_of(result.name).color,
+              linewidth=0.7)
+    ax.text(0.95, 0.86, result.title, transform=ax.transAxes, ha="right", va="top", fontsize=7.0)
+    ax.tick_params(labelbottom=index == len(results) - 1)
+    ax.set_ylabel("n(z)")
+    if not index:
+      parts.letter(ax, "b")
+  first.set(xlim=parts.redshift_range(results, survey), xlabel="redshift")
+  first.set_ylim(bottom=0.0)
+
+
+def _drawn_edges(survey: Survey) -> np.ndarray:
+  """Edges of the survey's redshift bins, several joined where there are very many."""
+  joined = -(-survey.bins // _MOST_BINS)
+  edges = survey.edges()
+  return np.append(edges[:-1:joined], edges[-1])
+
+
+def _density(z, edges):
+  """Galaxies per unit redshift and galaxy; those off the grid are missing."""
+  return np.histogram(z, edges)[0] / (len(z) * np.diff(edges))
+
+
+def _scatter(ax: Axes, results: Sequence[StageResult]) -> None:
+  """Panel (c)."""
+  for result in results:
+    curve, look = result.summary["sigma_mad_by_magnitude"], style.style_of(result.name)
+    good = np.isfinite(curve.mean)
+    ax.errorbar(curve.r_mag[good], curve.mean[good], curve.error[good], fmt=look.marker,
+                color=look.color, linestyle=look.linestyle, elinewidth=0.8, label=result.title)
+  ax.set(xlabel="r [mag]", ylabel=r"$\sigma_\mathrm{MAD}$", ylim=(0.0, None))
+  parts.letter(ax, "c")
+
+
+def _collapse_and_slope(ax: Axes, results: Sequence[StageResult]) -> None:
+  """Panel (d): filled, the total variation; open, its expected value at the same slope."""
+  ax.axvline(0.0, **style.GUIDE)
+  for result in results:
+    fit, look = result.summary["slope_z_spec"], style.style_of(result.name)
+    if not np.isfinite(fit.slope):
+      continue
+    found, expected = (result.summary[key] for key in
+                       ("total_variation", "expected_total_variation"))
+    ax.plot([fit.slope, fit.slope], [expected.mean, found.mean], color=look.color,
+            linewidth=0.8, linestyle=":", zorder=1)
+    ax.errorbar(fit.slope, expected.mean, expected.error, fmt=look.marker, color=look.color,
+                **_OPEN, elinewidth=0.8, label=f"{result.title}, expected")
+    ax.errorbar(fit.slope, found.mean, found.error, fit.slope_error, fmt=look.marker,
+                color=look.color, elinewidth=0.8, markersize=5.0, label=result.title)
+  ax.set(xlabel=style.SLOPE_LABEL, ylabel="total variation (TV)", ylim=(0.0, None))
+  ax.locator_params(axis="x", nbins=4)
+  parts.letter(ax, "d")

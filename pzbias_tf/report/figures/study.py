@@ -1,0 +1,135 @@
+"""Figures of the study's experiments, drawn from the numbers of their summaries alone."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+import numpy as np
+
+from pzbias_tf.metrics.residuals import Curve
+from pzbias_tf.report.figures import parts, style
+from pzbias_tf.report.stage_table import value_and_error, with_error
+
+Summary = Mapping[str, Any]
+"""A stage's summary as it stands in a JSON file."""
+
+_SIGMA_LABEL = r"$\sigma_\mathrm{MAD}$"
+_TRENDS = (("total_variation", "total variation"), ("slope_z_spec", style.SLOPE_LABEL),
+           ("sigma_mad", _SIGMA_LABEL),
+           ("rms_by_galaxies", r"weighted rms of $\langle\Delta z\rangle(z_\mathrm{photo})$"))
+_OPEN = dict(markerfacecolor="white", markeredgewidth=0.8)
+_MARGIN, _NOTHING = 1.1, 0.05  # half an axis over its points, and where there are none
+_FEW = 5.0  # a bin whose error exceeds so many times the median sets no axis
+
+
+@style.styled
+def draw_main(stages: Mapping[str, tuple[str, Summary]]) -> Figure:
+  """Four panels that compare the stages of one run.
+
+  (a) Mean residual by z_spec and (b) by z_photo; (c) scatter by magnitude; (d)
+  total variation against slope, with what is expected without mode collapse.
+
+  Args:
+    stages: {name of the stage: (its title, its summary)}, in the order of the method.
+  """
+  figure = style.new_figure(5.2)
+  axes = figure.subplots(2, 2)
+  for ax, key, label in ((axes[0, 0], "residual_z_spec", style.Z_SPEC_LABEL),
+                         (axes[0, 1], "residual_z_photo", style.Z_PHOTO_LABEL)):
+    curves = [(name, title, _curve(summary[key], "z")) for name, (title, summary) in stages.items()]
+    parts.draw_curves(ax, curves, _limit(curves))
+    ax.set_xlabel(label)
+  _draw_scatter(axes[1, 0], stages)
+  _draw_collapse(axes[1, 1], stages)
+  for ax, text in zip(axes.ravel(), "abcd"):
+    parts.letter(ax, text)
+  return _with_legend(figure, stages)
+
+
+@style.styled
+def draw_trends(stages: Mapping[str, tuple[str, Sequence[Summary]]], values: Sequence[str],
+                label: str) -> Figure:
+  """Four panels of what changes with a setting: TV, slope, scatter, residual by z_photo.
+
+  Args:
+    stages: {name of the stage: (its title, its summary at each value)}.
+    values: the values, evenly spaced on the axis in this order.
+    label: what they are values of.
+  """
+  figure = style.new_figure(4.6)
+  axes = figure.subplots(2, 2, sharex=True)
+  for ax, (key, title), text in zip(axes.ravel(), _TRENDS, "abcd"):
+    for place, (name, (_, summaries)) in enumerate(stages.items()):
+      _draw_trend(ax, name, summaries, key, 0.06 * (place - 0.5 * (len(stages) - 1)))
+    ax.set(ylabel=title, xticks=range(len(values)), xticklabels=values)
+    ax.margins(x=0.06)
+    if key == "slope_z_spec":
+      ax.axhline(0.0, **style.GUIDE)
+    parts.letter(ax, text)
+  for ax in axes[1]:
+    ax.set_xlabel(label)
+  return _with_legend(figure, stages)
+
+
+def _with_legend(figure, stages):
+  figure.legend(handles=[style.legend_line(name, title) for name, (title, _) in stages.items()],
+                loc="outside upper center", ncols=len(stages), handlelength=3.2)
+  return figure
+
+
+def _draw_trend(ax: Axes, name, summaries, key, offset):
+  """One metric of one stage; of total variations, open symbols mark what is expected."""
+  look = style.style_of(name)
+  numbers = [value_and_error(with_error(summary, key)) for summary in summaries]
+  value, error = (np.array(column, float) for column in zip(*numbers))
+  place = np.arange(len(value)) + offset
+  if key == "total_variation":
+    expected = [value_and_error(summary["expected_total_variation"])[0] for summary in summaries]
+    ax.plot(place, np.array(expected, float), linestyle="none", marker=look.marker,
+            color=look.color, **_OPEN)
+  ax.errorbar(place, value, np.nan_to_num(error), fmt=look.marker, color=look.color,
+              linestyle=look.linestyle, elinewidth=0.8)
+
+
+def _draw_scatter(ax: Axes, stages):
+  for name, (_, summary) in stages.items():
+    r_mag, mean, error = _curve(summary["sigma_mad_by_magnitude"], "r_mag")
+    look, good = style.style_of(name), np.isfinite(mean) & np.isfinite(error)
+    ax.errorbar(r_mag[good], mean[good], error[good], fmt=look.marker, color=look.color,
+                linestyle=look.linestyle, elinewidth=0.8)
+  ax.set(xlabel="r [mag]", ylabel=_SIGMA_LABEL, ylim=(0.0, None))
+
+
+def _draw_collapse(ax: Axes, stages):
+  ax.axvline(0.0, **style.GUIDE)
+  for name, (_, summary) in stages.items():
+    look = style.style_of(name)
+    slope, slope_error = value_and_error(summary["slope_z_spec"])
+    found, error = value_and_error(summary["total_variation"])
+    expected, _ = value_and_error(summary["expected_total_variation"])
+    if slope is None:
+      continue
+    ax.plot([slope, slope], [expected, found], color=look.color, linewidth=0.8, linestyle=":",
+            zorder=1)
+    ax.plot(slope, expected, marker=look.marker, color=look.color, **_OPEN)
+    ax.errorbar(slope, found, error, slope_error, fmt=look.marker, color=look.color,
+                elinewidth=0.8)
+  ax.set(xlabel=style.SLOPE_LABEL, ylabel="total variation", ylim=(0.0, None))
+
+
+def _curve(curve, axis) -> Curve:
+  """A curve of a JSON file as arrays, NaN where there is no number."""
+  return Curve(*(np.array(curve[name], float) for name in (axis, "mean", "error")))
+
+
+def _limit(curves) -> float:
+  """Half the height of an axis that shows all bins with a common error."""
+  heights = []
+  for _, _, curve in curves:
+    _, mean, error = parts.measured(curve)
+    if error.size:
+      usual = error <= _FEW * np.median(error)
+      heights += (np.abs(mean) + error)[usual].tolist()
+  return _MARGIN * max(heights, default=_NOTHING)

@@ -1,0 +1,129 @@
+"""The report of a run: figures, the table of stages and one page that shows both.
+
+Everything stands in one folder; index.html holds its pictures itself, so that
+the page alone can be sent to somebody.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import os
+from typing import Mapping, NamedTuple, Sequence
+
+from matplotlib.figure import Figure
+
+from pzbias_tf.files import write_text
+from pzbias_tf.metrics.stage_result import REFERENCE, StageResult
+from pzbias_tf.report import captions, page
+from pzbias_tf.report.figures import (
+  Outliers,
+  draw_calibration,
+  draw_density,
+  draw_outliers,
+  draw_pdfs,
+  draw_residual_map,
+  draw_stages,
+  save_figure,
+)
+from pzbias_tf.report.stage_table import format_table
+from pzbias_tf.survey import Survey
+
+PAGE = "index.html"
+TABLE = "table.md"
+
+_STEP4 = "step4"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunDescription:
+  """What was run, for the head of the page.
+
+  Attributes:
+    name: name of the run.
+    facts: {what: value}, in the order to show.
+    settings: {title of the stage: {setting: value}}.
+  """
+
+  name: str
+  facts: Mapping[str, str]
+  settings: Mapping[str, Mapping[str, str]]
+
+
+class NamedFigure(NamedTuple):
+  """A figure, its file name without ending, and its caption."""
+
+  name: str
+  figure: Figure
+  caption: str
+
+
+def draw_figures(results: Sequence[StageResult], survey: Survey,
+                 outliers: Outliers | None = None) -> list[NamedFigure]:
+  """All figures that the results allow.
+
+  Args:
+    results: what was evaluated, in the order of the method: any of the stages
+      with a network, at least one; Step 4 and the reference where they exist.
+    survey: the survey.
+    outliers: galaxies to show, if any.
+
+  Raises:
+    ValueError: there is no stage with a network.
+  """
+  networks = [result for result in results if result.name not in (_STEP4, REFERENCE)]
+  if not networks:
+    raise ValueError("figures need a stage with a network; the results hold "
+                     f"{', '.join(result.name for result in results) or 'none'}")
+  compared = networks[-1:] + [result for result in results if result not in networks]
+  mapped = [result for result in compared if result.name != REFERENCE]
+  return [
+      NamedFigure("stages", draw_stages(networks, survey), captions.stages(networks, survey)),
+      NamedFigure("calibration", draw_calibration(compared, survey),
+                  captions.calibration(compared)),
+      NamedFigure("residual_map", draw_residual_map(mapped, survey),
+                  captions.residual_map(mapped)),
+      NamedFigure("pdfs", draw_pdfs(networks, survey), captions.pdfs(networks)),
+      NamedFigure("density", draw_density(results, survey), captions.density(results, survey)),
+      *([NamedFigure("outliers", draw_outliers(outliers), captions.outliers(outliers))]
+        if outliers else [])]
+
+
+def write_report(folder: str, results: Sequence[StageResult], survey: Survey,
+                 description: RunDescription, outliers: Outliers | None = None) -> list[str]:
+  """Writes figures, table.md and, last, index.html.
+
+  Args:
+    folder: where to; made if absent.
+    results: as `draw_figures`.
+    survey: the survey.
+    description: what was run.
+    outliers: as `draw_figures`.
+
+  Returns:
+    The paths of what was written.
+  """
+  os.makedirs(folder, exist_ok=True)
+  table = format_table({result.title: result.summary for result in results})
+  written, pictures = [os.path.join(folder, TABLE)], []
+  write_text(written[0], table + "\n")
+  for figure in draw_figures(results, survey, outliers):
+    picture, paths = as_picture(figure, folder)
+    pictures.append(picture)
+    written += paths
+  written.append(os.path.join(folder, PAGE))
+  write_text(written[-1], page.render(
+      title=description.name, facts=description.facts, table=table,
+      direction=captions.DIRECTION, pictures=pictures, settings=description.settings))
+  return written
+
+
+def as_picture(figure: NamedFigure, folder: str) -> tuple[page.Picture, list[str]]:
+  """Saves a figure; returns it as the page shows it, and its files."""
+  png, svg = save_figure(figure.figure, folder, figure.name)
+  return page.Picture(_data_url(png), os.path.basename(svg), figure.caption), [png, svg]
+
+
+def _data_url(png):
+  with open(png, "rb") as file:
+    return "data:image/png;base64," + base64.b64encode(file.read()).decode("ascii")

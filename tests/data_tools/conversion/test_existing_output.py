@@ -1,0 +1,100 @@
+"""What stands in the output already: reused, refused, replaced, never lost."""
+
+import dataclasses
+import os
+
+import tensorflow as tf
+
+from data_tools import make_tfrecords
+from data_tools.make_tfrecords import ConversionSettings, convert
+from data_tools.readers.parts.cutout_source import CutoutSource
+from pzbias_tf import survey as survey_lib
+from pzbias_tf.data import manifest as manifest_lib
+from tests.data_tools import sample_conversions, sample_surveys
+
+SDSS = survey_lib.SDSS
+
+
+class ExistingTest(sample_conversions.ConversionTest):
+
+  def test_same_again_is_reused(self):
+    source = self.public(20)
+    first = convert(source, SDSS, self.output)
+    before = os.stat(os.path.join(self.output, manifest_lib.MANIFEST_NAME)).st_mtime_ns
+    again = convert(source, SDSS, self.output, settings=ConversionSettings(num_workers=2))
+    self.assertEqual(first, again)
+    self.assertEqual(
+        os.stat(os.path.join(self.output, manifest_lib.MANIFEST_NAME)).st_mtime_ns, before)
+
+  def test_real_data_stop_a_simulation_before_it_starts(self):
+    convert(self.public(20), SDSS, self.output)
+    with self.assertRaisesRegex(FileExistsError, "holds another data set, and no --input"):
+      make_tfrecords.run(make_tfrecords.ConversionConfig(output=self.output, num=10))
+    parent, name = os.path.split(os.path.normpath(self.output))
+    self.assertFalse(os.path.exists(os.path.join(parent, f"simulated_{name}")))
+
+  def test_a_data_set_does_not_go_into_its_input(self):
+    os.makedirs(self.output)
+    with self.assertRaisesRegex(ValueError, "--input and --output are both .*; name another"):
+      make_tfrecords.run(make_tfrecords.ConversionConfig(
+          input=os.path.join(self.output, "."), output=self.output))
+    self.assertEmpty(os.listdir(self.output))
+
+  def test_other_settings_or_source_are_refused(self):
+    convert(self.public(20), SDSS, self.output)
+    with self.assertRaisesRegex(FileExistsError, "other settings.*another --output, or delete"):
+      convert(self.public(20), SDSS, self.output, settings=ConversionSettings(seed=1))
+    with self.assertRaisesRegex(FileExistsError, "other fingerprint"):
+      convert(self.public(20, images=sample_surveys.cube(20, seed=1)), SDSS, self.output)
+    with self.assertRaisesRegex(FileExistsError, "other preset"):
+      convert(self.public(20), SDSS, self.output, preset={"net": 5})
+
+  def test_unfinished_starts_again_and_touches_nothing_else(self):
+    os.makedirs(self.output)
+    names = ("train-00000-of-00009.tfrecord", ".test-00001-of-00002.tfrecord.77.tmp",
+             ".catalog.fits.1f.tmp", ".rejected.csv.7.tmp", ".manifest.json.1f.tmp",
+             "catalog-00001-of-00003.fits", "train-100000-of-100001.tfrecord",
+             "notes.txt", "mytrain-00000-of-00009.tfrecord", "train.tfrecord")
+    for name in names:
+      with open(os.path.join(self.output, name), "w") as file:
+        file.write("x")
+    convert(self.public(20), SDSS, self.output)
+    left = set(os.listdir(self.output))
+    self.assertNoCommonElements(left, names[:7])
+    self.assertContainsSubset(names[7:], left)
+
+  def test_data_set_of_another_version(self):
+    manifest = convert(self.public(20), SDSS, self.output)
+    dataclasses.replace(manifest, schema_version=1).save(self.output)
+    with self.assertRaisesRegex(FileExistsError, "schema version 1, .*delete .*out first"):
+      convert(self.public(20), SDSS, self.output)
+
+  def test_damaged_shard_is_noticed(self):
+    source = self.public(20)
+    manifest = convert(source, SDSS, self.output)
+    with open(os.path.join(self.output, manifest.shards[0].name), "r+b") as file:
+      file.truncate(100)
+    with self.assertRaisesRegex(FileExistsError, "of another size than its manifest says"):
+      convert(source, SDSS, self.output)
+
+  def test_failure_leaves_no_manifest_and_no_half_shard(self):
+    source = self.public(20)
+
+    class Failing:
+      calls = 0
+
+      def __call__(self, row):
+        self.calls += 1
+        if self.calls > 30:  # past the fingerprint, which looks at 20 images
+          raise OSError("the disk is gone")
+        return source.images(row)
+
+    failing = CutoutSource(catalog=source.catalog, images=Failing(),
+                                image_shape=source.image_shape)
+    with self.assertRaisesRegex(OSError, "the disk is gone"):
+      convert(failing, SDSS, self.output, settings=ConversionSettings(shard_size_mb=0.003))
+    self.assertEmpty([name for name in os.listdir(self.output) if not name.startswith(".")])
+
+
+if __name__ == "__main__":
+  tf.test.main()

@@ -1,0 +1,111 @@
+"""HDF5 files: where images and columns stand, damaged chunks, data in other files."""
+
+import os
+import pickle
+
+from absl.testing import parameterized
+from astropy.table import Table
+import h5py
+import numpy as np
+import tensorflow as tf
+
+from data_tools import readers
+from data_tools.readers import hdf5
+from pzbias_tf import survey as survey_lib
+from tests.data_tools import sample_formats, sample_surveys
+
+SDSS = survey_lib.SDSS
+
+
+class Hdf5Test(sample_formats.FormatsTest, parameterized.TestCase):
+
+  def write(self, num=5, name="cube", bands_first=False, **datasets):
+    images = sample_surveys.cube(num)
+    with h5py.File(self.path("survey.hdf5"), "w") as file:
+      stored = np.moveaxis(images, -1, 1) if bands_first else images
+      file.create_dataset(name, data=stored, chunks=(2, *stored.shape[1:]), compression="gzip")
+      for key, values in {**sample_formats.table_of(num), **datasets}.items():
+        file[key] = values.astype("S") if values.dtype.kind == "U" else values
+    return images
+
+  @parameterized.parameters(("cube", False), ("group/pixels", True))
+  def test_layout(self, name, bands_first):
+    images = self.write(name=name, bands_first=bands_first)
+    self.assertEqual(readers.detect(self.input), "hdf5")
+    source = readers.read(self.input, SDSS)
+    self.assertEqual(source.image_shape, (8, 8, 5))
+    self.assert_images(source, images)
+    self.assertAllEqual(source.catalog["id"], sample_formats.table_of(5)["id"])
+    data = pickle.dumps(source.images)  # after the file was opened
+    self.assertLess(len(data), 500)
+    self.assertAllEqual(pickle.loads(data)(4), images[4])
+
+  def test_columns_as_records_or_in_a_table(self):
+    images = sample_surveys.cube(5)
+    with h5py.File(self.path("survey.h5"), "w") as file:
+      file["images"], file["thumbnails"] = images, images[:, :2, :2]
+      file["labels"] = sample_surveys.record_array(
+          {name: values.astype("S") if values.dtype.kind == "U" else values
+           for name, values in sample_formats.table_of(5).items()})
+    source = readers.read(self.input, SDSS)
+    self.assertAllEqual(source.catalog["id"], sample_formats.table_of(5)["id"])
+    Table({**sample_formats.table_of(5), "z": np.zeros(5)}).write(self.path("other.csv"))
+    options = readers.ReaderOptions(table=self.path("other.csv"), image_dataset="/thumbnails")
+    source = readers.read(self.path("survey.h5"), SDSS, options)
+    self.assertAllEqual(source.catalog["z_spec"], np.zeros(5))
+    self.assertEqual(source.image_shape, (2, 2, 5))
+
+  def test_which_images(self):
+    self.write(name="a")
+    with h5py.File(self.path("survey.hdf5"), "a") as file:
+      file["b"] = sample_surveys.cube(5)
+    with self.assertRaisesRegex(ValueError, "which images.*a, b; name one with --image_dataset"):
+      readers.read(self.input, SDSS)
+    with self.assertRaisesRegex(ValueError, "no 4-D dataset c"):
+      readers.read(self.input, SDSS, readers.ReaderOptions(image_dataset="c"))
+
+  def test_data_in_other_files_are_refused(self):
+    self.write()
+    with h5py.File(self.path("survey.hdf5"), "a") as file:
+      file["link"] = h5py.ExternalLink("/etc/other.h5", "/cube")
+    with self.assertRaisesRegex(ValueError, "link stands in another file"):
+      readers.read(self.input, SDSS)
+    raw = os.path.join(self.folder, "raw")
+    np.zeros(5).tofile(raw)
+    with h5py.File(self.path("survey.hdf5"), "a") as file:
+      del file["link"]
+      file.create_dataset("outside", (5,), "f8", external=[(raw, 0, 40)])
+    with self.assertRaisesRegex(ValueError, "outside stands in another file"):
+      readers.read(self.input, SDSS)
+
+  def test_damaged_list_of_datasets(self):
+    self.write(num=8)
+    with h5py.File(self.path("survey.hdf5"), "r"):  # so that its size is not looked at again
+      with open(self.path("survey.hdf5"), "r+b") as file:
+        file.truncate(3000)
+      with self.assertRaisesRegex(OSError, "survey.hdf5: no HDF5 file, or cut short"):
+        readers.read(self.input, SDSS)
+
+  def test_damaged_chunk_and_cut_file(self):
+    self.write(num=8)
+    with h5py.File(self.path("survey.hdf5"), "r") as file:
+      place = file["cube"].id.get_chunk_info(1).byte_offset
+    with open(self.path("survey.hdf5"), "r+b") as file:
+      file.seek(place + 50)
+      file.write(b"\xff" * 100)
+    self.convert()
+    self.assertEqual(self.rejected(), dict.fromkeys(("J02", "J03"), hdf5.REASON_DAMAGED))
+    with open(self.path("survey.hdf5"), "r+b") as file:
+      file.truncate(3000)
+    with self.assertRaisesRegex(OSError, "survey.hdf5: no HDF5 file, or cut short"):
+      readers.read(self.input, SDSS)
+
+  def test_lengths_that_differ(self):
+    self.write()
+    Table(sample_formats.table_of(4)).write(self.path("t.csv"))
+    with self.assertRaisesRegex(ValueError, "5 images in cube, but 4 rows in .*t.csv"):
+      readers.read(self.input, SDSS, readers.ReaderOptions(table=self.path("t.csv")))
+
+
+if __name__ == "__main__":
+  tf.test.main()

@@ -1,0 +1,97 @@
+"""The later releases' catalogues: split, images, magnitudes, what is refused."""
+
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from data_tools import readers
+from data_tools.readers.parts.cutout_source import REASON_NO_IMAGE
+from pzbias_tf import survey as survey_lib
+from tests.data_tools import sample_formats, sample_surveys
+
+SDSS = survey_lib.SDSS
+
+
+class ZphotoCatalogTest(sample_formats.FormatsTest):
+
+  def write(self, num=10, name="zphoto_catalog_SDSS.npz", folder="images", suffix=".npy", **arrays):
+    table, images = sample_formats.table_of(num), sample_surveys.cube(num)
+    split = np.random.default_rng(0).permutation(num)
+    arrays = {"zspec": table["z"], "ebv": table["ebv"], "id_train": split[:5],
+              "id_validation": split[5:6], "id_test": split[6:9], **arrays}
+    np.savez(self.path(name), **arrays)
+    os.makedirs(self.path(folder), exist_ok=True)
+    for row, image in enumerate(images):
+      np.save(self.path(f"{folder}/{row}"), image)
+      os.rename(self.path(f"{folder}/{row}.npy"), self.path(f"{folder}/{row}{suffix}"))
+    return images, split, arrays
+
+  def test_published_split_and_images(self):
+    r_mag = np.linspace(15, 17, 10)
+    images, split, arrays = self.write(r_mag=r_mag)
+    self.assertEqual(readers.detect(self.input), "zphoto_catalog")
+    source = readers.read(self.input, SDSS)
+    self.assert_images(source, images)
+    self.assertAllEqual(source.catalog["r_mag"], r_mag)
+    self.assertAllEqual(source.catalog["z_spec"], arrays["zspec"])
+    self.assertEqual(list(source.catalog["split"][split]),
+                     ["train"] * 5 + ["validation"] + ["test"] * 3 + [""])
+    self.assertEqual(source.catalog["id"][3], "3")
+
+  def test_r_from_images_or_a_table(self):
+    images, _, _ = self.write(folder="data", suffix=".py.npy")
+    with self.assertRaisesRegex(ValueError, "no column for r_mag.*--r_from_image"):
+      readers.read(self.input, SDSS)
+    source = readers.read(self.input, SDSS, readers.ReaderOptions(r_from_image=True))
+    flux = images[..., 2].sum((1, 2), np.float64)
+    self.assertAllClose(source.catalog["r_mag"],
+                        22.5 - 2.5 * np.log10(np.where(flux > 0, flux, np.nan)))
+    np.savez(self.path("magnitudes.npz"), r=np.arange(10.0))
+    source = readers.read(self.input, SDSS, readers.ReaderOptions(
+        table=self.path("magnitudes.npz")))
+    self.assertAllEqual(source.catalog["r_mag"], np.arange(10.0))
+
+  def test_missing_and_damaged_images_are_listed(self):
+    self.write(r_mag=np.full(10, 16.0), id_train=np.arange(8), id_validation=np.array([8]),
+               id_test=np.array([9]))
+    os.remove(self.path("images/2.npy"))
+    with open(self.path("images/4.npy"), "r+b") as file:
+      file.truncate(600)
+    np.save(self.path("images/5.npy"), np.array([{}], object), allow_pickle=True)
+    self.convert()
+    self.assertEqual(self.rejected(), dict.fromkeys("245", REASON_NO_IMAGE))
+
+  def test_template(self):
+    images, _, _ = self.write(folder="cut", suffix=".image.npy", r_mag=np.full(10, 16.0))
+    with self.assertRaisesRegex(FileNotFoundError, "no images called images/{id}.npy"):
+      readers.read(self.input, SDSS)
+    options = readers.ReaderOptions(image_template="cut/{id}.image.npy")
+    self.assert_images(readers.read(self.input, SDSS, options), images)
+    with self.assertRaisesRegex(ValueError, "no {band} is possible"):
+      readers.read(self.input, SDSS, readers.ReaderOptions(image_template="{id}_{band}.npy"))
+
+  def test_bad_catalogues(self):
+    self.write(r_mag=np.full(10, 16.0), id_test=np.array([3, 10]))
+    with self.assertRaisesRegex(ValueError, "id_test: index 10 is outside the 10 objects"):
+      readers.read(self.input, SDSS)
+    self.write(r_mag=np.full(9, 16.0))
+    with self.assertRaisesRegex(ValueError, "columns of different lengths"):
+      readers.read(self.input, SDSS)
+    np.savez(self.path("zphoto_catalog_SDSS.npz"), zspec=np.zeros(3))
+    with self.assertRaisesRegex(ValueError, "no array ebv, id_test, id_train, id_validation"):
+      readers.read(self.input, SDSS)
+
+  def test_the_survey_s_own_of_several_catalogues(self):
+    self.write(r_mag=np.full(10, 16.0))
+    self.write(name="zphoto_catalog_KiDS.npz", r_mag=np.full(10, 20.0))
+    self.assertAllEqual(readers.read(self.input, SDSS).catalog["r_mag"], np.full(10, 16.0))
+    path = self.path("zphoto_catalog_KiDS.npz")
+    self.assertAllEqual(readers.read(path, SDSS).catalog["r_mag"], np.full(10, 20.0))
+    os.rename(self.path("zphoto_catalog_SDSS.npz"), self.path("zphoto_catalog_other.npz"))
+    with self.assertRaisesRegex(FileNotFoundError, "2 catalogues"):
+      readers.read(self.input, SDSS)
+
+
+if __name__ == "__main__":
+  tf.test.main()

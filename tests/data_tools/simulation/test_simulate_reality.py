@@ -1,0 +1,140 @@
+"""The simulated SDSS against real galaxies and a real field.
+
+The folder named by PZBIAS_REAL_DATA holds catalogs/sdss_mgs.txt, a table of 5,000
+main-sample galaxies, and sdss_field, the five frames of one field.
+"""
+
+from __future__ import annotations
+
+import os
+import unittest
+import warnings
+
+from absl.testing import parameterized
+import numpy as np
+import tensorflow as tf
+
+from data_tools.simulation import contact_sheet, instruments, reality, rendering, structure
+from data_tools.simulation.observation import Observation
+from data_tools.simulation.options import SimulationOptions
+
+REAL_DATA = os.environ.get("PZBIAS_REAL_DATA", "")
+SCALE_ARCSEC = 0.396
+NUM_CHUNKS = 50  # of 8 x 8 pixels: this is about catalogues
+
+
+def setUpModule():
+  if not REAL_DATA:
+    raise unittest.SkipTest("PZBIAS_REAL_DATA names no folder of real galaxies")
+
+
+def half_range(values):
+  """Half of the range that holds the middle 68%: robust against tails and two peaks."""
+  low, high = np.percentile(values, [15.87, 84.13])
+  return (high - low) / 2
+
+
+class ColoursTest(parameterized.TestCase, tf.test.TestCase):
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.real = np.genfromtxt(os.path.join(REAL_DATA, "catalogs", "sdss_mgs.txt"), names=True)
+    observation = Observation("sdss", seed=3, image_size=8,
+                              options=SimulationOptions(neighbours=0))
+    chunks = [observation.chunk(0, number) for number in range(NUM_CHUNKS)]
+    cls.z = np.concatenate([chunk.z for chunk in chunks])
+    cls.mag = np.concatenate([chunk.mag for chunk in chunks])
+    cls.mag_err = np.concatenate([chunk.mag_err for chunk in chunks])
+
+  @parameterized.parameters(("u", "g", 0.25), ("g", "r", 0.15), ("r", "i", 0.15))
+  def test_colours(self, blue, red, tolerance):
+    """Medians, and scatter within a factor 1.5, of magnitudes with their errors."""
+    colour = self.mag[:, "ugriz".index(blue)] - self.mag[:, "ugriz".index(red)]
+    real_colour = self.real[blue] - self.real[red]
+    for low in np.arange(0.02, 0.199, 0.02):
+      mine = colour[(self.z >= low) & (self.z < low + 0.02)]
+      real = real_colour[(self.real["zs"] >= low) & (self.real["zs"] < low + 0.02)]
+      message = f"{blue}-{red} at z = {low:.2f}"
+      self.assertAllClose(np.median(mine), np.median(real), atol=tolerance, msg=message)
+      self.assertBetween(half_range(mine) / half_range(real), 1 / 1.5, 1.5, message)
+
+  def test_redshifts_and_magnitudes(self):
+    self.assertAllClose(np.median(self.z), np.median(self.real["zs"]), atol=0.015)
+    self.assertAllClose(np.percentile(self.z, [10, 90]),
+                        np.percentile(self.real["zs"], [10, 90]), atol=0.02)
+    self.assertAllClose(np.median(self.mag[:, 2]), np.median(self.real["r"]), atol=0.3)
+
+  def test_magnitude_errors(self):
+    for column, band in enumerate("ugriz"):
+      ratio = np.median(self.mag_err[:, column]) / np.median(self.real[f"e{band}"])
+      self.assertBetween(ratio, 1 / 1.5, 1.5, band)
+
+
+class FieldTest(parameterized.TestCase, tf.test.TestCase):
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    with warnings.catch_warnings():
+      warnings.simplefilter("ignore")  # headers of an older standard
+      cls.frames = reality.read_frames(os.path.join(REAL_DATA, "sdss_field"))
+    cls.stars = {band: reality.find_stars(frame.pixels) for band, frame in cls.frames.items()}
+    cls.fwhm = np.array([SCALE_ARCSEC * np.median([reality.fwhm_pixels(star) for star in stars])
+                         for stars in cls.stars.values()])
+
+  def test_sky_noise(self):
+    """Of whole cutouts, neighbours included, as in the frames."""
+    images = Observation("sdss", seed=3, image_size=64).chunk(0, 0, 150).images
+    edge = np.concatenate([images[:, :12], images[:, -12:]], axis=1)
+    for column, band in enumerate("ugriz"):
+      real = reality.sky_rms(self.frames[band].pixels)
+      simulated = np.median([reality.sky_rms(image) for image in edge[..., column]])
+      self.assertBetween(simulated / real, 0.85, 1.15, band)
+
+  def test_the_field_lies_within_the_simulated_seeing(self):
+    """Its stars are a third narrower than the survey's median: a rare but possible night."""
+    drawn = instruments.sdss_instrument().draw_fwhm(20000, np.random.default_rng(0))
+    for column, band in enumerate("ugriz"):
+      self.assertBetween(np.mean(drawn[:, column] < self.fwhm[column]), 0.002, 0.998, band)
+
+  def test_psf(self):
+    """Width and concentration of simulated stars, in the field's seeing, as measured."""
+    options = SimulationOptions(neighbours=0, fwhm_arcsec=tuple(self.fwhm))
+    instrument = Observation("sdss", seed=1, image_size=64, options=options).instrument
+    stars = simulated_stars(instrument, 60, np.random.default_rng(2))
+    for column, band in enumerate("ugriz"):
+      self.assertGreater(len(self.stars[band]), 10)
+      for measure in (reality.fwhm_pixels, reality.concentration):
+        real = np.median([measure(star) for star in self.stars[band]])
+        simulated = np.median([measure(star) for star in stars[..., column]])
+        self.assertBetween(simulated / real, 0.85, 1.15, f"{measure.__name__} in {band}")
+
+  def test_contact_sheet(self):
+    real = contact_sheet.real_galaxies(REAL_DATA, self.frames)
+    self.assertGreater(len(real), 20)
+    simulated = contact_sheet.simulated_images(real, tuple(self.fwhm), seed=1)
+    self.assertEqual(simulated.shape, (len(real), 64, 64, 5))
+    for galaxy, image in zip(real, simulated):  # dust and noise aside, the same magnitude
+      light = image[24:40, 24:40, 2].sum()
+      self.assertAllClose(22.5 - 2.5 * np.log10(light), galaxy.mag[2], atol=1.2)
+    output = os.path.join(self.get_temp_dir(), "sheet.png")
+    contact_sheet.draw(real[:6], simulated[:6], output)
+    self.assertGreater(os.path.getsize(output), 20_000)
+
+
+def simulated_stars(instrument, num, rng):
+  """Stars a hundred to a thousand times brighter than the sky noise, [n, 31, 31, bands]."""
+  bands = len(instrument.filters)
+  rms = instrument.draw_sky_rms("", num, rng)
+  flux = rms * rng.uniform(1000, 10000, (num, 1))
+  point = structure.Component(structure.POINT, flux, np.zeros(num), np.ones(num))
+  shapes = structure.Shapes((point,), np.zeros(num), rng.random((num, 2)) - 0.5)
+  images = rendering.render(shapes, np.ones((num, bands)), instrument.draw_fwhm(num, rng),
+                            instrument, 31)
+  rendering.add_noise(images, rms, instrument.sky_flux, rng)
+  return images
+
+
+if __name__ == "__main__":
+  tf.test.main()

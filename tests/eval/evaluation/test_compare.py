@@ -1,0 +1,68 @@
+"""Runs side by side: what is compared, and what cannot be."""
+
+import os
+
+from matplotlib.figure import Figure
+import tensorflow as tf
+
+from eval.evaluation.compare import compare
+from pzbias_tf.report.figures.comparison import draw_comparison
+from tests.eval.evaluated_runs import evaluated
+from tests.report.sample_results import make_results
+
+
+class CompareTest(tf.test.TestCase):
+
+  def setUp(self):
+    super().setUp()
+    self.folder = self.create_tempdir().full_path
+
+  def test_last_stages_and_step_4_stand_in_the_table(self):
+    runs = [evaluated(self.folder, "first"),
+            evaluated(self.folder, "second", ("baseline", "step1", "reference"), seed=1)]
+    text = compare(runs)
+    rows = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")]
+    self.assertEqual(rows, ["run", "first: Step 3", "first: Step 4", "second: Step 1"])
+    (result,) = make_results("step1", num=300, seed=1)
+    spread, error = result.summary["sigma_mad"], result.summary["errors"]["sigma_mad"]
+    self.assertIn(f"| {spread:.4f} +- {error:.4f} |", text)
+    self.assertNotIn("Not the same", text)
+    with open(os.path.join(self.folder, "comparison", "index.html"), encoding="utf-8") as file:
+      page = file.read()
+    for word in ("Comparison of 2 runs", "first: Step 4", "data:image/png"):
+      self.assertIn(word, page)
+    self.assertNotIn(self.folder, page)
+
+  def test_other_galaxies_are_told(self):
+    text = compare([evaluated(self.folder, "first"), evaluated(self.folder, "second", num=200)],
+                   os.path.join(self.folder, "elsewhere"))
+    self.assertIn("Not the same test galaxies: first 300 galaxies of sdss, second 200", text)
+    self.assertTrue(os.path.exists(os.path.join(self.folder, "elsewhere", "table.md")))
+
+  def test_runs_of_one_name_are_told_apart(self):
+    runs = [evaluated(self.folder, os.path.join(part, "run")) for part in ("a", "b")]
+    self.assertIn("| b/run: Step 3 ", compare(runs))
+
+  def test_what_cannot_be_compared(self):
+    run = evaluated(self.folder, "first")
+    with self.assertRaisesRegex(ValueError, "name two runs or more"):
+      compare([run])
+    with self.assertRaisesRegex(ValueError, "each once"):
+      compare([run, run + "/"])
+    with self.assertRaisesRegex(FileNotFoundError, "python -m eval.main --run=.*nothing"):
+      compare([run, os.path.join(self.folder, "nothing")])
+
+  def test_figure_has_every_run_in_every_panel(self):
+    first, second = make_results("step3", "step4", num=300)
+    figure = draw_comparison({"one": ("step3", first.summary), "two": ("step4", second.summary)})
+    self.assertIsInstance(figure, Figure)
+    axes = {ax.get_xlabel(): ax for ax in figure.axes}
+    spread = next(ax for label, ax in axes.items() if "MAD" in label)
+    self.assertAllClose([line.get_xdata()[0] for line in spread.lines[:2]],
+                        [first.summary["sigma_mad"], second.summary["sigma_mad"]])
+    self.assertLen(axes, 9)
+    self.assertLen(axes["CRPS"].lines, 1)  # Step 4 has no p(z)
+
+
+if __name__ == "__main__":
+  tf.test.main()

@@ -1,0 +1,140 @@
+"""All metrics of a stage: tables, errors, and input that is no good."""
+
+import dataclasses
+import json
+import warnings
+
+from absl.testing import parameterized
+import numpy as np
+import tensorflow as tf
+
+from pzbias_tf.metrics import pdf, point
+from pzbias_tf.metrics.stage_metrics import Bootstrap, summarize, to_json
+from pzbias_tf.metrics.stage_result import check_same_galaxies
+from pzbias_tf.predictions.predictions import Predictions
+from pzbias_tf.survey import SDSS
+from tests.report.sample_results import make_results
+
+_FEW = Bootstrap(number=10)
+
+
+def _predictions(num, seed=0, **columns):
+  rng = np.random.default_rng(seed)
+  z_spec = rng.uniform(0.0, 0.4, num)
+  center = z_spec + rng.normal(0, 0.01, num)
+  found = np.exp(-0.5 * ((SDSS.centers() - center[:, None]) / 0.01) ** 2)
+  columns = {"redshift": z_spec, "r_mag": rng.uniform(13.0, 18.0, num),
+             "id": np.array([f"g{index}" for index in range(num)]), **columns}
+  return Predictions.make(SDSS.edges(), found / found.sum(axis=1, keepdims=True), **columns)
+
+
+def _summary(predictions, **options):
+  """The summary as JSON, warnings being errors."""
+  with warnings.catch_warnings():
+    warnings.simplefilter("error")
+    summary = to_json(summarize(predictions, SDSS, _FEW, **options))
+  json.dumps(summary, allow_nan=False)
+  return summary
+
+
+class SummaryTest(tf.test.TestCase, parameterized.TestCase):
+
+  def test_tables_hold_the_metrics_of_their_galaxies(self):
+    predictions = _predictions(2000)
+    summary = _summary(predictions)
+    row = SDSS.magnitude_row(predictions.r_mag) == 7
+    own = predictions.select(row)
+    table = summary["by_magnitude"]
+    self.assertEqual(table["galaxies"][7], row.sum())
+    self.assertAllClose(table["r_mag"][7], own.r_mag.mean())
+    for name, expected in (
+        ("sigma_68", point.sigma_68(own.z_spec, own.z_photo)),
+        ("crps", pdf.crps(own.pdf, own.z_spec, SDSS)),
+        ("pit_ad", pdf.pit_distances(pdf.pit(own.pdf, own.z_spec, SDSS)).ad)):
+      self.assertAllClose(table[name]["value"][7], expected)
+      self.assertIsNone(table[name]["value"][0])  # no galaxy brighter than 13
+    table = summary["by_z_photo"]
+    own = predictions.select((predictions.z_photo >= 0.2) & (predictions.z_photo < 0.21))
+    self.assertAllClose(table["z"][20], 0.205)
+    self.assertAllClose(table["brier"]["value"][20], pdf.brier(own.pdf, own.z_spec, SDSS))
+    self.assertAllClose(
+        table["mean_residual"]["value"], summary["residual_z_photo"]["mean"])
+
+  def test_every_plain_number_has_an_error(self):
+    summary = _summary(_predictions(500))
+    for name, error in summary["errors"].items():
+      self.assertIsInstance(summary[name], float)
+      self.assertGreaterEqual(error, 0.0)
+    dz = summary["errors"]["mean_residual"] / summary["sigma_mad"]
+    self.assertBetween(dz * np.sqrt(500), 0.5, 2.0)
+
+  def test_step_4_has_no_metrics_of_pdfs(self):
+    predictions = _predictions(50)
+    summary = _summary(predictions, z_photo=predictions.z_photo)
+    self.assertNotIn("crps", summary)
+    self.assertNotIn("pit_ks", summary["by_magnitude"])
+
+  def test_weights(self):
+    predictions = _predictions(200)
+    self.assertEqual(_summary(predictions, weights=np.ones(200)), _summary(predictions))
+    weights = np.where(predictions.z_spec < 0.2, 0.0, 3.0)
+    kept = _summary(predictions.select(weights > 0))
+    weighted = _summary(predictions, weights=weights)
+    for name in ("z_photo_edges", "mean_z_spec", "mean_z_pdf", "shift"):
+      self.assertAllClose(weighted["tomography"][name], kept["tomography"][name])
+    for name in ("errors", "crps", "total_variation", "wasserstein_by_magnitude", "slope_z_spec"):
+      self.assertAllClose(weighted[name], kept[name])
+
+  @parameterized.parameters(1, 2, 12)
+  def test_few_galaxies(self, num):
+    """One galaxy a bin, most bins empty: null where a number cannot be told."""
+    summary = _summary(_predictions(num))
+    self.assertEqual(summary["total_variation"]["error"] is None, num == 1)
+    self.assertEqual(summary["errors"]["sigma_mad"] is None, num == 1)
+    counts = np.array(summary["by_z_photo"]["galaxies"])
+    for count, value, error in zip(counts, *(
+        summary["by_z_photo"]["mean_residual"][key] for key in ("value", "error"))):
+      self.assertEqual((value is None, error is None), (count == 0, count < 2))
+
+  @parameterized.parameters(-3.0, 9.0)
+  def test_redshifts_far_off_the_grid_are_counted(self, shift):
+    predictions = _predictions(30)
+    summary = _summary(predictions, z_photo=predictions.z_photo + shift)
+    self.assertEqual(sum(summary["off_grid"].values()), 30)
+    self.assertEqual(sum(summary["by_z_photo"]["galaxies"]), 0)
+    self.assertEqual(summary["outlier_fraction"], 1.0)
+    beyond = np.full(30, 0.4 + abs(shift))
+    off = dataclasses.replace(predictions, ancil={**predictions.ancil, "redshift": beyond})
+    self.assertIsNone(_summary(off)["slope_z_spec"]["slope"])
+
+  def test_damaged_predictions_are_refused(self):
+    good = _predictions(20)
+    spoilt = good.pdf.copy()
+    spoilt[3, 5] = np.nan
+    for pdfs, column, values, message in (
+        (spoilt, "zmode", good.z_photo, "probabilities of galaxy 3"),
+        (2.0 * good.pdf, "zmode", good.z_photo, "galaxy 0 sum to 2"),
+        (good.pdf, "zmode", np.full(20, np.nan), "z_photo is not finite for 20 of 20"),
+        (good.pdf, "redshift", np.full(20, np.nan), "z_spec is not finite for 20 of 20"),
+        (good.pdf, "r_mag", np.full(20, np.inf), "magnitude values are not finite")):
+      with self.assertRaisesRegex(ValueError, message):
+        _summary(Predictions(good.edges, pdfs, {**good.ancil, column: values}))
+
+  def test_no_galaxy_at_all(self):
+    with self.assertRaisesRegex(ValueError, "no galaxy of sdss"):
+      _summary(_predictions(3).select(np.zeros(3, bool)))
+
+
+class SameGalaxiesTest(tf.test.TestCase):
+
+  def test_stages_of_other_galaxies_are_not_compared(self):
+    first, = make_results("baseline", num=30)
+    other, = make_results("step1", num=30, seed=1)
+    reference, = make_results("reference", num=20)
+    check_same_galaxies([first, reference])
+    with self.assertRaisesRegex(ValueError, "Step 1 predicted other galaxies than Baseline"):
+      check_same_galaxies([first, other])
+
+
+if __name__ == "__main__":
+  tf.test.main()

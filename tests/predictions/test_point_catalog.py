@@ -1,0 +1,73 @@
+"""Catalogues of point estimates: what stands in the headers, and that astropy reads them."""
+
+import os
+from unittest import mock
+from xml.etree import ElementTree
+
+from astropy.io import fits
+from astropy.io.votable.ucd import check_ucd
+from astropy.table import Table
+import astropy.units as u
+import numpy as np
+import tensorflow as tf
+
+from pzbias_tf.predictions import point_catalog
+
+try:
+  from pyarrow import parquet
+except ImportError:
+  parquet = None
+
+COLUMNS = {"zmode": np.array([0.1, 0.2]), "id": np.array(["a", "bc"]),
+           "r_mag": np.array([15.0, np.nan]), "ra": np.array([1.0, 2.0])}
+
+
+class PointCatalogTest(tf.test.TestCase):
+
+  def setUp(self):
+    super().setUp()
+    self.path = os.path.join(self.create_tempdir().full_path, "out")
+
+  def test_fits(self):
+    point_catalog.write_fits(self.path, COLUMNS)
+    table = Table.read(self.path, format="fits")
+    self.assertEqual(table.colnames, ["id", "ra", "r_mag", "zmode"])
+    self.assertEqual([table[name].unit for name in table.colnames], [None, u.deg, u.mag, None])
+    self.assertEqual(list(table["id"]), ["a", "bc"])
+    self.assertAllEqual(np.asarray(table["zmode"]), COLUMNS["zmode"])
+    header = fits.getheader(self.path, 1)
+    self.assertEqual(header["TCOMM3"], "r magnitude (AB)")
+    self.assertEqual([header[f"TUCD{number}"] for number in (1, 2, 3, 4)], [
+        "meta.id;meta.main", "pos.eq.ra;meta.main", "phot.mag;em.opt.R", "src.redshift.phot"])
+
+  def test_parquet(self):
+    if parquet is None:
+      self.skipTest("pyarrow is not installed")
+    point_catalog.write_parquet(self.path, COLUMNS)
+    table = parquet.read_table(self.path)
+    self.assertEqual(table.column_names, ["id", "ra", "r_mag", "zmode"])
+    self.assertEqual(table["id"].to_pylist(), ["a", "bc"])
+    self.assertAllEqual(table["zmode"], COLUMNS["zmode"])
+    header = ElementTree.fromstring(table.schema.metadata[b"IVOA.VOTable-Parquet.content"])
+    fields = {field.get("name"): field for field in header.iter() if field.tag.endswith("}FIELD")}
+    self.assertEqual(fields["ra"].get("ucd"), "pos.eq.ra;meta.main")
+    self.assertEqual(fields["r_mag"].get("unit"), "mag")
+    self.assertEqual([part.text.strip() for part in fields["zmode"]],
+                     ["centre of the most probable redshift bin"])
+
+  def test_ucds_are_words_of_the_ivoa(self):
+    for name, info in point_catalog.COLUMN_INFO.items():
+      self.assertTrue(check_ucd(info.ucd, check_controlled_vocabulary=True), name)
+
+  def test_columns_that_nothing_is_known_of(self):
+    with self.assertRaisesRegex(ValueError, "nothing is known of the column w"):
+      point_catalog.write_fits(self.path, {**COLUMNS, "w": COLUMNS["zmode"]})
+    self.assertFalse(os.path.exists(self.path))
+
+  def test_parquet_needs_pyarrow(self):
+    with mock.patch.object(point_catalog.importlib.util, "find_spec", return_value=None):
+      self.assertFalse(point_catalog.can_write_parquet())
+
+
+if __name__ == "__main__":
+  tf.test.main()
