@@ -22,7 +22,7 @@ from data_tools.cutouts import assignment, cutout_writer, cutting, resampling
 from data_tools.cutouts import fields as fields_lib
 from data_tools.cutouts import positions as positions_lib
 import pzbias_tf
-from pzbias_tf import folders
+from pzbias_tf import command, files
 from pzbias_tf import survey as survey_lib
 
 
@@ -72,7 +72,7 @@ def run(config: CutoutConfig) -> str:
   fields = fields_lib.find_fields(config.frames, job.bands, config.frame_template)
   found = assignment.assign(positions, fields, bands=job.bands, reference=job.reference,
                             size=job.size)
-  with folders.appearing(output, "cutting") as hidden:
+  with files.appearing(output, "cutting") as hidden:
     rows = cutting.write_cube(os.path.join(hidden, "cube.npy"), found, fields, job)
     if not len(rows):
       raise ValueError(f"none of {len(positions)} positions has a cutout: {_counted(found)}")
@@ -149,13 +149,10 @@ def config_from_flags(values: flags.FlagValues) -> CutoutConfig:
 
 def main(argv) -> None:
   """Cuts; a mistake of the user ends in one line, not in a traceback."""
-  if len(argv) > 1:
-    raise app.UsageError(f"unexpected arguments {' '.join(argv[1:])}")
+  command.refuse_words(argv)
   logging.set_verbosity(logging.INFO)
-  try:
+  with command.one_line_errors():
     run(config_from_flags(flags.FLAGS))
-  except (ValueError, OSError) as error:
-    raise SystemExit(f"make_cutouts: {error}") from error
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from absl import app, flags, logging
 from data_tools.simulation import layouts, simulated_folder
 from data_tools.simulation import options as options_lib
 from data_tools.simulation.observation import Observation
+from pzbias_tf import command
 from pzbias_tf.progress import Progress
 from pzbias_tf.survey import load_survey
 
@@ -90,15 +91,12 @@ def define_flags() -> None:
 
 def main(argv) -> None:
   """Simulates; a mistake of the user ends in one line, not in a traceback."""
-  if len(argv) > 1:
-    raise app.UsageError(f"unexpected arguments {' '.join(argv[1:])}")
+  command.refuse_words(argv)
   logging.set_verbosity(logging.INFO)
   values = flags.FLAGS
-  try:
+  with command.one_line_errors():
     simulate(values.survey, values.num, values.seed, values.output, values.layout or None,
              options=options_lib.from_flags(values))
-  except (ValueError, OSError) as error:
-    raise SystemExit(f"simulate: {error}") from error
 
 
 if __name__ == "__main__":

@@ -13,12 +13,11 @@ import os
 from absl import app, flags
 import numpy as np
 
-from data_tools import arguments, pictures
 from data_tools.summary import distribution_figure, summary_tables
 from data_tools.summary.galaxy_table import Galaxies
 from data_tools.summary.image_sample import read_sample
 from data_tools.summary.pixel_statistics import band_statistics
-from pzbias_tf import storage
+from pzbias_tf import command, pictures, storage
 from pzbias_tf import survey as survey_lib
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.report.figures import save_figure
@@ -66,7 +65,8 @@ def words(data: Dataset, galaxies: Galaxies, images: np.ndarray) -> str:
       "", f"Splits ({manifest.split_rule})", summary_tables.split_table(galaxies, manifest),
       "", "Galaxies with z_spec by r magnitude and redshift", summary_tables.cell_table(galaxies),
       "", f"Pixels of {len(images)} galaxies, as stored: noise of a pixel at the border, median "
-      "flux of an image, percentiles", summary_tables.band_table(manifest.bands, band_statistics(images)),
+      "flux of an image, percentiles",
+      summary_tables.band_table(manifest.bands, band_statistics(images)),
       ""])
 
 
@@ -92,7 +92,8 @@ def draw_sheet(data: Dataset, images: np.ndarray, rows: np.ndarray, path: str) -
 
 def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   """Defines the command line."""
-  arguments.define_data_flag(values)
+  flags.DEFINE_string("data", "", "Folder of the data set; may also stand alone, without --data=.",
+                      flag_values=values)
   flags.DEFINE_string("output", "", "Folder of the pictures; default: summary in the data set.",
                       flag_values=values)
   flags.DEFINE_integer("sample", 1000, "Images that the statistics of pixels are taken from.",
@@ -102,10 +103,8 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
 def main(argv) -> None:
   """Summarizes; a mistake of the user ends in one line, not in a traceback."""
   values = flags.FLAGS
-  try:
-    summarize(arguments.data_folder(argv, values.data), values.output, sample=values.sample)
-  except (ValueError, OSError) as error:
-    raise SystemExit(f"summarize: {error}") from error
+  with command.one_line_errors():
+    summarize(command.one_folder(argv, values.data), values.output, sample=values.sample)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ import sys
 from absl import app, flags
 from tqdm import tqdm
 
-from data_tools import arguments
 from data_tools.verification import all_checks
+from pzbias_tf import command
 from pzbias_tf.data.manifest import Manifest
 
 
@@ -48,7 +48,8 @@ def summary(folder: str, manifest: Manifest) -> str:
 
 def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   """Defines the command line."""
-  arguments.define_data_flag(values)
+  flags.DEFINE_string("data", "", "Folder of the data set; may also stand alone, without --data=.",
+                      flag_values=values)
   flags.DEFINE_integer("num_workers", 1, "Processes that read shards.", lower_bound=1,
                        flag_values=values)
 
@@ -56,10 +57,8 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
 def main(argv) -> int:
   """Verifies; the status says whether the data set is sound."""
   values = flags.FLAGS
-  try:
-    return verify(arguments.data_folder(argv, values.data), num_workers=values.num_workers)
-  except (ValueError, OSError) as error:
-    raise SystemExit(f"verify: {error}") from error
+  with command.one_line_errors():
+    return verify(command.one_folder(argv, values.data), num_workers=values.num_workers)
 
 
 if __name__ == "__main__":

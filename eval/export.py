@@ -15,11 +15,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import sys
 
-from absl import app, flags, logging
+from absl import app, flags
 
-from pzbias_tf.folders import appearing
+from pzbias_tf import command
+from pzbias_tf.files import appearing
 from pzbias_tf.models.estimator import Estimator
 from pzbias_tf.training.checkpoints import StageFiles, file_digest, load_weights
 from pzbias_tf.training.config import load_config, package_versions
@@ -37,14 +37,10 @@ def define_flags() -> None:
 
 
 def main(argv):
-  if len(argv) > 1:
-    raise app.UsageError(f"unexpected arguments {' '.join(argv[1:])}")
+  command.refuse_words(argv)
   values = flags.FLAGS
-  try:
+  with command.one_line_errors():
     print(export(os.path.join(values.run, values.stage), values.output))
-  except (ValueError, OSError) as error:
-    logging.debug("", exc_info=True)  # --verbosity=1 shows where it came from
-    sys.exit(f"Error: {error}")
 
 
 def export(stage_dir: str, output: str = "") -> str:

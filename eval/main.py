@@ -17,9 +17,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import sys
 
-from absl import app, flags, logging
+from absl import app, flags
 from astropy.table import Table
 
 from eval.evaluation.compare import compare
@@ -29,6 +28,7 @@ from eval.pdf_calibration import PDF_CALIBRATION, load_validation, too_few, with
 from eval.stage_results import load_test_predictions, reference_result, stage_result
 from eval.stages import find_stages, newest_run, run_survey
 from eval.step4 import CALIBRATION, CATALOG, step4_result
+from pzbias_tf import command
 from pzbias_tf.files import write_text
 from pzbias_tf.metrics.stage_metrics import Bootstrap, to_json
 from pzbias_tf.metrics.stage_result import check_same_galaxies
@@ -62,7 +62,7 @@ def main(argv):
   values = flags.FLAGS
   if len(argv) > 1 and not values.compare:
     raise app.UsageError(f"unexpected arguments {' '.join(argv[1:])}")
-  try:
+  with command.one_line_errors():
     if values.compare:
       print(compare([*values.compare, *argv[1:]], values.output))
       return
@@ -71,9 +71,6 @@ def main(argv):
                    Options(smoothing=values.smooth_calibration,
                            pdfs_by_magnitude=values.pdfs_by_magnitude,
                            weights=values.weights)))
-  except (ValueError, OSError) as error:
-    logging.debug("", exc_info=True)  # --verbosity=1 shows where it came from
-    sys.exit(f"Error: {error}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

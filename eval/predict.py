@@ -34,6 +34,7 @@ from eval.prediction.request import Request, define_flags, read_request
 from eval.prediction.temporary_data_set import convert_cutouts
 from eval.stage_results import own_part
 from eval.step4 import CALIBRATION, calibrate_target
+from pzbias_tf import command
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.data.allocator import keep_freed_memory
 from pzbias_tf.data.dataset import Dataset
@@ -51,16 +52,13 @@ LISTED = 20  # galaxies shown on the terminal
 
 
 def main(argv):
-  if len(argv) > 1:
-    raise app.UsageError(f"unexpected arguments {' '.join(argv[1:])}")
+  command.refuse_words(argv)
   values = flags.FLAGS
   keep_freed_memory()  # before TensorFlow starts its threads
   logging.set_verbosity(max(values.verbosity, logging.INFO))
   try:
-    print(run(read_request(values)))
-  except (ValueError, OSError, FloatingPointError) as error:
-    logging.debug("", exc_info=True)  # --verbosity=1 shows where it came from
-    sys.exit(f"Error: {error}")
+    with command.one_line_errors(FloatingPointError):
+      print(run(read_request(values)))
   except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
     sys.exit(f"Error: {values.data} cannot be read: {error.message}\n"
              "Convert it again with python -m data_tools.make_tfrecords")

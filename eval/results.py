@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import glob
 import os
-import sys
 
 from absl import app, flags, logging
 
 from eval.study.collect import Collector, missing_stages
 from eval.study.sections import SAMPLES
 from eval.study.study_page import render
+from pzbias_tf import command
 from pzbias_tf.files import write_text
 from pzbias_tf.metrics.stage_metrics import Bootstrap
 from pzbias_tf.training.run_folder import EXPERIMENT_RECORD
@@ -35,19 +35,15 @@ def define_flags() -> None:
 
 def main(argv):
   """Measures and writes; a mistake of the user ends in one line, not in a traceback."""
-  if len(argv) > 1:
-    raise app.UsageError(f"unexpected arguments {' '.join(argv[1:])}")
+  command.refuse_words(argv)
   values = flags.FLAGS
-  try:
+  with command.one_line_errors():
     if values.experiments and not values.workdir:
       raise ValueError("--experiments names experiments of --workdir, which is missing")
     if values.workdir:
       measure(values.workdir, values.results, values.experiments,
               Bootstrap(number=values.num_bootstrap, seed=values.seed))
     write_text(values.page, render(values.results))
-  except (ValueError, OSError) as error:
-    logging.debug("", exc_info=True)  # --verbosity=1 shows where it came from
-    sys.exit(f"Error: {error}")
   print(f"wrote {values.page}")
 
 

@@ -9,8 +9,7 @@ from astropy.table import Table
 
 from pzbias_tf.metrics.stage_metrics import Bootstrap
 from pzbias_tf.metrics.stage_result import WEIGHT, StageResult, measure, measure_reference
-from pzbias_tf.predictions.matching import match_by_id
-from pzbias_tf.predictions.predictions import Estimates, Predictions
+from pzbias_tf.predictions.predictions import Estimates, Predictions, match_by_id
 from pzbias_tf.survey import Survey
 from pzbias_tf.training.run_folder import PREDICTIONS_TEST
 from pzbias_tf.training.stages import stage_named

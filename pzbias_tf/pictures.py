@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Sequence
 
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 import numpy as np
+
+_COLUMNS = 6
+_PANEL_INCHES = 1.35
+
 
 # Flux (nanomaggies a pixel) of mid-grey in i, r, g: the colours of SDSS's pictures, roughly.
 SDSS_GREY = (0.35, 0.22, 0.12)
@@ -51,3 +57,52 @@ def colour_picture(image: np.ndarray, grey: Sequence[float] = SDSS_GREY) -> np.n
   bright = np.arcsinh(_SOFTENING * mean) / np.arcsinh(_SOFTENING * 30)
   picture = scaled * bright / mean + 0.06
   return np.clip(picture / np.maximum(picture.max(-1, keepdims=True), 1.0), 0, 1)
+
+
+def caption(r_mag: float, z: float, z_label: str = "z") -> str:
+  """The line under a galaxy: magnitude and redshift (or that there is none)."""
+  redshift = f"{z_label} = {z:.2f}" if np.isfinite(z) else f"no {z_label}"
+  return f"r = {r_mag:.2f}, {redshift}"
+
+
+def contact_sheet(images: np.ndarray, captions: Sequence[str], bands: Sequence[str],
+                  output: str, *, title: str, scale_arcsec: float = 0.0) -> None:
+  """Draws galaxies in rows, with a caption under each.
+
+  Args:
+    images: [n, height, width, bands].
+    captions: [n], a short line each.
+    bands: names of the bands.
+    output: PNG file to write.
+    title: words above the sheet.
+    scale_arcsec: arcsec per pixel, for a bar in the first picture; 0 draws none.
+  """
+  channels = colour_channels(tuple(bands))
+  images = images[..., list(channels)]
+  grey = grey_of(images)
+  rows = -(-len(images) // _COLUMNS)
+  height = rows * _PANEL_INCHES * 1.14 + 0.45
+  figure = Figure(figsize=(_COLUMNS * _PANEL_INCHES, height))
+  FigureCanvasAgg(figure)
+  axes = figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
+  for place in axes:
+    place.set_axis_off()
+  for place, image, caption in zip(axes, images, captions):
+    place.imshow(colour_picture(image, grey), origin="lower", interpolation="nearest")
+    place.text(0.5, -0.03, caption, transform=place.transAxes, ha="center", va="top",
+               fontsize=6.5)
+  if scale_arcsec:
+    _draw_bar(axes[0], images.shape[2], scale_arcsec)
+  figure.suptitle(title, fontsize=9, y=1 - 0.08 / height)
+  figure.subplots_adjust(left=0.005, right=0.995, top=1 - 0.32 / height, bottom=0.2 / height,
+                         wspace=0.04, hspace=0.14)
+  figure.savefig(output, dpi=125)
+
+
+def _draw_bar(place, width: int, scale_arcsec: float) -> None:
+  """A bar of about a quarter of the picture, a round number of arcsec long."""
+  rounds = [1, 2, 5, 10, 20, 50]
+  length = max((arcsec for arcsec in rounds if arcsec <= 0.4 * width * scale_arcsec), default=1)
+  left, bottom = 0.06 * width, 0.07 * width
+  place.plot([left, left + length / scale_arcsec], [bottom] * 2, color="white", linewidth=1.2)
+  place.text(left, bottom + 0.03 * width, f"{length}″", color="white", fontsize=6)

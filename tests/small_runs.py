@@ -36,7 +36,8 @@ def request(number: int, data_dir: str, workdir: str, **settings) -> train_flags
              midreduce=False, itealter=0, softlabel=True, shiftlabel=True, augment="dihedral",
              optimizer="adam", warmup=0, cache_features=True, feature_dtype="float32",
              precision="float32", steps_per_loop=0, checkpoint_minutes=10.0, data_service="",
-             histograms=False, profile=(), xla="off", num_devices=1, seed=0, bins=None, given=()), **settings})
+             histograms=False, profile=(), xla="off", num_devices=1, seed=0, bins=None,
+             given=()), **settings})
 
 
 def weights(stage_dir: str) -> dict[str, np.ndarray]:

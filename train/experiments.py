@@ -19,8 +19,8 @@ import time
 
 from absl import app, flags, logging
 
-from train.plan import Run, in_order, plan_variants, step_time_s
-from train.record import save_record
+from pzbias_tf import command
+from train.plan import Run, in_order, plan_variants, save_record, step_time_s
 from train.study_items import EXPERIMENTS, SCALES
 
 
@@ -29,8 +29,8 @@ def define_flags() -> None:
   flags.DEFINE_bool("list", False, "Lists the experiments.")
   flags.DEFINE_list("run", [], "Experiments to run, by name.")
   flags.DEFINE_list("values", [], "Values of the flag that varies. Default: the published ones.")
-  flags.DEFINE_enum("scale", "full", list(SCALES), "full: the published schedule; medium: a few GPU "
-                    "hours; small: a CPU and simulated galaxies.")
+  flags.DEFINE_enum("scale", "full", list(SCALES), "full: the published schedule; medium: a few "
+                    "GPU hours; small: a CPU and simulated galaxies.")
   flags.DEFINE_bool("plan", False, "Shows the plan and its commands, and runs nothing.")
   flags.DEFINE_integer("jobs", 1, "Runs at a time, one a GPU where there are any.", lower_bound=1)
   flags.DEFINE_string("data_dir", "", "Data set. Default: data/<data set of the survey>.")
@@ -40,13 +40,12 @@ def define_flags() -> None:
 
 def main(argv):
   """Lists, plans or runs; a mistake of the user ends in one line, not in a traceback."""
-  if len(argv) > 1:
-    raise app.UsageError(f"unexpected arguments {' '.join(argv[1:])}")
+  command.refuse_words(argv)
   values = flags.FLAGS
   if values.list or not values.run:
     print(listing())
     return
-  try:
+  with command.one_line_errors():
     variants = plan(values)
     runs = runs_of(variants)
     print(describe(runs, values.workdir, commands=values.plan))
@@ -56,9 +55,6 @@ def main(argv):
                     seed=values.seed, command=_command(name, values))
       execute(runs, values.jobs)
       print(f"Next: python -m eval.results --workdir={values.workdir}")
-  except (ValueError, OSError) as error:
-    logging.debug("", exc_info=True)  # --verbosity=1 shows where it came from
-    sys.exit(f"Error: {error}")
 
 
 def listing() -> str:

@@ -20,7 +20,7 @@ from typing import Any
 from absl import app, logging
 import tensorflow as tf
 
-from pzbias_tf import storage
+from pzbias_tf import command, storage
 from pzbias_tf.data.allocator import keep_freed_memory
 from pzbias_tf.data.augment import INTERPOLATING
 from pzbias_tf.data.dataset import Dataset
@@ -38,14 +38,11 @@ from train import flags as train_flags
 
 
 def main(argv):
-  if len(argv) > 1:
-    raise app.UsageError(f"unexpected arguments {' '.join(argv[1:])}")
+  command.refuse_words(argv)
   keep_freed_memory()  # before TensorFlow starts its threads
   try:
-    run(train_flags.read_request())
-  except (ValueError, OSError, FloatingPointError) as error:
-    logging.debug("", exc_info=True)  # --verbosity=1 shows where it came from
-    sys.exit(f"Error: {error}")
+    with command.one_line_errors(FloatingPointError):
+      run(train_flags.read_request())
   except Interrupted as interrupted:
     logging.warning("%s", interrupted)
     sys.exit(128 + interrupted.number)  # as a shell reports an end by that signal

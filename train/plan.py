@@ -6,14 +6,20 @@ import dataclasses
 import itertools
 import json
 import os
-from typing import Mapping
+from typing import Mapping, Sequence
 
 from absl import flags
 
 from pzbias_tf.data.dataset import Dataset
+from pzbias_tf.files import write_text
 from pzbias_tf.training.config import load_config
-from pzbias_tf.training.run_folder import PREDICTIONS_TEST, is_stage
-from pzbias_tf.training.timing import TIMING, timing_kind
+from pzbias_tf.training.run_folder import (
+  EXPERIMENT_RECORD,
+  PREDICTIONS_TEST,
+  TIMING,
+  is_stage,
+  timing_kind,
+)
 from train import flags as train_flags
 from train import main as train_main
 from train.study_items import NETWORKS, SCALES, Experiment
@@ -135,3 +141,30 @@ def step_time_s(run: Run, workdir: str) -> float | None:
         return timing["step_time_s"]
   return None
 
+
+def save_record(name: str, experiment: Experiment, variants: Mapping[str, Sequence[Sequence[Run]]],
+                *, scale: str, workdir: str, seed: int, command: str) -> str:
+  """Writes the record of an experiment beside its runs.
+
+  Args:
+    name: the experiment's name.
+    experiment: the experiment.
+    variants: of `plan_variants`.
+    scale: a key of `SCALES`.
+    workdir: folder of all runs.
+    seed: of every run.
+    command: what made the runs.
+
+  Returns:
+    The path.
+  """
+  os.makedirs(workdir, exist_ok=True)
+  path = os.path.join(workdir, name + EXPERIMENT_RECORD)
+  write_text(path, json.dumps({
+      "experiment": name, "title": experiment.title, "varies": experiment.varies, "scale": scale,
+      "seed": seed, "command": command,
+      "variants": [{"value": value, "stages": [
+          os.path.relpath(runs[-1].stage_dir, workdir) for runs in stages], "trained": [
+              os.path.relpath(run.stage_dir, workdir) for runs in stages for run in runs
+              if run.iterations]} for value, stages in variants.items()]}, indent=1) + "\n")
+  return path

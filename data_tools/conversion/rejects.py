@@ -10,7 +10,7 @@ from typing import Sequence
 
 import numpy as np
 
-from data_tools import checks
+from data_tools.conversion import accepted
 from pzbias_tf.data import manifest as manifest_lib
 from pzbias_tf.storage import write_text
 
@@ -30,7 +30,7 @@ class Rejects:
   def __init__(self, ids: np.ndarray, reasons: np.ndarray, largest: float | None = None):
     self.ids, self._largest = ids, largest
     self.reasons = reasons.copy()
-    self._bad = int(np.sum([reason not in ("", *checks.CHOSEN) for reason in reasons]))
+    self._bad = int(np.sum([reason not in ("", *accepted.CHOSEN) for reason in reasons]))
     self.number = int(np.sum(reasons != ""))
     self._check()
 

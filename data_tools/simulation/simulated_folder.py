@@ -10,7 +10,7 @@ from typing import Any, Iterator, Mapping
 from absl import logging
 
 import pzbias_tf
-from pzbias_tf import folders
+from pzbias_tf import files
 
 RECORD_NAME = "simulation.json"
 """The settings; written last, so its presence means that the folder is complete."""
@@ -55,7 +55,7 @@ def appearing(output: str, settings: Mapping[str, Any]) -> Iterator[str]:
   Yields:
     The hidden folder to fill.
   """
-  with folders.appearing(output, "simulating") as hidden:
+  with files.appearing(output, "simulating") as hidden:
     yield hidden
     with open(os.path.join(hidden, RECORD_NAME), "w", encoding="utf-8") as file:
       json.dump({**settings, "version": pzbias_tf.__version__}, file, indent=2)

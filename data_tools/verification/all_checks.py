@@ -10,9 +10,9 @@ import numpy as np
 from data_tools.conversion.executors import local
 from data_tools.verification import (
   catalog_check,
-  duplicates,
   files_check,
   manifest_check,
+  problems,
   shard_check,
 )
 from data_tools.verification.problems import MEND_SHARD, problem
@@ -117,7 +117,7 @@ def _repeated_images(folder, tasks, reports) -> Iterator[str]:
                    for what in ("split", "name"))
   rows = np.concatenate([np.empty(0, np.int64),
                          *(task.first_row + np.arange(n) for task, n in zip(tasks, lengths))])
-  pairs = duplicates.across_splits(hashes, splits)
+  pairs = problems.across_splits(hashes, splits)
   if len(pairs):
     one, two = pairs[0]
     yield problem(folder, names[one],

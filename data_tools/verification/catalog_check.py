@@ -11,7 +11,7 @@ from astropy.utils.exceptions import AstropyWarning
 import numpy as np
 
 from data_tools.conversion import shard_file
-from data_tools.verification import duplicates
+from data_tools.verification import problems
 from data_tools.verification.problems import problem
 from pzbias_tf import storage
 from pzbias_tf.data import catalog as catalog_lib
@@ -71,7 +71,7 @@ def _faults(table: Table, manifest: Manifest) -> Iterator[str]:
   without_z = np.isnan(table["z_spec"]) & (splits != "target")
   if without_z.any():
     yield f"{without_z.sum()} galaxies outside of the target set have no z_spec"
-  pairs = duplicates.across_splits(ids, splits)
+  pairs = problems.across_splits(ids, splits)
   if len(pairs):
     one, two = pairs[0]
     yield (f"{len(pairs)} galaxies stand in two splits, e.g. {ids[one]} in {splits[one]} "

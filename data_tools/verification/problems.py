@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+import numpy as np
+
 CONVERT_AGAIN = "delete the folder and convert again"
 MEND_SHARD = "copy the shard from where it is whole, or delete the folder and convert again"
 
@@ -18,3 +20,20 @@ def problem(folder: str, name: str, what: str, remedy: str = CONVERT_AGAIN) -> s
     remedy: what to do about it.
   """
   return f"{os.path.join(folder, name)}: {what}; {remedy}"
+
+
+def across_splits(keys: np.ndarray, splits: np.ndarray) -> np.ndarray:
+  """Finds equal keys in different splits.
+
+  Args:
+    keys: [n] ids or digests of images.
+    splits: [n] split of each.
+
+  Returns:
+    [pairs, 2] int64: positions of two equal keys whose splits differ, one pair
+    for each step from one split to the next.
+  """
+  order = np.lexsort((splits, keys))
+  keys, splits = keys[order], splits[order]
+  differ = (keys[1:] == keys[:-1]) & (splits[1:] != splits[:-1])
+  return np.stack([order[:-1][differ], order[1:][differ]], axis=1)

@@ -20,9 +20,8 @@ from pzbias_tf.metrics.stage_metrics import Bootstrap, to_json
 from pzbias_tf.metrics.stage_result import measure
 from pzbias_tf.report.stage_table import COLUMNS
 from pzbias_tf.training.config import load_config
-from pzbias_tf.training.run_folder import PREDICTIONS_TEST
+from pzbias_tf.training.run_folder import PREDICTIONS_TEST, TIMING
 from pzbias_tf.training.stages import STEP3, stage_named
-from pzbias_tf.training.timing import TIMING
 
 RMS = "rms_by_galaxies"
 """Key of `residuals.rms_by_galaxies` of the residual by z_photo."""

@@ -29,8 +29,8 @@ from pzbias_tf.training.monitoring import (
 )
 from pzbias_tf.training.optimizers import LearningRate, make_optimizer
 from pzbias_tf.training.problem import Problem
+from pzbias_tf.training.run_folder import save_timing
 from pzbias_tf.training.step import make_train_steps
-from pzbias_tf.training.timing import save_timing
 from pzbias_tf.training.training_log import Progress
 
 STEPS_TOGETHER = 20  # iterations a call of several processes

@@ -10,8 +10,7 @@ from typing import Any, Sequence
 
 import tensorflow as tf
 
-from pzbias_tf.compat.keras import build_optimizer
-from pzbias_tf.training.adam import Adam
+from pzbias_tf.compat.keras import build_optimizer, optimizer_slots
 from pzbias_tf.training.config import TrainConfig
 from pzbias_tf.training.stages import LR_DROP_FACTOR
 
@@ -72,3 +71,19 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
   def get_config(self) -> dict[str, Any]:
     """Keras' way to show a schedule."""
     return {"warmup": self._warmup, "boundaries": self._boundaries, "rates": self._rates}
+
+
+class Adam(tf.keras.optimizers.Adam):
+  """Keras' Adam (Kingma & Ba 2015) with TensorFlow's fused update."""
+
+  def update_step(self, gradient: tf.Tensor, variable: tf.Variable,
+                  learning_rate: Any = None) -> None:
+    """Updates one variable; Keras 3 hands the learning rate in, Keras 2 does not."""
+    rate = self.learning_rate if learning_rate is None else learning_rate
+    step = tf.cast(self.iterations, variable.dtype) + 1.0
+    momentum, velocity = optimizer_slots(self, variable)
+    tf.raw_ops.ResourceApplyAdam(
+        var=variable.handle, m=momentum.handle, v=velocity.handle, grad=gradient,
+        beta1_power=tf.pow(self.beta_1, step), beta2_power=tf.pow(self.beta_2, step),
+        lr=tf.cast(rate, variable.dtype), beta1=self.beta_1, beta2=self.beta_2,
+        epsilon=self.epsilon)

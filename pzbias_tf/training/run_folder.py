@@ -8,8 +8,11 @@ starts from the same Step 1.
 from __future__ import annotations
 
 import dataclasses
+import json
+import math
 import os
 
+from pzbias_tf.files import write_text
 from pzbias_tf.training.checkpoints import StageFiles
 from pzbias_tf.training.config import CONFIG_NAME, TrainConfig, load_config
 from pzbias_tf.training.stages import Stage
@@ -20,6 +23,7 @@ PREDICTIONS_VALIDATION = "predictions_validation.hdf5"
 DOMAIN = "domain.json"
 LABEL_MODEL = "label_model.npz"
 FEATURES = "features"
+TIMING = "timing.json"
 EXPERIMENT_RECORD = ".experiment.json"  # beside the runs, after the experiment's name
 
 
@@ -159,3 +163,18 @@ def _compare(config, folder, names):
 def is_stage(folder: str) -> bool:
   """Whether a folder holds a stage."""
   return os.path.exists(os.path.join(folder, CONFIG_NAME))
+
+
+def timing_kind(stage: str, net: int, image_size: int, batch_size: int, bins: int) -> str:
+  """A word for runs whose iterations take the same time on one machine."""
+  return f"{stage} net{net} {image_size}pixels batch{batch_size} bins{bins}"
+
+
+def save_timing(config: TrainConfig, stage_dir: str, step_time_s: float) -> None:
+  """Writes how long an iteration of a stage took; nothing where that is not known (NaN)."""
+  if not math.isfinite(step_time_s):
+    return
+  kind = timing_kind(config.stage, config.net, config.image_size, config.batch_size,
+                     config.survey.bins)
+  write_text(os.path.join(stage_dir, TIMING),
+             json.dumps({"kind": kind, "step_time_s": step_time_s}) + "\n")

@@ -7,8 +7,8 @@ import os
 from absl import flags
 import tensorflow as tf
 
-from data_tools import checks, make_tfrecords
-from data_tools.conversion import report_text
+from data_tools import make_tfrecords
+from data_tools.conversion import accepted, report_text
 from pzbias_tf.data import catalog as catalog_lib
 from tests.data_tools import sample_conversions
 
@@ -56,7 +56,7 @@ class CommandLineTest(sample_conversions.ConversionTest):
     self.assertEqual(manifest.dataset, "mine")
     self.assertIn(f"--survey={path}", report_text.next_command(manifest, self.output, survey=path))
     self.assertAllInRange(catalog_lib.load_catalog(self.output)["z_spec"], 0, 0.2)
-    self.assertIn(checks.OUTSIDE_GRID, manifest.source["rejected"])
+    self.assertIn(accepted.OUTSIDE_GRID, manifest.source["rejected"])
 
 
 if __name__ == "__main__":

@@ -20,11 +20,11 @@ from eval import stage_results
 from eval import stages as eval_stages
 from eval import step4 as eval_step4
 from eval.evaluation import worst_outliers as eval_outliers
+from eval.evaluation.worst_outliers import read_images
 from pzbias_tf.bias import pdf_calibration
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.bias.pdf_calibration import PdfCalibration
 from pzbias_tf.data.dataset import Dataset
-from pzbias_tf.data.lookup import read_images
 from pzbias_tf.metrics.pdf import crps
 from pzbias_tf.metrics.stage_metrics import Bootstrap, summarize, to_json
 from pzbias_tf.predictions.predictions import Predictions

@@ -11,8 +11,7 @@ from eval.study.collect import missing_stages
 from pzbias_tf.data.manifest import Manifest
 from tests.small_data import make_dataset
 from train import experiments
-from train.plan import in_order, plan_variants
-from train.record import save_record
+from train.plan import in_order, plan_variants, save_record
 from train.study_items import EXPERIMENTS, SCALES, Experiment
 
 

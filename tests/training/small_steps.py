@@ -8,7 +8,7 @@ from pzbias_tf.compat.keras import build_optimizer
 from pzbias_tf.models import build_network
 from pzbias_tf.survey import SDSS
 from pzbias_tf.training import losses
-from pzbias_tf.training.adam import Adam
+from pzbias_tf.training.optimizers import Adam
 from pzbias_tf.training.step import make_train_steps
 
 BATCH, STEPS = 8, 20

@@ -7,8 +7,13 @@ workers share.  What became of a shard stands beside it, and is read back from t
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import io
 import logging
+import os
 from typing import Any, Callable, Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
 
 try:
   import apache_beam as beam
@@ -16,9 +21,15 @@ except ImportError as import_error:
   raise ValueError("--runner needs Apache Beam: pip install '.[beam]'") from import_error
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from data_tools import task_files
 from data_tools.conversion import resume
 from data_tools.conversion.shard_writer import ShardResult, ShardTask
+from pzbias_tf import storage
+
+SHARED = ("folder", "images", "rules", "dtype", "divisor", "compression")
+"""What all tasks of a conversion have in common; it is not in the files."""
+
+_FOLDER = "tasks"
+_ARRAYS = ("rows", "elements", "ids", "z_spec", "r_mag", "ebv")
 
 
 @contextlib.contextmanager
@@ -43,9 +54,9 @@ def beam_map(runner: str, num_workers: int, options: Sequence[str]) -> Iterator[
   def mapper(function: Callable, tasks: Iterable[ShardTask]) -> Iterator[ShardResult]:
     shared, places, paths = {}, [], []
     for task in tasks:
-      shared = {name: getattr(task, name) for name in task_files.SHARED}
+      shared = {name: getattr(task, name) for name in SHARED}
       places.append((task.folder, task.name))
-      paths.append(task_files.save(task))
+      paths.append(save_task(task))
     try:
       run(function, paths, shared, PipelineOptions(words))
     except RuntimeError as error:
@@ -77,4 +88,29 @@ class _Shards(beam.DoFn):
     self._function, self._shared = function, shared
 
   def process(self, path: str) -> None:
-    self._function(task_files.load(path, self._shared))
+    self._function(load_task(path, self._shared))
+
+
+def save_task(task: ShardTask) -> str:
+  """Writes a task beside the shard that it is for; returns the file."""
+  folder = os.path.join(task.folder, _FOLDER)
+  storage.make_folders(folder)
+  path = os.path.join(folder, f"{task.name}.npz")
+  own = {field.name: getattr(task, field.name) for field in dataclasses.fields(task)
+         if field.name not in SHARED}
+  with storage.whole_file(path) as hidden, open(hidden, "wb") as file:
+    np.savez(file, **own)
+  return path
+
+
+def load_task(path: str, shared: Mapping[str, Any]) -> ShardTask:
+  """Reads a task.
+
+  Args:
+    path: a file of `save_task`.
+    shared: the fields of `SHARED`.
+  """
+  with np.load(io.BytesIO(storage.read_bytes(path)), allow_pickle=False) as file:
+    own = {name: file[name] for name in file.files}
+  words = {name: value.tolist() for name, value in own.items() if name not in _ARRAYS}
+  return ShardTask(**{**own, **words, "left_out": tuple(words["left_out"])}, **shared)

@@ -22,7 +22,7 @@ from absl import logging
 import numpy as np
 
 from data_tools.readers.parts import restricted_pickle
-from pzbias_tf import folders
+from pzbias_tf import files
 
 UNPACKED = "pzbias-unpacked-"
 """How the names of folders with unpacked copies begin."""
@@ -194,7 +194,7 @@ def _member_offset(path: str, info: zipfile.ZipInfo) -> int:
 def _unpack(archive, info, path, scratch) -> str:
   """Unpacks a member to a temporary file that is removed at exit."""
   scratch = scratch or tempfile.gettempdir()
-  folders.warn_of_leftovers(os.path.join(scratch, UNPACKED))
+  files.warn_of_leftovers(os.path.join(scratch, UNPACKED))
   folder = tempfile.mkdtemp(prefix=UNPACKED, dir=scratch)
   atexit.register(shutil.rmtree, folder, ignore_errors=True)
   free = shutil.disk_usage(folder).free

@@ -11,8 +11,8 @@ from astropy.table import Table
 import numpy as np
 import tensorflow as tf
 
-from data_tools import checks, readers
-from data_tools.conversion import duplicate_images, image_rules
+from data_tools import readers
+from data_tools.conversion import accepted, duplicate_images, image_rules
 from data_tools.conversion.convert import ConversionSettings, convert
 from data_tools.readers.parts import fits_images, templates
 from data_tools.readers.parts.cutout_source import REASON_NO_IMAGE, REASON_NO_ROW, REASON_SHAPE
@@ -143,11 +143,11 @@ REJECTED = (
     ("empty_band", cube(lambda _: changed(5, 0, slice(None), slice(None), 1)), [ID],
      image_rules.empty_band("g")),
     ("same_image", cube(copy_image), ["g9"], duplicate_images.SAME_IMAGE),
-    ("duplicate_id", label("objid", 6, "g5"), [ID], checks.DUPLICATE),
-    ("z_outside", label("z", 5, 0.7), [ID], checks.OUTSIDE_GRID),
-    ("z_negative", label("z", 5, -9999.0), [ID], checks.OUTSIDE_GRID),
-    ("ebv_negative", label("EBV", 5, -0.01), [ID], checks.BAD_EBV),
-    ("ebv_missing", label("EBV", 5, np.nan), [ID], checks.BAD_EBV),
+    ("duplicate_id", label("objid", 6, "g5"), [ID], accepted.DUPLICATE),
+    ("z_outside", label("z", 5, 0.7), [ID], accepted.OUTSIDE_GRID),
+    ("z_negative", label("z", 5, -9999.0), [ID], accepted.OUTSIDE_GRID),
+    ("ebv_negative", label("EBV", 5, -0.01), [ID], accepted.BAD_EBV),
+    ("ebv_missing", label("EBV", 5, np.nan), [ID], accepted.BAD_EBV),
     ("no_image", files(os.remove), ["5"], REASON_NO_IMAGE),
     ("shape", files(save(np.ones((8, 8, 4), np.float32))), ["5"], REASON_SHAPE),
     ("flat", files(save(np.ones((8, 8), np.float32))), ["5"], REASON_SHAPE),
@@ -162,7 +162,7 @@ REJECTED = (
      [ID], "band i missing"),
     ("corrupt_fits", fits_files(cut("g5_i.fits", 3000)), [ID], fits_images.REASON_DAMAGED),
     ("image_without_row", fits_files(ids=[f"g{row}" for row in (*range(11), 10)]),
-     ["g10", "g11"], checks.DUPLICATE, REASON_NO_ROW),
+     ["g10", "g11"], accepted.DUPLICATE, REASON_NO_ROW),
     ("climbing_id", fits_files(ids=[*(f"g{row}" for row in range(11)), "../in/g11"]),
      ["../in/g11", "g11"], templates.REASON_CLIMBS, REASON_NO_ROW),
 )
@@ -265,7 +265,7 @@ class BadInputTest(tf.test.TestCase, parameterized.TestCase):
     manifest = self.convert(augment_copies=3, split=(1, 0, 0), shard_size_mb=0.003)
     self.assertEqual(dict(self.rejected()), {
         "g0": image_rules.EMPTY, "g1": image_rules.NOT_FINITE, "g3": duplicate_images.SAME_IMAGE,
-        "g4": checks.OUTSIDE_GRID, "g5": checks.BAD_EBV, "g6": checks.DUPLICATE})
+        "g4": accepted.OUTSIDE_GRID, "g5": accepted.BAD_EBV, "g6": accepted.DUPLICATE})
     self.assertEqual(manifest.galaxies, {"read": 12, "written": 6, "rejected": 6})
     self.assertEqual(manifest.records("train"), 18)
     catalog = catalog_lib.load_catalog(self.output)

@@ -5,8 +5,8 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from data_tools import checks, make_tfrecords, readers
-from data_tools.conversion import image_rules
+from data_tools import make_tfrecords, readers
+from data_tools.conversion import accepted, image_rules
 from data_tools.make_tfrecords import ConversionConfig, ConversionSettings, convert
 from data_tools.readers import cfhtls
 from data_tools.readers.parts.cutout_source import REASON_NO_IMAGE, REASON_SHAPE
@@ -42,7 +42,7 @@ class LayoutsTest(sample_conversions.ConversionTest):
     self.assertEqual(split, {
         **dict.fromkeys("0123", "train"), **dict.fromkeys("56", "validation"),
         **dict.fromkeys("789", "test"), "4": "target", "11": "target"})
-    self.assertEqual(sample_conversions.rejected(self.output), {"10": checks.NO_SPLIT})
+    self.assertEqual(sample_conversions.rejected(self.output), {"10": accepted.NO_SPLIT})
 
   def test_research_without_some_images(self):
     path = sample_surveys.write_research(
@@ -107,9 +107,10 @@ class RulesTest(sample_conversions.ConversionTest):
                      "9 galaxies rejected, ETA 0 s")
     ids = source.catalog["id"]
     self.assertEqual(sample_conversions.rejected(self.output), {
-        ids[3]: image_rules.NOT_FINITE, ids[4]: image_rules.NOT_FINITE, ids[6]: checks.DUPLICATE,
-        ids[7]: checks.BAD_EBV, ids[8]: checks.BAD_EBV, ids[9]: checks.OUTSIDE_GRID,
-        ids[10]: checks.OUTSIDE_GRID, ids[11]: checks.OUTSIDE_GRID, ids[13]: checks.TOO_FAINT})
+        ids[3]: image_rules.NOT_FINITE, ids[4]: image_rules.NOT_FINITE, ids[6]: accepted.DUPLICATE,
+        ids[7]: accepted.BAD_EBV, ids[8]: accepted.BAD_EBV, ids[9]: accepted.OUTSIDE_GRID,
+        ids[10]: accepted.OUTSIDE_GRID, ids[11]: accepted.OUTSIDE_GRID,
+        ids[13]: accepted.TOO_FAINT})
     self.assertEqual(manifest.galaxies, {"read": 40, "written": 31, "rejected": 9})
     self.assertEqual(sum(manifest.source["rejected"].values()), 9)
     catalog = catalog_lib.load_catalog(self.output)

@@ -77,8 +77,8 @@ class KilledTest(_UnfinishedTest, parameterized.TestCase):
     """A conversion that is killed; returns once its workers have ended, too."""
     with open(os.path.join(self.folder, "pids"), "w+", encoding="utf-8") as printed:
       done = subprocess.run(
-          [sys.executable, "-m", "tests.data_tools.conversion.killed_conversion", self.input, self.output,
-           str(workers), str(event)], stdout=printed, check=False)
+          [sys.executable, "-m", "tests.data_tools.conversion.killed_conversion", self.input,
+           self.output, str(workers), str(event)], stdout=printed, check=False)
       printed.seek(0)
       pids = printed.read().split()
     self.assertEqual(done.returncode, -signal.SIGKILL)

@@ -15,8 +15,7 @@ import tensorflow as tf
 
 from data_tools import make_cutouts, make_tfrecords, readers
 from data_tools.conversion.convert import ConversionSettings
-from data_tools.cutouts import assignment, cutting, fields, footprints, frames, resampling, sheet
-from pzbias_tf import survey as survey_lib
+from data_tools.cutouts import assignment, cutting, fields, footprints, frames, resampling
 from pzbias_tf.data.dataset import Dataset
 from tests.data_tools.cutouts import sample_frames
 
@@ -315,15 +314,6 @@ class MakeCutoutsTest(_CutoutsTest, parameterized.TestCase):
             "--reference_band=i"])
     self.assertEqual(make_cutouts.config_from_flags(values), make_cutouts.CutoutConfig(
         frames="a", positions="b", output="c", columns={"ra": "alpha"}, reference_band="i"))
-
-  def test_sheet(self):
-    self.write_field()
-    self.run_cutouts(self.write_positions(r=np.linspace(15, 17, 4)))
-    path = os.path.join(self.folder, "sheet.png")
-    self.assertEqual(sheet.draw(self.output, path, survey_lib.SDSS), 4)
-    self.assertGreater(os.path.getsize(path), 5000)
-    with self.assertRaisesRegex(ValueError, "no column mag; there are id, objid"):
-      sheet.draw(self.output, path, survey_lib.SDSS, r_column="mag")
 
 
 class FieldsTest(_CutoutsTest):

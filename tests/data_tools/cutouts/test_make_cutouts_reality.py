@@ -19,10 +19,10 @@ import tensorflow as tf
 
 from data_tools import make_cutouts
 from data_tools.cutouts import resampling
-from data_tools.simulation import reality
+from tests.data_tools import real_field
 
 REAL_DATA = os.environ.get("PZBIAS_REAL_DATA", "")
-BANDS = reality.BANDS
+BANDS = real_field.BANDS
 SIZE = 64
 SCALE_ARCSEC = 0.396
 ROWS, COLUMNS = np.mgrid[:SIZE, :SIZE]
@@ -64,7 +64,7 @@ class RealFieldTest(tf.test.TestCase, parameterized.TestCase):
   def setUpClass(cls):
     super().setUpClass()
     field = os.path.join(REAL_DATA, "sdss_field")
-    cls.frames = reality.read_frames(field)
+    cls.frames = real_field.read_frames(field)
     cls.reference = cls.frames["r"].grid
     [positions] = glob.glob(os.path.join(field, "objects-*.fits"))
     with tempfile.TemporaryDirectory() as folder:
@@ -75,7 +75,7 @@ class RealFieldTest(tf.test.TestCase, parameterized.TestCase):
       cls.table = Table.read(os.path.join(output, "catalog.fits"))
     cls.first = np.stack([cls.table["cutout_x"], cls.table["cutout_y"]], axis=-1)
     cls.places = np.stack([cls.table["x_r"], cls.table["y_r"]], axis=-1) - cls.first
-    cls.noise = {band: reality.sky_rms(frame.pixels) for band, frame in cls.frames.items()}
+    cls.noise = {band: real_field.sky_rms(frame.pixels) for band, frame in cls.frames.items()}
 
   def significance(self, row, band):
     """Signal to noise within 2 arcsec."""

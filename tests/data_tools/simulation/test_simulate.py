@@ -80,7 +80,8 @@ class LayoutsTest(parameterized.TestCase, tf.test.TestCase):
       with np.load(os.path.join(out, "sdss.npz"), allow_pickle=False) as file:
         cube, labels = file["cube"], file["labels"]
     else:
-      self.assertCountEqual(os.listdir(out), ["cube.npy", "labels.npy", simulated_folder.RECORD_NAME])
+      self.assertCountEqual(
+          os.listdir(out), ["cube.npy", "labels.npy", simulated_folder.RECORD_NAME])
       cube, labels = (np.load(os.path.join(out, f"{name}.npy"), allow_pickle=False)
                       for name in ("cube", "labels"))
     self.assertEqual((cube.shape, cube.dtype), ((12, 64, 64, 5), np.float32))
@@ -200,7 +201,7 @@ class FolderTest(parameterized.TestCase, tf.test.TestCase):
     done = subprocess.run(command + ["--layout=cubes"], cwd=root, capture_output=True, text=True,
                           check=False)
     self.assertEqual(done.returncode, 1)
-    self.assertIn("simulate: no layout 'cubes' of sdss", done.stderr)
+    self.assertIn("Error: no layout 'cubes' of sdss", done.stderr)
     self.assertNotIn("Traceback", done.stderr)
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
     self.assertIn("2 of 2 galaxies", done.stderr)

@@ -14,9 +14,10 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
-from data_tools.simulation import contact_sheet, instruments, reality, rendering, structure
+from data_tools.simulation import instruments, rendering, structure
 from data_tools.simulation.observation import Observation
 from data_tools.simulation.options import SimulationOptions
+from tests.data_tools import real_field
 
 REAL_DATA = os.environ.get("PZBIAS_REAL_DATA", "")
 SCALE_ARCSEC = 0.396
@@ -78,9 +79,9 @@ class FieldTest(parameterized.TestCase, tf.test.TestCase):
     super().setUpClass()
     with warnings.catch_warnings():
       warnings.simplefilter("ignore")  # headers of an older standard
-      cls.frames = reality.read_frames(os.path.join(REAL_DATA, "sdss_field"))
-    cls.stars = {band: reality.find_stars(frame.pixels) for band, frame in cls.frames.items()}
-    cls.fwhm = np.array([SCALE_ARCSEC * np.median([reality.fwhm_pixels(star) for star in stars])
+      cls.frames = real_field.read_frames(os.path.join(REAL_DATA, "sdss_field"))
+    cls.stars = {band: real_field.find_stars(frame.pixels) for band, frame in cls.frames.items()}
+    cls.fwhm = np.array([SCALE_ARCSEC * np.median([real_field.fwhm_pixels(star) for star in stars])
                          for stars in cls.stars.values()])
 
   def test_sky_noise(self):
@@ -88,8 +89,8 @@ class FieldTest(parameterized.TestCase, tf.test.TestCase):
     images = Observation("sdss", seed=3, image_size=64).chunk(0, 0, 150).images
     edge = np.concatenate([images[:, :12], images[:, -12:]], axis=1)
     for column, band in enumerate("ugriz"):
-      real = reality.sky_rms(self.frames[band].pixels)
-      simulated = np.median([reality.sky_rms(image) for image in edge[..., column]])
+      real = real_field.sky_rms(self.frames[band].pixels)
+      simulated = np.median([real_field.sky_rms(image) for image in edge[..., column]])
       self.assertBetween(simulated / real, 0.85, 1.15, band)
 
   def test_the_field_lies_within_the_simulated_seeing(self):
@@ -105,22 +106,19 @@ class FieldTest(parameterized.TestCase, tf.test.TestCase):
     stars = simulated_stars(instrument, 60, np.random.default_rng(2))
     for column, band in enumerate("ugriz"):
       self.assertGreater(len(self.stars[band]), 10)
-      for measure in (reality.fwhm_pixels, reality.concentration):
+      for measure in (real_field.fwhm_pixels, real_field.concentration):
         real = np.median([measure(star) for star in self.stars[band]])
         simulated = np.median([measure(star) for star in stars[..., column]])
         self.assertBetween(simulated / real, 0.85, 1.15, f"{measure.__name__} in {band}")
 
-  def test_contact_sheet(self):
-    real = contact_sheet.real_galaxies(REAL_DATA, self.frames)
+  def test_simulated_twins_have_the_given_magnitudes(self):
+    real = real_field.real_galaxies(REAL_DATA, self.frames)
     self.assertGreater(len(real), 20)
-    simulated = contact_sheet.simulated_images(real, tuple(self.fwhm), seed=1)
+    simulated = real_field.simulated_images(real, tuple(self.fwhm), seed=1)
     self.assertEqual(simulated.shape, (len(real), 64, 64, 5))
     for galaxy, image in zip(real, simulated):  # dust and noise aside, the same magnitude
       light = image[24:40, 24:40, 2].sum()
       self.assertAllClose(22.5 - 2.5 * np.log10(light), galaxy.mag[2], atol=1.2)
-    output = os.path.join(self.get_temp_dir(), "sheet.png")
-    contact_sheet.draw(real[:6], simulated[:6], output)
-    self.assertGreater(os.path.getsize(output), 20_000)
 
 
 def simulated_stars(instrument, num, rng):

@@ -10,11 +10,11 @@ from matplotlib.patches import StepPatch
 import numpy as np
 import tensorflow as tf
 
-from data_tools import pictures
 from data_tools import summarize as summarize_lib
 from data_tools.summary import distribution_figure, galaxy_table, image_sample, summary_tables
 from data_tools.summary.image_sample import read_sample
 from data_tools.summary.pixel_statistics import PERCENTILES, band_statistics
+from pzbias_tf import pictures
 from pzbias_tf.data.manifest import Manifest, Shard
 from tests.small_data import make_dataset
 

@@ -11,12 +11,12 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
-from data_tools import arguments
 from data_tools import verify as verify_lib
 from data_tools.conversion import duplicate_images
 from data_tools.conversion.convert import ConversionSettings, convert
 from data_tools.readers.parts.cutout_source import CutoutSource, with_split
 from data_tools.verification import all_checks
+from pzbias_tf import command
 from pzbias_tf.data.catalog import load_catalog, object_table
 from pzbias_tf.data.manifest import Manifest
 from pzbias_tf.survey import SDSS
@@ -124,11 +124,11 @@ class CommandTest(tf.test.TestCase):
       all_checks.verify("nosuch://set")
 
   def test_the_folder_is_named_once(self):
-    self.assertEqual(arguments.data_folder(["verify", "a"], ""), "a")
-    self.assertEqual(arguments.data_folder(["verify"], "a"), "a")
+    self.assertEqual(command.one_folder(["verify", "a"], ""), "a")
+    self.assertEqual(command.one_folder(["verify"], "a"), "a")
     for argv, data in ((["verify"], ""), (["verify", "a"], "b"), (["verify", "a", "b"], "")):
       with self.assertRaisesRegex(app.UsageError, "name one folder"):
-        arguments.data_folder(argv, data)
+        command.one_folder(argv, data)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from unittest import mock
 import numpy as np
 import tensorflow as tf
 
-from pzbias_tf.data import lookup
+from eval.evaluation import worst_outliers
 from pzbias_tf.data.pipeline import ordered_batches
 from tests.small_data import make_dataset
 
@@ -19,8 +19,8 @@ class LookupTest(tf.test.TestCase):
     (batch,) = ordered_batches(data, "test", keep=keep, labels=None, batch_size=200,
                                image_size=16).as_numpy_iterator()
     wanted = np.array([11, 3, len(batch["row"]) - 1])
-    with mock.patch.object(lookup, "ordered_batches", side_effect=ordered_batches) as read:
-      images = lookup.read_images(data, batch["row"][wanted])
+    with mock.patch.object(worst_outliers, "ordered_batches", side_effect=ordered_batches) as read:
+      images = worst_outliers.read_images(data, batch["row"][wanted])
     self.assertAllEqual(images, batch["image"][wanted])
     self.assertLess(read.call_count, 4)
 

@@ -10,7 +10,7 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
-from data_tools import make_tfrecords, readers, task_files
+from data_tools import make_tfrecords, readers
 from data_tools.conversion import resume, shard_writer
 from data_tools.conversion.convert import ConversionSettings, convert
 from data_tools.conversion.executors import beam, choose
@@ -142,8 +142,8 @@ class TaskFilesTest(tf.test.TestCase):
         elements=np.array([0, 7, 1]), ids=np.array(["a", "bc", "d"]),
         z_spec=np.array([0.1, np.nan, 0.2]), r_mag=np.full(3, 16.0), ebv=np.zeros(3),
         dtype="float32", divisor=1.0, compression="gzip", left_out=(2,))
-    shared = {name: getattr(task, name) for name in task_files.SHARED}
-    found = task_files.load(task_files.save(task), shared)
+    shared = {name: getattr(task, name) for name in beam.SHARED}
+    found = beam.load_task(beam.save_task(task), shared)
     for field in dataclasses.fields(task):
       expected, value = getattr(task, field.name), getattr(found, field.name)
       self.assertEqual(type(value), type(expected), field.name)

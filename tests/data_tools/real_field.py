@@ -1,19 +1,29 @@
-"""What a real field tells about a camera: sky noise, PSF widths, cutouts.
+"""What a real field tells about a camera (sky noise, PSF widths, cutouts), and its galaxies.
 
-For checks of the simulator against corrected SDSS frames (nanomaggies per pixel,
+For tests of the simulator against corrected SDSS frames (nanomaggies per pixel,
 sky subtracted), one file a band, named frame-<band>-*.fits[.bz2].  Simulated
 images are measured by the same functions.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import glob
+import os
+import tempfile
+
+from astropy.table import Table
 import numpy as np
 from scipy import ndimage, optimize
 
 from data_tools.cutouts import footprints, resampling
 from data_tools.cutouts.fields import find_fields
 from data_tools.cutouts.frames import Frame, open_frame, read_grid
+from data_tools.simulation.observation import Observation
+from data_tools.simulation.options import PhotometryTable, SimulationOptions
 
+SIZE = 64
+_ASSUMED_Z = 0.25  # of galaxies around r = 19 without a redshift
 BANDS = "ugriz"
 _SMOOTHING = 1.2  # pixels; about the PSF, so that peaks of noise fade
 _BRIGHT = 30.0  # peak of a smoothed star in units of the sky noise
@@ -65,11 +75,6 @@ def find_stars(image: np.ndarray) -> list[np.ndarray]:
   return [stamp for stamp, width in zip(stamps, widths) if abs(np.log(width / commonest)) < 0.15]
 
 
-def star_fwhm_pixels(image: np.ndarray) -> float:
-  """Median width of the stars of a frame, pixels."""
-  return float(np.median([fwhm_pixels(star) for star in find_stars(image)]))
-
-
 def fwhm_pixels(stamp: np.ndarray) -> float:
   """Full width at half maximum of the round Gaussian that fits the middle of a stamp."""
   middle = len(stamp) // 2
@@ -110,3 +115,53 @@ def cutout(frames: dict[str, Frame], ra: float, dec: float, size: int) -> np.nda
   reference = frames["r"].grid
   first = footprints.first_pixels(reference, np.array([ra]), np.array([dec]), size)[0]
   return np.stack([resampling.cutout(frames[band], reference, first, size) for band in BANDS], -1)
+
+
+@dataclasses.dataclass(frozen=True)
+class RealGalaxy:
+  """A galaxy to simulate the like of.
+
+  Attributes:
+    image: [SIZE, SIZE, bands] float32, nanomaggies a pixel.
+    mag: AB magnitudes u to z, [bands].
+    z: redshift.
+    kind: where the redshift comes from.
+  """
+
+  image: np.ndarray
+  mag: np.ndarray
+  z: float
+  kind: str
+
+
+def real_galaxies(folder: str, frames) -> list[RealGalaxy]:
+  """The real galaxies of a folder, bright ones first."""
+  found = []
+  for path in sorted(glob.glob(os.path.join(folder, "sdss_field", "objects-*.fits"))):
+    for row in Table.read(path):
+      known = not np.ma.is_masked(row["z_colour_knn"])
+      found.append(RealGalaxy(
+          image=cutout(frames, row["ra"], row["dec"], SIZE),
+          mag=np.array([row[f"aper_{band}"] for band in BANDS], np.float64),
+          z=float(row["z_colour_knn"]) if known else _ASSUMED_Z,
+          kind="from colours" if known else "assumed"))
+  for path in sorted(glob.glob(os.path.join(folder, "sdss_spec", "*.npz"))):
+    with np.load(path, allow_pickle=False) as file:
+      for image, z in zip(file["cube"], file["z"]):
+        mag = 22.5 - 2.5 * np.log10(image.sum((0, 1)))
+        found.append(RealGalaxy(image, mag, float(z), "measured"))
+  return sorted(found, key=lambda galaxy: galaxy.mag[2])
+
+
+def simulated_images(real: list[RealGalaxy], fwhm_arcsec: tuple[float, ...],
+                     seed: int) -> np.ndarray:
+  """Simulated galaxies of the same magnitudes and redshifts, [n, SIZE, SIZE, bands]."""
+  columns = ("redshift", *BANDS)
+  with tempfile.TemporaryDirectory() as folder:
+    path = os.path.join(folder, "photometry.csv")
+    Table([[galaxy.z for galaxy in real], *np.transpose([galaxy.mag for galaxy in real])],
+          names=columns).write(path)
+    observation = Observation("sdss", seed=seed, image_size=SIZE, options=SimulationOptions(
+        fwhm_arcsec=fwhm_arcsec, photometry=PhotometryTable(path=path, columns=columns)))
+  chunk = observation.chunk(0, 0, len(real))
+  return chunk.images[np.argsort(chunk.row)]
