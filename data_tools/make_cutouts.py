@@ -18,7 +18,7 @@ import os
 from absl import app, flags, logging
 import numpy as np
 
-from data_tools.cutouts import assignment, cutout_writer, cutting, resampling
+from data_tools.cutouts import assignment, cutout_writer, cutting, regridding
 from data_tools.cutouts import fields as fields_lib
 from data_tools.cutouts import positions as positions_lib
 import pzbias_tf
@@ -94,7 +94,7 @@ def _job(config: CutoutConfig) -> cutting.Job:
                      f"{', '.join(bands)}")
   if config.size < 0:
     raise ValueError(f"--size={config.size}: must be positive, or 0 for the survey's size")
-  resampling.check_installed()
+  regridding.check_installed()
   return cutting.Job(bands, reference, config.size or survey.image_size, config.scratch)
 
 

@@ -9,7 +9,7 @@ from typing import Iterator, Sequence
 from absl import logging
 import numpy as np
 
-from data_tools.cutouts import frames, resampling
+from data_tools.cutouts import frames, regridding
 from data_tools.cutouts.assignment import Assignment
 from data_tools.cutouts.cutout_writer import CubeWriter
 from data_tools.cutouts.fields import Field
@@ -106,7 +106,7 @@ def _cut(image: np.ndarray, opened: dict[str, frames.Frame], first: np.ndarray,
   reference = opened[job.reference].grid
   for column, band in enumerate(job.bands):
     try:
-      image[..., column] = resampling.cutout(opened[band], reference, first, job.size)
+      image[..., column] = regridding.cutout(opened[band], reference, first, job.size)
     except frames.FrameError as error:
       return f"band {band}: {error}"
   return "" if np.all(np.isfinite(image)) else NOT_FINITE

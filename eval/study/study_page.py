@@ -12,7 +12,7 @@ from eval.study.contents import contents
 from eval.study.sections import SECTIONS, Section
 from pzbias_tf.metrics.peaks import LEAST_HEIGHT, SMOOTHING_BINS
 from pzbias_tf.report.captions import DIRECTION
-from pzbias_tf.report.figures.files import save_figure
+from pzbias_tf.report.figures.picture_files import save_figure
 
 FIGURES = "figures"
 _FIRST = "sdss/sdss_main"  # without which there is no page

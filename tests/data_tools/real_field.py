@@ -16,7 +16,7 @@ from astropy.table import Table
 import numpy as np
 from scipy import ndimage, optimize
 
-from data_tools.cutouts import footprints, resampling
+from data_tools.cutouts import footprints, regridding
 from data_tools.cutouts.fields import find_fields
 from data_tools.cutouts.frames import Frame, open_frame, read_grid
 from data_tools.simulation.observation import Observation
@@ -114,7 +114,7 @@ def cutout(frames: dict[str, Frame], ra: float, dec: float, size: int) -> np.nda
   """
   reference = frames["r"].grid
   first = footprints.first_pixels(reference, np.array([ra]), np.array([dec]), size)[0]
-  return np.stack([resampling.cutout(frames[band], reference, first, size) for band in BANDS], -1)
+  return np.stack([regridding.cutout(frames[band], reference, first, size) for band in BANDS], -1)
 
 
 @dataclasses.dataclass(frozen=True)

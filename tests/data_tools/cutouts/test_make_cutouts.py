@@ -15,13 +15,13 @@ import tensorflow as tf
 
 from data_tools import make_cutouts, make_tfrecords, readers
 from data_tools.conversion.convert import ConversionSettings
-from data_tools.cutouts import assignment, cutting, fields, footprints, frames, resampling
+from data_tools.cutouts import assignment, cutting, fields, footprints, frames, regridding
 from pzbias_tf.data.dataset import Dataset
 from tests.data_tools.cutouts import sample_frames
 
 SIZE = 32
 BANDS = "ugriz"
-HAS_REPROJECT = resampling.find_spec("reproject") is not None
+HAS_REPROJECT = regridding.find_spec("reproject") is not None
 SKY = sample_frames.grid().all_pix2world(  # galaxies well inside of the frame
     [[40.3, 50.8], [75.0, 60.5], [104.6, 71.9], [60.2, 85.1]], 0)
 FLUX = np.array([100.0, 200.0, 300.0, 400.0])
@@ -56,7 +56,7 @@ class ResamplingTest(tf.test.TestCase, parameterized.TestCase):
     for sky, flux in zip(SKY, FLUX):  # one galaxy at a time: neighbours would disturb
       frame = self.frame(sky=sky[None], flux=[flux], **grid)
       first = footprints.first_pixels(reference, *sky[:, None], SIZE)[0]
-      image = resampling.cutout(frame, reference, first, SIZE)
+      image = regridding.cutout(frame, reference, first, SIZE)
       self.assertEqual((image.shape, image.dtype), ((SIZE, SIZE), np.float32))
       place, total = measure(image)
       self.assertAllClose(place, reference.wcs.all_world2pix(sky[None], 0)[0] - first, atol=0.02)
@@ -66,7 +66,7 @@ class ResamplingTest(tf.test.TestCase, parameterized.TestCase):
   def test_light_is_where_it_belongs_not_only_in_the_mean(self):
     reference = self.frame()
     first = footprints.first_pixels(reference.grid, *SKY[2][:, None], SIZE)[0]
-    image = resampling.cutout(self.frame(offset=(3.5, 2.5), rotation=20), reference.grid, first,
+    image = regridding.cutout(self.frame(offset=(3.5, 2.5), rotation=20), reference.grid, first,
                               SIZE)
     x, y = first
     expected = reference.pixels[y:y + SIZE, x:x + SIZE]
@@ -81,17 +81,17 @@ class ResamplingTest(tf.test.TestCase, parameterized.TestCase):
     frame = frames.Frame(frames.Grid(wcs, shape), noise)
     sums = []
     for first in [(25, 25), (25, 60), (60, 25), (60, 60), (90, 25), (90, 60)]:
-      image = resampling.cutout(frame, reference, np.array(first), SIZE)
+      image = regridding.cutout(frame, reference, np.array(first), SIZE)
       sums.append(image.reshape(4, 8, 4, 8).sum((1, 3)))
     self.assertAllClose(np.std(sums), 8 / scale, rtol=0.15)
 
   def test_pixels_on_the_grid_are_copied(self):
     reference = self.frame()
     first = np.array([30, 40])
-    image = resampling.cutout(reference, reference.grid, first, SIZE)
+    image = regridding.cutout(reference, reference.grid, first, SIZE)
     self.assertAllEqual(image, reference.pixels[40:72, 30:62])
     shifted = self.frame(offset=(5, -3))
-    image = resampling.cutout(shifted, reference.grid, first, SIZE)
+    image = regridding.cutout(shifted, reference.grid, first, SIZE)
     self.assertAllEqual(image, shifted.pixels[37:69, 35:67])
 
   def test_places_without_data(self):
@@ -100,11 +100,11 @@ class ResamplingTest(tf.test.TestCase, parameterized.TestCase):
       frame = self.frame(offset=(0.5, 0))
       frame.pixels[45:65, 40:60] = value
       with self.assertRaisesRegex(frames.FrameError, message):
-        resampling.cutout(frame, reference.grid, first, SIZE)
+        regridding.cutout(frame, reference.grid, first, SIZE)
       good = self.frame(offset=(0.5, 0))
       beyond = first + [36, 0]  # its left edge is 6 pixels off the hole
-      self.assertAllClose(resampling.cutout(frame, reference.grid, beyond, SIZE),
-                          resampling.cutout(good, reference.grid, beyond, SIZE), atol=1e-3)
+      self.assertAllClose(regridding.cutout(frame, reference.grid, beyond, SIZE),
+                          regridding.cutout(good, reference.grid, beyond, SIZE), atol=1e-3)
 
 
 class _CutoutsTest(tf.test.TestCase):
@@ -271,7 +271,7 @@ class MakeCutoutsTest(_CutoutsTest, parameterized.TestCase):
   def test_nothing_is_left_of_a_run_that_fails(self):
     self.write_field()
     positions = self.write_positions()
-    with mock.patch.object(resampling, "cutout", side_effect=RuntimeError("power cut")):
+    with mock.patch.object(regridding, "cutout", side_effect=RuntimeError("power cut")):
       with self.assertRaisesRegex(RuntimeError, "power cut"):
         self.run_cutouts(positions)
     self.assertEmpty(os.listdir(os.path.dirname(self.output)))
@@ -303,7 +303,7 @@ class MakeCutoutsTest(_CutoutsTest, parameterized.TestCase):
       pass
     with self.assertRaisesRegex(ValueError, "are both field 000094-1-0100, band"):
       self.run_cutouts(positions)
-    with mock.patch.object(resampling, "find_spec", return_value=None):
+    with mock.patch.object(regridding, "find_spec", return_value=None):
       with self.assertRaisesRegex(OSError, "pip install '.\\[cutouts\\]'"):
         self.run_cutouts(positions)
 

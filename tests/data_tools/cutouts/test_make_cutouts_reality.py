@@ -18,7 +18,7 @@ from scipy import ndimage
 import tensorflow as tf
 
 from data_tools import make_cutouts
-from data_tools.cutouts import resampling
+from data_tools.cutouts import regridding
 from tests.data_tools import real_field
 
 REAL_DATA = os.environ.get("PZBIAS_REAL_DATA", "")
@@ -31,7 +31,7 @@ ROWS, COLUMNS = np.mgrid[:SIZE, :SIZE]
 def setUpModule():
   if not REAL_DATA:
     raise unittest.SkipTest("PZBIAS_REAL_DATA names no folder of real galaxies")
-  if resampling.find_spec("reproject") is None:
+  if regridding.find_spec("reproject") is None:
     raise unittest.SkipTest("reproject is not installed")
 
 
@@ -128,7 +128,7 @@ class RealFieldTest(tf.test.TestCase, parameterized.TestCase):
       first = np.array([x, y]) - SIZE // 2
       if min(first) < 20 or np.any(first > np.array([2048, 1489]) - SIZE - 20):
         continue
-      star = resampling.cutout(self.frames[band], self.reference, first, SIZE)
+      star = regridding.cutout(self.frames[band], self.reference, first, SIZE)
       if star[30:35, 30:35].sum() > 8 * 5 * self.noise[band]:
         r_place = centroid(self.raw_cutout("r", first), SIZE // 2, SIZE // 2)
         offsets.append(centroid(star, *r_place) - r_place)
@@ -187,7 +187,7 @@ class RealFieldTest(tf.test.TestCase, parameterized.TestCase):
     height, width = self.reference.shape
     mine, raw = [], []
     for first in rng.integers(40, (width - 120, height - 120), (25, 2)):
-      image = resampling.cutout(self.frames[band], self.reference, first, SIZE)
+      image = regridding.cutout(self.frames[band], self.reference, first, SIZE)
       for x in range(7, SIZE - 7, 9):
         for y in range(7, SIZE - 7, 9):
           if not light[first[1] + y, first[0] + x]:
