@@ -1,1 +1,1 @@
-"""What estimates are worth: one kind of metric a file, put together in `stage_metrics`."""
+"""Metrics of redshift estimates and PDFs: one kind per file, combined by `stage_metrics`."""

@@ -1,7 +1,8 @@
-"""Every metric of galaxies' estimates: of all, by magnitude row, and by wide bin of z_photo.
+"""The metrics of a sample: of all galaxies, by magnitude row, and by wide bin of z_photo.
 
-Bins are those of z_photo, the redshift that a user has: even of perfect PDFs
-the PIT values are not uniform among galaxies chosen by z_spec.
+`stage_metrics` gets its tables from here; `point` and `pdf` compute the metrics.
+Bins are those of z_photo, the redshift that a user has.  Among galaxies chosen by
+z_spec, PIT values would not be uniform even for perfect PDFs.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pzbias_tf import arguments, cells
-from pzbias_tf.metrics.bootstrap import Bootstrap, Estimates
+from pzbias_tf.metrics.bootstrap import Bootstrap, GroupedMetric
 from pzbias_tf.metrics.pdf import PdfScores, pdf_metrics
-from pzbias_tf.metrics.point import mean_by_row, normalized_residual, point_metrics
+from pzbias_tf.metrics.point import mean_by_magnitude_row, normalized_residual, point_metrics
 from pzbias_tf.survey import Survey
 
 
@@ -23,8 +24,8 @@ class ResidualMap(NamedTuple):
 
   Attributes:
     mean: mean dz; NaN in a cell without galaxies.
-    error: its standard error; NaN below two galaxies.
-    galaxies: their number.
+    error: its standard error; NaN for fewer than two galaxies.
+    galaxies: number of galaxies, int64.
   """
 
   mean: np.ndarray
@@ -34,15 +35,16 @@ class ResidualMap(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Breakdown:
-  """A sample whose metrics are wanted.
+  """A sample of galaxies, and the tables of its metrics.
 
   Attributes:
-    z_spec: spectroscopic redshifts [n].
-    z_photo: point estimates [n].
-    r_mag: r magnitudes [n].
+    z_spec: spectroscopic redshifts, [n].
+    z_photo: point estimates, [n].
+    r_mag: r magnitudes, [n].
     survey: the survey.
-    scores: of the PDFs; None where there are none, and no such metrics then.
-    weights: weight of each galaxy [n]; None for 1.
+    scores: scores of the PDFs; None for estimates without PDFs, which have no
+      metrics of PDFs.
+    weights: weight of each galaxy, [n]; None for 1.
     bootstrap: how errors are estimated.
   """
 
@@ -55,43 +57,43 @@ class Breakdown:
   bootstrap: Bootstrap
 
   def whole(self) -> dict[str, Any]:
-    """{metric: number} of all galaxies, and {metric: error} as "errors"."""
-    found = self._metrics(np.zeros(len(self.z_spec), np.int64), 1)
-    return {**{name: float(estimates.value[0]) for name, estimates in found.items()},
-            "errors": {name: float(estimates.error[0]) for name, estimates in found.items()}}
+    """{metric: number} of all galaxies, and {metric: error} under "errors"."""
+    metrics = self._metrics(np.zeros(len(self.z_spec), np.int64), 1)
+    return {**{name: float(metric.value[0]) for name, metric in metrics.items()},
+            "errors": {name: float(metric.error[0]) for name, metric in metrics.items()}}
 
-  def by_magnitude(self) -> dict[str, np.ndarray | Estimates]:
-    """Mean "r_mag", number of "galaxies" and every metric of each magnitude row."""
-    row = self.survey.magnitude_row(self.r_mag)
-    weights = arguments.weight_column(self.weights, len(row))
-    return {"r_mag": mean_by_row(self.r_mag, self.r_mag, weights, self.survey),
-            "galaxies": np.bincount(row, minlength=self.survey.rows),
-            **self._metrics(row, self.survey.rows)}
+  def by_magnitude(self) -> dict[str, np.ndarray | GroupedMetric]:
+    """Mean "r_mag", number of "galaxies" and every metric in each magnitude row, [rows] each."""
+    magnitude_row = self.survey.magnitude_row(self.r_mag)
+    weights = arguments.weight_column(self.weights, len(magnitude_row))
+    return {"r_mag": mean_by_magnitude_row(self.r_mag, self.r_mag, weights, self.survey),
+            "galaxies": np.bincount(magnitude_row, minlength=self.survey.rows),
+            **self._metrics(magnitude_row, self.survey.rows)}
 
-  def by_z_photo(self) -> dict[str, np.ndarray | Estimates]:
-    """Centre "z", number of "galaxies" and every metric of each wide bin of z_photo."""
+  def by_z_photo(self) -> dict[str, np.ndarray | GroupedMetric]:
+    """Centre "z", number of "galaxies" and every metric in each wide bin of z_photo, [40] each."""
     cell = cells.wide_cell(self.z_photo, self.survey)
-    found = self._metrics(cell, cells.WIDE_CELLS)
+    metrics = self._metrics(cell, cells.WIDE_CELLS)
     return {"z": cells.wide_centers(self.survey),
             "galaxies": np.bincount(cell, minlength=cells.WIDE_CELLS)[1:-1],
-            **{name: Estimates(*(column[1:-1] for column in estimates))
-               for name, estimates in found.items()}}
+            **{name: GroupedMetric(*(column[1:-1] for column in metric))
+               for name, metric in metrics.items()}}
 
   def residual_map(self) -> ResidualMap:
-    """Mean dz of each (magnitude row, wide bin of z_photo)."""
+    """Mean dz in each (magnitude row, wide bin of z_photo)."""
     dz = normalized_residual(self.z_spec, self.z_photo)
     weights, dz, z_photo, r_mag = arguments.weighted_columns(
         self.weights, dz=dz, z_photo=self.z_photo, r_mag=self.r_mag)
     shape = (self.survey.rows, cells.WIDE_CELLS)
     cell = self.survey.magnitude_row(r_mag) * shape[1] + cells.wide_cell(z_photo, self.survey)
-    found = cells.means(dz, weights, cell, shape[0] * shape[1])
+    means = cells.means(dz, weights, cell, shape[0] * shape[1])
     return ResidualMap(*(table.reshape(shape)[:, 1:-1]
-                         for table in (found.mean, found.error, found.count)))
+                         for table in (means.mean, means.error, means.count)))
 
   def _metrics(self, group, num_groups):
-    """{metric: its estimates} of the groups."""
+    """{name of the metric: its value and error in each group}."""
     options = dict(weights=self.weights, bootstrap=self.bootstrap)
-    found = point_metrics(self.z_spec, self.z_photo, group, num_groups, self.survey, **options)
+    metrics = point_metrics(self.z_spec, self.z_photo, group, num_groups, self.survey, **options)
     if self.scores is None:
-      return found
-    return found | pdf_metrics(self.scores, group, num_groups, **options)
+      return metrics
+    return metrics | pdf_metrics(self.scores, group, num_groups, **options)
