@@ -1,1 +1,1 @@
-"""From measured stages to figures, tables and one page."""
+"""The report: figures, tables and one page, made from the measured stages of a run."""

@@ -1,4 +1,4 @@
-"""What each figure and each column of the stage table shows, and which direction is better."""
+"""Captions of the report's figures, and which direction is better in the stage table."""
 
 from __future__ import annotations
 
@@ -24,22 +24,23 @@ BETTER = {
 }
 """{heading of the stage table: what is better}."""
 
-_RESIDUAL = ("The residual is (z_photo - z_spec) / (1 + z_spec). Points of the stages stand side "
-             "by side within a bin; pale ones have errors above a quarter of the axis, and an "
-             "arrowhead at the edge stands for a bin beyond it.")
+_RESIDUAL = ("The residual is (z_photo - z_spec) / (1 + z_spec). Points of the stages are side by "
+             "side within a bin; pale points have errors above a quarter of the axis, and an "
+             "arrowhead at the edge marks a bin beyond it.")
 
 
 def stages(results: Sequence[StageResult], survey: Survey) -> str:
   """Caption of the figure that compares the stages."""
   return (
-      f"{_listed(results)}. (a) Mean residual in bins of z_spec, with the straight lines fitted "
-      f"above z_spec = {survey.fit_z_min:g}; better is flat, at 0. Dotted: the curve that "
-      f"regression towards crowded redshifts alone would give {results[0].title}. {_RESIDUAL} "
+      f"{_listed(results)}. (a) Mean residual in bins of z_spec, with straight lines fitted "
+      f"above z_spec = {survey.fit_z_min:g}; better is flat, at 0. Dotted: the curve of "
+      f"{results[0].title} that regression towards crowded redshifts alone would give. "
+      f"{_RESIDUAL} "
       "(b) Distribution of the point estimates (line) over that of z_spec (grey); better is the "
       "same shape, without spikes and gaps (mode collapse). (c) Scatter sigma_MAD by r magnitude; "
       "lower is better. (d) Total variation between the two distributions of (b) against the "
       "slope of (a); open symbols mark the total variation without mode collapse at this sample "
-      "size. Better is a slope of 0 and a filled symbol down at its open one. "
+      "size. Better is a slope of 0 and a filled symbol as low as its open one. "
       f"{_missing_slopes(results, survey)}Errors are one standard deviation.")
 
 
@@ -53,23 +54,24 @@ def calibration(results: Sequence[StageResult]) -> str:
 def residual_map(results: Sequence[StageResult]) -> str:
   """Caption of the map of residuals by magnitude and z_photo."""
   return (
-      f"{_listed(results)}. Mean residual of the galaxies of each cell of (z_photo, r magnitude), "
-      "the cells in which Step 4 corrects. Better is pale, without signs. + and - mark cells "
-      "whose mean is more than three standard errors above or below 0; cells are white where "
-      "the error is larger than the colour scale, or cannot be told.")
+      f"{_listed(results)}. Mean residual of the galaxies in each cell of (z_photo, r magnitude), "
+      "the cells that Step 4 corrects. Better is pale, without signs. + and - mark cells "
+      "whose mean is more than three standard errors above or below 0. Cells are white where "
+      "the error exceeds the colour scale or is unknown.")
 
 
 def pdfs(results: Sequence[StageResult]) -> str:
   """Caption of the figure of PDFs."""
   calibrated = [result.title for result in results if "calibrated_pdfs" in result.summary]
   return (
-      f"p(z) of {_listed(results)}. (a) Histogram of PIT values, the CDF of each p(z) at z_spec, "
-      "over what is expected of true PDFs, with its counting noise (grey band); better is flat, "
-      "at 1. A bump in the middle means PDFs that are too wide, horns at the ends too narrow ones, "
-      "a slope biased ones. (b) n(z) of bins of z_photo with equally many galaxies: stacked "
-      f"p(z) of {(calibrated or [results[-1].title])[-1]}{', calibrated' * bool(calibrated)} "
-      "(lines) over the true one (grey); better is the same. (c) Mean redshift of the stacked p(z) "
-      "minus the true mean of each bin, with standard errors; better is 0."
+      f"p(z) of {_listed(results)}. (a) Histogram of PIT values (the CDF of each p(z) at z_spec), "
+      "relative to that of correct PDFs, with its counting noise (grey band); better is flat, "
+      "at 1. A bump in the middle means that PDFs are too wide, peaks at both ends that they are "
+      "too narrow, a slope that they are biased. (b) n(z) of bins of z_photo with equally many "
+      f"galaxies: stacked p(z) of {(calibrated or [results[-1].title])[-1]}"
+      f"{', calibrated' * bool(calibrated)} (lines) over the true n(z) (grey); better is the same "
+      "shape. (c) Mean redshift of the stacked p(z) minus the true mean of each bin, with "
+      "standard errors; better is 0."
       + (" The calibration of p(z) was fitted on validation galaxies, which no network was "
          "trained on." if calibrated else ""))
 
@@ -77,19 +79,19 @@ def pdfs(results: Sequence[StageResult]) -> str:
 def density(results: Sequence[StageResult], survey: Survey) -> str:
   """Caption of the figure of z_photo against z_spec."""
   return (
-      "Point estimates against spectroscopic redshifts, one colour scale for all panels. Solid: "
-      "one to one; dashed: residuals of "
-      f"{survey.outlier_threshold:g}, beyond which an estimate counts as an outlier. Better is "
-      "narrow about the solid line (small sigma_MAD), few galaxies beyond the dashed ones (small "
-      "eta) and no horizontal stripes (mode collapse). Axes end where 99.9% of z_spec lie; the "
-      f"numbers count all N galaxies.{_about_reference(results)}")
+      "Point estimates against spectroscopic redshifts, with one colour scale for all panels. "
+      "Solid: one to one; dashed: residuals of "
+      f"{survey.outlier_threshold:g}, beyond which an estimate counts as an outlier. Better is a "
+      "narrow distribution about the solid line (small sigma_MAD), few galaxies beyond the dashed "
+      "lines (small eta) and no horizontal stripes (mode collapse). The axes cover 99.9% of "
+      f"z_spec; the numbers are those of all N galaxies.{_about_reference(results)}")
 
 
 COMPARISON = (
     "The columns of the table, one panel each, with errors of one standard deviation. Vertical "
-    "lines: 0; open symbols: the expected TV, which a sample of this size without mode collapse "
+    "lines: 0. Open symbols: the expected TV, which a sample of this size without mode collapse "
     "would show. Runs on the same test galaxies share their noise, so that differences between "
-    "them are known better than the error bars say.")
+    "them are known better than the error bars suggest.")
 """Caption of the figure that compares runs."""
 
 
@@ -99,8 +101,8 @@ def outliers(shown: Outliers) -> str:
   return (
       f"The {len(shown.ids)} test galaxies with the largest residuals of {shown.title}, the worst "
       f"first. Colours: the bands {', '.join(names)} as red, green and blue, {size} x {size} "
-      "pixels, one stretch for all"
-      + (f"; the square is what the network saw, {shown.seen} x {shown.seen} pixels."
+      "pixels, with the same stretch for all galaxies"
+      + (f"; the square marks what the network saw, {shown.seen} x {shown.seen} pixels."
          if shown.seen < size else "."))
 
 
@@ -116,10 +118,10 @@ def _missing_slopes(results, survey):
 
 
 def _about_step4(results):
-  return ("Step 4 is made to flatten (b), at some cost in (a). "
+  return ("Step 4 is designed to flatten (b), at some cost in (a). "
           if any(result.name == "step4" for result in results) else "")
 
 
 def _about_reference(results):
-  return (" Reference: the photometric redshifts that came with the source catalogue, where there "
-          "are any." if any(result.name == REFERENCE for result in results) else "")
+  return (" Reference: the photometric redshifts of the source catalogue, for galaxies that have "
+          "one." if any(result.name == REFERENCE for result in results) else "")

@@ -1,4 +1,4 @@
-"""The page of a report: HTML that needs nothing outside of itself."""
+"""The page of a report: HTML that holds its pictures and needs no other file."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Picture(NamedTuple):
   """A figure of the page.
 
   Attributes:
-    source: the picture, as a data: URL.
-    svg: name of the SVG file beside the page.
-    caption: what it shows.
+    source: the picture as a data: URL.
+    svg: name of the SVG file in the page's folder.
+    caption: its caption.
   """
 
   source: str
@@ -89,16 +89,16 @@ $settings
 def render(*, title: str, facts: Mapping[str, str], table: str, direction: str,
            pictures: Sequence[Picture], settings: Mapping[str, Mapping[str, str]],
            heading: str = "Stages") -> str:
-  """The page as text.
+  """The page as HTML text.
 
   Args:
-    title: name of the run.
-    facts: {what: value} of the head.
-    table: the table of stages in Markdown, as `table.format_table` gives it.
-    direction: a sentence on how to read it.
+    title: title of the page, such as the name of the run.
+    facts: {name: value}, shown at the top of the page.
+    table: the table of stages in Markdown, as `stage_table.format_table` returns it.
+    direction: a sentence on how to read the table.
     pictures: the figures, in order.
     settings: {title of the stage: {setting: value}}.
-    heading: words above the table.
+    heading: heading of the table.
   """
   return _PAGE.substitute(
       title=html.escape(title), paper=PAPER, heading=html.escape(heading),
@@ -110,7 +110,7 @@ def render(*, title: str, facts: Mapping[str, str], table: str, direction: str,
 
 
 def _typeset(words):
-  """Text as HTML, symbols as papers set them."""
+  """Text as HTML, with the symbols set as in papers."""
   text = html.escape(words)
   for pattern, symbol in _SYMBOLS.items():
     text = re.sub(pattern, symbol, text)
@@ -127,7 +127,7 @@ def _figure(number, picture):
 
 
 def _stage_table(markdown):
-  """The Markdown table as HTML, with a line that tells what is better."""
+  """The Markdown table as HTML, with a line that says what is better."""
   heading, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")]
                        for line in markdown.splitlines())
   better = ["better is", *(BETTER.get(name, "") for name in heading[1:])]
@@ -135,14 +135,14 @@ def _stage_table(markdown):
 
 
 def _settings_table(settings):
-  """One column a stage; a setting that a stage does not have stays empty."""
+  """The settings as HTML, one column per stage; a setting that a stage lacks is left empty."""
   names = dict.fromkeys(name for own in settings.values() for name in own)
   return _table(["", *settings], [[name, *(own.get(name, "") for own in settings.values())]
                                   for name in names])
 
 
 def _table(heading, rows, first_class=""):
-  # A heading such as slope(z_spec) may be broken before its bracket.
+  # A heading such as slope(z_spec) may break before its bracket.
   head = "".join(f"<th>{_typeset(cell).replace('(', '<wbr>(')}</th>" for cell in heading)
   lines = ["<table>", f"<thead><tr>{head}</tr></thead>", "<tbody>"]
   for index, row in enumerate(rows):
@@ -152,7 +152,7 @@ def _table(heading, rows, first_class=""):
 
 
 def _cell(text):
-  """A cell; its error, after "+-", stands on a line of its own."""
+  """A cell as HTML; its error, after "+-", gets a line of its own."""
   value, sign, error = html.escape(text).partition(" +- ")
   value = re.sub(r"^-(?=\d)", "&minus;", value)
   return f'{value} <span class="error">&plusmn; {error}</span>' if sign else value

@@ -1,7 +1,8 @@
 """The report of a run: figures, the table of stages and one page that shows both.
 
-Everything stands in one folder; index.html holds its pictures itself, so that
-the page alone can be sent to somebody.
+This is the end of the data's way: measured stages in, one folder of files out.
+index.html holds its pictures itself, so that the page alone can be sent to
+somebody.
 """
 
 from __future__ import annotations
@@ -37,11 +38,11 @@ _STEP4 = "step4"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunDescription:
-  """What was run, for the head of the page.
+  """Description of a run, for the top and the end of the page.
 
   Attributes:
     name: name of the run.
-    facts: {what: value}, in the order to show.
+    facts: {name: value}, in the order to show.
     settings: {title of the stage: {setting: value}}.
   """
 
@@ -51,7 +52,13 @@ class RunDescription:
 
 
 class NamedFigure(NamedTuple):
-  """A figure, its file name without ending, and its caption."""
+  """A figure with its file name and caption.
+
+  Attributes:
+    name: file name without its ending.
+    figure: the figure.
+    caption: its caption.
+  """
 
   name: str
   figure: Figure
@@ -63,18 +70,21 @@ def draw_figures(results: Sequence[StageResult], survey: Survey,
   """All figures that the results allow.
 
   Args:
-    results: what was evaluated, in the order of the method: any of the stages
-      with a network, at least one; Step 4 and the reference where they exist.
+    results: the measured stages, in the order of the method: at least one stage
+      with a network; Step 4 and the reference where they exist.
     survey: the survey.
-    outliers: galaxies to show, if any.
+    outliers: galaxies for the figure of outliers; None leaves it out.
+
+  Returns:
+    The figures, in the order of the page.
 
   Raises:
-    ValueError: there is no stage with a network.
+    ValueError: no stage has a network.
   """
   networks = [result for result in results if result.name not in (_STEP4, REFERENCE)]
   if not networks:
-    raise ValueError("figures need a stage with a network; the results hold "
-                     f"{', '.join(result.name for result in results) or 'none'}")
+    raise ValueError("figures need a stage with a network; the results hold only "
+                     f"{', '.join(result.name for result in results) or 'nothing'}")
   compared = networks[-1:] + [result for result in results if result not in networks]
   mapped = [result for result in compared if result.name != REFERENCE]
   return [
@@ -94,14 +104,18 @@ def write_report(folder: str, results: Sequence[StageResult], survey: Survey,
   """Writes figures, table.md and, last, index.html.
 
   Args:
-    folder: where to; made if absent.
-    results: as `draw_figures`.
+    folder: the folder to write to; made if it does not exist.
+    results: as in `draw_figures`.
     survey: the survey.
-    description: what was run.
-    outliers: as `draw_figures`.
+    description: description of the run.
+    outliers: as in `draw_figures`.
 
   Returns:
-    The paths of what was written.
+    The paths of the written files.
+
+  Raises:
+    ValueError: as in `draw_figures`.
+    OSError: a file cannot be written.
   """
   os.makedirs(folder, exist_ok=True)
   table = format_table({result.title: result.summary for result in results})
@@ -119,7 +133,7 @@ def write_report(folder: str, results: Sequence[StageResult], survey: Survey,
 
 
 def as_picture(figure: NamedFigure, folder: str) -> tuple[page.Picture, list[str]]:
-  """Saves a figure; returns it as the page shows it, and its files."""
+  """Saves a figure; returns it as a picture of the page, and the paths of its files."""
   png, svg = save_figure(figure.figure, folder, figure.name)
   return page.Picture(_data_url(png), os.path.basename(svg), figure.caption), [png, svg]
 

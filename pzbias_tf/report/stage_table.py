@@ -1,4 +1,4 @@
-"""The table of stages, for a terminal or a README."""
+"""The table of stages in Markdown, from their summaries: for terminals, README and report."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ COLUMNS = (
 
 def format_table(summaries: Mapping[str, Mapping[str, Any]], *, what: str = "stage",
                  columns: Sequence[tuple[str, str, int]] = COLUMNS) -> str:
-  """A Markdown table, aligned, one row a stage.
+  """An aligned Markdown table, one line per stage.
 
   Args:
-    summaries: {title of the stage: its summary, as `summary.summarize` gives it,
-      or as it stands in metrics.json}.
-    what: heading of the titles.
-    columns: as COLUMNS.
+    summaries: {title of the stage: its summary, as `stage_metrics.summarize`
+      returns it, or as read from metrics.json}.
+    what: heading of the column of titles.
+    columns: the columns, as in COLUMNS.
 
   Returns:
     Lines of text; "-" where a stage has no such number.
@@ -46,7 +46,7 @@ def format_table(summaries: Mapping[str, Mapping[str, Any]], *, what: str = "sta
 
 
 def with_error(summary: Mapping[str, Any], key: str) -> Any:
-  """A number of a summary, together with its error where that stands apart."""
+  """An entry of a summary; a plain number gets its error from "errors"."""
   error = summary["errors"].get(key)
   return summary.get(key) if error is None else {"mean": summary[key], "error": error}
 
@@ -58,7 +58,12 @@ def _cell(value, digits):
 
 
 def value_and_error(value: Any) -> tuple[float | None, float | None]:
-  """A number of a summary, and its error where it has one: of numbers, means and slopes."""
+  """The number of a summary's entry, and its error if it has one.
+
+  Args:
+    value: a plain number, or a mean or slope with its error, as a named tuple or a
+      dictionary.
+  """
   value = value._asdict() if hasattr(value, "_asdict") else value
   if isinstance(value, Mapping):
     name = "slope" if "slope" in value else "mean"

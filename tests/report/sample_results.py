@@ -1,4 +1,4 @@
-"""Results with known laws, for the tests of figures and report."""
+"""Results that follow known laws, for the tests of figures and report."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ DESCRIPTION = RunDescription(
     name="run <1> & more", facts={"Survey": "sdss", "Test galaxies": "3000"},
     settings={"Baseline": {"iterations": "10"}, "Step 3": {"iterations": "20", "labels": "soft"}})
 BOOTSTRAP = Bootstrap(number=3)
-# Name: (title, slope of the estimates, whether they pile up on every fourth bin).
+# {name: (title, slope of the estimates, whether they pile up in every fourth bin)}
 LAWS = {
     "baseline": ("Baseline", 0.8, True), "step1": ("Step 1", 0.7, True),
     "step2": ("Step 2", 0.9, False), "step3": ("Step 3", 1.0, False),

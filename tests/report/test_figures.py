@@ -1,4 +1,4 @@
-"""Figures show what they were given: artists are compared with data, not pixels."""
+"""Figures show the data that they are given: artists, not pixels, are compared with it."""
 
 import dataclasses
 import os
@@ -31,7 +31,7 @@ NETWORKS = ("baseline", "step1", "step2", "step3")
 
 
 def error_bars(ax, color):
-  """(x, y, error) of all vertical error bars of one colour, sorted by x."""
+  """(x, y, error) of all vertical error bars of one colour, in the order of x."""
   points = []
   for container in ax.containers:
     if isinstance(container, ErrorbarContainer):
@@ -43,7 +43,7 @@ def error_bars(ax, color):
 
 
 def arrowheads(ax, color):
-  """Number of points that are shown at the edge of the axis."""
+  """Number of arrowheads of one colour at the edges of the axis."""
   carets = (parts.CARETUP, parts.CARETDOWN)
   return sum(len(line.get_xdata()) for line in ax.lines
              if line.get_marker() in carets
@@ -132,7 +132,7 @@ class FiguresTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllClose(points.T, expected)
     self.assertLen([c for c in ax.collections if isinstance(c, LineCollection)], 12)
 
-  def test_legend_stands_outside_and_names_every_stage(self):
+  def test_legend_is_outside_and_names_every_stage(self):
     (legend,) = self.stages.legends
     words = [text.get_text() for text in legend.get_texts()]
     self.assertEqual(words[:4], ["Baseline", "Step 1", "Step 2", "Step 3"])
@@ -196,7 +196,7 @@ class FiguresTest(tf.test.TestCase, parameterized.TestCase):
       sizes = [text.get_fontsize() for text in figure.findobj(Text) if text.get_text().strip()]
       self.assertGreaterEqual(min(sizes), 7.0)
 
-  def test_stages_differ_in_colour_and_without(self):
+  def test_stages_differ_in_colour_marker_and_line(self):
     styles = [style.style_of(name) for name in LAWS]
     for kind in zip(*styles):
       self.assertLen(set(kind), len(LAWS))
@@ -215,28 +215,30 @@ class ResidualMapTest(tf.test.TestCase):
   def test_cells_hold_the_mean_residuals(self):
     for ax, result in zip(self.figure.axes, self.results):
       mesh, = (artist for artist in ax.collections if isinstance(artist, QuadMesh))
-      shown, found = mesh.get_array(), result.summary["residual_map"]
+      shown, residuals = mesh.get_array(), result.summary["residual_map"]
       limit = mesh.norm.vmax
       self.assertEqual(mesh.norm.vmin, -limit)
-      known = np.nan_to_num(found.error, nan=np.inf) <= limit
+      known = np.nan_to_num(residuals.error, nan=np.inf) <= limit
       self.assertAllEqual(np.ma.getmaskarray(shown), ~known)
-      self.assertAllEqual(shown[known], found.mean[known])
+      self.assertAllEqual(shown[known], residuals.mean[known])
       dz = (result.z_photo - result.z_spec) / (1 + result.z_spec)
       own = cells.wide_cell(result.z_photo, SDSS) == 11  # from 0.10 to 0.11
-      self.assertAllClose(np.nansum((found.mean * found.galaxies)[:, 10]), dz[own].sum())
+      self.assertAllClose(
+          np.nansum((residuals.mean * residuals.galaxies)[:, 10]), dz[own].sum())
 
-  def test_signs_mark_what_is_sure(self):
+  def test_signs_mark_significant_residuals(self):
     for ax, result in zip(self.figure.axes, self.results):
-      found = result.summary["residual_map"]
+      residuals = result.summary["residual_map"]
       limit = ax.collections[0].norm.vmax
-      known = np.nan_to_num(found.error, nan=np.inf) <= limit
-      sure = known & (np.abs(np.nan_to_num(found.mean)) > 3 * np.nan_to_num(found.error))
-      for marker, own in (("+", sure & (found.mean > 0)), ("_", sure & (found.mean < 0))):
+      known = np.nan_to_num(residuals.error, nan=np.inf) <= limit
+      mean, error = residuals.mean, np.nan_to_num(residuals.error)
+      sure = known & (np.abs(np.nan_to_num(mean)) > 3 * error)
+      for marker, own in (("+", sure & (mean > 0)), ("_", sure & (mean < 0))):
         marked = {(round(x, 6), round(y, 6)) for line in ax.lines if line.get_marker() == marker
                   for x, y in zip(line.get_xdata(), line.get_ydata())}
-        row, column = np.nonzero(own)
-        self.assertEqual(marked, {(round(0.005 + 0.01 * c, 6), round(12.75 + 0.5 * r, 6))
-                                  for r, c in zip(row, column)})
+        magnitude_row, wide_bin = np.nonzero(own)
+        self.assertEqual(marked, {(round(0.005 + 0.01 * z, 6), round(12.75 + 0.5 * r, 6))
+                                  for r, z in zip(magnitude_row, wide_bin)})
       self.assertGreater(sure.sum(), 10)
 
   def test_few_galaxies_and_one_stage(self):
@@ -268,8 +270,8 @@ class PdfsTest(tf.test.TestCase):
     self.assertAllClose(self.results[0].summary["pit_histogram"].mean(), 1.0)
 
   def test_strips_hold_both_distributions(self):
-    found = self.results[1].summary["tomography"]
-    for ax, *densities in zip(self.strips, found.true, found.stacked, strict=True):
+    bins = self.results[1].summary["tomography"]
+    for ax, *densities in zip(self.strips, bins.true, bins.stacked, strict=True):
       for step, density in zip(ax.patches, densities, strict=True):
         values, edges, _ = step.get_data()
         self.assertAllClose(values, density.reshape(60, 3).mean(axis=1))
@@ -284,9 +286,9 @@ class PdfsTest(tf.test.TestCase):
 
   def test_shifts_have_their_errors(self):
     for result in self.results:
-      found = result.summary["tomography"]
+      bins = result.summary["tomography"]
       x, y, error = error_bars(self.shifts, style.style_of(result.name).color)
-      self.assertAllClose([x, y, error], [found.mean_z_spec, found.shift, found.error])
+      self.assertAllClose([x, y, error], [bins.mean_z_spec, bins.shift, bins.error])
 
   def test_legend_names_the_calibrated_pdfs(self):
     words = [text.get_text() for text in self.figure.legends[0].get_texts()]

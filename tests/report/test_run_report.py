@@ -1,4 +1,4 @@
-"""The report: a page that is whole, well-formed, and needs nothing from elsewhere."""
+"""The report: a page that is complete, well-formed, and needs no other files."""
 
 import base64
 from html.parser import HTMLParser
@@ -20,7 +20,7 @@ VOID = ("meta", "img", "wbr", "br", "link")
 
 
 class Page(HTMLParser):
-  """Collects text, tables and addresses; complains of tags that do not match."""
+  """Collects text, tables and addresses of a page; refuses tags that do not match."""
 
   def __init__(self, text):
     super().__init__()
@@ -50,7 +50,7 @@ class Page(HTMLParser):
 
 
 def write(results):
-  """Writes a report, warnings being errors; returns folder, paths and page."""
+  """Writes a report with warnings as errors; returns folder, paths and page."""
   folder = os.path.join(tempfile.mkdtemp(), "report")
   with warnings.catch_warnings():
     warnings.simplefilter("error")
@@ -128,7 +128,7 @@ class ReportTest(tf.test.TestCase, parameterized.TestCase):
   def test_the_last_stage_is_compared_with_what_comes_after(self, names, start):
     caption = draw_figures(make_results(*names, num=30), SDSS)[1].caption
     self.assertStartsWith(caption, start)
-    self.assertEqual("Step 4 is made" in caption, "step4" in names)
+    self.assertEqual("Step 4 is designed" in caption, "step4" in names)
     self.assertEqual("Reference:" in caption, "reference" in names)
 
   def test_captions_name_stages_without_a_slope(self):

@@ -1,4 +1,4 @@
-"""Figures drawn from numbers of JSON files: what they show, and that gaps in them do no harm."""
+"""Figures of study items: they show the numbers of JSON files, and allow missing ones."""
 
 import copy
 
@@ -16,7 +16,7 @@ def summaries(*stages):
           for result in make_results(*stages, num=300)}
 
 
-class ExperimentFiguresTest(tf.test.TestCase):
+class StudyFiguresTest(tf.test.TestCase):
 
   def test_main(self):
     stages = summaries("baseline", "step3")

@@ -1,6 +1,6 @@
-"""Figures of an evaluated run: from results to `matplotlib.figure.Figure`, one function a figure.
+"""Figures of an evaluated run: from results to `matplotlib.figure.Figure`, one per function.
 
-Nothing here needs a display or touches pyplot's state; `files` writes them.
+No function needs a display or changes pyplot's state; `picture_files` writes figures.
 """
 
 from pzbias_tf.report.figures.calibration import draw_calibration

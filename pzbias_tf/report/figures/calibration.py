@@ -18,8 +18,8 @@ def draw_calibration(results: Sequence[StageResult], survey: Survey) -> Figure:
   """Two panels: mean residual in wide bins of z_spec, and of z_photo.
 
   Args:
-    results: what is compared, at least one: Step 3, Step 4, and the reference
-      where the catalogue has one.
+    results: the results to compare, at least one: Step 3, Step 4, and the
+      reference where the catalogue has one.
     survey: the survey.
   """
   figure = style.new_figure(_HEIGHT)

@@ -1,4 +1,4 @@
-"""Figure of several runs side by side: one panel a metric, one line a run."""
+"""Figure that compares several runs: one panel per metric, one line per run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LABELS = {
     "slope_z_photo": r"slope of $\langle\Delta z\rangle$ against $z_\mathrm{photo}$",
     "rms_residual_z_photo": r"rms of $\langle\Delta z\rangle(z_\mathrm{photo})$"}
 _GRID = (3, 3)
-_LINE, _REST = 0.17, 0.75  # height of a run in a panel, and of labels, inches
+_LINE, _REST = 0.17, 0.75  # height of a run in a panel, and of the labels, inches
 
 
 @style.styled
@@ -28,8 +28,8 @@ def draw_comparison(summaries: Mapping[str, tuple[str, Mapping[str, Any]]]) -> F
   """Every metric of several stages of several runs.
 
   Args:
-    summaries: {words for the axis: (name of the stage, its summary as
-      `table.format_table` takes it)}, at least one.
+    summaries: {label of the axis: (name of the stage, its summary as
+      `stage_table.format_table` takes it)}, at least one.
   """
   figure = style.new_figure(_GRID[0] * (_REST + _LINE * len(summaries)))
   axes = figure.subplots(*_GRID, sharey=True)

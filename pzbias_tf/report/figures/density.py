@@ -1,4 +1,4 @@
-"""Figure 5: where the galaxies of each stage lie in the plane of z_spec and z_photo."""
+"""Figure 5: density of each stage's galaxies in the plane of z_spec and z_photo."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from pzbias_tf.metrics.stage_result import StageResult
 from pzbias_tf.report.figures import parts, style
 from pzbias_tf.survey import Survey
 
-_CELLS = 80  # on a side
+_CELLS = 80  # per side of a panel
 _PANEL = (2.1, 2.2)  # width and height with labels, inches
 
 
 @style.styled
 def draw_density(results: Sequence[StageResult], survey: Survey) -> Figure:
-  """z_photo against z_spec, one panel a stage, with one colour scale.
+  """z_photo against z_spec, one panel per stage, with one colour scale.
 
-  Solid, the one-to-one line; dashed, the survey's threshold for outliers.
+  Solid lines are one to one; dashed ones mark the survey's threshold for outliers.
 
   Args:
     results: the stages, at least one.
@@ -42,7 +42,7 @@ def draw_density(results: Sequence[StageResult], survey: Survey) -> Figure:
 
 
 def _panels(number):
-  """The figure and its panels; those that stay empty are hidden."""
+  """The figure and its panels; unused panels are hidden."""
   columns = {1: 1, 2: 2, 4: 2}.get(number, 3)
   rows = -(-number // columns)
   figure = style.new_figure(_PANEL[1] * rows + 0.35,

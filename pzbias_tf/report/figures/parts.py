@@ -1,4 +1,4 @@
-"""What several figures draw: residual curves, ranges, panel letters."""
+"""Parts that several figures share: residual curves, ranges, panel letters."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pzbias_tf.metrics.stage_result import StageResult
 from pzbias_tf.report.figures import style
 from pzbias_tf.survey import Survey
 
-# Bins that hold fewer galaxies, or a smaller share of them, do not set an axis' range.
+# Bins with fewer galaxies, or a smaller share of all galaxies, do not set an axis' range.
 _FEWEST, _SHARE = 10, 0.002
 _MARGIN = 1.15
 _PALE = 0.3
@@ -29,14 +29,14 @@ def measured(curve: Curve) -> Curve:
 def residual_limit(results: Sequence[StageResult], key: str, survey: Survey) -> float:
   """Half the height of a residual axis, from the well-filled bins of all curves.
 
-  A bin of three galaxies may lie at ten times the residual of all others; it
-  must not flatten them.
+  A bin of three galaxies may have ten times the residual of all others.  It must
+  not compress their curves.
 
   Args:
     results: the stages.
     key: "residual_z_spec" or "residual_z_photo".
-    survey: the survey; its threshold for outliers is the answer where nothing
-      is measured.
+    survey: the survey; its threshold for outliers is returned if no bin is well
+      filled.
   """
   highest = []
   for result in results:
@@ -66,7 +66,7 @@ def draw_curves(ax: Axes, curves: Sequence[tuple[str, str, Curve]], limit: float
   """Residual curves with errors, side by side within each bin.
 
   Bins whose error exceeds a quarter of the axis are pale; an arrowhead at the
-  edge stands for a bin beyond it.
+  edge marks a bin beyond it.
 
   Args:
     ax: the panel.
@@ -85,7 +85,7 @@ def draw_curves(ax: Axes, curves: Sequence[tuple[str, str, Curve]], limit: float
 
 
 def _points(ax, z, mean, error, limit, name, title, alpha):
-  """Points with error bars, and arrowheads for those beyond the axis."""
+  """Points with error bars, and arrowheads for points beyond the axis."""
   look, shown = style.style_of(name), np.abs(mean) <= limit
   ax.errorbar(z[shown], mean[shown], error[shown], fmt=look.marker, color=look.color,
               elinewidth=0.8, alpha=alpha, label=title if alpha == 1.0 else None)
@@ -95,12 +95,12 @@ def _points(ax, z, mean, error, limit, name, title, alpha):
 
 
 def redshift_range(results: Sequence[StageResult], survey: Survey) -> tuple[float, float]:
-  """The redshifts from z_min to the end of the wide bin that holds 99.9% of z_spec."""
+  """(lower, upper) redshift of an axis: z_min, and the end of the wide bin at 99.9% of z_spec."""
   upper = max(np.quantile(result.z_spec, 0.999) for result in results)
   at = int(np.clip(cells.wide_cell(upper, survey), 1, len(survey.wide_edges()) - 1))
   return survey.z_min, float(survey.wide_edges()[at])
 
 
 def letter(ax: Axes, text: str) -> None:
-  """The panel's letter, above its upper left corner."""
+  """Draws the panel's letter above its upper left corner."""
   ax.set_title(f"({text})", loc="left")

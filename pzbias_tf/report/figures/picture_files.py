@@ -1,4 +1,4 @@
-"""Figures as files: PNG for screens, SVG for papers."""
+"""Writes figures as files: PNG for screens, SVG for papers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pzbias_tf.report.figures import style
 
 FORMATS = ("png", "svg")
 
-# Without dates the same results give the same bytes.
+# Without dates, the same results give the same bytes.
 _METADATA = {"png": {}, "svg": {"Date": None}}
 
 
@@ -23,14 +23,17 @@ def save_figure(figure: Figure, folder: str, name: str, *,
 
   Args:
     figure: the figure.
-    folder: where to; must be there.
+    folder: the folder to write to, which must exist.
     name: file name without its ending.
     formats: some of `FORMATS`.
 
   Returns:
-    The paths, in the order of `formats`.
+    The paths of the files, in the order of `formats`.
+
+  Raises:
+    OSError: a file cannot be written.
   """
-  # One layout for all formats, found once: it takes as long as the drawing itself.
+  # The layout is computed once for all formats, since it takes as long as the drawing itself.
   figure.draw_without_rendering()
   figure.set_layout_engine(None)
   paths = [os.path.join(folder, f"{name}.{kind}") for kind in formats]

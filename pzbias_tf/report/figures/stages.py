@@ -1,4 +1,4 @@
-"""Figure 1: what each stage does to residuals, mode collapse and scatter."""
+"""Figure 1: residuals, mode collapse and scatter of each stage."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pzbias_tf.metrics.stage_result import StageResult
 from pzbias_tf.report.figures import parts, style
 from pzbias_tf.survey import Survey
 
-_MOST_BINS = 200  # of a drawn distribution: more cannot be told apart on paper
+_MOST_BINS = 200  # of a drawn distribution: more bins cannot be distinguished on paper
 _HEIGHT = 5.6
 _OPEN = dict(markerfacecolor="white", markeredgewidth=0.8)
 
@@ -24,7 +24,7 @@ def draw_stages(results: Sequence[StageResult], survey: Survey) -> Figure:
   """Four panels that compare the stages.
 
   (a) Mean residual in wide bins of z_spec, with errors and straight-line fits;
-  (b) distribution of z_photo over that of z_spec, one strip a stage; (c)
+  (b) distribution of z_photo over that of z_spec, one strip per stage; (c)
   sigma_MAD by magnitude; (d) total variation against the fitted slope.
 
   Args:
@@ -42,7 +42,7 @@ def draw_stages(results: Sequence[StageResult], survey: Survey) -> Figure:
 
 
 def _legend(results):
-  """Stages first, then what belongs to no stage."""
+  """Legend handles: the stages, then what belongs to no stage."""
   return [*(style.legend_line(result.name, result.title) for result in results),
           Line2D([], [], label=f"expected from crowding alone ({results[0].title})",
                  **_crowding_style()),
@@ -56,7 +56,7 @@ def _crowding_style():
 
 
 def _residuals(ax: Axes, results: Sequence[StageResult], survey: Survey) -> None:
-  """Panel (a)."""
+  """Panel (a): residuals against z_spec, with their fits."""
   parts.draw_residuals(ax, results, "residual_z_spec", survey)
   for result in results:
     fit, look = result.summary["slope_z_spec"], style.style_of(result.name)
@@ -71,7 +71,7 @@ def _residuals(ax: Axes, results: Sequence[StageResult], survey: Survey) -> None
 
 
 def _distributions(figure, place, results, survey):
-  """Panel (b): a strip a stage, so that no stage hides another."""
+  """Panel (b): one strip per stage, so that no stage hides another."""
   strips = place.subgridspec(len(results), 1, hspace=0.0)
   first, edges = None, _drawn_edges(survey)
   for index, result in enumerate(results):
@@ -89,19 +89,19 @@ def _distributions(figure, place, results, survey):
 
 
 def _drawn_edges(survey: Survey) -> np.ndarray:
-  """Edges of the survey's redshift bins, several joined where there are very many."""
+  """Edges of the survey's redshift bins, joined so that there are at most _MOST_BINS."""
   joined = -(-survey.bins // _MOST_BINS)
   edges = survey.edges()
   return np.append(edges[:-1:joined], edges[-1])
 
 
 def _density(z, edges):
-  """Galaxies per unit redshift and galaxy; those off the grid are missing."""
+  """Fraction of the galaxies per unit redshift; galaxies off the grid are not shown."""
   return np.histogram(z, edges)[0] / (len(z) * np.diff(edges))
 
 
 def _scatter(ax: Axes, results: Sequence[StageResult]) -> None:
-  """Panel (c)."""
+  """Panel (c): scatter by magnitude."""
   for result in results:
     curve, look = result.summary["sigma_mad_by_magnitude"], style.style_of(result.name)
     good = np.isfinite(curve.mean)
@@ -112,19 +112,19 @@ def _scatter(ax: Axes, results: Sequence[StageResult]) -> None:
 
 
 def _collapse_and_slope(ax: Axes, results: Sequence[StageResult]) -> None:
-  """Panel (d): filled, the total variation; open, its expected value at the same slope."""
+  """Panel (d): total variation (filled) and its expected value (open) against the slope."""
   ax.axvline(0.0, **style.GUIDE)
   for result in results:
     fit, look = result.summary["slope_z_spec"], style.style_of(result.name)
     if not np.isfinite(fit.slope):
       continue
-    found, expected = (result.summary[key] for key in
-                       ("total_variation", "expected_total_variation"))
-    ax.plot([fit.slope, fit.slope], [expected.mean, found.mean], color=look.color,
+    measured, expected = (result.summary[key] for key in
+                          ("total_variation", "expected_total_variation"))
+    ax.plot([fit.slope, fit.slope], [expected.mean, measured.mean], color=look.color,
             linewidth=0.8, linestyle=":", zorder=1)
     ax.errorbar(fit.slope, expected.mean, expected.error, fmt=look.marker, color=look.color,
                 **_OPEN, elinewidth=0.8, label=f"{result.title}, expected")
-    ax.errorbar(fit.slope, found.mean, found.error, fit.slope_error, fmt=look.marker,
+    ax.errorbar(fit.slope, measured.mean, measured.error, fit.slope_error, fmt=look.marker,
                 color=look.color, elinewidth=0.8, markersize=5.0, label=result.title)
   ax.set(xlabel=style.SLOPE_LABEL, ylabel="total variation (TV)", ylim=(0.0, None))
   ax.locator_params(axis="x", nbins=4)

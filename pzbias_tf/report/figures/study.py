@@ -1,4 +1,4 @@
-"""Figures of the study's experiments, drawn from the numbers of their summaries alone."""
+"""Figures of study items, drawn from the numbers in their results files alone."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from pzbias_tf.report.figures import parts, style
 from pzbias_tf.report.stage_table import value_and_error, with_error
 
 Summary = Mapping[str, Any]
-"""A stage's summary as it stands in a JSON file."""
+"""A stage's summary as read from a JSON file."""
 
 _SIGMA_LABEL = r"$\sigma_\mathrm{MAD}$"
 _TRENDS = (("total_variation", "total variation"), ("slope_z_spec", style.SLOPE_LABEL),
            ("sigma_mad", _SIGMA_LABEL),
            ("rms_by_galaxies", r"weighted rms of $\langle\Delta z\rangle(z_\mathrm{photo})$"))
 _OPEN = dict(markerfacecolor="white", markeredgewidth=0.8)
-_MARGIN, _NOTHING = 1.1, 0.05  # half an axis over its points, and where there are none
-_FEW = 5.0  # a bin whose error exceeds so many times the median sets no axis
+# Half the height of an axis: relative to its highest point, and without any points.
+_MARGIN, _WITHOUT_POINTS = 1.1, 0.05
+_FEW = 5.0  # a bin whose error exceeds the median so many times does not set an axis
 
 
 @style.styled
@@ -51,12 +52,12 @@ def draw_main(stages: Mapping[str, tuple[str, Summary]]) -> Figure:
 @style.styled
 def draw_trends(stages: Mapping[str, tuple[str, Sequence[Summary]]], values: Sequence[str],
                 label: str) -> Figure:
-  """Four panels of what changes with a setting: TV, slope, scatter, residual by z_photo.
+  """Four panels against the values of a setting: TV, slope, scatter, residual by z_photo.
 
   Args:
     stages: {name of the stage: (its title, its summary at each value)}.
-    values: the values, evenly spaced on the axis in this order.
-    label: what they are values of.
+    values: the values of the setting, evenly spaced on the axis in this order.
+    label: name of the setting.
   """
   figure = style.new_figure(4.6)
   axes = figure.subplots(2, 2, sharex=True)
@@ -80,7 +81,7 @@ def _with_legend(figure, stages):
 
 
 def _draw_trend(ax: Axes, name, summaries, key, offset):
-  """One metric of one stage; of total variations, open symbols mark what is expected."""
+  """One metric of one stage; open symbols mark the expected total variation."""
   look = style.style_of(name)
   numbers = [value_and_error(with_error(summary, key)) for summary in summaries]
   value, error = (np.array(column, float) for column in zip(*numbers))
@@ -107,29 +108,29 @@ def _draw_collapse(ax: Axes, stages):
   for name, (_, summary) in stages.items():
     look = style.style_of(name)
     slope, slope_error = value_and_error(summary["slope_z_spec"])
-    found, error = value_and_error(summary["total_variation"])
+    measured, error = value_and_error(summary["total_variation"])
     expected, _ = value_and_error(summary["expected_total_variation"])
     if slope is None:
       continue
-    ax.plot([slope, slope], [expected, found], color=look.color, linewidth=0.8, linestyle=":",
+    ax.plot([slope, slope], [expected, measured], color=look.color, linewidth=0.8, linestyle=":",
             zorder=1)
     ax.plot(slope, expected, marker=look.marker, color=look.color, **_OPEN)
-    ax.errorbar(slope, found, error, slope_error, fmt=look.marker, color=look.color,
+    ax.errorbar(slope, measured, error, slope_error, fmt=look.marker, color=look.color,
                 elinewidth=0.8)
   ax.set(xlabel=style.SLOPE_LABEL, ylabel="total variation", ylim=(0.0, None))
 
 
 def _curve(curve, axis) -> Curve:
-  """A curve of a JSON file as arrays, NaN where there is no number."""
+  """A curve of a JSON file as arrays, NaN for missing numbers."""
   return Curve(*(np.array(curve[name], float) for name in (axis, "mean", "error")))
 
 
 def _limit(curves) -> float:
-  """Half the height of an axis that shows all bins with a common error."""
+  """Half the height of an axis that shows all bins with usual errors."""
   heights = []
   for _, _, curve in curves:
     _, mean, error = parts.measured(curve)
     if error.size:
       usual = error <= _FEW * np.median(error)
       heights += (np.abs(mean) + error)[usual].tolist()
-  return _MARGIN * max(heights, default=_NOTHING)
+  return _MARGIN * max(heights, default=_WITHOUT_POINTS)

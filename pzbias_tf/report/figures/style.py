@@ -1,7 +1,7 @@
-"""The visual language of all figures: one colour, marker and line style a stage.
+"""Styles that all figures share: one colour, marker and line style per stage.
 
-The colours are those of Okabe & Ito, which colour-blind readers can tell apart;
-markers and line styles carry the same distinction into grey print.
+The colours are those of Okabe & Ito, which colour-blind readers can distinguish;
+markers and line styles distinguish the stages in grey print.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from matplotlib.lines import Line2D
 import numpy as np
 
 DOUBLE_COLUMN = 7.2
-"""Width of a figure over two columns of a journal page, inches."""
+"""Width of a figure across two columns of a journal page, inches."""
 
 Z_SPEC_COLOR = "0.78"
 GUIDE = dict(color="0.45", linewidth=0.7, zorder=1)
-"""Zero lines, one-to-one lines and the like."""
+"""Style of zero lines and other guides."""
 
 RESIDUAL_LABEL = r"mean residual $\langle\Delta z\rangle$"
 SLOPE_LABEL = r"slope of $\langle\Delta z\rangle$ against $z_\mathrm{spec}$"
@@ -42,7 +42,7 @@ _RC = {
 
 
 class StageStyle(NamedTuple):
-  """How a stage is drawn, in every figure.
+  """How all figures draw a stage.
 
   Attributes:
     color: its colour.
@@ -77,22 +77,22 @@ def style_of(name: str) -> StageStyle:
 
 
 def legend_line(name: str, label: str) -> Line2D:
-  """What stands for a stage in a legend."""
+  """The line of a stage in a legend."""
   style = style_of(name)
   return Line2D([], [], color=style.color, marker=style.marker, linestyle=style.linestyle,
                 label=label)
 
 
 def galaxies_color_map() -> Colormap:
-  """viridis from yellow-green to violet: single galaxies must stand out from the paper."""
+  """viridis from yellow-green to violet, so that single galaxies stand out from the paper."""
   colors = matplotlib.colormaps["viridis_r"](np.linspace(0.12, 1.0, 256))
   return ListedColormap(colors, name="galaxies")
 
 
 def styled(function: Callable) -> Callable:
-  """Decorates a function that draws or saves: it runs under the package's settings.
+  """Decorator: the function draws or saves with the package's matplotlib settings.
 
-  The caller's matplotlib settings are as before afterwards.
+  The caller's settings are restored afterwards.
   """
   @functools.wraps(function)
   def wrapped(*args, **kwargs):
@@ -104,7 +104,7 @@ def styled(function: Callable) -> Callable:
 
 
 def new_figure(height: float, width: float = DOUBLE_COLUMN) -> Figure:
-  """An empty figure, sizes in inches."""
+  """An empty figure; height and width in inches."""
   figure = Figure(figsize=(width, height), dpi=_DPI, layout="constrained")
   figure.get_layout_engine().set(h_pad=0.025)
   return figure

@@ -1,4 +1,4 @@
-"""A look at validation galaxies while a stage trains: residuals and mode collapse."""
+"""Figure of the validation galaxies while a stage trains: residuals and mode collapse."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _HEIGHT = 2.6
 
 @style.styled
 def draw_validation(z_spec: np.ndarray, z_photo: np.ndarray, survey: Survey, stage: str) -> Figure:
-  """Three panels: mean residual against z_spec and z_photo, and n(z) of either.
+  """Three panels: mean residual against z_spec and z_photo, and n(z) of both.
 
   Args:
     z_spec: spectroscopic redshifts, [n].
     z_photo: point estimates, [n].
     survey: the survey.
-    stage: name of the stage: gives the colour.
+    stage: name of the stage, which decides the colour.
   """
   figure, look = style.new_figure(_HEIGHT), style.style_of(stage)
   curves = ((residual_vs_z_spec(z_spec, z_photo, np.ones_like(z_spec), survey), style.Z_SPEC_LABEL),
@@ -30,7 +30,7 @@ def draw_validation(z_spec: np.ndarray, z_photo: np.ndarray, survey: Survey, sta
     z, mean, _ = parts.measured(curve)
     ax.axhline(0.0, **style.GUIDE)
     ax.plot(z, mean, color=look.color, marker=look.marker, linestyle="none")
-    limit = survey.outlier_threshold  # fixed, so that pictures of other iterations compare
+    limit = survey.outlier_threshold  # fixed, so that pictures of iterations can be compared
     ax.set(xlabel=label, ylabel=style.RESIDUAL_LABEL, ylim=(-limit, limit))
   ax = figure.add_subplot(1, 3, 3)
   edges = survey.edges()
