@@ -1,4 +1,4 @@
-"""Sections "cached" and "cost" of benchmarks/train_step.py: Steps 2 and 3 on cached features."""
+"""Sections "cached" and "cost" of train_step.py: speed of Steps 2 and 3 on cached features."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from pzbias_tf.training.stages import STEP2, STEP3
 
 BATCH = 32
 CACHED_GALAXIES = 4000
-# Of the published run: "at most 60,000" of the balanced subset of SDSS are kept there.
+# As published: "at most 60,000" galaxies of the balanced subset of SDSS are used.
 SUBSET = 60_000
 MORE_VARIANTS = 5
 
 
 def cached(repeats: int) -> None:
-  """The cached step, its bound, and the products inside of it."""
+  """Times the cached step, its bound, and the matrix products inside it."""
   for survey in (SDSS, CFHTLS_WIDE):
     for extended in (False, True):
       _cached(Case(net=NET_P, survey=survey, batch_size=BATCH, extended=extended), repeats)
@@ -61,7 +61,7 @@ def _bins(case):
 
 
 def _products(case, features):
-  """The two matrix products of an output step, forward and for the gradient of the weights."""
+  """The two matrix products of an output step: forward, and for the gradient of the weights."""
   kernel, features = redshift_variables(case.network)[0], tf.constant(features)
   kernel = tf.Variable(tf.convert_to_tensor(kernel))
 
@@ -69,7 +69,8 @@ def _products(case, features):
   def run(count):
     total = tf.constant(0.0)
     for _ in tf.range(count):
-      logits = tf.matmul(features, kernel) + 1e-9 * total  # so that none is left out
+      # Each product depends on the last one, so that none is optimized away.
+      logits = tf.matmul(features, kernel) + 1e-9 * total
       total += tf.matmul(features, logits, transpose_a=True)[0, 0]
     return total
 
@@ -82,7 +83,7 @@ def _updates(case):
 
 
 def cost(repeats: int) -> None:
-  """What Steps 2 and 3 cost at the published schedule."""
+  """Computes the time of Steps 2 and 3 at the published schedule, with and without cache."""
   steps = [stage.iterations for stage in (STEP2, STEP3)]
   case = Case(net=NET_P, survey=SDSS, batch_size=BATCH)
   wide = dataclasses.replace(case, extended=True)
@@ -98,7 +99,7 @@ def cost(repeats: int) -> None:
   pairs = pairs_of_the_study()
   without, on_features = (np.dot(part, steps) for part in (stages_s[:2], stages_s[2:]))
   all_pairs = SUBSET * DIHEDRAL_ELEMENTS
-  # Other labels draw the same pairs; other subsets at most all.
+  # Variants with other labels draw the same pairs; variants with other subsets at most all pairs.
   print(f"\nSteps 2 and 3 of Net_P, 6 x 180 and 6 x 360, {STEP2.iterations} iterations each, "
         f"batch {BATCH}, {SUBSET} galaxies; computed from\n"
         f"  {1e3 * image_s:.2f} ms an image of the frozen representation, steps of "
@@ -116,7 +117,7 @@ def cost(repeats: int) -> None:
 
 
 def pairs_of_the_study() -> int:
-  """Pairs of galaxy and view that Steps 2 and 3 draw at the published schedule."""
+  """Number of pairs of galaxy and view that Steps 2 and 3 draw at the published schedule."""
   drawn = [drawn_pairs(SUBSET, batch_size=BATCH, seed=stage.number, steps=stage.iterations)
            for stage in (STEP2, STEP3)]
   return int(np.logical_or(*drawn).sum())

@@ -3,14 +3,14 @@
   python benchmarks/convert.py [--num=20000] [--repeats=3] [--folder=FOLDER]
   python benchmarks/convert.py --memory_gb=20 [--image_size=64] [--folder=FOLDER]
 
-The first compares records a second of the whole conversion (reading, checks, digests,
-catalogue and manifest) with two things that do less: copying the same bytes from file to
-file, and a bare loop that writes tf.train.Example with bytes_list.  All of them read the
-same file from memory and end with fsync; turns alternate, the median counts.  Processes
-are started before the clock.
+The first command compares the records per second of the whole conversion (reading,
+checks, digests, catalogue and manifest) with two ways that do less: copying the same
+bytes from file to file, and a bare loop that writes tf.train.Example with bytes_list.
+All of them read the same file from memory and end with fsync.  They take turns, and the
+median counts.  Processes are started before the clock.
 
-The second converts an input that exceeds the memory and prints the largest resident
-memory of each process.  Both need room for the input and as much again.
+The second command converts an input that exceeds the memory and prints the largest
+resident memory of each process.  Both need disk space for twice the input.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _BLOCK = 2048  # images
 
 
 def make_input(folder: str, num: int, size: int) -> str:
-  """A cube of `num` different images with labels, in the SDSS public layout."""
+  """Writes a cube of `num` different images with labels, in the public layout of SDSS."""
   os.makedirs(folder)
   rng = np.random.default_rng(0)
   block = rng.standard_normal((_BLOCK, size, size, BANDS), np.float32)
@@ -42,7 +42,7 @@ def make_input(folder: str, num: int, size: int) -> str:
     np.lib.format.write_array_header_1_0(
         file, {"descr": "<f4", "fortran_order": False, "shape": shape})
     for start in range(0, num, _BLOCK):
-      block += np.float32(1e-3)  # no two blocks are the same
+      block += np.float32(1e-3)  # so that all blocks differ
       file.write(block[:num - start].data)
     os.fsync(file.fileno())
   labels = np.zeros(num, [("objid", "i8"), ("z", "f8"), ("EBV", "f8"), ("dered_petro_r", "f8")])
@@ -53,7 +53,7 @@ def make_input(folder: str, num: int, size: int) -> str:
 
 
 def copy(source: str, output: str) -> None:
-  """The same bytes from file to file."""
+  """Copies the same bytes from file to file."""
   with open(os.path.join(source, "cube.npy"), "rb") as file, open(output, "wb") as written:
     shutil.copyfileobj(file, written, 1 << 20)
     written.flush()
@@ -61,7 +61,7 @@ def copy(source: str, output: str) -> None:
 
 
 def bare_loop(source: str, output: str) -> None:
-  """The loop of the tutorials: tf.train.Example with bytes_list, and nothing else."""
+  """Runs the loop of the tutorials: writes tf.train.Example with bytes_list, nothing else."""
   import tensorflow as tf
 
   images = np.load(os.path.join(source, "cube.npy"), mmap_mode="r")
@@ -84,7 +84,12 @@ def bare_loop(source: str, output: str) -> None:
 
 
 def converter(num_workers: int, mapper=None):
-  """Our conversion with so many processes, whose map may be given."""
+  """A function that converts with `num_workers` processes.
+
+  Args:
+    num_workers: number of processes.
+    mapper: map over processes that are started already; None starts them.
+  """
   from data_tools import readers
   from data_tools.conversion.convert import ConversionSettings, convert
   from data_tools.conversion.executors import local
@@ -100,14 +105,14 @@ def converter(num_workers: int, mapper=None):
 
 
 def warm_up(seconds: float) -> None:
-  """Keeps a new process busy until all have begun."""
-  from data_tools.conversion import resume  # what the tasks import  pylint: disable=unused-import
+  """Keeps a new process busy until all have started."""
+  from data_tools.conversion import resume  # as the tasks do  pylint: disable=unused-import
 
   time.sleep(seconds)
 
 
 def timed(run, source: str, output: str) -> float:
-  """Time of one run, s; its output is removed."""
+  """Seconds that `run` takes; its output is removed."""
   os.sync()
   start_s = time.perf_counter()
   run(source, output)
@@ -117,7 +122,7 @@ def timed(run, source: str, output: str) -> float:
 
 
 def measure_speed(folder: str, num: int, size: int, repeats: int) -> None:
-  """Prints the records a second of each way, and ratios."""
+  """Prints the records per second of each way, and their ratios."""
   from data_tools.conversion.executors import local
 
   source = make_input(os.path.join(folder, "in"), num, size)
@@ -129,7 +134,7 @@ def measure_speed(folder: str, num: int, size: int, repeats: int) -> None:
     for _ in range(repeats + 1):
       for name, run in ways.items():
         times_s[name].append(timed(run, source, os.path.join(folder, "out")))
-  # The first turn warms caches and libraries up.
+  # The first turn warms up caches and libraries.
   rates = {name: num / statistics.median(taken[1:]) for name, taken in times_s.items()}
   print(f"{num} images of {size} x {size} x {BANDS} float32, "
         f"{num * size * size * BANDS * 4 / 1e9:.1f} GB; median of {repeats}")
@@ -142,7 +147,7 @@ def measure_speed(folder: str, num: int, size: int, repeats: int) -> None:
 def measure_memory(folder: str, size_gb: float, size: int) -> None:
   """Prints the largest resident memory of a conversion with two workers."""
   num = int(size_gb * 1e9 / (size * size * BANDS * 4))
-  # In a process of its own, so that its memory does not count.
+  # The input is made in another process, so that its memory does not count.
   with multiprocessing.get_context("spawn").Pool(1) as pool:
     source = pool.apply(make_input, (os.path.join(folder, "in"), num, size))
   start_s, peaks_mb, stop = time.perf_counter(), {}, threading.Event()
@@ -159,26 +164,27 @@ def measure_memory(folder: str, size_gb: float, size: int) -> None:
 
 
 def watch_memory(peaks_mb: dict[int, float], stop: threading.Event) -> None:
-  """Notes the largest resident memory of this process and its children, by process id.
+  """Records the largest resident memory of this process and its children, by process id.
 
-  Linux's own note of it; getrusage counts what a child had before it became a worker.
+  It is read from /proc, since getrusage also counts a child's memory before it became a
+  worker.
   """
   while not stop.wait(0.2):
     for pid in (os.getpid(), *(child.pid for child in multiprocessing.active_children())):
       with contextlib.suppress(OSError), open(f"/proc/{pid}/status", encoding="ascii") as file:
-        found = [int(line.split()[1]) for line in file if line.startswith("VmHWM")]
-        if found:  # a process that has ended has none
-          peaks_mb[pid] = found[0] * 1024 / 1e6
+        peaks_kib = [int(line.split()[1]) for line in file if line.startswith("VmHWM")]
+        if peaks_kib:  # a process that has ended has none
+          peaks_mb[pid] = peaks_kib[0] * 1024 / 1e6
 
 
 def main() -> None:
   """Measures speed or memory."""
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument("--num", type=int, default=20000)
-  parser.add_argument("--image_size", type=int, default=64, help="pixels a side")
+  parser.add_argument("--image_size", type=int, default=64, help="pixels per side")
   parser.add_argument("--repeats", type=int, default=3)
   parser.add_argument("--memory_gb", type=float, default=0.0)
-  parser.add_argument("--folder", default=None, help="where to write; removed at the end")
+  parser.add_argument("--folder", default=None, help="folder for temporary files")
   values = parser.parse_args()
   with tempfile.TemporaryDirectory(dir=values.folder, prefix="pzbias-convert-") as folder:
     if values.memory_gb:

@@ -1,4 +1,4 @@
-"""Sections "gpu", "gpu_more", "waiting", "scaling" of benchmarks/train_step.py: about devices."""
+"""Sections "gpu", "gpu_more", "waiting" and "scaling" of train_step.py: how devices are used."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FURTHER_PRECISIONS = ("float32", "mixed_float16")
 MATRIX = 8192
 GALAXIES = 4000
 WAITING_BLOCK_S = 3.0
-TRAINING = 3  # a step's products against those of its forward pass
+TRAINING = 3  # operations of a step, divided by those of its forward pass
 
 
 def gpus() -> list[tf.config.PhysicalDevice]:
@@ -32,7 +32,7 @@ def gpus() -> list[tf.config.PhysicalDevice]:
 
 @contextlib.contextmanager
 def tensor_float_32(on: bool):
-  """TF32 in the products of float32 numbers, for a while; TensorFlow's own choice is on."""
+  """Switches TF32 in products of float32 numbers on or off for a while; the default is on."""
   before = tf.config.experimental.tensor_float_32_execution_enabled()
   tf.config.experimental.enable_tensor_float_32_execution(on)
   try:
@@ -42,12 +42,12 @@ def tensor_float_32(on: bool):
 
 
 def further_precisions(repeats: int) -> None:
-  """The same without TF32, and in float16."""
+  """Measures `precisions` without TF32 and in float16."""
   precisions(repeats, FURTHER_PRECISIONS)
 
 
 def precisions(repeats: int, names: tuple[str, ...] = PRECISIONS) -> None:
-  """Galaxies/s of whole steps in each precision, with and without XLA."""
+  """Measures galaxies/s of whole steps in each precision, with and without XLA."""
   if not gpus():
     print(f"\nNo GPU: {', '.join(names)} with and without XLA are not measured")
     return
@@ -77,7 +77,7 @@ def _whole_steps(name, net, precision, peak, repeats):
 
 
 def _product_rate(precision, repeats):
-  """Operations/s of the device's own matrix product."""
+  """Operations/s of a large matrix product on the device."""
   dtype = tf.as_dtype(precision.removeprefix("mixed_")) if "mixed" in precision else tf.float32
   a, b = (tf.cast(tf.random.normal([MATRIX, MATRIX]), dtype) for _ in range(2))
 
@@ -90,7 +90,7 @@ def _product_rate(precision, repeats):
 
 
 def waiting(repeats: int) -> None:
-  """Share of a Net_P step that waits for input, from float32 and float16 shards."""
+  """Measures which share of a Net_P step waits for input, from float32 and float16 shards."""
   batch_size, precision = (BATCH, "mixed_bfloat16") if gpus() else (32, "float32")
   with tempfile.TemporaryDirectory() as folder:
     for dtype in DTYPES:
@@ -103,7 +103,7 @@ def waiting(repeats: int) -> None:
 
 
 def _waiting(do, repeats):
-  """Time of a step, and the share of it that it waits; of the fastest of some blocks."""
+  """Time of a step in seconds and the share of it that waits, in the fastest of some blocks."""
   do(5)  # compiles, and fills buffers
   start_s = time.perf_counter()
   do(5)
@@ -118,9 +118,9 @@ def _waiting(do, repeats):
 
 
 def scaling(repeats: int) -> None:
-  """Galaxies/s over 1, 2, 4, ... devices, each with a batch of its own.
+  """Measures galaxies/s over 1, 2, 4, ... devices, each with a batch of its own.
 
-  A process for each number: strategies of several sizes do not go together in one.
+  Each number of devices gets its own process, which can hold only one strategy.
   """
   if len(gpus()) < 2:
     print("\nFewer than two GPUs: nothing to scale over")
@@ -134,7 +134,14 @@ def scaling(repeats: int) -> None:
 
 
 def rate_over(count: int, repeats: int, net: int = NET_P, batch_size: int = BATCH) -> float:
-  """Galaxies/s of a network over some devices, of `batch_size` a device; once in a process."""
+  """Galaxies/s of a network over `count` devices; call it only once per process.
+
+  Args:
+    count: number of devices.
+    repeats: rounds to measure.
+    net: number of the network.
+    batch_size: galaxies per device.
+  """
   for device in gpus():
     tf.config.experimental.set_memory_growth(device, True)
   strategy = make_strategy(count)

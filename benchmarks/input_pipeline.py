@@ -1,16 +1,16 @@
-"""Galaxies/s from files to batches: ours against raw reading and against what others do.
+"""Galaxies/s from files to batches: ours, raw reading, and pipelines of others.
 
-  python -m benchmarks.input_pipeline [--num=10000] [--batch_size=128] [--repeats=5]
+  python -m benchmarks.input_pipeline [--num=10000] [--batch_size=128] [--repeats=3]
 
-For float32 and float16 shards of simulated 64 x 64 galaxies, in turns:
-  raw         `TFRecordDataset` over the shards, records untouched, with our read buffer
+The ways, in turns, for float32 and float16 shards of simulated 64 x 64 galaxies:
+  raw         `TFRecordDataset` over the shards, records unparsed, with our read buffer
   ours        `training_batches` from the shards
   tutorial    the pipeline of TensorFlow's TFRecord tutorial: each record parsed by itself
-  published   one .npy a galaxy (float32), 16 threads; scaling and flips in numpy, image by image
-  DataLoader  PyTorch's, 2 workers, over the same .npy files; where PyTorch is installed
+  published   one .npy file per galaxy (float32), 16 threads; scaling and flips per image in numpy
+  DataLoader  PyTorch's, 2 workers, over the same .npy files; only if PyTorch is installed
 
-All files are in the page cache.  Each measurement is four epochs from a fresh start, the filling
-of shuffle buffers included.
+All files are in the page cache.  Each measurement takes four epochs from a fresh start, and
+includes the filling of shuffle buffers.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.survey import SDSS
 from pzbias_tf.training.training_sample import make_labels
 
-COPIES = 4  # records of a simulated galaxy, since simulating takes longer than reading
+COPIES = 4  # records per simulated galaxy, since simulating takes longer than reading
 DTYPES = ("float32", "float16")
-# At the end of a measurement, an endless pipeline has begun to fill the buffer of the next epoch.
+# Several, since an endless pipeline fills the next epoch's buffer while the last one is measured.
 EPOCHS = 4
 
 
@@ -53,17 +53,17 @@ def make_data(folder: str, num: int, dtype: str) -> Dataset:
 
 
 def shard_paths(data: Dataset) -> list[str]:
-  """The training shards."""
+  """Paths of the training shards."""
   return [os.path.join(data.folder, shard.name) for shard in data.manifest.split_shards("train")]
 
 
 def raw(data: Dataset) -> tf.data.Dataset:
-  """Records as they are."""
+  """The records, unparsed."""
   return tf.data.TFRecordDataset(shard_paths(data), buffer_size=pipeline.READ_BUFFER_BYTES)
 
 
 def ours(data: Dataset, batch_size: int) -> tf.data.Dataset:
-  """The library's batches, never from memory."""
+  """The library's batches, read from the shards, never from memory."""
   keep = data.column("split") == "train"
   return pipeline.training_batches(
       data, keep=keep, labels=make_labels(data, SDSS), batch_size=batch_size, image_size=64,
@@ -71,7 +71,7 @@ def ours(data: Dataset, batch_size: int) -> tf.data.Dataset:
 
 
 def tutorial(data: Dataset, batch_size: int) -> tf.data.Dataset:
-  """tensorflow.org/tutorials/load_data/tfrecord, with parallel maps and a shuffle buffer."""
+  """The pipeline of tensorflow.org/tutorials/load_data/tfrecord, parallel and shuffled."""
   def parse(record):
     batch = schema.parse_batch(record[tf.newaxis], image_shape=data.manifest.image_shape,
                                dtype=data.manifest.dtype)
@@ -83,7 +83,7 @@ def tutorial(data: Dataset, batch_size: int) -> tf.data.Dataset:
 
 
 def write_npy(data: Dataset, folder: str) -> list[str]:
-  """The same images, one .npy each."""
+  """Writes the same images as one .npy file each; returns their paths."""
   os.makedirs(folder)
   paths = []
   keep = data.column("split") == "train"
@@ -96,7 +96,7 @@ def write_npy(data: Dataset, folder: str) -> list[str]:
 
 
 def published(paths: list[str], batch_size: int) -> Callable[[int], None]:
-  """The published approach."""
+  """A function that runs the published pipeline for some epochs."""
   generator, pool = np.random.default_rng(0), multiprocessing.pool.ThreadPool(16)
 
   def load(task):
@@ -116,7 +116,7 @@ def published(paths: list[str], batch_size: int) -> Callable[[int], None]:
 
 
 def data_loader(paths: list[str], batch_size: int) -> Callable[[int], None]:
-  """PyTorch's DataLoader; it scales and flips nothing."""
+  """A function that runs PyTorch's DataLoader for some epochs, without scaling and flips."""
   import torch
 
   class Images(torch.utils.data.Dataset):
@@ -133,9 +133,9 @@ def data_loader(paths: list[str], batch_size: int) -> Callable[[int], None]:
 
 
 def drain(elements: tf.data.Dataset, count: int) -> Callable[[int], None]:
-  """A function that takes `count` elements an epoch, from a fresh start.
+  """A function that takes `count` elements per epoch, starting afresh at each call.
 
-  A fresh one each time: buffers that were filled beforehand would be measured as speed.
+  With buffers that were filled beforehand, the measured speed would be too high.
   """
   def do(epochs):
     several = elements.repeat().take(epochs * count)
@@ -145,7 +145,7 @@ def drain(elements: tf.data.Dataset, count: int) -> Callable[[int], None]:
 
 
 def compare(folder: str, dtype: str, values: argparse.Namespace) -> None:
-  """Measures and prints all of them for one dtype."""
+  """Measures all ways for one dtype and prints their speeds."""
   data = make_data(os.path.join(folder, dtype), values.num, dtype)
   num, batch_size = data.manifest.records("train"), values.batch_size
   paths, batches = write_npy(data, os.path.join(folder, f"npy_{dtype}")), num // batch_size
@@ -170,7 +170,7 @@ def _epochs(do, count):
 
 
 def main() -> None:
-  """Compares for float32 and float16."""
+  """Compares the ways for float32 and float16."""
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument("--num", type=int, default=10_000)
   parser.add_argument("--batch_size", type=int, default=128)

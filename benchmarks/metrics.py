@@ -2,10 +2,10 @@
 
   python benchmarks/metrics.py [--num=100000,1000000] [--survey=sdss] [--num_bootstrap=100]
 
-Prints, for each number of galaxies, the processor time of the point metrics with
-their bootstraps, of each part of them, and of the metrics of PDFs.  The galaxies
-are random: r magnitudes and redshifts like a survey's, estimates with scatter and
-mode collapse, and PDFs around the estimates.
+Prints, for each number of galaxies, the processor time of each part of the point
+metrics with their bootstraps, of all parts together, and of the metrics of PDFs.
+The galaxies are random: r magnitudes and redshifts like those of a survey, estimates
+with scatter and mode collapse, and PDFs around the estimates.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def pdfs(z_photo: np.ndarray, survey: Survey) -> np.ndarray:
 
 
 def pdf_parts(sample, survey: Survey, bootstrap: Bootstrap):
-  """{metrics of PDFs: function without arguments}."""
+  """{name of the metrics of PDFs: function without arguments}."""
   z_spec, z_photo, _ = sample
   probabilities = pdfs(z_photo, survey)
   scores = pdf.pdf_scores(probabilities[:1], z_spec[:1], survey)  # warms up
@@ -58,7 +58,7 @@ def pdf_parts(sample, survey: Survey, bootstrap: Bootstrap):
 
 
 def point_parts(sample, survey: Survey, bootstrap: Bootstrap):
-  """{metric of point estimates: function without arguments}."""
+  """{name of a metric of point estimates: function without arguments}."""
   z_spec, z_photo, r_mag = sample
   options = dict(num_bootstrap=bootstrap.number, seed=bootstrap.seed)
   variance, grid = residuals.variances(
@@ -90,7 +90,7 @@ def point_parts(sample, survey: Survey, bootstrap: Bootstrap):
 
 
 def main() -> None:
-  """Measures each number of galaxies."""
+  """Measures for each number of galaxies."""
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument("--num", default="100000,1000000")
   parser.add_argument("--survey", default="sdss")
@@ -108,7 +108,7 @@ def main() -> None:
 
 
 def _timed(name, part):
-  """Processor seconds of a part, printed."""
+  """Prints and returns the processor time of a part, s."""
   start_s = time.process_time()
   part()
   took_s = time.process_time() - start_s

@@ -2,9 +2,9 @@
 
   python benchmarks/simulate.py [--num=4000] [--image_size=64] [--threads=2]
 
-Prints galaxies a second by the clock and processor time a galaxy, with and without
-neighbours, and the largest resident memory.  Each survey and setting runs in a
-process of its own, so that its memory is its own.  Writing files is not part of it.
+Prints galaxies per second by the clock, processor time per galaxy and the largest
+resident memory, with and without neighbours.  Each survey and setting runs in a
+process of its own, so that memory is measured separately.  No files are written.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from unittest import mock
 
 def measure(survey: str, neighbours: float, num: int, image_size: int,
             threads: int) -> tuple[float, float, float]:
-  """Galaxies/s, processor milliseconds a galaxy, and peak memory (1e6 bytes)."""
+  """Galaxies/s, processor milliseconds per galaxy, and peak memory (1e6 bytes)."""
   from data_tools.simulation import observation as observation_lib
   from data_tools.simulation.options import SimulationOptions
 

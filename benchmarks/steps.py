@@ -1,4 +1,4 @@
-"""Training steps for the benchmarks, made of the library's own parts, on random galaxies."""
+"""Training steps on random galaxies, made of the library's own parts, for the benchmarks."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def random_labels(survey: Survey, num: int, seed: int = 0) -> dict[str, np.ndarr
 
 
 def random_images(survey: Survey, num: int) -> dict[str, np.ndarray]:
-  """A batch of images as the pipeline delivers it."""
+  """A batch of `num` random images, as the pipeline delivers it."""
   rng = np.random.default_rng(1)
   shape = (num, IMAGE_SIZE, IMAGE_SIZE, len(survey.bands))
   return {"image": rng.normal(size=shape).astype(np.float32),
@@ -47,7 +47,7 @@ def random_images(survey: Survey, num: int) -> dict[str, np.ndarray]:
 
 
 def repeated(batch: dict[str, np.ndarray]) -> tf.data.Dataset:
-  """One batch, forever."""
+  """The same batch, endlessly."""
   return tf.data.Dataset.from_tensors(batch).repeat()
 
 
@@ -57,12 +57,12 @@ class Case:
 
   Attributes:
     net: number of the network.
-    survey: gives bands, bins and outputs.
-    batch_size: galaxies a batch.
+    survey: the survey, which decides bands, bins and outputs.
+    batch_size: galaxies per batch.
     multi_output: False for the Baseline.
-    extended: Step 3's outputs and labels.
+    extended: whether outputs and labels are those of Step 3.
     precision: as `--precision`.
-    xla: compile with XLA; as `--xla=auto`.
+    xla: whether to compile with XLA; as `--xla=auto` unless given.
   """
 
   net: int
@@ -75,14 +75,14 @@ class Case:
 
   @functools.cached_property
   def network(self) -> tf.keras.Model:
-    """The network."""
+    """The network, built once."""
     tf.keras.utils.set_random_seed(1)
     return build_network(self.net, self.survey, multi_output=self.multi_output,
                          extended=self.extended, image_size=IMAGE_SIZE, precision=self.precision)
 
   @functools.cached_property
   def redshift_loss(self) -> losses.RedshiftLoss:
-    """That of the Baseline, of Steps 1 and 2, or of Step 3."""
+    """The redshift loss of the Baseline, of Steps 1 and 2, or of Step 3."""
     if not self.multi_output:
       return losses.single_output_loss
     if not self.extended:
@@ -90,13 +90,13 @@ class Case:
     rng = np.random.default_rng(2)
     z_spec = rng.uniform(self.survey.z_min, self.survey.z_max, 2000)
     r_mag = rng.uniform(self.survey.r_min, self.survey.r_max, 2000)
-    sigma_disp = np.full(self.survey.outputs, 3.0)  # the search for it takes a while
+    sigma_disp = np.full(self.survey.outputs, 3.0)  # given, since fitting it takes a while
     model = fit_label_model(z_spec, np.clip(z_spec + rng.normal(0, 0.02, 2000), 0, None), r_mag,
                             self.survey, sigma_disp=sigma_disp)
     return losses.soft_label_loss(model, soften=True, shift=True)
 
   def whole_step(self, batches: tf.data.Dataset) -> Do:
-    """Everything trains, as in the Baseline and in Step 1."""
+    """Steps that train the whole network, as in the Baseline and in Step 1."""
     redshift_loss = self._loss()
 
     def loss_fn(batch):
@@ -110,19 +110,19 @@ class Case:
                          parts=1 + self.multi_output)
 
   def frozen_step(self, batches: tf.data.Dataset) -> Do:
-    """The redshift layers train behind the frozen representation, on images."""
+    """Steps on images that train the redshift layers behind the frozen representation."""
     loss = self._loss()
     return self.steps_of(redshift_variables(self.network),
                          lambda batch: [loss(self._forward(batch), batch)], batches)
 
   def output_step(self, batches: tf.data.Dataset) -> Do:
-    """The redshift layers train on features."""
+    """Steps on features that train the redshift layers."""
     module, loss = self.network.get_layer("output_module"), self._loss()
     return self.steps_of(redshift_variables(self.network),
                          lambda batch: [loss(module(batch["features"]), batch)], batches)
 
   def frozen_forward(self, batch: dict[str, np.ndarray]) -> Do:
-    """The representation alone."""
+    """The forward pass of the representation alone."""
     representation = self.network.get_layer("representation")
     forward = tf.function(lambda images: representation(
         {"image": dihedral(images["image"], images["view"]), "ebv": images["ebv"]}),
@@ -131,7 +131,7 @@ class Case:
     return lambda count: [forward(images).numpy() for _ in range(count)]
 
   def random_features(self) -> dict[str, np.ndarray]:
-    """A batch of features."""
+    """A batch of random features with labels."""
     size = self.network.get_layer("representation").output_shape[-1]
     features = np.random.default_rng(3).random([self.batch_size, size], np.float32)
     return {"features": features, **random_labels(self.survey, self.batch_size)}
@@ -146,13 +146,20 @@ class Case:
 
   def steps_of(self, variables: list[Any], loss_fn: Callable[[Any], list[tf.Tensor]],
                batches: tf.data.Dataset, parts: int = 1) -> Do:
-    """Training steps of some variables."""
+    """Steps that train some variables.
+
+    Args:
+      variables: what to train.
+      loss_fn: parts of the loss, by galaxy, from a batch.
+      batches: endless batches.
+      parts: number of parts of the loss.
+    """
     strategy = tf.distribute.get_strategy()
     run = make_train_steps(
         strategy=strategy, variables=variables, optimizer=adam(variables, self.precision),
         loss_fn=loss_fn, global_batch=self.batch_size, xla=self.xla, parts=parts)
     iterator = iter(on_devices(strategy, batches))
-    # The loss comes to the host, as in training: a GPU has finished by then.
+    # The loss is copied to the host, as in training, which waits until a GPU has finished.
     return lambda count: tf.nest.map_structure(
         lambda tensor: tensor.numpy(), run(iterator, tf.constant(count)))
 
@@ -160,22 +167,22 @@ class Case:
     return self.network({"image": dihedral(batch["image"], batch["view"]), "ebv": batch["ebv"]})
 
   def _loss(self):
-    redshift_loss = self.redshift_loss  # made here, not while a function is traced
+    redshift_loss = self.redshift_loss  # made here, so that tracing does not make it
     return lambda logits, batch: redshift_loss(
         logits["z_logits"], batch["redshift_bin"], batch["magnitude_row"])
 
 
 def adam(variables: list[Any], precision: str = "float32") -> Any:
-  """The optimizer of the study on some variables."""
+  """The optimizer of the study, for some variables."""
   return make_optimizer(TrainConfig(
       survey=None, stage="step1", net=0, image_size=IMAGE_SIZE, input_scaling=InputScaling(),
       fth=0, iterations=1, batch_size=1, learning_rate=1e-5, precision=precision), variables)
 
 
 def operations(model: tf.keras.Model) -> int:
-  """Floating-point operations of the products of one image's forward pass: 2 a multiply-add.
+  """Floating-point operations of the products in one image's forward pass: 2 per multiply-add.
 
-  Those of the gradients are twice as many.
+  The gradients need twice as many.
   """
   total = 0
   for layer in model.layers:
@@ -188,7 +195,7 @@ def operations(model: tf.keras.Model) -> int:
 
 
 def updates(optimizer: Any, variables: list[tf.Variable]) -> Do:
-  """Updates alone, with constant gradients."""
+  """A function that only updates variables, with constant gradients, `count` times."""
   gradients = [tf.fill(v.shape, 1e-3) for v in variables]
 
   @tf.function

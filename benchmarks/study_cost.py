@@ -1,4 +1,4 @@
-"""Section "study" of benchmarks/train_step.py: cost of the published study, from measured steps."""
+"""Section "study" of train_step.py: time of the published study, computed from measured steps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FOLDS, VARIANTS = 5, 12
 
 
 def study(repeats: int) -> None:
-  """Hours of Baseline and Steps 1 to 3 of Net_P at the published schedule; training alone."""
+  """Computes the hours that Net_P trains at the published schedule, Baseline and Steps 1 to 3."""
   times_s = _step_times(repeats)
   counts = {BASELINE.title: BASELINE.iterations, STEP1.title: STEP1.iterations,
             "features": pairs_of_the_study() / CHUNK, STEP2.title: STEP2.iterations,
@@ -35,7 +35,7 @@ def study(repeats: int) -> None:
 
 
 def _step_times(repeats):
-  """Seconds of a step of each stage, and of one forward pass of a chunk of features."""
+  """Seconds per step of each stage, and per forward pass that computes a chunk of features."""
   images = random_images(SDSS, WHOLE_BATCH)
   single = Case(net=NET_P, survey=SDSS, batch_size=WHOLE_BATCH, multi_output=False)
   several = Case(net=NET_P, survey=SDSS, batch_size=WHOLE_BATCH)

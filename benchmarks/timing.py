@@ -1,4 +1,4 @@
-"""Interleaved timings: where others use the machine too, ratios need measurements side by side."""
+"""Interleaved timings: on a shared machine, only measurements side by side give fair ratios."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Callable, Mapping
 
 @dataclasses.dataclass(frozen=True)
 class Timing:
-  """The fastest of some measurements of one thing.
+  """Times of one task: the smallest of several measurements each.
 
   Attributes:
     time_s: seconds by the clock.
-    cpu_s: seconds of processor time, over all threads of this process.
+    cpu_s: seconds of processor time, summed over all threads of this process.
   """
 
   time_s: float
@@ -25,15 +25,15 @@ class Timing:
 
 def interleaved(todo: Mapping[str, Callable[[int], object]], *, repeats: int,
                 block_s: float = 0.3) -> dict[str, Timing]:
-  """Times several things in turns, and keeps the fastest of each.
+  """Times several tasks in turns, and keeps the smallest times of each.
 
   Args:
-    todo: functions of how many times to do it.
-    repeats: rounds.
-    block_s: about how long one measurement lasts.
+    todo: {name of the task: function that does it so many times}.
+    repeats: number of rounds.
+    block_s: approximate seconds per measurement.
 
   Returns:
-    Time of doing it once, by name.
+    {name of the task: time of doing it once}.
   """
   counts = {}
   for name, do in todo.items():

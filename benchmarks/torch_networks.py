@@ -1,4 +1,4 @@
-"""Net_P and Net_S3 in PyTorch, eager and channels_last, for benchmarks/train_step.py alone."""
+"""Net_P and Net_S3 in PyTorch, eager and channels_last, for section "torch" of train_step.py."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from pzbias_tf.training.losses import own_outputs_of_rows
 
 
 def train_step(net: int, batch: dict[str, np.ndarray], survey: Survey) -> Callable[[int], Any]:
-  """A function that trains for some steps of Step 1 on one batch.
+  """A function that trains so many steps of Step 1 on one batch.
 
   Args:
-    net: 0 Net_P, 4 Net_S3.
-    batch: of `benchmarks.steps.random_images`.
-    survey: gives bins and outputs.
+    net: 0 for Net_P, 4 for Net_S3.
+    batch: a batch from `benchmarks.steps.random_images`.
+    survey: the survey, which decides bands, bins and outputs.
   """
   device = "cuda" if torch.cuda.is_available() else "cpu"
   network = _Network(net, survey).to(device, memory_format=torch.channels_last)

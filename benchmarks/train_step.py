@@ -1,18 +1,18 @@
-"""Speed of training steps, as ratios of measurements that take turns in one run.
+"""Speed of training steps, as ratios of measurements that take turns in one process.
 
   python -m benchmarks.train_step [--repeats=5]
     [--only=cached,cost,torch,outside,adam,study,waiting,scaling,gpu,gpu_more]
 
 The sections:
-  cached   a step of Steps 2 and 3 on cached features against its bound, and against its products
-  cost     Steps 2 and 3 at the published schedule, and five more variants: computed from steps
-  torch    a step of Step 1 against the same network in PyTorch, where that is installed
-  outside  time outside of the compiled function, as a part of a Net_P step
-  adam     the fused Adam against that of Keras
-  study    the published schedule, computed from steps
+  cached   a step of Steps 2 and 3 on cached features, compared with its bound and its products
+  cost     time of Steps 2 and 3 at the published schedule, and of five more variants, computed
+  torch    a step of Step 1, compared with the same network in PyTorch; only if that is installed
+  outside  time outside the compiled function, as a part of a Net_P step
+  adam     the fused Adam, compared with that of Keras
+  study    time of the published schedule, computed from measured steps
   waiting  share of a step that waits for input
-  scaling  galaxies/s over 1, 2, 4, ... devices, where there are several
-  gpu      galaxies/s and TFLOP/s with and without XLA, TF32 and bfloat16; where there is a GPU
+  scaling  galaxies/s over 1, 2, 4, ... devices; only if there are several GPUs
+  gpu      galaxies/s and TFLOP/s in TF32 and bfloat16, with and without XLA; only on a GPU
   gpu_more the same in float32 and float16
 """
 
@@ -34,11 +34,11 @@ from pzbias_tf.data.allocator import keep_freed_memory
 from pzbias_tf.models.network import redshift_variables
 from pzbias_tf.survey import CFHTLS_WIDE, SDSS
 
-STEPS_A_CALL = 100  # between two log lines
+STEPS_PER_CALL = 100  # between two log lines
 
 
 def against_torch(repeats: int) -> None:
-  """Whole steps of Step 1, with input scaling, augmentation on our side, loss and Adam."""
+  """Compares whole steps of Step 1: input scaling, loss and Adam; ours also augments."""
   if not importlib.util.find_spec("torch"):
     print("\nPyTorch is not installed, so there is nothing to compare with")
     return
@@ -57,7 +57,7 @@ def against_torch(repeats: int) -> None:
 
 
 def outside(repeats: int) -> None:
-  """What a step costs besides loss, gradients and update: that of a single weight."""
+  """Measures a step's time besides loss, gradients and update: that of a step with one weight."""
   images = random_images(SDSS, BATCH)
   case = Case(net=NET_P, survey=SDSS, batch_size=BATCH)
   weight = tf.Variable(1.0)
@@ -68,15 +68,15 @@ def outside(repeats: int) -> None:
   empty = case.steps_of([weight], loss_fn, repeated(images))
   times = interleaved({
       "Net_P": case.whole_step(repeated(images)),
-      "empty": lambda count: [empty(STEPS_A_CALL) for _ in range(count)]}, repeats=repeats)
-  empty_s, whole_s = times["empty"].time_s / STEPS_A_CALL, times["Net_P"].time_s
-  print(f"\nTime outside of the compiled function, batch {BATCH}, {STEPS_A_CALL} steps a call: "
+      "empty": lambda count: [empty(STEPS_PER_CALL) for _ in range(count)]}, repeats=repeats)
+  empty_s, whole_s = times["empty"].time_s / STEPS_PER_CALL, times["Net_P"].time_s
+  print(f"\nTime outside of the compiled function, batch {BATCH}, {STEPS_PER_CALL} steps a call: "
         f"{1e3 * empty_s:.2f} ms of {1e3 * whole_s:.2f} ms, {100 * empty_s / whole_s:.2f}% of a "
         "Net_P step")
 
 
 def adams(repeats: int) -> None:
-  """Updates of the weights of Net_P and of 10 x 2500 redshift outputs."""
+  """Compares updates of the weights of Net_P, and of those of 10 x 2500 redshift outputs."""
   wide = Case(net=NET_P, survey=CFHTLS_WIDE, batch_size=BATCH, extended=True)
   for name, values in (("10 x 2500", redshift_variables(wide.network)),
                        ("Net_P, 6 x 180", Case(net=NET_P, survey=SDSS, batch_size=BATCH)
@@ -105,8 +105,8 @@ def main() -> None:
   parser.add_argument("--repeats", type=int, default=5)
   values = parser.parse_args()
   keep_freed_memory()  # as train.main
-  tf.get_logger().setLevel("ERROR")  # each step is a function of its own: no retracing to warn of
-  for device in gpus():  # PyTorch needs some of its memory
+  tf.get_logger().setLevel("ERROR")  # no warnings of retracing, since each step is a new function
+  for device in gpus():  # leaves some of its memory to PyTorch
     tf.config.experimental.set_memory_growth(device, True)
   print(f"TensorFlow {tf.__version__}, {os.cpu_count()} cores, "
         f"{len(gpus())} GPUs, {IMAGE_SIZE} x {IMAGE_SIZE} pixels; fastest of {values.repeats} "

@@ -1,4 +1,4 @@
-"""What the benchmarks compute beside what they time."""
+"""What the benchmarks compute besides timings."""
 
 import multiprocessing
 
@@ -36,7 +36,7 @@ class BenchmarksTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllClose(later.loss, later.parts.sum(), rtol=1e-5)
 
   def test_rates_over_several_devices(self):
-    """Each number of devices in a process of its own, as the benchmark does."""
+    """Each number of devices is measured in a process of its own, as in the benchmark."""
     for count in (1, 4):
       with multiprocessing.get_context("spawn").Pool(1) as pool:
         self.assertGreater(pool.apply(rate_over, (count, 1, NET_S2, 2)), 0.0)
