@@ -1,7 +1,7 @@
-"""What every test sees: two logical CPU devices, parsed flags, a temporary folder of its own.
+"""Set-up of all tests: two logical CPU devices, parsed flags, a temporary folder per process.
 
-Each process has such a folder; a worker of pytest-xdist has it in that of the process that
-started it, which thus removes everything, also after a worker that was killed.
+A worker of pytest-xdist has its folder inside that of the process that started it.  So that
+process removes everything, even if the worker was killed.
 """
 
 import os
@@ -12,15 +12,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["TEST_TMPDIR"] = tempfile.tempdir = tempfile.mkdtemp(
     prefix="pzbias_tf_tests_", dir=os.environ.get("TEST_TMPDIR"))
 
-# TensorFlow reads the log level, absl the folder, when they are imported.
+# TensorFlow reads the log level, and absl the folder, when they are imported.
 # pylint: disable=wrong-import-position
 from absl import flags
 import pytest
 import tensorflow as tf
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
-# The files that take longest, longest first: so the end, when a worker has nothing left to do while
-# another one is in the middle of a file, is short.
+# The files that take longest, longest first.  So the time at the end is short in which one worker
+# is in the middle of a file and the others have nothing left to do.
 LONGEST = (
     "training/test_interruption.py", "training/test_stages.py", "training/test_killed.py",
     "training/test_multi_worker.py", "test_commands.py", "eval/test_main.py",
@@ -37,16 +37,16 @@ tf.config.set_logical_device_configuration(
 
 
 def pytest_unconfigure(config):
-  """Leaves nothing behind."""
+  """Removes the temporary folder."""
   del config
   shutil.rmtree(os.environ["TEST_TMPDIR"])
 
 
 def pytest_collection_modifyitems(items):
-  """The longest files go first, and `test_session` is left out, tf.test.TestCase's helper."""
+  """Sorts the longest files first, and leaves out `test_session`, a helper of tf.test.TestCase."""
   place = {os.path.join(FOLDER, *name.split("/")): number for number, name in enumerate(LONGEST)}
   for path in place:
     if not os.path.exists(path):
-      raise pytest.UsageError(f"{path} is not there; correct LONGEST in tests/conftest.py")
+      raise pytest.UsageError(f"{path} does not exist; correct LONGEST in tests/conftest.py")
   items[:] = sorted((item for item in items if item.name != "test_session"),
                     key=lambda item: place.get(str(item.path), len(place)))

@@ -1,4 +1,4 @@
-"""A small data set with a simple law between image and redshift, for the tests."""
+"""A small data set for the tests, with a simple relation between image and redshift."""
 
 import dataclasses
 
@@ -16,7 +16,7 @@ SIZE = 16
 
 @dataclasses.dataclass(frozen=True)
 class _Images:
-  """Images by row, as a reader gives them."""
+  """Images by row, as a reader returns them."""
 
   cube: np.ndarray
 
@@ -25,7 +25,7 @@ class _Images:
 
 
 def make_cube(z_spec: np.ndarray, bands: int, seed: int = 0) -> np.ndarray:
-  """Images [n, SIZE, SIZE, band] float32 whose bands brighten at their own redshift."""
+  """Images whose bands are each brightest at a redshift of their own, [n, SIZE, SIZE, band]."""
   rng = np.random.default_rng(seed)
   peak = np.exp(-0.5 * ((z_spec[:, None] / z_spec.max() * bands - np.arange(bands)) / 0.8) ** 2)
   profile = np.exp(-0.5 * ((np.arange(SIZE) - SIZE / 2 + 0.5) / 2) ** 2)
@@ -38,7 +38,7 @@ def make_dataset(folder: str, *, num: int = 400, survey=SDSS, seed: int = 0, sha
                  turn: int = 0, dtype: str = "float32") -> Dataset:
   """Converts `num` galaxies into `folder` and opens the data set.
 
-  The central `size` pixels are kept, under the dihedral element `turn`.
+  The central `size` x `size` pixels are kept, turned by the dihedral element `turn`.
   """
   rng = np.random.default_rng(seed)
   z_spec = rng.beta(2, 4, num) * 0.95 * survey.z_max + 0.01

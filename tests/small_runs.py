@@ -1,4 +1,4 @@
-"""Settings, requests and weights of runs that are small enough for tests."""
+"""Settings, requests and weights of runs that are small enough for the tests."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ SMALL_SDSS = dataclasses.replace(SDSS, image_size=SIZE, balance_threshold=5)
 
 
 def small_config(**settings) -> TrainConfig:
-  """A configuration for tests."""
+  """The configuration of a small stage; `settings` replace its defaults."""
   return TrainConfig(**{
       **dict(survey=SDSS, stage="step1", net=5, image_size=SIZE, input_scaling=InputScaling(),
              fth=5, iterations=10, batch_size=8, learning_rate=1e-3), **settings})
 
 
 def request(number: int, data_dir: str, workdir: str, **settings) -> train_flags.Request:
-  """What train.main reads from its flags."""
+  """The request that train.main makes from its flags; `settings` replace its defaults."""
   return train_flags.Request(**{
       **dict(stage=STAGES[number], survey=SMALL_SDSS, data_dir=data_dir, workdir=workdir,
              experiment="", init_from="", testphase=False, net=5, image_size=None,
@@ -41,7 +41,7 @@ def request(number: int, data_dir: str, workdir: str, **settings) -> train_flags
 
 
 def weights(stage_dir: str) -> dict[str, np.ndarray]:
-  """The last weights of a stage, by name."""
+  """The last weights of a stage, {name: weight}."""
   network = make_network(load_config(stage_dir)[0])
   load_weights(network, os.path.join(stage_dir, "checkpoints", "weights.h5"))
   return {name: variable.numpy() for name, variable in named_weights(network)}

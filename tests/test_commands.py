@@ -1,4 +1,4 @@
-"""The commands as a user types them, on an empty machine; real galaxies where there are some."""
+"""The commands as a user types them, in an empty folder; with real galaxies if they are given."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def run(folder: str, *words: str, fails: bool = False) -> str:
-  """Runs `python -m WORDS` in a folder; returns what it says."""
+  """Runs `python -m WORDS` in a folder; returns its output."""
   result = subprocess.run(
       [sys.executable, "-m", *words], cwd=folder, capture_output=True, text=True, check=False,
       env={**os.environ, "PYTHONPATH": ROOT, "TF_CPP_MIN_LOG_LEVEL": "3"})
@@ -30,7 +30,7 @@ def run(folder: str, *words: str, fails: bool = False) -> str:
 
 
 class CommandsTest(tf.test.TestCase):
-  """The brief's four commands, with fewer galaxies and iterations."""
+  """The four main commands, with fewer galaxies and iterations."""
 
   @classmethod
   def setUpClass(cls):
@@ -57,7 +57,7 @@ class CommandsTest(tf.test.TestCase):
     self.assertEqual((config.net, config.image_size), (preset["net"], preset["image_size"]))
     self.assertEqual(config.batch_size, preset["stages"]["step1"]["batch_size"])
     self.assertEqual(config.lr_drops, tuple(preset["stages"]["step1"]["lr_drops"]))
-    self.assertEqual(config.iterations, 20)  # the flag's
+    self.assertEqual(config.iterations, 20)  # as given by the flag
 
   def test_tensorboard_finds_scalars(self):
     events = EventAccumulator(self.path("runs", "sdss_net5_ne1", "step1", "tensorboard"),

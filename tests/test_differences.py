@@ -1,7 +1,7 @@
 """Where this package departs from the published research code on purpose.
 
-One test a difference, for the bias corrections and their evaluation; each would
-fail if the published behaviour came back.
+There is one test per difference in the bias corrections and their metrics.  Each
+would fail with the published behaviour.
 """
 
 import pathlib
@@ -22,7 +22,7 @@ class Step3DifferencesTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(0, 1)
   def test_dispersion_is_searched_globally(self, output):
-    """The published search stopped in the nearer one of two minima, 0.008 nats higher."""
+    """The published search stopped in the nearer of two minima, 0.008 nats higher."""
     golden = np.load(_GOLDEN / "shared_cfhtls.npz", allow_pickle=False)
     x, y = (
         dispersion.output_distributions(
@@ -30,13 +30,13 @@ class Step3DifferencesTest(tf.test.TestCase, parameterized.TestCase):
         for key in ("z_photo_train", "z_spec_train"))
     score = lambda sigma: dispersion.dispersion_cross_entropy(sigma, x, y)
     published = golden["sigma_disp"][output]
-    for beside in (0.9, 1.1):  # it is a minimum: a local search does not leave it
+    for beside in (0.9, 1.1):  # it is a minimum, which a local search does not leave
       self.assertLess(score(published), score(beside * published))
     self.assertLess(score(dispersion.fit_dispersion(x, y)), score(published) - 0.005)
 
   @parameterized.product(soften=(False, True))
   def test_vanishing_product_leaves_the_label_at_its_bin(self, soften):
-    """A galaxy far from every training galaxy of its row, or in an empty row."""
+    """For a galaxy far from all training galaxies of its magnitude row, or in an empty one."""
     z_spec, r_mag = np.full(50, 0.05), np.full(50, 15.2)
     model = soft_labels.LabelModel(
         survey=SDSS, sigma_disp=np.full(6, 1.5), sigma_scatter=np.full((6, 180), 1.5),
@@ -107,7 +107,7 @@ class Step4DifferencesTest(tf.test.TestCase, parameterized.TestCase):
     target_r = np.array([15.2, 15.2, 17.2])
     with self.assertLogs("absl", "WARNING") as logged:
       chosen = calibration.resample_to_expected(z, r, z[:3], target_r, SDSS)
-    self.assertLen(chosen, 20)  # the third that belongs to row 9 is not drawn
+    self.assertLen(chosen, 20)  # the third that belongs to magnitude row 9 is not drawn
     self.assertIn("magnitude row 9 holds no training galaxies", logged.output[0])
     with self.assertLogs("absl", "WARNING"):
       fitted = self._fit(z[chosen], r[chosen])
@@ -119,14 +119,14 @@ class Step4DifferencesTest(tf.test.TestCase, parameterized.TestCase):
 class MetricDifferencesTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_expected_total_variation_finds_a_curve_value_by_bin(self):
-    """With empty bins below, the bin's own value must be used, not an earlier one's."""
+    """With empty bins below, the bin's own value must be used, not that of an earlier bin."""
     z_spec = np.repeat([0.255, 0.305, 0.355], 500)
     curve = residuals.Curve(cells.wide_centers(SDSS), np.full(40, np.nan), np.full(40, np.nan))
     for index, residual in ((25, 0.0), (30, 0.0), (35, -0.255 / 1.355)):
       curve.mean[index], curve.error[index] = residual, 1e-8
     # The galaxies at 0.355 move to 0.1, the others stay in their redshift bin.
-    found = distributions.expected_total_variation(z_spec, curve, SDSS)
-    self.assertAllClose(list(found), [1 / 3, 0.0], atol=1e-9)
+    expected = distributions.expected_total_variation(z_spec, curve, SDSS)
+    self.assertAllClose(list(expected), [1 / 3, 0.0], atol=1e-9)
 
   def test_expected_total_variation_keeps_z_spec_without_a_curve_value(self):
     z_spec = np.random.default_rng(0).uniform(0, 0.4, 500)
@@ -139,8 +139,8 @@ class MetricDifferencesTest(tf.test.TestCase, parameterized.TestCase):
     survey = SDSS.with_bins(bins)
     z_spec = np.full(500, 0.105)
     curve = residuals.Curve(cells.wide_centers(survey), np.full(40, 0.2), np.full(40, 1e-4))
-    found = distributions.expected_total_variation(z_spec, curve, survey)
-    self.assertAllClose(list(found), [1.0, 0.0], atol=1e-12)
+    expected = distributions.expected_total_variation(z_spec, curve, survey)
+    self.assertAllClose(list(expected), [1.0, 0.0], atol=1e-12)
     top = distributions.expected_total_variation(
         np.full(500, 0.3999), curve._replace(mean=np.zeros(40)), survey)
     self.assertLessEqual(top.mean, 1.0)
@@ -155,10 +155,10 @@ class MetricDifferencesTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllClose(flat.mean, reference.mean, atol=1e-9)
 
   @parameterized.parameters(SDSS, CFHTLS_WIDE)
-  def test_wasserstein_stands_at_the_centers_of_its_magnitude_bins(self, survey):
+  def test_wasserstein_is_at_the_centers_of_its_magnitude_bins(self, survey):
     m, height = survey.outputs, (survey.r_max - survey.r_min) / survey.outputs
     centers = survey.r_min + height * (np.arange(m) + 0.5)
-    # Bin k is off by k + 1 redshift bins: each distance must stand at its own magnitude.
+    # Bin k is off by k + 1 redshift bins: each distance must be at its own magnitude.
     z_spec = np.full(m, 0.1 + 0.5 * survey.bin_width)
     z_photo = z_spec + (np.arange(m) + 1) * survey.bin_width
     curve = distributions.wasserstein_by_magnitude(

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files are written completely or not at all, and folders are locked."""
 
 import os
 import stat
@@ -50,7 +50,7 @@ class FilesTest(tf.test.TestCase):
           with open(name, "w", encoding="utf-8") as file:
             file.write("x")
 
-  def test_failure_leaves_the_old_file_alone(self):
+  def test_failure_leaves_the_old_file_unchanged(self):
     write_text(self.path, "old")
     with self.assertRaises(KeyError):
       with whole_file(self.path) as hidden:

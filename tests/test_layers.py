@@ -1,4 +1,4 @@
-"""The shape of the house: arrows run one way, flags stay in the entry points."""
+"""The structure of the code: imports run one way, and flags stay in the entry points."""
 
 import ast
 import glob
@@ -9,7 +9,7 @@ import tensorflow as tf
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ENTRY_POINTS = {"data_tools", "train", "eval", "tests"}
-# A part of the library -> parts that it may import.
+# Part of the library -> parts that it may import.
 BELOW = {
     "survey": set(),
     "data": {"survey"},

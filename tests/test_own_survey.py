@@ -1,4 +1,4 @@
-"""A survey of one's own, from a TOML file and a cube to metrics, without touching code."""
+"""A survey of a user's own, from a TOML file and a cube to metrics, without changing code."""
 
 import json
 import os
@@ -35,7 +35,7 @@ fit_z_min = 0.3
 class OwnSurveyTest(tf.test.TestCase):
 
   def write_survey(self, folder, num=300):
-    """The definition, and a cube whose columns have names of their own."""
+    """Writes the definition of the survey, and a cube whose columns have other names."""
     rng = np.random.default_rng(0)
     z = rng.uniform(0.05, 1.1, num)
     np.savez(os.path.join(folder, "cube.npz"), cube=make_cube(z, 3), redshift=z,
@@ -62,7 +62,7 @@ class OwnSurveyTest(tf.test.TestCase):
     with open(os.path.join(run, "metrics.json"), encoding="utf-8") as file:
       metrics = json.load(file)
     self.assertEqual(metrics["survey"]["bands"], ["g", "r", "i"])
-    self.assertLen(metrics["stages"]["step3"]["sigma_disp_bins"], 5)  # outputs of 8 rows
+    self.assertLen(metrics["stages"]["step3"]["sigma_disp_bins"], 5)  # of 8 magnitude rows
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Progress as a bar on a terminal, as log lines elsewhere."""
+"""Progress is a bar on a terminal, and log lines elsewhere."""
 
 import io
 import sys

@@ -1,4 +1,4 @@
-"""The quickstart tells the paper's story, on three seeds: make test-slow, about half an hour.
+"""The quickstart reproduces the paper's orders, for three seeds: make test-slow, half an hour.
 
 Lin et al. 2022, Figure 12, for SDSS: total variation 0.148 (Step 1), 0.091 (Step 2), 0.079
 (Baseline), 0.050 (Step 3); slopes above z_spec = 0.15 -0.047 (Step 1), -0.035 (Baseline),
@@ -24,7 +24,7 @@ MARGIN = 0.005  # error of a total variation
 
 
 def quickstart(seed: int, folder: str) -> tuple[dict, float]:
-  """Metrics by stage, and the seconds it took."""
+  """Runs the quickstart; returns the metrics of each stage and the seconds it took."""
   runs = os.path.join(folder, "runs")
   start = time.monotonic()
   subprocess.run(["make", "quickstart", f"SEED={seed}", f"RUNS={runs}",
@@ -46,8 +46,8 @@ class QuickstartTest(tf.test.TestCase):
     cls.seconds = [took_s for _, took_s in results]
 
     def values(*keys):
-      rows = [[_value(stages[name], keys) for name in STAGES] for stages, _ in results]
-      return dict(zip(STAGES, np.transpose(rows)))
+      by_seed = [[_value(stages[name], keys) for name in STAGES] for stages, _ in results]
+      return dict(zip(STAGES, np.transpose(by_seed)))
 
     cls.tv = values("total_variation", "mean")
     cls.expected = values("expected_total_variation", "mean")
@@ -63,7 +63,7 @@ class QuickstartTest(tf.test.TestCase):
     self.assertGreaterEqual(min(self.galaxies["step3"]), 20_000)
 
   def test_mode_collapse_in_the_order_of_the_paper(self):
-    """In the mean over seeds: of a single one, Step 1 and Baseline differ by about an error."""
+    """In the mean over seeds: for a single seed, Step 1 and Baseline differ by about an error."""
     mean = {name: values.mean() for name, values in self.tv.items()}
     self.assertGreater(mean["step1"], mean["baseline"] + MARGIN)
     self.assertGreater(mean["step1"], mean["step2"] + MARGIN)

@@ -1,3 +1,5 @@
+"""Local and remote files behave alike, and data sets can be read from both."""
+
 import os
 import tempfile
 from unittest import mock
@@ -83,7 +85,7 @@ class WritingTest(tf.test.TestCase, parameterized.TestCase):
     storage.remove_tree(f"{folder}/one")
 
   @parameterized.parameters(False, True)
-  def test_a_failure_leaves_the_old_file_alone(self, remote):
+  def test_a_failure_leaves_the_old_file_unchanged(self, remote):
     path = f"{self.folder(remote)}/file"
     storage.write_text(path, "old")
     with self.assertRaises(KeyError):
@@ -96,7 +98,7 @@ class WritingTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(storage.names(os.path.dirname(path)), ["file"])
 
   @parameterized.parameters(False, True)
-  def test_a_file_is_not_taken_for_one_whose_name_goes_on(self, remote):
+  def test_a_file_is_not_confused_with_one_of_a_longer_name(self, remote):
     folder = self.folder(remote)
     storage.write_text(f"{folder}/name.old", "x")
     self.assertFalse(storage.is_file(f"{folder}/name"))
@@ -122,15 +124,16 @@ class RemoteDataTest(tf.test.TestCase):
         tf.io.gfile.copy(os.path.join(cls.local.folder, name), os.path.join(cls.folder, name))
 
   def test_batches_are_those_of_the_local_copy(self):
-    found = []
+    first = []
     for folder in (self.local.folder, self.folder):
       data = Dataset.open(folder)
       batches = pipeline.ordered_batches(data, "test", keep=data.column("split") == "test",
                                          labels=None, batch_size=100, image_size=SIZE)
-      found.append(next(batches.as_numpy_iterator()))
-    self.assertAllEqual(found[0]["image"], found[1]["image"])
-    self.assertAllEqual(found[0]["row"], found[1]["row"])
-    self.assertGreater(len(found[0]["row"]), 10)
+      first.append(next(batches.as_numpy_iterator()))
+    local, remote = first
+    self.assertAllEqual(local["image"], remote["image"])
+    self.assertAllEqual(local["row"], remote["row"])
+    self.assertGreater(len(local["row"]), 10)
 
   def test_catalogues_agree(self):
     data = Dataset.open(self.folder)

@@ -1,4 +1,4 @@
-"""Survey definitions: the published grids, and surveys from a file."""
+"""Definitions of surveys: the published grids, and surveys from files."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""The nearly balanced subset."""
+"""The nearly balanced subset of Steps 2 and 3."""
 
 import time
 

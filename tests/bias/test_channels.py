@@ -1,4 +1,4 @@
-"""Magnitude rows -> outputs."""
+"""Which outputs magnitude rows and galaxies belong to, and their targets."""
 
 from absl.testing import parameterized
 import numpy as np

@@ -1,4 +1,4 @@
-"""Dispersions: the cross-entropy and its global search."""
+"""Dispersions: the cross-entropy and the search for its global minimum."""
 
 from absl.testing import parameterized
 import numpy as np

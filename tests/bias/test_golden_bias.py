@@ -68,7 +68,7 @@ class GoldenBiasTest(tf.test.TestCase, parameterized.TestCase):
         golden["resampled_z_spec"], golden["resampled_z_photo"], golden["resampled_r"], survey)
     r_mag = golden["r_test"]
     corrected = fitted.apply(golden["step4_z_photo_test"], r_mag)
-    # The published code leaves out the last row and part of the first.
+    # The published code leaves out the last magnitude row and part of the first.
     inside = (r_mag > survey.r_min + 0.5) & (r_mag <= survey.r_min + (survey.rows - 1) / 2)
     self.assertGreater(inside.sum(), 8000)
     self.assertAllClose(
@@ -76,7 +76,7 @@ class GoldenBiasTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(*_SURVEYS)
   def test_resampled_set_has_the_published_distribution(self, name, survey):
-    """Our draw and the published one fill the same cells to within their noise."""
+    """Our draw and the published one fill the cells alike, within their noise."""
     golden = _golden(name)
     z_spec, _, r_mag = _train(golden)
     drawn = calibration.resample_to_expected(
@@ -86,11 +86,11 @@ class GoldenBiasTest(tf.test.TestCase, parameterized.TestCase):
     theirs = _cell_fractions(golden["resampled_z_spec"], golden["resampled_r"], survey)
     undrawn = _cell_fractions(z_spec, r_mag, survey)
     self.assertLess(0.5 * np.abs(ours - theirs).sum(), 0.01)
-    self.assertGreater(0.5 * np.abs(undrawn - theirs).sum(), 0.1)  # what the draw makes up for
+    self.assertGreater(0.5 * np.abs(undrawn - theirs).sum(), 0.1)  # the draw makes a difference
 
 
 def _cell_fractions(z_spec, r_mag, survey):
-  """Fractions of galaxies by (wide bin, magnitude row), where the published code agrees."""
+  """Fractions of galaxies by (wide bin, magnitude row), in the range of both codes."""
   inside = (r_mag > survey.r_min + 0.5) & (r_mag < survey.r_min + (survey.rows - 1) / 2)
   cell = cells.wide_cell(z_spec, survey) * survey.rows + survey.magnitude_row(r_mag)
   counts = np.bincount(cell[inside], minlength=cells.WIDE_CELLS * survey.rows)

@@ -11,7 +11,7 @@ from pzbias_tf.survey import CFHTLS_WIDE, SDSS
 
 
 def _sample(num, seed, blur=(1.0, 1.0), shift=0.0):
-  """PDFs of width 0.02 around truths that scatter by blur x 0.02: bright and faint."""
+  """PDFs of width 0.02, and z_spec that scatter by blur x 0.02; blur of (bright, faint)."""
   rng = np.random.default_rng(seed)
   r_mag = rng.uniform(16.0, 18.0, num)
   center = rng.uniform(0.15, 0.25, num)
@@ -64,7 +64,7 @@ class PdfCalibrationTest(tf.test.TestCase):
     for own in (bright, ~bright):
       self.assertGreater(_ks(together, test, own), 0.05)
       self.assertLess(_ks(apart, test, own), 0.025)
-    self.assertAllEqual(apart.count[:7], np.full(7, 20000))  # rows without galaxies
+    self.assertAllEqual(apart.count[:7], np.full(7, 20000))  # magnitude rows without galaxies
     self.assertAllEqual(apart.quantiles[0], together.quantiles[0])
 
   def test_results_are_probabilities_of_any_grid_and_dtype(self):

@@ -30,7 +30,7 @@ def _catalogue(size=2000):
 class LabelModelTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_mean_is_mirrored_at_the_bin(self):
-    # All galaxies of every row sit in bin 12: estimates drift there.
+    # All galaxies of every magnitude row are in bin 12, towards which estimates drift.
     density = np.zeros((20, 11))
     density[12] = 1 / 11
     mean = _model(density=density).shifted_means()
@@ -67,16 +67,16 @@ class LabelModelTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllGreater(labels[~other].max(axis=1), 0.1)
 
   def test_targets_follow_the_table_of_means(self):
-    """The recipe that a training step follows on the device."""
+    """The table gives the same labels on the device, as a training step makes them."""
     rng = np.random.default_rng(2)
     model = _model(density=rng.dirichlet(np.ones(220)).reshape(20, 11))
     labels = model.targets([0.31], [15.2])
-    row, output = _SURVEY.magnitude_row(15.2), 3
-    mean = model.shifted_means()[output, _SURVEY.redshift_bin(0.31), row]
+    magnitude_row, output = _SURVEY.magnitude_row(15.2), 3
+    mean = model.shifted_means()[output, _SURVEY.redshift_bin(0.31), magnitude_row]
     logits = -(np.arange(60) - mean) ** 2 / (2 * model.sigma_disp[output] ** 2)
     self.assertAllClose(labels[0, output], tf.nn.softmax(logits), atol=1e-6)
 
-  def test_hard_label_stands_at_the_whole_part_of_the_mean(self):
+  def test_hard_label_is_at_the_integer_part_of_the_mean(self):
     labels = soft_labels.soft_labels(np.array([3.9, -2.5, 99.0, -0.5]), 2.0, 10, soften=False)
     self.assertAllEqual(labels.argmax(axis=1), [3, 0, 9, 0])
     self.assertAllEqual(labels.sum(axis=1), np.ones(4))

@@ -1,4 +1,4 @@
-"""Rotations and shifts: their sense, and that both ways of making them agree."""
+"""Rotations and shifts: their direction, and the agreement of both implementations."""
 
 from unittest import mock
 

@@ -1,4 +1,4 @@
-"""Freed memory stays with the process, unless the environment decides."""
+"""Freed memory stays in the process, unless the environment decides otherwise."""
 
 import os
 import platform
@@ -28,7 +28,7 @@ print(kept, faults() - before)
 """
 
 
-@unittest.skipUnless(platform.libc_ver()[0] == "glibc", "another allocator")
+@unittest.skipUnless(platform.libc_ver()[0] == "glibc", "the allocator is not glibc's")
 class AllocatorTest(tf.test.TestCase):
 
   def faults(self, **environment):

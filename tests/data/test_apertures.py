@@ -1,4 +1,4 @@
-"""Measurements of images whose answer is known."""
+"""Measurements of images with known answers."""
 
 import numpy as np
 import tensorflow as tf
@@ -9,15 +9,15 @@ from pzbias_tf.data.apertures import measure_images
 class AperturesTest(tf.test.TestCase):
 
   def measure(self, *points, size=16):
-    """One image of two bands, the second twice as bright as the first."""
+    """Measures an image of two bands, the second twice as bright as the first."""
     flux = np.random.default_rng(0).normal(0, 1e-4, (1, size, size, 2)).astype(np.float32)
     for row, column, value in points:
       flux[0, row, column] += [value, 2 * value]
     return {name: value.numpy()[0] for name, value in measure_images(tf.constant(flux)).items()}
 
   def test_flux_of_the_central_aperture(self):
-    found = self.measure((8, 8, 1.0), (7, 11, 1.0), (8, 13, 5.0))  # the last one 5.5 pixels away
-    self.assertAllClose(found["aperture_flux"], [2.0, 4.0], atol=5e-3)
+    measured = self.measure((8, 8, 1.0), (7, 11, 1.0), (8, 13, 5.0))  # the last: 5.5 pixels away
+    self.assertAllClose(measured["aperture_flux"], [2.0, 4.0], atol=5e-3)
 
   def test_place_of_the_brightest_pixels(self):
     self.assertLess(self.measure((8, 7, 1.0))["peak_offset"], 2.2)

@@ -1,3 +1,5 @@
+"""The catalogue is read as it was written, with units and missing values."""
+
 import os
 from unittest import mock
 
@@ -43,14 +45,14 @@ class CatalogTest(tf.test.TestCase, parameterized.TestCase):
     z_spec = np.array([0.1, np.nan, np.nextafter(0.4, 0)])
     table = _records(z_spec=z_spec, r_mag=[15.5, 16.25, 17.0], sample=["HQ", "", "LR"])
     catalog_lib.save_catalog(table, self.folder)
-    found = catalog_lib.load_catalog(self.folder)
-    self.assertAllEqual(found["z_spec"], z_spec)
-    self.assertAllEqual(found["r_mag"], table["r_mag"])
-    self.assertEqual(found["z_spec"].dtype.kind, "f")
-    self.assertFalse(getattr(found, "masked", False))
+    loaded = catalog_lib.load_catalog(self.folder)
+    self.assertAllEqual(loaded["z_spec"], z_spec)
+    self.assertAllEqual(loaded["r_mag"], table["r_mag"])
+    self.assertEqual(loaded["z_spec"].dtype.kind, "f")
+    self.assertFalse(getattr(loaded, "masked", False))
     for name in ("id", "split", "field", "sample"):
-      self.assertEqual(found[name].dtype.kind, "U")
-      self.assertEqual(list(found[name]), list(table[name]))
+      self.assertEqual(loaded[name].dtype.kind, "U")
+      self.assertEqual(list(loaded[name]), list(table[name]))
     self.assertEqual(os.listdir(self.folder), ["catalog.fits"])
 
   def test_written_in_blocks_as_at_once(self):
@@ -66,12 +68,12 @@ class CatalogTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_units_are_written(self):
     catalog_lib.save_catalog(_records(), self.folder)
-    found = catalog_lib.load_catalog(self.folder)
-    self.assertEqual(found["ra"].unit, units.deg)
-    self.assertEqual(found["ebv"].unit, units.mag)
-    self.assertIsNone(found["z_spec"].unit)
+    loaded = catalog_lib.load_catalog(self.folder)
+    self.assertEqual(loaded["ra"].unit, units.deg)
+    self.assertEqual(loaded["ebv"].unit, units.mag)
+    self.assertIsNone(loaded["z_spec"].unit)
 
-  def test_saving_leaves_the_table_alone(self):
+  def test_saving_does_not_change_the_table(self):
     table = _records()
     catalog_lib.save_catalog(table, self.folder)
     self.assertIsNone(table["ra"].unit)

@@ -1,4 +1,4 @@
-"""A tf.data service on the loopback interface reads the images: one dispatcher, two workers."""
+"""A tf.data service on the loopback interface reads the images, with two workers."""
 
 import os
 import tempfile
@@ -46,14 +46,14 @@ class DataServiceTest(tf.test.TestCase):
       self.assertAllEqual(batch["image"], expected["image"].numpy()[rows - first])
       self.assertEqual(batch["view"].shape, [BATCH])
       seen += np.bincount(rows - first, minlength=num)
-    # Workers do not wait for one another: one may begin the next pass before the other ends this
-    # one.  Were each to read everything, half of the records would have come twice or not at all.
+    # Workers do not wait for each other: one may begin the next pass before the other ends this
+    # one.  If each worker read everything, half of the records would come twice or not at all.
     self.assertGreater(np.mean(seen == 1), 0.5, np.bincount(seen))
 
   def test_processes_that_share_a_job_share_the_records(self):
-    """Two readers of one job, in turns: together they see a pass once, not each for itself.
+    """Two readers of one job, in turns, see each record of a pass once between them.
 
-    Of one worker: of two, one may begin the next pass early.
+    There is one worker here, since one of two may begin the next pass early.
     """
     dispatcher = service.DispatchServer()
     worker = service.WorkerServer(service.WorkerConfig(
@@ -70,7 +70,7 @@ class DataServiceTest(tf.test.TestCase):
     for turn in range(num // BATCH):
       rows = next(readers[turn % 2])["row"].numpy()
       seen += np.bincount(rows - first, minlength=num)
-    # Two jobs of their own would give half of the records twice, in the same order.
+    # Separate jobs would deliver half of the records twice, in the same order.
     self.assertGreater(np.mean(seen == 1), 0.5, np.bincount(seen))
 
   def test_another_start_begins_with_other_shards(self):

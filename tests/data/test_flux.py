@@ -1,4 +1,4 @@
-"""Tests of the input scaling."""
+"""The input scaling: its formula, and whitening of the bands."""
 
 import json
 
@@ -33,7 +33,7 @@ class InputScalingTest(tf.test.TestCase):
     pixels = scaling(images).numpy().reshape([-1, 5]).astype(np.float64)
     self.assertAllClose(pixels.T @ pixels / len(pixels), np.eye(5), atol=1e-3)
     before = np.corrcoef(images.reshape([-1, 5]).T)
-    self.assertAllGreater(before, 0.95)  # so that there was something to do
+    self.assertAllGreater(before, 0.95)  # the bands were not independent before
     self.assertAllClose(scaling(np.zeros([1, 5], np.float32)), np.zeros([1, 5]))
 
   def test_matrix_does_not_depend_on_the_order_of_bands(self):

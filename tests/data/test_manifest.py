@@ -1,3 +1,5 @@
+"""The manifest is read as it was written; damaged ones are refused."""
+
 import json
 import os
 

@@ -1,4 +1,4 @@
-"""Batches: every galaxy once an epoch, with its own label; resumable; checked."""
+"""Batches hold every galaxy once per epoch with its own label; resuming and damaged shards."""
 
 import os
 
@@ -23,7 +23,7 @@ def train_mask(data):
 
 
 class FromShardsTest(tf.test.TestCase, parameterized.TestCase):
-  """Batches that are read from the shards again in each epoch."""
+  """Batches that are read from the shards in every epoch."""
 
   memory_bytes = 0
 
@@ -42,7 +42,7 @@ class FromShardsTest(tf.test.TestCase, parameterized.TestCase):
   def test_several_shards(self):
     self.assertGreater(len(self.data.manifest.split_shards("train")), 2)
 
-  def test_every_record_once_an_epoch_and_batches_straddle_epochs(self):
+  def test_every_record_once_per_epoch_and_batches_straddle_epochs(self):
     num = int(train_mask(self.data).sum())
     self.assertNotEqual(num % 32, 0)
     rows = np.concatenate([b["row"] for b in self.take(3 * num // 32)])
@@ -121,7 +121,7 @@ class FromShardsTest(tf.test.TestCase, parameterized.TestCase):
 
 
 class FromMemoryTest(FromShardsTest):
-  """The same promises where the images are read once and kept."""
+  """The same tests for images that are read once and kept in memory."""
 
   memory_bytes = 1 << 30
 
@@ -148,7 +148,7 @@ class DamagedDatasetTest(tf.test.TestCase):
         writer.write(record)
     with self.assertRaisesRegex(ValueError, "the manifest says"):
       Dataset.open(self.folder)
-    with self.assertRaises(tf.errors.OpError):  # by the count alone, had the size agreed
+    with self.assertRaises(tf.errors.OpError):  # the count alone shows it, too
       self.read_all()
 
   def test_swapped_shards_are_found(self):
@@ -190,7 +190,7 @@ class DihedralTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllEqual(turned[element], dihedral_numpy(images[element], element))
 
   def test_the_elements_are_the_group(self):
-    """All 8 differ, and any two in a row are one of them."""
+    """All 8 differ, and any two in succession give one of them."""
     image = np.arange(9.0).reshape(3, 3, 1)
     views = [dihedral_numpy(image, element).tobytes() for element in range(8)]
     self.assertLen(set(views), 8)

@@ -1,3 +1,5 @@
+"""Records are parsed as they were serialized."""
+
 from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf

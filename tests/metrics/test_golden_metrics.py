@@ -72,11 +72,11 @@ class GoldenEvaluationTest(tf.test.TestCase, parameterized.TestCase):
   def test_scatter_by_magnitude(self, name, survey):
     golden = _golden(name)
     curve = point.sigma_mad_by_magnitude(*_test_set(golden), survey)
-    # The published mean r is one of bootstraps as well.
-    rows = survey.magnitude_row(golden["r_test"])
+    # The published mean r is a mean over bootstraps, too.
+    magnitude_row = survey.magnitude_row(golden["r_test"])
     r_error = [
         np.std(r) / np.sqrt(r.size * 100) for r in
-        (golden["r_test"][rows == row] for row in range(survey.rows))]
+        (golden["r_test"][magnitude_row == index] for index in range(survey.rows))]
     self._assert_within_errors(curve.r_mag, golden["sigma_mad_r"], np.array(r_error))
     self._assert_within_errors(curve.mean, golden["sigma_mad"], golden["sigma_mad_err"])
     self.assertAllClose(curve.error, golden["sigma_mad_err"], rtol=0.4)
@@ -87,7 +87,7 @@ class GoldenEvaluationTest(tf.test.TestCase, parameterized.TestCase):
     z_spec, z_photo, _ = _test_set(golden)
     mean, error = golden["total_variation_bootstrap"]
     ours = distributions.total_variation(z_spec, z_photo, survey)
-    # A hundred bootstraps fix their mean to a tenth of the error, their error to a fifteenth.
+    # A hundred bootstraps determine their mean to a tenth of the error, and the error to 1/15.
     self._assert_within_errors(ours.mean, mean, error / 10 * np.sqrt(2))
     self.assertAllClose(ours.error, error, rtol=0.4)
 

@@ -17,7 +17,7 @@ def _random(size, bins=10, seed=0):
 
 
 def _gaussians(size, blur):
-  """PDFs of width 0.03 around truths that scatter by blur x 0.03."""
+  """PDFs of width 0.03, and z_spec that scatter by blur x 0.03."""
   rng = np.random.default_rng(3)
   center = rng.uniform(0.15, 0.25, size)
   probability = np.exp(-0.5 * ((SDSS.centers() - center[:, None]) / 0.03) ** 2)

@@ -1,4 +1,4 @@
-"""Tests of the peaks of p(z)."""
+"""Peaks of p(z), and estimates that do not depend on single bins."""
 
 import numpy as np
 import tensorflow as tf

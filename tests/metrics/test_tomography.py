@@ -1,4 +1,4 @@
-"""n(z) of tomographic bins."""
+"""n(z) of tomographic bins, stacked and true."""
 
 from absl.testing import parameterized
 import numpy as np

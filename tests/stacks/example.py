@@ -1,4 +1,4 @@
-"""The same small objects under any TensorFlow, Keras and numpy: values by formula, none drawn."""
+"""Small objects that are the same in every TensorFlow, Keras and numpy: no value is random."""
 
 import dataclasses
 
@@ -21,7 +21,7 @@ STEPS = 3
 
 
 def network() -> tf.keras.Model:
-  """Every kind of layer with weights, some hundred weights in all, set by formula."""
+  """A network with every kind of layer that has weights; a few hundred, set by formula."""
   inputs = {"image": tf.keras.Input([4, 4, 5], name="image"),
             "ebv": tf.keras.Input([], name="ebv")}
   x = FluxScaling(InputScaling(), name="flux_scaling")(inputs["image"])
@@ -49,7 +49,7 @@ class Training:
     self.state = training_state(self.network, self._optimizer, variables, step=self.step)
 
   def train(self, steps: int) -> None:
-    """Some steps."""
+    """Trains for `steps` steps."""
     for _ in range(steps):
       step = int(self.step.assign_add(1))
       gradients = [tf.constant(np.sin(step + np.arange(np.prod(v.shape))).reshape(v.shape),
@@ -58,7 +58,7 @@ class Training:
 
 
 def label_model() -> LabelModel:
-  """Step 3's labels."""
+  """A label model of Step 3."""
   waves = np.arange(SURVEY.bins * SURVEY.rows).reshape(SURVEY.bins, SURVEY.rows)
   density = 1.5 + np.sin(waves)
   scatter = 1.0 + np.cos(np.arange(SURVEY.outputs * SURVEY.bins)) ** 2
@@ -75,7 +75,7 @@ def catalog() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def calibration() -> Calibration:
-  """Step 4."""
+  """A calibration of Step 4."""
   return Calibration.fit(*catalog(), SURVEY)
 
 

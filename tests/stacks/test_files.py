@@ -1,4 +1,4 @@
-"""What Keras 2 wrote, Keras 3 reads, and the reverse: files of both lie beside this test."""
+"""Keras 3 reads the files of Keras 2 and vice versa: files of both are in this folder."""
 
 import os
 
@@ -31,7 +31,7 @@ class FilesTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllClose(loaded, wanted, rtol=1e-5, atol=1e-6, msg=name)
 
   def test_training_goes_on(self, writer):
-    """Weights, step and the optimizer's state: the next steps are those of one run."""
+    """With weights, step and optimizer state restored, the next steps are the same."""
     expected, resumed = example.Training(), example.Training()
     expected.train(example.STEPS + 4)
     path = tf.train.latest_checkpoint(os.path.join(FOLDER, writer, "checkpoints"))
@@ -59,7 +59,7 @@ class FilesTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllClose(loaded.pdf, expected.pdf)
     self.assertContainsSubset({"id", "redshift", "r_mag", "zmode", "zmean", "zmedian"},
                               loaded.ancil)
-    for name, column in loaded.ancil.items():  # later versions write more of them
+    for name, column in loaded.ancil.items():  # later versions write more columns
       if column.dtype.kind == "U":
         self.assertAllEqual(expected.ancil[name], column)
       else:

@@ -1,8 +1,8 @@
-"""Writes the files that tests/stacks compares, with the TensorFlow at hand.
+"""Writes the files that tests/stacks compares, with the installed TensorFlow.
 
   python -m tests.stacks.write_files        -> tests/stacks/keras2 or keras3
 
-Run it under both (see the versions in constraints/) when a file format changes.
+Run it in both stacks (see the versions in constraints/) when a file format changes.
 """
 
 import os
