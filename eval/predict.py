@@ -29,11 +29,11 @@ from absl import app, flags, logging
 import numpy as np
 import tensorflow as tf
 
+from eval.evaluation.calibrations import CALIBRATION, calibrate_target
 from eval.prediction.members import Members, check_data_fit
 from eval.prediction.request import Request, define_flags, read_request
 from eval.prediction.temporary_data_set import convert_cutouts
-from eval.stage_results import own_part
-from eval.step4 import CALIBRATION, calibrate_target
+from eval.run import own_part
 from pzbias_tf import command
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.data.allocator import keep_freed_memory
@@ -123,7 +123,7 @@ def _write(request, members, files: ShardFiles):
   columns, written = read_columns(files.paths), [request.path]
   calibrated, remarks = {}, [_about_flags(columns.get("flags"))]
   if members.config.stage == STEP3.name:
-    if len(members.folders) > 1 or request.tta:
+    if len(members.stages) > 1 or request.tta:
       remarks.append("Step 4 corrects the estimates of one network and view: not applied")
     else:
       beside = request.beside(f"_{CALIBRATION}") if request.refit else ""
@@ -142,14 +142,14 @@ def _about_flags(flags):
 
 def _calibrated(estimates: Estimates, members: Members, refitted: str) -> dict[str, np.ndarray]:
   """"zmode_calibrated" by Step 4: fitted and saved at `refitted`, or, if "", the run's."""
-  (stage_dir,), survey = members.folders, members.config.survey
+  (stage,), survey = members.stages, members.config.survey
   if refitted:
     # Data sets that surveys share hold galaxies of another depth as well; others do not tell.
     own = own_part(estimates, survey)
-    calibration = calibrate_target(stage_dir, own if len(own) else estimates, survey, refitted)
+    calibration = calibrate_target(stage, own if len(own) else estimates, refitted)
   else:
-    path = os.path.join(os.path.dirname(os.path.normpath(stage_dir)), CALIBRATION)
-    calibration = Calibration.load(path, survey, weights_digest=members.weights_digest)
+    calibration = Calibration.load(os.path.join(members.run, CALIBRATION), survey,
+                                   weights_digest=stage.weights_digest)
   return {"zmode_calibrated": calibration.apply(estimates.z_photo, estimates.r_mag)}
 
 

@@ -9,9 +9,8 @@ import re
 import tempfile
 from typing import Any
 
-from eval.stage_results import load_test_predictions
-from eval.stages import run_survey
-from eval.step4 import STEP4, step4_result
+from eval.evaluation.calibrations import STEP4, step4_result
+from eval.run import EvaluatedStage
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.files import write_text
 from pzbias_tf.metrics.peaks import summarize_peaks
@@ -21,7 +20,7 @@ from pzbias_tf.metrics.stage_result import measure
 from pzbias_tf.report.stage_table import COLUMNS
 from pzbias_tf.training.config import load_config
 from pzbias_tf.training.run_folder import PREDICTIONS_TEST, TIMING
-from pzbias_tf.training.stages import STEP3, stage_named
+from pzbias_tf.training.stages import STEP3
 
 RMS = "rms_by_galaxies"
 """Key of `residuals.rms_by_galaxies` of the residual by z_photo."""
@@ -83,31 +82,35 @@ class Collector:
 
     With curves and the smoothed Step 4 where the variant stands `alone`.
     """
-    survey = run_survey(stages)
+    survey = EvaluatedStage(list(stages.values())[-1]).survey
+    opened = {name: EvaluatedStage(folder, survey) for name, folder in stages.items()}
     summaries = {
-        name: self._once((stage, survey.name), survey, functools.partial(
-            self._stage, name, stage, survey))
-        for name, stage in stages.items()}
+        name: self._once((stage.folder, survey.name), survey, functools.partial(
+            self._stage, stage))
+        for name, stage in opened.items()}
     if STEP3.name in stages:
       wanted = {STEP4: 0.0, **({SMOOTHED: SMOOTHING} if alone else {})}
+      step3 = opened[STEP3.name]
       for name, smoothing in wanted.items():
-        summaries[name] = self._once((stages[STEP3.name], name), survey, functools.partial(
-            self._step4, stages[STEP3.name], survey, smoothing))
+        summaries[name] = self._once((step3.folder, name), survey, functools.partial(
+            self._step4, step3, smoothing))
     keys = (*_KEYS, *_CURVES) if alone else _KEYS
     return {name: {key: summary[key] for key in keys if key in summary}
             for name, summary in summaries.items()}
 
-  def _stage(self, name, stage, survey):
-    predictions = load_test_predictions(stage, survey)
-    result = measure(name, stage_named(name).title, predictions, survey, self._bootstrap)
+  def _stage(self, stage: EvaluatedStage):
+    test = stage.test
+    result = measure(stage.name, stage.spec.title, test, stage.survey, self._bootstrap)
     result.summary.update(summarize_peaks(
-        predictions.edges, predictions.pdf, predictions.z_spec, survey,
+        test.edges, test.pdf, test.z_spec, stage.survey,
         num_bootstrap=self._bootstrap.number, seed=self._bootstrap.seed))
+    if stage.name != STEP3.name:  # whose predictions Step 4 corrects
+      stage.forget()
     return result
 
-  def _step4(self, step3, survey, smoothing):
+  def _step4(self, step3: EvaluatedStage, smoothing):
     with tempfile.TemporaryDirectory() as scratch:  # the run keeps the calibration that it has
-      return step4_result(scratch, step3, survey, self._bootstrap, smoothing=smoothing)
+      return step4_result(step3, scratch, self._bootstrap, smoothing=smoothing)
 
   def _once(self, key, survey, result_of):
     if key not in self._measured:
@@ -133,9 +136,9 @@ def missing_stages(record_path: str) -> list[str]:
 
 def _describe_data(stages) -> dict[str, Any]:
   """What the runs were made of: counts, and how the galaxies were simulated, if they were."""
-  config, provenance = load_config(list(stages.values())[-1])
-  manifest = Dataset.open(provenance["data_dir"]).manifest
-  return {"survey": config.survey.name, "train": manifest.records("train"),
+  last = EvaluatedStage(list(stages.values())[-1])
+  manifest = Dataset.open(last.data_dir).manifest
+  return {"survey": last.survey.name, "train": manifest.records("train"),
           "test": manifest.records("test"), "simulated": manifest.source.get("simulated")}
 
 

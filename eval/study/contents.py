@@ -7,7 +7,7 @@ from typing import Any, Mapping, Sequence
 
 from matplotlib.figure import Figure
 
-from eval.step4 import STEP4
+from eval.evaluation.calibrations import STEP4
 from eval.study.collect import PEAKS, SMOOTHED
 from eval.study.sections import Section
 from pzbias_tf.report.figures.comparison import draw_comparison

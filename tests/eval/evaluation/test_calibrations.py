@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from eval.evaluation.step4_fit import fit_calibration, provenance
+from eval.evaluation.calibrations import fit_step4, fitted_on
 from pzbias_tf.bias.calibration import Calibration, resample_to_expected
 from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.survey import SDSS
@@ -23,7 +23,7 @@ class FitCalibrationTest(tf.test.TestCase):
   def setUp(self):
     super().setUp()
     self.balanced, self.target = _predictions(3000, 0, 0.4), _predictions(500, 1, 0.1)
-    self.fitted = fit_calibration(self.balanced, self.target, SDSS, seed=3)
+    self.fitted = fit_step4(self.balanced, self.target, SDSS, seed=3)
 
   def test_means_are_those_of_the_resampled_galaxies(self):
     own = self.balanced
@@ -38,12 +38,12 @@ class FitCalibrationTest(tf.test.TestCase):
     self.assertGreater(np.median(self.fitted.error[several] / again.error[several]), 1.5)
 
   def test_smoothing_is_handed_on(self):
-    smooth = fit_calibration(self.balanced, self.target, SDSS, seed=3, smoothing=2.0)
+    smooth = fit_step4(self.balanced, self.target, SDSS, seed=3, smoothing=2.0)
     self.assertNotAllClose(smooth.offset, self.fitted.offset)
 
   def test_provenance(self):
     self.assertEqual(
-        provenance(self.balanced, self.target, seed=3, smoothing=0.0),
+        fitted_on(self.balanced, self.target, seed=3, smoothing=0.0),
         {"balanced_galaxies": 3000, "target_galaxies": 500, "seed": 3, "smoothing_wide_bins": 0.0,
          "target_r_mag": [self.target.r_mag.min(), self.target.r_mag.max()]})
 
