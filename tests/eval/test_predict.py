@@ -196,7 +196,7 @@ class PredictTest(tf.test.TestCase, parameterized.TestCase):
         survey=SMALL_SDSS, quantiles=np.tile(levels**0.5, (SMALL_SDSS.rows, 1)),
         count=np.ones(SMALL_SDSS.rows, int))
     run = self.copied_run()
-    with self.assertRaisesRegex(OSError, "pdf_calibration.json is not there: python -m eval.main"):
+    with self.assertRaisesRegex(OSError, "pdf_calibration.json is missing: python -m eval.main"):
       self.predict(os.path.join(run, "step3"), calibrate_pdf=True)
     calibration.save(os.path.join(run, "pdf_calibration.json"),
                      weights_digest=file_digest(StageFiles(self.step3).last))

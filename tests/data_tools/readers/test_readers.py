@@ -157,7 +157,7 @@ class NpyAccessTest(_ReaderTest, parameterized.TestCase):
     path, scratch = os.path.join(self.folder(), "a.npz"), self.create_tempdir().full_path
     os.makedirs(os.path.join(scratch, "pzbias-unpacked-old"))
     np.savez_compressed(path, cube=np.arange(6.0).reshape(3, 2))
-    program = ("import sys; from data_tools.readers import npy_access; "
+    program = ("import sys; from data_tools.readers.parts import npy_access; "
                "from absl import logging; logging.set_verbosity(logging.INFO); "
                "place = npy_access.locate(sys.argv[1], 'cube', scratch=sys.argv[2]); "
                "print(place.path, npy_access.RowReader(place)(2))")
