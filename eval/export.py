@@ -31,7 +31,7 @@ ABOUT = os.path.join("assets.extra", "pzbias_tf.json")
 
 def define_flags() -> None:
   """Defines the command line."""
-  flags.DEFINE_string("run", None, "Folder of the experiment.", required=True)
+  flags.DEFINE_string("run", None, "Folder of the run.", required=True)
   flags.DEFINE_enum("stage", STEP3.name, [stage.name for stage in STAGES], "Stage to export.")
   flags.DEFINE_string("output", "", "Folder to write. Default: saved_model in the stage's.")
 
@@ -54,12 +54,12 @@ def export(stage_dir: str, output: str = "") -> str:
     What was done, as text.
 
   Raises:
-    FileExistsError: the folder is there already.
+    FileExistsError: the folder exists.
     OSError: the stage is not trained.
   """
   output = os.path.abspath(output or os.path.join(stage_dir, "saved_model"))
   if os.path.exists(output):
-    raise FileExistsError(f"{output} is there already; name another --output, or delete it")
+    raise FileExistsError(f"{output} exists; name another --output, or delete it")
   config, _ = load_config(stage_dir)
   network = make_network(config)
   weights = StageFiles(stage_dir).last

@@ -5,11 +5,11 @@
   python -m eval.main --compare RUN1 RUN2 ...    runs that have been evaluated, side by side
 
 Writes into the run's folder: metrics.json; report/ with figures (PNG and SVG),
-table.md and index.html; and where Step 3 is there, calibration.json and
+table.md and index.html; and, if the run has a Step 3, calibration.json and
 calibrated_test.fits.
 
-p(z) of the last stage is calibrated as well, and pdf_calibration.json written,
-where there are enough validation galaxies, which it was not trained on.
+If there are enough validation galaxies, on which no network was trained, p(z) of
+the last stage is calibrated as well, and pdf_calibration.json is written.
 """
 
 from __future__ import annotations

@@ -147,13 +147,13 @@ class EvaluatedRun:
     Raises:
       FileNotFoundError: the run holds no test predictions.
     """
-    found = find_stages(folder)
-    if not found:
+    folders = find_stages(folder)
+    if not folders:
       raise FileNotFoundError(f"{folder} holds no stage with test predictions. Run first:\n"
                               "  python -m train.main --tstep=1 --multir")
-    survey = EvaluatedStage(list(found.values())[-1]).config.survey
+    survey = EvaluatedStage(list(folders.values())[-1]).config.survey
     return cls(folder=folder, stages=tuple(
-        EvaluatedStage(stage, survey, weights) for stage in found.values()))
+        EvaluatedStage(stage, survey, weights) for stage in folders.values()))
 
   @property
   def last(self) -> EvaluatedStage:

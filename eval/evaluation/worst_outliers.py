@@ -1,4 +1,4 @@
-"""The galaxies whose estimates are the farthest off, with their images from the data set."""
+"""The galaxies with the worst estimates, and their images from the data set."""
 
 from __future__ import annotations
 

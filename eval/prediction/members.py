@@ -122,18 +122,18 @@ def check_data_fit(data: Dataset, config: TrainConfig, *, force: bool) -> None:
 
 
 def misfits(data: Dataset, config: TrainConfig) -> list[str]:
-  """In what a data set is not like that of a run, in words."""
-  survey, manifest, found = config.survey, data.manifest, []
+  """How a data set differs from that of a run, in words."""
+  survey, manifest, problems = config.survey, data.manifest, []
   try:
     data.check_survey(survey)
   except ValueError as error:
-    found.append(str(error))
+    problems.append(str(error))
   if min(manifest.image_shape[:2]) < config.image_size:
-    found.append(f"{data.folder} has images of {manifest.image_shape[0]} x "
+    problems.append(f"{data.folder} has images of {manifest.image_shape[0]} x "
                  f"{manifest.image_shape[1]} pixels, the run was trained on {config.image_size}")
   # What float16 images were divided by before they were stored counts as well.
   divisor = manifest.flux_divisor * manifest.source.get("divided_by", 1.0)
   if not np.isclose(divisor, survey.flux_divisor):
-    found.append(f"{data.folder} has its flux divided by {divisor:g}, the run was trained on flux "
+    problems.append(f"{data.folder} has its flux divided by {divisor:g}, the run was trained on flux "
                  f"divided by {survey.flux_divisor:g}")
-  return found
+  return problems

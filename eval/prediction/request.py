@@ -78,12 +78,12 @@ class Request:
 
 def define_flags() -> None:
   """Defines the command line."""
-  flags.DEFINE_string("run", "", "Folder of the experiment.")
-  flags.DEFINE_list("ensemble", [], "In place of --run: folders of several, whose p(z) are "
-                    "averaged.")
+  flags.DEFINE_string("run", "", "Folder of the run.")
+  flags.DEFINE_list("ensemble", [], "Instead of --run: folders of several runs, whose p(z) "
+                    "are averaged.")
   flags.DEFINE_enum("stage", STEP3.name, [stage.name for stage in STAGES], "Stage to predict with.")
   flags.DEFINE_string("data", "", "Data set to predict.")
-  flags.DEFINE_string("input", "", "In place of --data: file or folder of cutouts, as "
+  flags.DEFINE_string("input", "", "Instead of --data: file or folder of cutouts, as "
                       "make_tfrecords reads it.")
   reader_flags.define()
   flags.DEFINE_enum("split", "", ["", *SPLITS], "Split of the data set; default test.")
