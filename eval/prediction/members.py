@@ -134,6 +134,6 @@ def misfits(data: Dataset, config: TrainConfig) -> list[str]:
   # What float16 images were divided by before they were stored counts as well.
   divisor = manifest.flux_divisor * manifest.source.get("divided_by", 1.0)
   if not np.isclose(divisor, survey.flux_divisor):
-    problems.append(f"{data.folder} has its flux divided by {divisor:g}, the run was trained on flux "
-                 f"divided by {survey.flux_divisor:g}")
+    problems.append(f"{data.folder} has its flux divided by {divisor:g}, the run was trained on "
+                    f"flux divided by {survey.flux_divisor:g}")
   return problems
