@@ -1,27 +1,20 @@
-"""The flags of train.main, and how they become settings.
-
-A value comes from the first of: a flag that was given, the data set's preset,
-the survey and the stage.
-"""
+"""The flags of train.main, and one call of it as a frozen object."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 import os
-from typing import Any
 
 from absl import flags
 
 from pzbias_tf.data.augment import INTERPOLATING
-from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.flux import KINDS as INPUT_SCALINGS
 from pzbias_tf.models.network import PRECISIONS
 from pzbias_tf.survey import Survey, load_survey
 from pzbias_tf.training.features import DTYPES as FEATURE_DTYPES
 from pzbias_tf.training.optimizers import OPTIMIZERS
-from pzbias_tf.training.run_folder import Variant
-from pzbias_tf.training.stages import ITEALTER_ITERATIONS, ITEALTER_KEPT, STAGES, Stage
+from pzbias_tf.training.stages import STAGES, Stage
 
 
 def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
@@ -33,7 +26,7 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
 
   # The published flags, under their names and with their meaning.
   integer("ne", 1,
-          "Experiment: seeds of Baseline and Step 1, balanced subset of Steps 2 and 3.",
+          "Fold: seeds of Baseline and Step 1, balanced subset of Steps 2 and 3.",
           lower_bound=1, upper_bound=5)
   integer("fth", None,
           "Balancing threshold of Steps 2 and 3; 10000 keeps every galaxy and lets Step 2 train "
@@ -44,7 +37,7 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
        "(SDSS).", lower_bound=0.0)
   switch("midreduce", False,
          "Keep 10% of the training galaxies with 0.08 <= z <= 0.12 (SDSS, in every step).")
-  switch("testphase", False, "Only predict, with weights that are there.")
+  switch("testphase", False, "Only predict, with existing weights.")
   integer("tstep", 0, "Stage: 0 Baseline, 1 to 3 Steps 1 to 3.", lower_bound=0, upper_bound=3)
   switch("multir", False, "Several redshift outputs; needed for --tstep >= 1.")
   switch("usecfht", False, "CFHTLS instead of SDSS.")
@@ -95,7 +88,7 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
          "TensorFlow multiplies float32 in TF32; NVIDIA_TF32_OVERRIDE=0 forbids it to cuBLAS and "
          "cuDNN.")
   integer("steps_per_loop", 0,
-          "Iterations between two looks of the host, 0 for as many as take some seconds.",
+          "Iterations per compiled call, 0 for as many as take some seconds.",
           lower_bound=0)
   real("checkpoint_minutes", 10.0, "Longest time between two checkpoints.", lower_bound=0.0)
   text("data_service", "",
@@ -179,56 +172,6 @@ def read_request(values: flags.FlagValues = flags.FLAGS) -> Request:
                     **{name: getattr(values, name) for name in names})
   _check_variants(request)
   return request
-
-
-def resolve(request: Request, data: Dataset) -> dict[str, Any]:
-  """Settings that a flag, the data set's preset or the survey and stage decide.
-
-  Returns:
-    net, fth, image_size, input_scaling (its kind), iterations, batch_size,
-    learning_rate, lr_drops, keep_weights_at.
-  """
-  stage, survey = request.stage, request.survey
-  preset = stage_preset(request, data)
-  defaults = {
-      "net": 0, "fth": survey.balance_threshold, "image_size": survey.image_size,
-      "input_scaling": "sqrt", "iterations": stage.iterations,
-      "batch_size": survey.batch_size if stage.trains_all else survey.batch_size_output,
-      "learning_rate": stage.learning_rate, "lr_drops": stage.lr_drops}
-  settings = {name: preset.get(name, default) for name, default in defaults.items()}
-  settings["lr_drops"] = tuple(settings["lr_drops"])
-  settings["keep_weights_at"] = ()
-  if request.itealter == 1:
-    settings.update(iterations=ITEALTER_ITERATIONS, lr_drops=(), keep_weights_at=ITEALTER_KEPT)
-  for name in defaults:
-    if getattr(request, name, None) is not None:
-      settings[name] = getattr(request, name)
-  return settings
-
-
-def stage_preset(request: Request, data: Dataset) -> dict[str, Any]:
-  """The data set's preset for a stage; {} where there is none, or it is for another network."""
-  preset = data.manifest.preset
-  if request.net is not None and request.net != preset.get("net"):
-    return {}
-  return {**preset, **preset.get("stages", {}).get(request.stage.name, {})}
-
-
-def variant(request: Request, settings: dict[str, Any], data: Dataset) -> Variant:
-  """What names the default experiments: see `Variant`."""
-  survey = request.survey
-  whole = [(f"bins{request.bins}", request.bins),
-           (f"nsub{request.nsub}", request.nsub), (f"errl{request.errl:g}", request.errl),
-           ("midreduce", request.midreduce), ("itealter", request.itealter == 1),
-           (f"itealter{request.itealter}", request.itealter > 1),
-           (f"seed{request.seed}", request.seed)]
-  default_fth = stage_preset(request, data).get("fth", survey.balance_threshold)
-  return Variant(
-      dataset=survey.dataset, survey=survey.name, net=settings["net"], ne=request.ne,
-      whole=tuple(tag for tag, on in whole if on),
-      balance=(f"fth{settings['fth']}",) if settings["fth"] != default_fth else (),
-      labels=tuple(tag for tag, on in (("hardlabel", not request.softlabel),
-                                       ("noshift", not request.shiftlabel)) if on))
 
 
 def _survey(values):

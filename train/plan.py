@@ -1,4 +1,4 @@
-"""From an experiment to the stages that have to be trained, each once, in order."""
+"""From a study item to the stages that have to be trained, each once, in order."""
 
 from __future__ import annotations
 
@@ -21,20 +21,21 @@ from pzbias_tf.training.run_folder import (
   timing_kind,
 )
 from train import flags as train_flags
-from train import main as train_main
-from train.study_items import NETWORKS, SCALES, Experiment
+from train import settings as settings_lib
+from train import variants as variants_lib
+from train.study_items import NETWORKS, SCALES, StudyItem
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Run:
-  """One call of train.main.
+class StageJob:
+  """One call of train.main, which trains or tests one stage.
 
   Attributes:
     words: its flags.
     stage_dir: the folder that it fills.
     needs: folders of stages that have to be complete first.
-    iterations: how many it trains; 0 where it predicts with weights of another run.
-    kind: runs of a kind take the same time an iteration.
+    iterations: how many it trains; 0 where it predicts with weights of another job.
+    kind: an iteration of jobs of one kind takes the same time.
   """
 
   words: tuple[str, ...]
@@ -45,73 +46,73 @@ class Run:
 
   @property
   def done(self) -> bool:
-    """Whether its predictions are there."""
+    """Whether its predictions exist."""
     return os.path.exists(os.path.join(self.stage_dir, PREDICTIONS_TEST))
 
 
-def plan_variants(experiment: Experiment, *, scale: str, values: tuple[str, ...] = (),
-                  common: tuple[str, ...] = ()) -> dict[str, list[list[Run]]]:
-  """All runs of an experiment, variant by variant.
+def plan_variants(item: StudyItem, *, scale: str, values: tuple[str, ...] = (),
+                  common: tuple[str, ...] = ()) -> dict[str, list[list[StageJob]]]:
+  """All jobs of a study item, variant by variant.
 
   Args:
-    experiment: the experiment.
+    item: the study item.
     scale: a key of `SCALES`.
     values: of the flag that varies; () for those of the scale.
-    common: further flags of every run, such as --data_dir and --workdir.
+    common: further flags of every job, such as --data_dir and --workdir.
 
   Returns:
-    {value of the flag that varies: the runs of each stage, whose last is the stage itself}.
+    {value of the flag that varies: the jobs of each stage, whose last is the stage itself}.
 
   Raises:
     ValueError: flags contradict each other.
     OSError: the data set is missing.
   """
-  return {value: [_runs(number, (*_network(experiment, scale), *words, *common), scale)
-                  for number in experiment.stages]
-          for value, words in experiment.variants(values, scale=scale).items()}
+  return {value: [_stage_jobs(number, (*_network(item, scale), *words, *common), scale)
+                  for number in item.stages]
+          for value, words in item.variants(values, scale=scale).items()}
 
 
-def in_order(variants: Mapping[str, list[list[Run]]]) -> list[Run]:
-  """The runs of an experiment, each once, in an order in which each finds what it needs."""
+def in_order(variants: Mapping[str, list[list[StageJob]]]) -> list[StageJob]:
+  """The jobs of a study item, each once, in an order in which each finds what it needs."""
   stages = itertools.chain.from_iterable(variants.values())
-  return list({run.stage_dir: run for run in itertools.chain.from_iterable(stages)}.values())
+  return list({job.stage_dir: job for job in itertools.chain.from_iterable(stages)}.values())
 
 
-def _network(experiment, scale):
-  return () if experiment.varies == "net" else (f"--net={NETWORKS[scale]}",)
+def _network(item, scale):
+  return () if item.varies == "net" else (f"--net={NETWORKS[scale]}",)
 
 
-def _runs(number, words, scale):
-  """The run of a stage, after the one whose weights --itealter=K tests."""
+def _stage_jobs(number, words, scale):
+  """The job of a stage, after the one whose weights --itealter=K tests."""
   words = (f"--tstep={number}", *(("--multir",) if number else ()),
            *SCALES[scale][number], *words)
   kept = next((word for word in words if word.startswith("--itealter=")), "")
   if not kept or number >= 2:
-    return [_run(words)]
+    return [_job(words)]
   # Weights kept on the way are those of one long run, whatever the iteration.
-  long = _run(tuple("--itealter=1" if word == kept else word for word in words))
+  long = _job(tuple("--itealter=1" if word == kept else word for word in words))
   if int(kept.split("=")[1]) > long.iterations:
-    raise ValueError(f"{kept}: the run ends at iteration {long.iterations}; name earlier ones, "
-                     "e.g. --values=2000,5000")
-  tested = _run((*words, "--testphase"))
+    raise ValueError(f"{kept}: the training ends at iteration {long.iterations}; name earlier "
+                     "ones, e.g. --values=2000,5000")
+  tested = _job((*words, "--testphase"))
   return [long, dataclasses.replace(tested, needs=(long.stage_dir,), iterations=0)]
 
 
-def _run(words):
+def _job(words):
   values = flags.FlagValues()
   train_flags.define_flags(values)
   values(["train.main", *words])
   request = train_flags.read_request(values)
   data = Dataset.open(request.data_dir)
-  settings = train_flags.resolve(request, data)
-  variant = train_flags.variant(request, settings, data)
+  settings = settings_lib.resolve(request, data)
+  variant = variants_lib.variant_of(request, settings, data)
   stage = request.stage
   if not request.testphase:
-    _check_same_settings(train_main.stage_folder(request, variant), settings, data)
-  needs = [train_main.default_stage_folder(request, variant, name)
+    _check_same_settings(variants_lib.stage_folder(request, variant), settings, data)
+  needs = [variants_lib.default_stage_folder(request, variant, name)
            for name in (stage.predecessor, stage.labels_from) if name]
-  return Run(words=tuple(words), needs=tuple(needs), iterations=settings["iterations"],
-             stage_dir=train_main.stage_folder(request, variant),
+  return StageJob(words=tuple(words), needs=tuple(needs), iterations=settings["iterations"],
+             stage_dir=variants_lib.stage_folder(request, variant),
              kind=timing_kind(stage.name, settings["net"], settings["image_size"],
                               settings["batch_size"], request.survey.bins))
 
@@ -121,39 +122,39 @@ def _check_same_settings(stage_dir, settings, data):
   if not is_stage(stage_dir):
     return
   config = load_config(stage_dir)[0]
-  found = {"data set": config.data_digest, "input_scaling": config.input_scaling.kind,
+  trained = {"data set": config.data_digest, "input_scaling": config.input_scaling.kind,
            **{name: getattr(config, name) for name in ("iterations", "batch_size", "image_size")}}
   wanted = {**settings, "data set": data.manifest.digest()}
-  for name, value in found.items():
+  for name, value in trained.items():
     if value != wanted[name]:
       raise ValueError(f"{stage_dir} was trained with {name} {value}, the plan has {wanted[name]}; "
                        "name another --workdir")
 
 
-def step_time_s(run: Run, workdir: str) -> float | None:
-  """Time of an iteration of a finished run of the same kind under `workdir`; None without any."""
+def step_time_s(job: StageJob, workdir: str) -> float | None:
+  """Time of an iteration of a finished job of the same kind under `workdir`; None without one."""
   for name in sorted(os.listdir(workdir)) if os.path.isdir(workdir) else []:
-    path = os.path.join(workdir, name, os.path.basename(run.stage_dir), TIMING)
+    path = os.path.join(workdir, name, os.path.basename(job.stage_dir), TIMING)
     if os.path.exists(path):
       with open(path, encoding="utf-8") as file:
         timing = json.load(file)
-      if timing["kind"] == run.kind:
+      if timing["kind"] == job.kind:
         return timing["step_time_s"]
   return None
 
 
-def save_record(name: str, experiment: Experiment, variants: Mapping[str, Sequence[Sequence[Run]]],
+def save_record(name: str, item: StudyItem, variants: Mapping[str, Sequence[Sequence[StageJob]]],
                 *, scale: str, workdir: str, seed: int, command: str) -> str:
-  """Writes the record of an experiment beside its runs.
+  """Writes the record of a study item, for eval.results, beside its runs.
 
   Args:
-    name: the experiment's name.
-    experiment: the experiment.
+    name: the item's name.
+    item: the study item.
     variants: of `plan_variants`.
     scale: a key of `SCALES`.
     workdir: folder of all runs.
-    seed: of every run.
-    command: what made the runs.
+    seed: of every job.
+    command: what was called.
 
   Returns:
     The path.
@@ -161,10 +162,10 @@ def save_record(name: str, experiment: Experiment, variants: Mapping[str, Sequen
   os.makedirs(workdir, exist_ok=True)
   path = os.path.join(workdir, name + EXPERIMENT_RECORD)
   write_text(path, json.dumps({
-      "experiment": name, "title": experiment.title, "varies": experiment.varies, "scale": scale,
+      "experiment": name, "title": item.title, "varies": item.varies, "scale": scale,
       "seed": seed, "command": command,
       "variants": [{"value": value, "stages": [
-          os.path.relpath(runs[-1].stage_dir, workdir) for runs in stages], "trained": [
-              os.path.relpath(run.stage_dir, workdir) for runs in stages for run in runs
-              if run.iterations]} for value, stages in variants.items()]}, indent=1) + "\n")
+          os.path.relpath(jobs[-1].stage_dir, workdir) for jobs in stages], "trained": [
+              os.path.relpath(job.stage_dir, workdir) for jobs in stages for job in jobs
+              if job.iterations]} for value, stages in variants.items()]}, indent=1) + "\n")
   return path

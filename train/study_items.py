@@ -1,6 +1,6 @@
-"""The published study, experiment by experiment, as data.
+"""The published study, item by item, as data.
 
-An experiment is a set of flags of train.main, perhaps with one that varies, and
+A study item is a set of flags of train.main, perhaps with one that varies, and
 the stages that it looks at.  Stages are shared wherever train.main's own names
 of runs are the same: all thresholds start from one Step 1.
 
@@ -15,8 +15,8 @@ ALL_STAGES = (0, 1, 2, 3)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Experiment:
-  """One experiment.
+class StudyItem:
+  """One row of the published study.
 
   Attributes:
     title: what it asks, in words.
@@ -27,7 +27,7 @@ class Experiment:
     sdss_only: whether the study defines it for SDSS alone.
     small: flags of every stage at scale small, in the place of `flags`.
     small_values: in the place of `values` at scale small, where the published
-      ones do not fit; the last is that of the main experiment, except of
+      ones do not fit; the last is that of the main item, except of
       `iterations`, whose learning rate does not fall.
   """
 
@@ -61,43 +61,43 @@ class Experiment:
     return {value: (*common, f"--{self.varies}={value}") for value in values}
 
 
-EXPERIMENTS = {
-    "sdss_main": Experiment(title="SDSS: Baseline and Steps 1 to 3"),
-    "folds": Experiment(title="five experiments with other seeds and balanced subsets",
+STUDY_ITEMS = {
+    "sdss_main": StudyItem(title="SDSS: Baseline and Steps 1 to 3"),
+    "folds": StudyItem(title="five folds: other seeds and balanced subsets",
                         varies="ne", values=("1", "2", "3", "4", "5"), sdss_only=False,
                         small_values=("3", "2", "1")),
-    "hard_labels": Experiment(title="Step 3a: labels that are not softened",
+    "hard_labels": StudyItem(title="Step 3a: labels that are not softened",
                               flags=("--softlabel=0",), sdss_only=False),
-    "unshifted_labels": Experiment(title="Step 3b: labels that are not shifted",
+    "unshifted_labels": StudyItem(title="Step 3b: labels that are not shifted",
                                    flags=("--shiftlabel=0",), sdss_only=False),
-    "without_step2": Experiment(title="Step 3\\2: all galaxies in Steps 2 and 3",
+    "without_step2": StudyItem(title="Step 3\\2: all galaxies in Steps 2 and 3",
                                 flags=("--fth=10000",), sdss_only=False),
-    "modified_sample": Experiment(title="a training sample with few galaxies around z = 0.1",
+    "modified_sample": StudyItem(title="a training sample with few galaxies around z = 0.1",
                                   flags=("--midreduce=1",)),
-    "balancing_threshold": Experiment(
+    "balancing_threshold": StudyItem(
         title="the threshold of the balanced subset", varies="fth",
         values=("5", "10", "20", "50", "100", "200", "500", "1000", "2000"), sdss_only=False,
         small_values=("2", "5", "10", "50", "100", "200", "25")),
-    "bin_size": Experiment(title="the number of redshift bins", varies="bins",
+    "bin_size": StudyItem(title="the number of redshift bins", varies="bins",
                            values=("20", "50", "180", "500", "1000"),
                            small_values=("20", "500", "180")),
-    "iterations": Experiment(
+    "iterations": StudyItem(
         title="how long Baseline and Step 1 train", varies="itealter",
         values=("2000", "5000", "10000", "20000", "30000", "60000", "90000", "120000", "160000",
                 "200000", "240000"),
         small_values=("2000", "5000", "10000", "20000")),
-    "sample_size": Experiment(title="the number of training galaxies of Baseline and Step 1",
+    "sample_size": StudyItem(title="the number of training galaxies of Baseline and Step 1",
                               varies="nsub", values=("100000", "150000", "200000", "300000"),
                               small_values=("5000", "15000", "0")),
-    "label_errors": Experiment(title="errors of the training redshifts", varies="errl",
+    "label_errors": StudyItem(title="errors of the training redshifts", varies="errl",
                                values=("0.2", "0.1", "0.06", "0.04", "0.02"),
                                small_values=("0.1", "0.02", "0")),
-    "network": Experiment(title="the network", varies="net", values=("0", "1", "2", "3", "4"),
+    "network": StudyItem(title="the network", varies="net", values=("0", "1", "2", "3", "4"),
                           sdss_only=False, small_values=("2", "3", "4", "5")),
-    "cfhtls_wide": Experiment(title="CFHTLS-WIDE: Baseline and Steps 1 to 3", sdss_only=False,
+    "cfhtls_wide": StudyItem(title="CFHTLS-WIDE: Baseline and Steps 1 to 3", sdss_only=False,
                               flags=("--usecfht=1", "--bins=1000", "--fth=100"),
                               small=("--usecfht=1", "--bins=1000", "--fth=25")),
-    "cfhtls_deep": Experiment(title="CFHTLS-DEEP: Baseline and Steps 1 to 3", sdss_only=False,
+    "cfhtls_deep": StudyItem(title="CFHTLS-DEEP: Baseline and Steps 1 to 3", sdss_only=False,
                               flags=("--usecfht=1", "--usecfhtd=1", "--bins=1000", "--fth=5")),
 }
 """The rows of the study, by name."""

@@ -1,4 +1,4 @@
-"""From the runs of an experiment to its results file: small, and all that the page needs."""
+"""From the runs of a study item to its results file: small, and all that the page needs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _ARRAY = re.compile(r"\[[^\[\]{}]*\]")
 
 
 class Collector:
-  """Measures the stages of experiments, shared ones once.
+  """Measures the stages of study items, shared ones once.
 
   Args:
     bootstrap: how errors are estimated.
@@ -50,10 +50,10 @@ class Collector:
     self._measured: dict[str, dict[str, Any]] = {}
 
   def collect(self, record_path: str, output: str) -> str:
-    """Measures the stages of an experiment and writes <output>/<experiment>.json.
+    """Measures the stages of a study item and writes <output>/<its name>.json.
 
     Args:
-      record_path: the record that train.experiments has left.
+      record_path: the record that train.experiments wrote.
       output: where to.
 
     Returns:
@@ -121,13 +121,13 @@ class Collector:
 
 
 def load_record(path: str) -> dict[str, Any]:
-  """The record that train.experiments has left of an experiment."""
+  """The record that train.experiments wrote of a study item."""
   with open(path, encoding="utf-8") as file:
     return json.load(file)
 
 
 def missing_stages(record_path: str) -> list[str]:
-  """Folders of the stages of an experiment that are not complete."""
+  """Folders of the stages of a study item that are not complete."""
   workdir = os.path.dirname(record_path)
   variants = load_record(record_path)["variants"]
   return sorted(stage for stage in {stage for variant in variants for stage in variant["stages"]}

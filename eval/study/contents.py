@@ -27,7 +27,7 @@ def contents(section: Section, results: Results) -> tuple[str, Figure, str]:
 
   Args:
     section: the section.
-    results: those of `section.results` that are there.
+    results: those of `section.results` that exist.
   """
   return _KINDS[section.kind](section, results)
 
@@ -69,13 +69,13 @@ def _place(section, value):
 
 
 def _folds(section: Section, results):
-  """Mean over the experiments and their standard deviation, one row a stage."""
+  """Mean over the folds and their standard deviation, one row per stage."""
   _, figure, caption = _trends(section, results)
   variants = next(iter(results.values()))["variants"]
   rows = {TITLES[name]: _mean([variant["stages"][name] for variant in variants])
           for name in section.stages if name in variants[0]["stages"]}
   return (format_table(rows, what=f"mean of {len(variants)}"), figure,
-          "Errors of the table are standard deviations over the experiments. " + caption)
+          "Errors of the table are standard deviations over the folds. " + caption)
 
 
 def _mean(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

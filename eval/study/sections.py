@@ -18,7 +18,7 @@ class Section:
       each may be missing.
     kind: "main" (all stages of one run), "trends" (along the flag that varies),
       "folds" (mean and scatter over the values) or "rows" (one stage of several
-      experiments).
+      study items).
     stages: the stages that it shows.
     label: of the axis of what varies.
     words: {value of the flag: how the page calls it}.
@@ -42,8 +42,8 @@ class Section:
 
 SECTIONS = (
     Section(title="SDSS", published="Figure 12", results=("sdss/sdss_main",), kind="main"),
-    Section(title="SDSS: experiments with other seeds and balanced subsets",
-            results=("sdss/folds",), kind="folds", label="experiment (`--ne`)"),
+    Section(title="SDSS: folds with other seeds and balanced subsets",
+            results=("sdss/folds",), kind="folds", label="fold (`--ne`)"),
     Section(title="SDSS, redshifts and magnitudes of real galaxies",
             results=("sdss_photometry/sdss_main",), kind="main"),
     Section(title="CFHTLS-WIDE", results=("cfhtls/cfhtls_wide",), kind="main"),

@@ -19,8 +19,8 @@ _FIRST = "sdss/sdss_main"  # without which there is no page
 
 _HEAD = """# Results on simulated surveys
 
-Every experiment of Lin et al. 2022 (arXiv:2202.09964), on simulated galaxies and at a scale that
-a CPU can do: central 16 x 16 pixels, the small network Net_Q, {train} training galaxies of SDSS in
+The study of Lin et al. 2022 (arXiv:2202.09964), item by item, on simulated galaxies and at a scale
+that a CPU can do: central 16 x 16 pixels, the small network Net_Q, {train} training galaxies of SDSS in
 place of 393,000. What can be compared with the paper are directions and orders, not values; and no
 number here says how well the redshifts of real galaxies are estimated. Those of the section on real
 galaxies have real redshifts and magnitudes, and simulated images.
@@ -46,7 +46,7 @@ def render(folder: str) -> str:
 
   Raises:
     OSError: a file is missing.
-    ValueError: no results are there, or a section has no remarks.
+    ValueError: there are no results, or a section has no remarks.
   """
   results = load_results(folder)
   if _FIRST not in results:
@@ -119,7 +119,7 @@ def _made(results, result) -> str:
   minutes = sum(filter(None, taken_s.values())) / 60
   return (f"{result['data']['train']:,} galaxies in the training split, {_tested(result):,} "
           f"tested, seed {result['seed']}; {minutes:.0f} min of training, the sum over runs, "
-          f"those shared with other experiments included.\n\n{commands}")
+          f"those shared with other items included.\n\n{commands}")
 
 
 def _tested(result) -> int:

@@ -30,7 +30,7 @@ class TrainConfig:
     image_size: central pixels used.
     input_scaling: how flux is scaled.
     seed: seed of the run.
-    ne: experiment 1 to 5: seeds of Baseline and Step 1, subset of Steps 2, 3.
+    ne: fold 1 to 5: seeds of Baseline and Step 1, subset of Steps 2, 3.
     fth: balancing threshold.
     nsub: training galaxies that Baseline and Step 1 use, 0 for all.
     errl: standard deviation of the noise put on training redshifts.
@@ -89,7 +89,7 @@ class TrainConfig:
 
   @property
   def stage_seed(self) -> int:
-    """Seed of initial weights, order and views: another for each stage and experiment."""
+    """Seed of initial weights, order and views: another for each stage and fold."""
     return (self.seed * 10 + self.ne) * 10 + self.stage_spec.number
 
   def settings(self) -> dict[str, Any]:

@@ -74,9 +74,9 @@ def write_settings(config: TrainConfig, folder: str) -> None:
     folder: the stage's folder; its last two parts name the run.
   """
   values = {name: getattr(config, name) for name in _COMPARED}
-  experiment = os.path.basename(os.path.dirname(os.path.abspath(folder)))
+  run_name = os.path.basename(os.path.dirname(os.path.abspath(folder)))
   hparams.hparams({**values, "survey": config.survey.name, "bins": config.survey.bins},
-                  trial_id=f"{experiment}/{config.stage}")
+                  trial_id=f"{run_name}/{config.stage}")
 
 
 def named_losses(parts: Mapping[str, float]) -> dict[str, float]:

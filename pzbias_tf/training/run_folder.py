@@ -1,6 +1,6 @@
-"""<workdir>/<experiment>/<stage>/: where a stage finds what it needs.
+"""<workdir>/<run>/<stage>/: where a stage finds what it needs.
 
-Stages share what they can: a default experiment name carries only the
+Stages share what they can: the default name of a run carries only the
 settings that matter to the stage, so that, say, every balancing threshold
 starts from the same Step 1.
 """
@@ -24,18 +24,18 @@ DOMAIN = "domain.json"
 LABEL_MODEL = "label_model.npz"
 FEATURES = "features"
 TIMING = "timing.json"
-EXPERIMENT_RECORD = ".experiment.json"  # beside the runs, after the experiment's name
+EXPERIMENT_RECORD = ".experiment.json"  # beside the runs, after the study item's name
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Variant:
-  """What tells one default experiment from another.
+  """What tells one default run from another.
 
   Attributes:
     dataset: name of the data set: Baseline and Step 1 serve all its surveys.
     survey: name of the survey.
     net: number of the network.
-    ne: experiment 1 to 5.
+    ne: fold 1 to 5.
     whole: settings of Baseline and Step 1 that differ from the default, as tags.
     balance: those of the balanced subset.
     labels: those of Step 3's labels.
@@ -49,8 +49,8 @@ class Variant:
   balance: tuple[str, ...] = ()
   labels: tuple[str, ...] = ()
 
-  def experiment(self, stage: Stage) -> str:
-    """Name of the default experiment that holds a stage."""
+  def run_name(self, stage: Stage) -> str:
+    """Name of the default run that holds a stage."""
     # Where a survey owns its data set, one folder holds all stages.
     name = self.dataset if stage.trains_all else self.survey
     tags = list(self.whole)
@@ -82,8 +82,8 @@ def find_init(stage: Stage, *, own: str, default: str, init_from: str, iteration
 
   Args:
     stage: the stage.
-    own: folder of the stage's experiment.
-    default: folder of the default experiment of the predecessor.
+    own: folder of the stage's own run.
+    default: folder of the default run of the predecessor.
     init_from: `--init_from`, or "".
     iteration: weights kept at that iteration (`--itealter=K`), 0 for the last.
     command: what to run if there is none.
@@ -109,8 +109,8 @@ def find_label_predictions(stage: Stage, inputs: StageInputs, *, own: str, defau
                            command: str) -> StageInputs:
   """Finds the Step 2 predictions that shape Step 3's labels.
 
-  They are looked for in the stage's own experiment, beside the stage that it
-  starts from, and in the default experiment.
+  They are looked for in the stage's own run, beside the stage that it starts
+  from, and in the default run.
 
   Raises:
     FileNotFoundError: there are none.
@@ -133,11 +133,11 @@ def check_inputs_fit(config: TrainConfig, inputs: StageInputs) -> None:
   Raises:
     ValueError: the message names the setting, the folder and both values.
   """
-  experiment = ("seed", "ne", "midreduce")
+  sample = ("seed", "ne", "midreduce")
   if inputs.init_from:
-    # Who names another run's stage may mean that of another experiment.
+    # A stage that the user names may be of another fold.
     _compare(config, inputs.init_from,
-             ("net", "image_size", "data_digest", *(() if inputs.named else experiment)))
+             ("net", "image_size", "data_digest", *(() if inputs.named else sample)))
     other = load_config(inputs.init_from)[0].survey
     if (other.bins, other.rows, other.dataset) != (
         config.survey.bins, config.survey.rows, config.survey.dataset):
@@ -147,7 +147,7 @@ def check_inputs_fit(config: TrainConfig, inputs: StageInputs) -> None:
                        f"{config.survey.rows} rows (--bins, --survey)")
   if inputs.label_predictions:
     _compare(config, os.path.dirname(inputs.label_predictions),
-             ("net", "image_size", "data_digest", *experiment, "survey", "fth",
+             ("net", "image_size", "data_digest", *sample, "survey", "fth",
               "init_weights_digest"))
 
 

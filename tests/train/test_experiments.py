@@ -1,4 +1,4 @@
-"""The study by name: every experiment has a plan, shared stages stand in it once."""
+"""The study by name: every item has a plan, shared stages stand in it once."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from pzbias_tf.data.manifest import Manifest
 from tests.small_data import make_dataset
 from train import experiments
 from train.plan import in_order, plan_variants, save_record
-from train.study_items import EXPERIMENTS, SCALES, Experiment
+from train.study_items import SCALES, STUDY_ITEMS, StudyItem
 
 
 def names(runs):
@@ -35,11 +35,11 @@ class ExperimentsTest(tf.test.TestCase, parameterized.TestCase):
 
   def plan(self, name, **settings):
     survey = "cfhtls_wide" if name.startswith("cfhtls") else "sdss"
-    return in_order(plan_variants(EXPERIMENTS[name], common=(f"--data_dir={self.data[survey]}",),
+    return in_order(plan_variants(STUDY_ITEMS[name], common=(f"--data_dir={self.data[survey]}",),
                                   **{"scale": "full", **settings}))
 
-  @parameterized.product(name=list(EXPERIMENTS), scale=list(SCALES))
-  def test_every_experiment_has_a_plan_in_which_each_run_finds_what_it_needs(self, name, scale):
+  @parameterized.product(name=list(STUDY_ITEMS), scale=list(SCALES))
+  def test_every_item_has_a_plan_in_which_each_job_finds_what_it_needs(self, name, scale):
     made = set()
     if scale == "medium" and name == "iterations":
       self.skipTest("its published values exceed the scale's iterations")
@@ -51,15 +51,15 @@ class ExperimentsTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters("folds", "balancing_threshold", "bin_size", "sample_size",
                             "label_errors", "network")
-  def test_last_small_value_is_the_main_experiment(self, name):
-    variants = plan_variants(EXPERIMENTS[name], scale="small",
+  def test_last_small_value_is_the_main_item(self, name):
+    variants = plan_variants(STUDY_ITEMS[name], scale="small",
                              common=(f"--data_dir={self.data['sdss']}",))
     last = [runs[-1] for runs in list(variants.values())[-1]]
     self.assertEqual(names(last), names(self.plan("sdss_main", scale="small")))
 
-  @parameterized.parameters(*EXPERIMENTS)
+  @parameterized.parameters(*STUDY_ITEMS)
   def test_four_arrays_of_jobs_are_enough(self, name):
-    """docs/slurm.md: Baseline and Step 1, tests of kept weights, Step 2, Step 3."""
+    """docs/training.md: Baseline and Step 1, tests of kept weights, Step 2, Step 3."""
     groups = [[], [], [], []]
     for run in self.plan(name):
       number = int(run.words[0].removeprefix("--tstep="))
@@ -104,31 +104,31 @@ class ExperimentsTest(tf.test.TestCase, parameterized.TestCase):
     common = (f"--data_dir={os.path.join(self.folder, 'small')}", "--image_size=16",
               f"--workdir={os.path.join(self.folder, 'runs')}", "--iterations=12",
               "--batch_size=16", "--input_scaling=sqrt_whitened")
-    experiment = Experiment(title="two thresholds", varies="fth", values=("3", "5"),
+    item = StudyItem(title="two thresholds", varies="fth", values=("3", "5"),
                             stages=(1, 2), flags=())
-    make = lambda: in_order(plan_variants(experiment, scale="small", common=common))
+    make = lambda: in_order(plan_variants(item, scale="small", common=common))
     runs = make()
     self.assertLen(runs, 3)
     before = experiments.describe(runs, os.path.join(self.folder, "runs"))
-    self.assertIn("3 of 3 runs are to be made; 3 of a kind that has not been timed yet", before)
-    experiments.execute(runs[:2], jobs=2)
+    self.assertIn("3 of 3 stages are to be made; 3 of a kind that has not been timed yet", before)
+    experiments.execute(runs[:2], at_once=2)
     after = experiments.describe(make(), os.path.join(self.folder, "runs"), commands=True)
     self.assertEqual(after.count("python -m train.main"), 1)
-    self.assertIn("step1: is there", after)
-    self.assertRegex(after, "1 of 3 runs are to be made, 0.0 min of training")
+    self.assertIn("step1: exists", after)
+    self.assertRegex(after, "1 of 3 stages are to be made, 0.0 min of training")
     with self.assertRaisesRegex(ValueError, "was trained with iterations 12, the plan has 13"):
-      in_order(plan_variants(experiment, scale="small", common=(*common, "--iterations=13")))
+      in_order(plan_variants(item, scale="small", common=(*common, "--iterations=13")))
     with self.assertRaisesRegex(OSError, "failed; its messages"):
-      lone = in_order(plan_variants(experiment, scale="small", common=(*common, "--ne=2")))[1]
-      experiments.execute([lone], jobs=1)  # its Step 1 was not made
+      lone = in_order(plan_variants(item, scale="small", common=(*common, "--ne=2")))[1]
+      experiments.execute([lone], at_once=1)  # its Step 1 was not made
 
   def test_record(self):
     """What eval.results reads: stages, and everything that was trained for them."""
     folder = self.create_tempdir().full_path
-    experiment = EXPERIMENTS["iterations"]
-    variants = plan_variants(experiment, scale="small", values=("2000", "20000"), common=(
+    item = STUDY_ITEMS["iterations"]
+    variants = plan_variants(item, scale="small", values=("2000", "20000"), common=(
         f"--data_dir={self.data['sdss']}", f"--workdir={folder}"))
-    path = save_record("iterations", experiment, variants, scale="small", workdir=folder, seed=0,
+    path = save_record("iterations", item, variants, scale="small", workdir=folder, seed=0,
                        command="c")
     with open(path, encoding="utf-8") as file:
       first, _ = json.load(file)["variants"]
