@@ -20,8 +20,8 @@ _FIRST = "sdss/sdss_main"  # without which there is no page
 _HEAD = """# Results on simulated surveys
 
 The study of Lin et al. 2022 (arXiv:2202.09964), item by item, on simulated galaxies and at a scale
-that a CPU can do: central 16 x 16 pixels, the small network Net_Q, {train} training galaxies of SDSS
-instead of 393,000. What can be compared with the paper are directions and orders, not values; and no
+that a CPU can do: central 16 x 16 pixels, the small network Net_Q, {train} SDSS training galaxies
+instead of 393,000. What can be compared with the paper are directions and orders, not values; no
 number here says how well the redshifts of real galaxies are estimated. Those of the section on real
 galaxies have real redshifts and magnitudes, and simulated images.
 
