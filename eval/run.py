@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
+from typing import TypeVar
 
 from astropy.table import Table
 
@@ -25,6 +26,8 @@ from pzbias_tf.training.run_folder import (
   is_stage,
 )
 from pzbias_tf.training.stages import STAGES, Stage
+
+AnyPredictions = TypeVar("AnyPredictions", Predictions, Estimates)
 
 _PREDICT_AGAIN = ("give that stage's python -m train.main again, which predicts without training "
                   "anew")
@@ -200,7 +203,7 @@ def find_stages(run: str) -> dict[str, str]:
   return {stage.name: stages[stage.name] for stage in STAGES if stage.name in stages}
 
 
-def own_part(predictions: Predictions | Estimates, survey: Survey) -> Predictions | Estimates:
+def own_part(predictions: AnyPredictions, survey: Survey) -> AnyPredictions:
   """The galaxies of the survey's own part of the data set."""
   for column, part in (("field", survey.field), ("sample", survey.sample)):
     if part:

@@ -123,7 +123,8 @@ class Survey:
   def extension(self) -> tuple[int, int]:
     """Bins that Step 3 adds on the left and on the right."""
     if self.bins in self.extend_exceptions:
-      return tuple(self.extend_exceptions[self.bins])
+      left, right = self.extend_exceptions[self.bins]
+      return left, right
     return int(self.bins * self.extend_left), int(self.bins * self.extend_right)
 
   @property

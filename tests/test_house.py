@@ -3,7 +3,6 @@
 import ast
 import collections
 import functools
-import os
 import pathlib
 
 from absl.testing import parameterized

@@ -124,6 +124,8 @@ def with_calibrated_pdfs(result: StageResult, stage: EvaluatedStage, folder: str
     ValueError: there are too few galaxies, or some of them are in the test set.
   """
   held_out, test, survey = stage.validation, stage.test, stage.survey
+  if held_out is None:
+    raise ValueError(f"{stage.folder} has no validation predictions")
   shared = np.intersect1d(held_out.ancil["id"], test.ancil["id"])
   if shared.size:
     raise ValueError(f"the validation predictions of {stage.folder} hold {shared.size} galaxies "

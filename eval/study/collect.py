@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import os
@@ -101,12 +102,11 @@ class Collector:
   def _stage(self, stage: EvaluatedStage):
     test = stage.test
     result = measure(stage.name, stage.spec.title, test, stage.survey, self._bootstrap)
-    result.summary.update(summarize_peaks(
-        test.edges, test.pdf, test.z_spec, stage.survey,
-        num_bootstrap=self._bootstrap.number, seed=self._bootstrap.seed))
+    peaks = summarize_peaks(test.edges, test.pdf, test.z_spec, stage.survey,
+                            num_bootstrap=self._bootstrap.number, seed=self._bootstrap.seed)
     if stage.name != STEP3.name:  # whose predictions Step 4 corrects
       stage.forget()
-    return result
+    return dataclasses.replace(result, summary={**result.summary, **peaks})
 
   def _step4(self, step3: EvaluatedStage, smoothing):
     with tempfile.TemporaryDirectory() as scratch:  # the run keeps the calibration that it has

@@ -80,14 +80,15 @@ def _folds(section: Section, results):
 
 def _mean(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
   """Each metric's mean and its standard deviation over several runs."""
-  mean = {"errors": {}, "galaxies": summaries[0]["galaxies"]}
+  mean: dict[str, Any] = {"errors": {}, "galaxies": summaries[0]["galaxies"]}
   for _, key, _ in COLUMNS[1:]:
     values = [value_and_error(with_error(summary, key))[0] for summary in summaries]
-    if None in values:
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
       mean[key] = None
       continue
-    center = sum(values) / len(values)
-    spread = math.sqrt(sum((value - center)**2 for value in values) / max(1, len(values) - 1))
+    center = sum(known) / len(known)
+    spread = math.sqrt(sum((value - center)**2 for value in known) / max(1, len(known) - 1))
     mean[key] = {"mean": center, "error": spread}
   return mean
 

@@ -153,7 +153,7 @@ class Calibration:
     """
     z_photo, r_mag = arguments.columns(z_photo=z_photo, r_mag=r_mag)
     cell = _calibration_cell(z_photo, r_mag, self.survey)
-    return Corrected(z_photo - self.offset.ravel()[cell], self.error.ravel()[cell],
+    return Corrected(z_photo - self.offset.ravel()[cell], np.asarray(self.error).ravel()[cell],
                      self.count.ravel()[cell] > 0)
 
   def save(
@@ -175,7 +175,7 @@ class Calibration:
         "weights_sha256": weights_digest, "provenance": dict(provenance or {}),
         "offset": self.offset.tolist(), "count": self.count.tolist(),
         "error": [[value if np.isfinite(value) else None for value in row]
-                  for row in self.error.tolist()],
+                  for row in np.asarray(self.error).tolist()],
         "uncorrected_cells": self.uncorrected_cells.tolist()}
     write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 

@@ -160,7 +160,8 @@ def _prepared(blocks, data, labels, batch_size, image_size, seed, start_step, au
 
 def _batches_from_memory(data, *, keep, labels, batch_size, image_size, seed, start_step):
   """(step, batch) from images that are read once."""
-  columns, num = {}, int(np.sum(keep))
+  columns: dict[str, np.ndarray] = {}
+  num = int(np.sum(keep))
   for number, batch in enumerate(ordered_batches(
       data, "train", keep=keep, labels=labels, batch_size=1024,
       image_size=image_size).as_numpy_iterator()):

@@ -60,7 +60,7 @@ class Breakdown:
     return {**{name: float(estimates.value[0]) for name, estimates in found.items()},
             "errors": {name: float(estimates.error[0]) for name, estimates in found.items()}}
 
-  def by_magnitude(self) -> dict[str, np.ndarray | Estimates]:
+  def by_magnitude(self) -> dict[str, Any]:
     """Mean "r_mag", number of "galaxies" and every metric of each magnitude row."""
     row = self.survey.magnitude_row(self.r_mag)
     weights = arguments.weight_column(self.weights, len(row))
@@ -68,7 +68,7 @@ class Breakdown:
             "galaxies": np.bincount(row, minlength=self.survey.rows),
             **self._metrics(row, self.survey.rows)}
 
-  def by_z_photo(self) -> dict[str, np.ndarray | Estimates]:
+  def by_z_photo(self) -> dict[str, Any]:
     """Centre "z", number of "galaxies" and every metric of each wide bin of z_photo."""
     cell = cells.wide_cell(self.z_photo, self.survey)
     found = self._metrics(cell, cells.WIDE_CELLS)
@@ -90,8 +90,9 @@ class Breakdown:
 
   def _metrics(self, group, num_groups):
     """{metric: its estimates} of the groups."""
-    options = dict(weights=self.weights, bootstrap=self.bootstrap)
-    found = point_metrics(self.z_spec, self.z_photo, group, num_groups, self.survey, **options)
+    metrics = point_metrics(self.z_spec, self.z_photo, group, num_groups, self.survey,
+                            weights=self.weights, bootstrap=self.bootstrap)
     if self.scores is None:
-      return found
-    return found | pdf_metrics(self.scores, group, num_groups, **options)
+      return metrics
+    return metrics | pdf_metrics(self.scores, group, num_groups, weights=self.weights,
+                                 bootstrap=self.bootstrap)

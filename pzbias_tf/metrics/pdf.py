@@ -234,9 +234,9 @@ def pdf_metrics(
     ValueError: the columns differ in length, are empty or not finite, or the
       weights are no good.
   """
-  weights, group, *columns = arguments.weighted_columns(
+  weights, group, *scored = arguments.weighted_columns(
       weights, group=group, **scores._asdict())
-  columns = dict(zip(PdfScores._fields, columns))
+  columns = dict(zip(PdfScores._fields, scored))
 
   def statistics(draws: Draws, own: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     found = {name: draws.mean(own[name]) for name in ("crps", "cde_loss", "brier")}

@@ -20,21 +20,19 @@ import tensorflow as tf
 from pzbias_tf.compat.keras import optimizer_state, plain_variable
 from pzbias_tf.files import whole_file
 
-keras = tf.keras
 
-
-def named_weights(model: keras.Model, prefix: str = "") -> Iterator[tuple[str, tf.Variable]]:
+def named_weights(model: tf.keras.Model, prefix: str = "") -> Iterator[tuple[str, tf.Variable]]:
   """(name, variable) of every weight, walking nested models."""
   for layer in model.layers:
     path = f"{prefix}{layer.name}"
-    if isinstance(layer, keras.Model):
+    if isinstance(layer, tf.keras.Model):
       yield from named_weights(layer, f"{path}/")
     else:
       for variable in layer.weights:
         yield f"{path}/{variable.name.split('/')[-1].split(':')[0]}", variable
 
 
-def save_weights(network: keras.Model, path: str) -> None:
+def save_weights(network: tf.keras.Model, path: str) -> None:
   """Writes all weights by name."""
   os.makedirs(os.path.dirname(path), exist_ok=True)
   with whole_file(path) as hidden, h5py.File(hidden, "w") as file:
@@ -42,7 +40,7 @@ def save_weights(network: keras.Model, path: str) -> None:
       file[name] = variable.numpy()
 
 
-def load_weights(network: keras.Model, path: str, *, skip: Sequence[str] = ()) -> None:
+def load_weights(network: tf.keras.Model, path: str, *, skip: Sequence[str] = ()) -> None:
   """Reads weights by name into a network.
 
   Args:
@@ -66,7 +64,7 @@ def load_weights(network: keras.Model, path: str, *, skip: Sequence[str] = ()) -
       variable.assign(file[name][()])
 
 
-def training_state(network: keras.Model, optimizer: Any, variables: Sequence[Any],
+def training_state(network: tf.keras.Model, optimizer: Any, variables: Sequence[Any],
                    **others: tf.Variable) -> tf.train.Checkpoint:
   """All that training needs to go on; what Keras 2 wrote, Keras 3 reads, and the reverse.
 

@@ -121,7 +121,8 @@ class Loop:
     self._strategy, self._writes = strategy, is_chief(strategy)
     self._alone, self._profiling = num_workers(strategy) == 1, False
     self._intervals = intervals or Intervals.of(config.iterations)
-    self._pace, self._monitoring, self._step_time_s = pace, monitoring, None
+    self._pace, self._monitoring = pace, monitoring
+    self._step_time_s: float | None = None
     self._extra_stops = (*config.keep_weights_at, *monitoring.profile)
     with strategy.scope():
       optimizer = make_optimizer(config, problem.variables)

@@ -14,8 +14,6 @@ from pzbias_tf.compat.keras import build_optimizer, optimizer_slots
 from pzbias_tf.training.config import TrainConfig
 from pzbias_tf.training.stages import LR_DROP_FACTOR
 
-keras = tf.keras
-
 OPTIMIZERS = ("adam", "lamb")
 _EPSILON = 1e-8
 
@@ -34,7 +32,7 @@ def make_optimizer(config: TrainConfig, variables: Sequence[Any]) -> Any:
     raise ValueError(f"--optimizer={config.optimizer}; choose one of {', '.join(OPTIMIZERS)}")
   optimizer = _plain_optimizer(config)
   if config.precision == "mixed_float16":  # its small gradients would vanish
-    optimizer = keras.mixed_precision.LossScaleOptimizer(optimizer)
+    optimizer = tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
   build_optimizer(optimizer, variables)
   return optimizer
 
@@ -50,7 +48,7 @@ def _plain_optimizer(config):
   return optimizer
 
 
-class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
+class LearningRate(tf.keras.optimizers.schedules.LearningRateSchedule):
   """The initial rate, reached linearly, divided by 5 after each of the fractions `lr_drops`."""
 
   def __init__(self, config: TrainConfig):

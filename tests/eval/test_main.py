@@ -186,7 +186,7 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
         (Table({"id": ids[1:], "weight": np.ones(len(ids) - 1)}), "1 of .* are not in the table"),
         (Table({"id": ids, "w": np.ones(len(ids))}), "has no column weight, only id, w")):
       with self.assertRaisesRegex(ValueError, message):
-        EvaluatedStage(step3, weights=table).test  # pylint: disable=expression-not-assigned
+        self.assertIsNone(EvaluatedStage(step3, weights=table).test)
 
   def test_the_catalogues_own_redshifts_are_measured_where_there_are_any(self):
     predictions = Predictions.load(os.path.join(self.run_dir, "step3", "predictions_test.hdf5"))

@@ -24,9 +24,9 @@ from tests.small_runs import request
 from train import main as train_main
 data, runs, whole, *numbers = sys.argv[1:]
 for number in map(int, numbers):
-  train_main.run(request(number, data, runs, iterations=%d, checkpoint_minutes=0.0,
+  train_main.run(request(number, data, runs, iterations=ITERATIONS, checkpoint_minutes=0.0,
                          steps_per_loop=10, init_from=whole if number == 3 else ""))
-""" % ITERATIONS
+""".replace("ITERATIONS", str(ITERATIONS))
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 

@@ -71,7 +71,8 @@ def _distributions(figure, place, results, survey):
   numbers, look = list(_curves(results))[-1]
   found = numbers["tomography"]
   edges, joined = _joined(found)
-  strips, first = place.subgridspec(len(found.galaxies), 1, hspace=0.0), None
+  strips = place.subgridspec(len(found.galaxies), 1, hspace=0.0)
+  first: Any = None
   for index, (true, stacked) in enumerate(zip(joined(found.true), joined(found.stacked))):
     ax = first = figure.add_subplot(strips[index], sharex=first, sharey=first)
     ax.stairs(true, edges, fill=True, color=style.Z_SPEC_COLOR)
