@@ -59,7 +59,7 @@ class ExperimentsTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(*STUDY_ITEMS)
   def test_four_arrays_of_jobs_are_enough(self, name):
-    """docs/training.md: Baseline and Step 1, tests of kept weights, Step 2, Step 3."""
+    """docs/study.md: Baseline and Step 1, tests of kept weights, Step 2, Step 3."""
     groups = [[], [], [], []]
     for run in self.plan(name):
       number = int(run.words[0].removeprefix("--tstep="))
