@@ -77,16 +77,18 @@ def _check(dataset, num, seed, layout) -> str:
   return layout or known[0]
 
 
-def define_flags() -> None:
+def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   """Defines the command line."""
-  flags.DEFINE_enum("survey", "sdss", sorted(layouts.LAYOUTS), "Survey to simulate.")
-  flags.DEFINE_integer("num", 2000, "Number of galaxies.", lower_bound=1)
-  flags.DEFINE_integer("seed", 1, "Equal seeds give equal files.", lower_bound=0)
-  flags.DEFINE_string("output", None, "Folder to write.", required=True)
+  flags.DEFINE_enum("survey", "sdss", sorted(layouts.LAYOUTS), "Survey to simulate.",
+                    flag_values=values)
+  flags.DEFINE_integer("num", 2000, "Number of galaxies.", lower_bound=1, flag_values=values)
+  flags.DEFINE_integer("seed", 1, "Equal seeds give equal files.", lower_bound=0,
+                       flag_values=values)
+  flags.DEFINE_string("output", None, "Folder to write.", required=True, flag_values=values)
   flags.DEFINE_string("layout", "", "File layout; " + "; ".join(
       f"{dataset}: {', '.join(known)}" for dataset, known in layouts.LAYOUTS.items())
-      + ". Default: the first.")
-  options_lib.define_flags()
+      + ". Default: the first.", flag_values=values)
+  options_lib.define_flags(values)
 
 
 def main(argv) -> None:

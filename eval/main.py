@@ -46,21 +46,26 @@ from pzbias_tf.training.stages import STEP3
 REPORT = "report"
 
 
-def define_flags() -> None:
+def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   """Defines the command line."""
-  flags.DEFINE_string("run", "", "Folder of the run. Default: the newest one in --workdir.")
-  flags.DEFINE_string("workdir", "runs", "Folder of all runs.")
-  flags.DEFINE_integer("num_bootstrap", 100, "Bootstraps behind each error.", lower_bound=2)
-  flags.DEFINE_integer("seed", 0, "Seed of bootstraps and of Step 4's resampling.", lower_bound=0)
+  flags.DEFINE_string("run", "", "Folder of the run. Default: the newest one in --workdir.",
+                      flag_values=values)
+  flags.DEFINE_string("workdir", "runs", "Folder of all runs.", flag_values=values)
+  flags.DEFINE_integer("num_bootstrap", 100, "Bootstraps behind each error.", lower_bound=2,
+                       flag_values=values)
+  flags.DEFINE_integer("seed", 0, "Seed of bootstraps and of Step 4's resampling.", lower_bound=0,
+                       flag_values=values)
   flags.DEFINE_float("smooth_calibration", 0.0, "Width, in wide redshift bins, over which Step 4's "
-                     "corrections are smoothed; 0 for none.", lower_bound=0.0)
+                     "corrections are smoothed; 0 for none.", lower_bound=0.0, flag_values=values)
   flags.DEFINE_bool("pdfs_by_magnitude", False, "Whether p(z) is calibrated in each magnitude row "
-                    "by itself.")
-  flags.DEFINE_list("compare", [], "Runs to compare, separated by commas or blanks.")
+                    "by itself.", flag_values=values)
+  flags.DEFINE_list("compare", [], "Runs to compare, separated by commas or blanks.",
+                    flag_values=values)
   flags.DEFINE_string("output", "", "Folder of the comparison. Default: comparison beside the "
-                      "first run.")
+                      "first run.", flag_values=values)
   flags.DEFINE_string("weights", "", "Table with columns id and weight (FITS, CSV, ...): weights "
-                      "of the test galaxies in the metrics, say those of another n(z).")
+                      "of the test galaxies in the metrics, say those of another n(z).",
+                      flag_values=values)
 
 
 def main(argv):

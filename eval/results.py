@@ -22,15 +22,18 @@ from pzbias_tf.metrics.stage_metrics import Bootstrap
 from pzbias_tf.training.run_folder import EXPERIMENT_RECORD
 
 
-def define_flags() -> None:
+def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   """Defines the command line."""
   flags.DEFINE_string("workdir", "", "Folder of the runs of train.experiments to measure. Default: "
-                      "none, the page alone is written.")
-  flags.DEFINE_list("experiments", [], "Study items to measure. Default: all that exist.")
-  flags.DEFINE_string("results", "results", "Folder of the results files.")
-  flags.DEFINE_string("page", "RESULTS.md", "The page.")
-  flags.DEFINE_integer("num_bootstrap", 100, "Bootstraps behind each error.", lower_bound=2)
-  flags.DEFINE_integer("seed", 0, "Seed of bootstraps and of Step 4's resampling.", lower_bound=0)
+                      "none, the page alone is written.", flag_values=values)
+  flags.DEFINE_list("experiments", [], "Study items to measure. Default: all that exist.",
+                    flag_values=values)
+  flags.DEFINE_string("results", "results", "Folder of the results files.", flag_values=values)
+  flags.DEFINE_string("page", "RESULTS.md", "The page.", flag_values=values)
+  flags.DEFINE_integer("num_bootstrap", 100, "Bootstraps behind each error.", lower_bound=2,
+                       flag_values=values)
+  flags.DEFINE_integer("seed", 0, "Seed of bootstraps and of Step 4's resampling.", lower_bound=0,
+                       flag_values=values)
 
 
 def main(argv):
