@@ -22,7 +22,6 @@ from absl import app, flags
 from astropy.table import Table
 
 from eval.evaluation.calibrations import (
-  CALIBRATION,
   CATALOG,
   PDF_CALIBRATION,
   step4_result,
@@ -41,6 +40,7 @@ from pzbias_tf.report.captions import DIRECTION
 from pzbias_tf.report.run_report import write_report
 from pzbias_tf.report.stage_table import format_table
 from pzbias_tf.training.config import package_versions
+from pzbias_tf.training.run_folder import CALIBRATION
 from pzbias_tf.training.stages import STEP3
 
 REPORT = "report"

@@ -28,7 +28,7 @@ from absl import app, flags, logging
 import numpy as np
 import tensorflow as tf
 
-from eval.evaluation.calibrations import CALIBRATION, calibrate_target
+from eval.evaluation.calibrations import calibrate_target
 from eval.prediction.members import Members, check_data_fit
 from eval.prediction.request import Request, define_flags, read_request
 from eval.prediction.temporary_data_set import convert_cutouts
@@ -44,7 +44,7 @@ from pzbias_tf.predictions.predictions import Estimates
 from pzbias_tf.predictions.predictions_file import concatenate, read_columns
 from pzbias_tf.predictions.sharded import ShardFiles, begin, predict_shards
 from pzbias_tf.training.devices import make_strategy
-from pzbias_tf.training.run_folder import DOMAIN
+from pzbias_tf.training.run_folder import CALIBRATION, DOMAIN
 from pzbias_tf.training.stages import STEP3
 
 LISTED = 20  # galaxies shown on the terminal

@@ -24,9 +24,9 @@ from pzbias_tf.predictions.point_catalog import write_fits
 from pzbias_tf.predictions.predictions import Estimates, Predictions
 from pzbias_tf.survey import Survey
 from pzbias_tf.training.config import git_revision, package_versions
+from pzbias_tf.training.run_folder import CALIBRATION
 
 STEP4 = "step4"
-CALIBRATION = "calibration.json"
 CATALOG = "calibrated_test.fits"
 PDF_CALIBRATION = "pdf_calibration.json"
 

@@ -72,7 +72,7 @@ def write_fits(path: str, columns: Mapping[str, np.ndarray]) -> None:
     path: the file.
     columns: {a name of COLUMN_INFO: values [n]}.
   """
-  table = _table(columns)
+  table = estimates_table(columns)
   hdu = fits.table_to_hdu(table)
   for number, name in enumerate(table.colnames, 1):
     hdu.header[f"TCOMM{number}"] = COLUMN_INFO[name].description
@@ -87,15 +87,22 @@ def write_parquet(path: str, columns: Mapping[str, np.ndarray]) -> None:
   Raises:
     ImportError: pyarrow is not installed.
   """
-  table = _table(columns)
+  table = estimates_table(columns)
   with whole_file(path) as hidden:
     table.write(hidden, format="parquet.votable", metadata={
         name: {"unit": COLUMN_INFO[name].unit, "ucd": COLUMN_INFO[name].ucd,
                "description": COLUMN_INFO[name].description} for name in table.colnames})
 
 
-def _table(columns):
-  """The columns in the order of COLUMN_INFO, with their units."""
+def estimates_table(columns: Mapping[str, np.ndarray]) -> Table:
+  """The columns in the order of COLUMN_INFO, with their units.
+
+  Args:
+    columns: {a name of COLUMN_INFO: values [n]}.
+
+  Raises:
+    ValueError: a column has another name.
+  """
   unknown = sorted(set(columns) - set(COLUMN_INFO))
   if unknown:
     raise ValueError(f"nothing is known of the column {', '.join(unknown)}; describe it in "

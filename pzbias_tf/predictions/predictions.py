@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from typing import Mapping
+from typing import TYPE_CHECKING, Mapping
 
 import h5py
 import numpy as np
@@ -12,6 +12,9 @@ import numpy as np
 from pzbias_tf.files import whole_file
 from pzbias_tf.predictions.estimates import point_estimates
 from pzbias_tf.predictions.predictions_file import WEIGHTS, PredictionsWriter, read_columns
+
+if TYPE_CHECKING:
+  from astropy.table import Table
 
 
 class _Columns:
@@ -95,6 +98,16 @@ class Predictions(_Columns):
     """The predictions of some of the galaxies; `keep` is a mask or indices."""
     return Predictions(self.edges, self.pdf[keep],
                        {name: column[keep] for name, column in self.ancil.items()})
+
+  def to_table(self) -> Table:
+    """The point estimates as an astropy Table, with units and descriptions; without p(z)."""
+    # astropy takes longer to import than all else here.
+    from pzbias_tf.predictions.point_catalog import COLUMN_INFO, estimates_table
+
+    table = estimates_table(self.ancil)
+    for name in table.colnames:
+      table[name].description = COLUMN_INFO[name].description
+    return table
 
   def with_truth(self, ids: np.ndarray, z_spec: np.ndarray) -> Predictions:
     """The same predictions with spectroscopic redshifts of another table.

@@ -21,6 +21,7 @@ PREDICTIONS_TEST = "predictions_test.hdf5"
 PREDICTIONS_BALANCED = "predictions_balanced.hdf5"
 PREDICTIONS_VALIDATION = "predictions_validation.hdf5"
 DOMAIN = "domain.json"
+CALIBRATION = "calibration.json"  # Step 4, of a run that has been evaluated
 LABEL_MODEL = "label_model.npz"
 FEATURES = "features"
 TIMING = "timing.json"
