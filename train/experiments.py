@@ -4,9 +4,10 @@
   python -m train.experiments --run=sdss_main --scale=small --data_dir=data/quickstart
   python -m train.experiments --run=balancing_threshold --values=5,50,500
 
-Prints the plan first: which stages exist, which will be trained, and how long that
-takes, if iterations of the kind have been timed.  Given again, the command goes on
-where it stopped.  With --plan it only prints, and shows the commands.
+Prints the plan first: which stages are complete, which will be trained, and how
+long that takes, as far as iterations of their kind have been timed.  When it is
+called again, it goes on where it stopped.  With --plan it only prints the plan
+and its commands.
 """
 
 from __future__ import annotations
@@ -20,26 +21,23 @@ import time
 from absl import app, flags, logging
 
 from pzbias_tf import command
-from train.plan import StageJob, in_order, plan_variants, save_record, step_time_s
+from train.plan import StageJob, Variants, in_order, plan_variants, save_record, step_time_s
 from train.study_items import SCALES, STUDY_ITEMS
 
 
-def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
+def define_flags() -> None:
   """Defines the command line."""
-  flags.DEFINE_bool("list", False, "Lists the study items.", flag_values=values)
-  flags.DEFINE_list("run", [], "Study items to run, by name.", flag_values=values)
-  flags.DEFINE_list("values", [], "Values of the flag that varies. Default: the published ones.",
-                    flag_values=values)
+  flags.DEFINE_bool("list", False, "Lists the study items.")
+  flags.DEFINE_list("run", [], "Study items to run, by name.")
+  flags.DEFINE_list("values", [], "Values of the flag that varies. Default: the published ones.")
   flags.DEFINE_enum("scale", "full", list(SCALES), "full: the published schedule; medium: a few "
-                    "GPU hours; small: a CPU and simulated galaxies.", flag_values=values)
-  flags.DEFINE_bool("plan", False, "Shows the plan and its commands, and runs nothing.",
-                    flag_values=values)
-  flags.DEFINE_integer("jobs", 1, "Stages trained at the same time, one per GPU if there are any.",
-                       lower_bound=1, flag_values=values)
-  flags.DEFINE_string("data_dir", "", "Data set. Default: data/<data set of the survey>.",
-                      flag_values=values)
-  flags.DEFINE_string("workdir", "runs", "Folder of all runs.", flag_values=values)
-  flags.DEFINE_integer("seed", 0, "Seed of every stage.", lower_bound=0, flag_values=values)
+                    "GPU hours; small: a CPU and simulated galaxies.")
+  flags.DEFINE_bool("plan", False, "Prints the plan and its commands, and runs nothing.")
+  flags.DEFINE_integer("jobs", 1, "Stages to train at a time, one per GPU where there are any.",
+                       lower_bound=1)
+  flags.DEFINE_string("data_dir", "", "Data set. Default: data/<data set of the survey>.")
+  flags.DEFINE_string("workdir", "runs", "Folder of all runs.")
+  flags.DEFINE_integer("seed", 0, "Seed of every run.", lower_bound=0)
 
 
 def main(argv):
@@ -50,14 +48,12 @@ def main(argv):
     print(listing())
     return
   with command.one_line_errors():
-    variants = plan(values)
-    jobs = jobs_of(variants)
+    items = plan(values)
+    jobs = jobs_of(items)
     print(describe(jobs, values.workdir, commands=values.plan))
     if not values.plan:
-      for name, own in variants.items():
-        save_record(name, STUDY_ITEMS[name], own, scale=values.scale, workdir=values.workdir,
-                    seed=values.seed, command=_command(name, values))
-      execute(jobs, values.jobs)
+      _save_records(items, values)
+      execute(jobs, at_once=values.jobs)
       print(f"Next: python -m eval.results --workdir={values.workdir}")
 
 
@@ -71,7 +67,7 @@ def listing() -> str:
   return "\n".join(lines)
 
 
-def plan(values: flags.FlagValues) -> dict[str, dict[str, list[list[StageJob]]]]:
+def plan(values: flags.FlagValues) -> dict[str, Variants]:
   """All jobs of the wanted study items: {item: as `plan_variants`}.
 
   Raises:
@@ -87,13 +83,19 @@ def plan(values: flags.FlagValues) -> dict[str, dict[str, list[list[StageJob]]]]
                               common=tuple(common)) for name in values.run}
 
 
-def jobs_of(variants: dict[str, dict[str, list[list[StageJob]]]]) -> list[StageJob]:
-  """The jobs of several study items, shared ones once, each after those that it needs."""
+def jobs_of(items: dict[str, Variants]) -> list[StageJob]:
+  """The jobs of several study items, each once, and after those whose stages it needs."""
   jobs: dict[str, StageJob] = {}
-  for own in variants.values():
-    for job in in_order(own):
+  for variants in items.values():
+    for job in in_order(variants):
       jobs.setdefault(job.stage_dir, job)
   return list(jobs.values())
+
+
+def _save_records(items, values):
+  for name, variants in items.items():
+    save_record(name, STUDY_ITEMS[name], variants, scale=values.scale, workdir=values.workdir,
+                seed=values.seed, command=_command(name, values))
 
 
 def _command(name, values):
@@ -108,32 +110,36 @@ def _command(name, values):
 
 def describe(jobs: list[StageJob], workdir: str, *, commands: bool = False) -> str:
   """The plan as text, one line per job, with what is known of its time."""
-  lines, total_s, unknown = [], 0.0, 0
+  lines, total_s, not_timed = [], 0.0, 0
   for job in jobs:
-    time_s = step_time_s(job, workdir)
-    if job.done:
-      state = "exists"
-    elif not job.iterations:
-      state = "predicts"
-    elif time_s is None:
-      state, unknown = f"{job.iterations} iterations", unknown + 1
-    else:
-      total_s += job.iterations * time_s
-      state = f"{job.iterations} iterations, {job.iterations * time_s / 60:.1f} min"
-    lines.append(f"  {os.path.relpath(job.stage_dir, workdir)}: {state}")
+    time_s = None if job.done else step_time_s(job, workdir)
+    lines.append(f"  {os.path.relpath(job.stage_dir, workdir)}: {_state(job, time_s)}")
     if commands and not job.done:
       lines.append(f"    python -m train.main {' '.join(job.words)}")
-  lines.append(f"{sum(not job.done for job in jobs)} of {len(jobs)} stages are to be made"
+    if not job.done and job.iterations:
+      total_s += job.iterations * (time_s or 0.0)
+      not_timed += time_s is None
+  lines.append(f"{sum(not job.done for job in jobs)} of {len(jobs)} stages remain"
                + (f", {total_s / 60:.1f} min of training" if total_s else "")
-               + (f"; {unknown} of a kind that has not been timed yet" if unknown else ""))
+               + (f"; {not_timed} of a kind that has not been timed yet" if not_timed else ""))
   return "\n".join(lines)
 
 
-def execute(jobs: list[StageJob], at_once: int) -> None:
-  """Does the jobs that are missing, several at a time, each after those that it needs.
+def _state(job, time_s):
+  if job.done:
+    return "complete"
+  if not job.iterations:
+    return "only predicts"
+  iterations = f"{job.iterations} iterations"
+  return iterations if time_s is None else (
+      f"{iterations}, {job.iterations * time_s / 60:.1f} min")
+
+
+def execute(jobs: list[StageJob], *, at_once: int) -> None:
+  """Runs the jobs that are not done, several at a time, each after those that it needs.
 
   Raises:
-    OSError: one failed; the others are not started.
+    OSError: one failed; the others are stopped.
   """
   waiting = [job for job in jobs if not job.done]
   missing = {job.stage_dir for job in waiting}
@@ -144,16 +150,21 @@ def execute(jobs: list[StageJob], at_once: int) -> None:
       if ready:
         waiting.remove(ready[0])
         running[slot] = (ready[0], _start(ready[0], slot, at_once))
-    for slot, (job, process) in list(running.items()):
-      if process.poll() is None:
-        continue
-      del running[slot]
-      if process.returncode:
-        _end(running)
-        raise OSError(f"{job.stage_dir} failed; its messages are above. Give the same command "
-                      "again to go on")
-      missing.discard(job.stage_dir)
+    for stage_dir in _take_ended(running):
+      missing.discard(stage_dir)
     time.sleep(0.2)
+
+
+def _take_ended(running):
+  """Removes the jobs that have ended; returns their folders."""
+  ended = [slot for slot, (_, process) in running.items() if process.poll() is not None]
+  jobs = [running.pop(slot) for slot in ended]
+  for job, process in jobs:
+    if process.returncode:
+      _stop_all(running)
+      raise OSError(f"{job.stage_dir} failed; its messages stand above. Give the same command "
+                    "again to go on")
+  return [job.stage_dir for job, _ in jobs]
 
 
 def _start(job, slot, at_once):
@@ -168,7 +179,7 @@ def _start(job, slot, at_once):
   return subprocess.Popen(words, env=environment)
 
 
-def _end(running):
+def _stop_all(running):
   for _, process in running.values():
     process.terminate()  # it saves a checkpoint
     process.wait()

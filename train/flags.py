@@ -1,4 +1,4 @@
-"""The flags of train.main, and one call of it as a frozen object."""
+"""The flags of train.main, and the request that they become."""
 
 from __future__ import annotations
 
@@ -19,88 +19,108 @@ from pzbias_tf.training.stages import STAGES, Stage
 
 def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   """Defines the command line."""
-  integer, real, text, switch, choice = (
-      functools.partial(define, flag_values=values) for define in (
-          flags.DEFINE_integer, flags.DEFINE_float, flags.DEFINE_string, flags.DEFINE_bool,
-          flags.DEFINE_enum))
+  define = _Definers(values)
+  _define_published(define)
+  _define_folders(define)
+  _define_schedule(define)
+  _define_network_input(define)
+  _define_execution(define)
 
-  # The published flags, under their names and with their meaning.
-  integer("ne", 1,
-          "Fold: seeds of Baseline and Step 1, balanced subset of Steps 2 and 3.",
-          lower_bound=1, upper_bound=5)
-  integer("fth", None,
-          "Balancing threshold of Steps 2 and 3; 10000 keeps every galaxy and lets Step 2 train "
-          "nothing. Default: the survey's.", lower_bound=1)
-  integer("nsub", 0, "Training galaxies of Baseline and Step 1, 0 for all.", lower_bound=0)
-  real("errl", 0.0,
-       "Standard deviation of Gaussian errors put on the training redshifts of Baseline and Step 1 "
-       "(SDSS).", lower_bound=0.0)
-  switch("midreduce", False,
-         "Keep 10% of the training galaxies with 0.08 <= z <= 0.12 (SDSS, in every step).")
-  switch("testphase", False, "Only predict, with existing weights.")
-  integer("tstep", 0, "Stage: 0 Baseline, 1 to 3 Steps 1 to 3.", lower_bound=0, upper_bound=3)
-  switch("multir", False, "Several redshift outputs; needed for --tstep >= 1.")
-  switch("usecfht", False, "CFHTLS instead of SDSS.")
-  switch("usecfhtd", False, "With --usecfht: DEEP instead of WIDE.")
-  integer("bins", None, "Redshift bins. Default: the survey's.", lower_bound=1)
-  integer("net", None,
-          "Network: 0 Net_P, 1 Net_T, 2 to 4 Net_S1 to Net_S3, 5 Net_Q. Default: 0.",
-          lower_bound=0, upper_bound=5)
-  integer("itealter", 0,
-          "1: Baseline and Step 1 for 240,000 iterations at constant rate, weights kept on the "
-          "way. K > 1: test those of iteration K, or start Steps 2 and 3 from them (SDSS).",
-          lower_bound=0)
-  switch("softlabel", True, "Soften the labels of Step 3.")
-  switch("shiftlabel", True, "Shift the labels of Step 3.")
 
-  # This package's own.
-  text("survey", "",
-       "Another survey: sdss, cfhtls_wide, cfhtls_deep, or a .toml file that defines one.")
-  text("data_dir", "", "Data set. Default: data/<data set of the survey>.")
-  text("workdir", "runs", "Folder of all runs.")
-  text("experiment", "",
-       "Name of the run. Default: made from survey, network, ne and the variants above.")
-  text("init_from", "", "Folder of the stage to start from, e.g. of another run's Step 1.")
-  integer("iterations", None, "Iterations. Default: the stage's.", lower_bound=1)
-  integer("batch_size", None,
-          "Galaxies a batch, over all devices. Default: the survey's.", lower_bound=1)
-  real("learning_rate", None, "Initial learning rate. Default: the stage's.", lower_bound=0.0)
-  integer("image_size", None,
-          "Use the central pixels only. Default: the whole image.", lower_bound=1)
-  choice("input_scaling", None, list(INPUT_SCALINGS),
-         "Scaling of the flux; sqrt_whitened also makes the bands independent: small networks "
-         "learn faster. Default: sqrt.")
-  choice("optimizer", "adam", list(OPTIMIZERS),
-         "Optimizer; lamb is for batches of thousands over many devices.")
-  integer("warmup", 0, "Iterations over which the learning rate rises to its initial value.",
-          lower_bound=0)
-  choice("augment", "dihedral", ["dihedral", *INTERPOLATING, "none"],
-         "Augmentation; rotate adds rotation by any angle, shift moves by up to a pixel.")
-  switch("cache_features", True,
-         "Compute the frozen representation of Steps 2 and 3 once and keep it on disk; "
-         "--nocache_features runs the whole network in each step.")
-  choice("feature_dtype", "float32", list(FEATURE_DTYPES),
-         "How those features are kept; float16 halves the disk space.")
-  choice("xla", "auto", ["auto", "on", "off"],
-         "Compile the training step with XLA; auto: exactly where there is a GPU.")
-  choice("precision", "float32", list(PRECISIONS),
-         "What the network computes in; weights, softmax, loss and metrics stay float32. On a GPU, "
-         "TensorFlow multiplies float32 in TF32; NVIDIA_TF32_OVERRIDE=0 forbids it to cuBLAS and "
-         "cuDNN.")
-  integer("steps_per_loop", 0,
-          "Iterations per compiled call, 0 for as many as take some seconds.",
-          lower_bound=0)
-  real("checkpoint_minutes", 10.0, "Longest time between two checkpoints.", lower_bound=0.0)
-  text("data_service", "",
-       "Address of a tf.data service (grpc://host:port) that reads the images of Baseline and "
-       "Step 1; such a run cannot be repeated bit by bit.")
-  switch("histograms", False, "Histograms of all weights for TensorBoard.")
-  flags.DEFINE_list("profile", [], "First and last iteration of a profile, e.g. 100,110.",
-                    flag_values=values)
-  integer("num_devices", 0,
-          "Devices: 0 for all GPUs, or one CPU; more than one without GPUs means logical CPU "
-          "devices.", lower_bound=0)
-  integer("seed", 0, "Seed of the run.", lower_bound=0)
+class _Definers:
+  """absl's functions that define flags, bound to one set of values."""
+
+  def __init__(self, values: flags.FlagValues):
+    self.integer, self.real, self.text, self.words, self.switch, self.choice = (
+        functools.partial(define, flag_values=values) for define in (
+            flags.DEFINE_integer, flags.DEFINE_float, flags.DEFINE_string, flags.DEFINE_list,
+            flags.DEFINE_bool, flags.DEFINE_enum))
+
+
+def _define_published(define):
+  """The flags of the published code, under their names and with their meaning."""
+  define.integer("ne", 1, "Fold: seeds of Baseline and Step 1, balanced subset of Steps 2 and 3.",
+                 lower_bound=1, upper_bound=5)
+  define.integer("fth", None, "Balancing threshold of Steps 2 and 3; 10000 keeps every galaxy and "
+                 "lets Step 2 train nothing. Default: the survey's.", lower_bound=1)
+  define.integer("nsub", 0, "Training galaxies of Baseline and Step 1, 0 for all.", lower_bound=0)
+  define.real("errl", 0.0, "Standard deviation of the Gaussian errors added to the training "
+              "redshifts of Baseline and Step 1 (SDSS).", lower_bound=0.0)
+  define.switch("midreduce", False, "Keep 10% of the training galaxies with 0.08 <= z <= 0.12 "
+                "(SDSS, in every stage).")
+  define.switch("testphase", False, "Only predict, with existing weights.")
+  define.integer("tstep", 0, "Stage: 0 Baseline, 1 to 3 Steps 1 to 3.",
+                 lower_bound=0, upper_bound=3)
+  define.switch("multir", False, "Several redshift outputs; needed for --tstep >= 1.")
+  define.switch("usecfht", False, "CFHTLS instead of SDSS.")
+  define.switch("usecfhtd", False, "With --usecfht: DEEP instead of WIDE.")
+  define.integer("bins", None, "Redshift bins. Default: the survey's.", lower_bound=1)
+  define.integer("net", None, "Network: 0 Net_P, 1 Net_T, 2 to 4 Net_S1 to Net_S3, 5 Net_Q. "
+                 "Default: 0.", lower_bound=0, upper_bound=5)
+  define.integer("itealter", 0, "1: Baseline and Step 1 for 240,000 iterations at a constant "
+                 "learning rate, with weights kept on the way. K > 1: test the weights of "
+                 "iteration K, or start Steps 2 and 3 from them (SDSS).", lower_bound=0)
+  define.switch("softlabel", True, "Soften the labels of Step 3.")
+  define.switch("shiftlabel", True, "Shift the labels of Step 3.")
+
+
+def _define_folders(define):
+  """Which data set, and which run."""
+  define.text("survey", "", "Another survey: sdss, cfhtls_wide, cfhtls_deep, or a .toml file that "
+              "defines one.")
+  define.text("data_dir", "", "Data set. Default: data/<data set of the survey>.")
+  define.text("workdir", "runs", "Folder of all runs.")
+  define.text("experiment", "", "Name of the run. Default: made from survey, network, ne and the "
+              "variants above.")
+  define.text("init_from", "", "Folder of the stage to start from, e.g. Step 1 of another run.")
+  define.integer("seed", 0, "Seed of the run.", lower_bound=0)
+
+
+def _define_schedule(define):
+  """How long the stage trains, and how."""
+  define.integer("iterations", None, "Iterations. Default: the stage's.", lower_bound=1)
+  define.integer("batch_size", None, "Galaxies per batch, over all devices. Default: the survey's.",
+                 lower_bound=1)
+  define.real("learning_rate", None, "Initial learning rate. Default: the stage's.",
+              lower_bound=0.0)
+  define.choice("optimizer", "adam", list(OPTIMIZERS), "Optimizer; lamb is for batches of "
+                "thousands over many devices.")
+  define.integer("warmup", 0, "Iterations over which the learning rate rises to its initial value.",
+                 lower_bound=0)
+
+
+def _define_network_input(define):
+  """What the network sees of an image."""
+  define.integer("image_size", None, "Use the central pixels only. Default: the whole image.",
+                 lower_bound=1)
+  define.choice("input_scaling", None, list(INPUT_SCALINGS), "Scaling of the flux; sqrt_whitened "
+                "also makes the bands independent, which lets small networks learn faster. "
+                "Default: sqrt.")
+  define.choice("augment", "dihedral", ["dihedral", *INTERPOLATING, "none"], "Augmentation; rotate "
+                "adds rotation by any angle, shift moves by up to a pixel.")
+  define.text("data_service", "", "Address of a tf.data service (grpc://host:port) that reads the "
+              "images of Baseline and Step 1; such a run cannot be repeated bit by bit.")
+  define.switch("cache_features", True, "Compute the frozen representation of Steps 2 and 3 once "
+                "and keep it on disk; --nocache_features runs the whole network in each iteration.")
+  define.choice("feature_dtype", "float32", list(FEATURE_DTYPES), "How those features are stored; "
+                "float16 halves the disk space.")
+
+
+def _define_execution(define):
+  """Devices, precision, checkpoints, monitoring."""
+  define.integer("num_devices", 0, "Devices: 0 for all GPUs, or one CPU; more than one without "
+                 "GPUs means logical CPU devices.", lower_bound=0)
+  define.choice("xla", "auto", ["auto", "on", "off"], "Compile the training step with XLA; auto: "
+                "exactly where there is a GPU.")
+  define.choice("precision", "float32", list(PRECISIONS), "Number format in which the "
+                "network computes; weights, softmax, loss and metrics stay float32. On a GPU, "
+                "TensorFlow multiplies float32 in TF32; NVIDIA_TF32_OVERRIDE=0 forbids it to "
+                "cuBLAS and cuDNN.")
+  define.integer("steps_per_loop", 0, "Iterations per compiled call, 0 for as many as take some "
+                 "seconds.", lower_bound=0)
+  define.real("checkpoint_minutes", 10.0, "Longest time between two checkpoints.", lower_bound=0.0)
+  define.switch("histograms", False, "Histograms of all weights for TensorBoard.")
+  define.words("profile", [], "First and last iteration of a profile, e.g. 100,110.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

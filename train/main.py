@@ -5,40 +5,53 @@
   python -m train.main --tstep=2 --multir               Step 2, from Step 1
   python -m train.main --tstep=3 --multir               Step 3, from Steps 1 and 2
 
-The stage's folder is <workdir>/<run>/<stage>; --experiment names the run.  A stage
-that was stopped goes on when the same command is given again.
+The stage's folder is <workdir>/<experiment>/<stage>.  A stage that stopped goes
+on when the same command is given again.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import os
-import shlex
 import sys
 from typing import Any
 
 from absl import app, logging
 import tensorflow as tf
 
-from pzbias_tf import command, storage
+from pzbias_tf import command
 from pzbias_tf.data.allocator import keep_freed_memory
 from pzbias_tf.data.dataset import Dataset
-from pzbias_tf.training import one_stage
 from pzbias_tf.training.checkpoints import StageFiles, file_digest
-from pzbias_tf.training.config import check_same_settings, load_config, save_config
+from pzbias_tf.training.config import TrainConfig, check_same_settings, load_config, save_config
 from pzbias_tf.training.devices import is_chief, make_strategy, use_xla
 from pzbias_tf.training.interruption import Interrupted
 from pzbias_tf.training.loop import Pace
 from pzbias_tf.training.monitoring import Monitoring
-from pzbias_tf.training.run_folder import StageInputs, Variant
+from pzbias_tf.training.one_stage import Devices, predict_stage, train_stage
+from pzbias_tf.training.run_folder import StageInputs
 from pzbias_tf.training.stages import STAGES
 from train import flags as train_flags
-from train import settings as settings_lib
-from train import variants
-from train.flags import Request
+from train.settings import (
+  announce_preset,
+  check_request_fits,
+  make_config,
+  provenance,
+  resolve,
+)
+from train.variants import (
+  Variant,
+  find_inputs,
+  kept_weights,
+  stage_command,
+  stage_folder,
+  tests_kept_weights,
+  variant_of,
+)
 
 
 def main(argv):
+  """Trains; a mistake of the user ends in one line, not in a traceback."""
   command.refuse_words(argv)
   keep_freed_memory()  # before TensorFlow starts its threads
   try:
@@ -48,63 +61,66 @@ def main(argv):
     logging.warning("%s", interrupted)
     sys.exit(128 + interrupted.number)  # as a shell reports an end by that signal
   except tf.errors.UnavailableError as error:
-    sys.exit(f"Error: a process that trains along has gone: {error.message}\n"
+    sys.exit(f"Error: another process of this training is gone: {error.message}\n"
              "Give the same command to all of them again; they go on from the last checkpoint")
   except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
     sys.exit(f"Error: the data set cannot be read: {error.message}\n"
              "Convert it again with python -m data_tools.make_tfrecords")
 
 
-def run(request: Request) -> str:
+def run(request: train_flags.Request) -> str:
   """Trains and predicts one stage; returns its folder."""
   data = Dataset.open(request.data_dir)
   data.check_survey(request.survey)
-  settings = settings_lib.resolve(request, data)
-  variant = variants.variant_of(request, settings, data)
-  folder = variants.stage_folder(request, variant)
+  settings = resolve(request, data)
+  variant = variant_of(request, settings, data)
+  stage_dir = stage_folder(request, variant)
   if request.testphase:
-    test(request, variant, data, folder)
+    test(request, variant, data, stage_dir)
   else:
-    train(request, settings, variant, data, os.path.dirname(folder))
-  _say_what_next(request, folder)
-  return folder
+    train(request, settings, variant, data, stage_dir)
+  say_what_next(request, stage_dir)
+  return stage_dir
 
 
-def train(request: Request, settings: dict[str, Any], variant: Variant,
-          data: Dataset, run_dir: str) -> None:
-  """Trains the stage in a run's folder, or goes on with it, and predicts."""
-  settings_lib.announce_preset(request, settings, data)
-  stage_dir = os.path.join(run_dir, request.stage.name)
+def train(request: train_flags.Request, settings: dict[str, Any], variant: Variant,
+          data: Dataset, stage_dir: str) -> None:
+  """Trains the stage, or goes on with it, and predicts."""
+  announce_preset(request, settings, data)
   devices = _devices(request)
-  inputs = variants.find_inputs(request, variant, run_dir)
-  config = settings_lib.stage_config(request, settings, data, inputs, stage_dir)
-  one_stage.train_stage(config, data, stage_dir, inputs, devices,
-                        provenance=_provenance(request, inputs))
+  inputs = find_inputs(request, variant, os.path.dirname(stage_dir))
+  config = make_config(request, settings, data, inputs, stage_dir)
+  train_stage(config, data, stage_dir, inputs, devices, provenance=provenance(request, inputs))
   if is_chief(devices.strategy):
-    one_stage.predict_stage(config, data, stage_dir)
+    predict_stage(config, data, stage_dir)
 
 
-def test(request: Request, variant: Variant, data: Dataset, stage_dir: str) -> None:
+def test(request: train_flags.Request, variant: Variant, data: Dataset, stage_dir: str) -> None:
   """--testphase: predicts with existing weights, under the settings stored with them."""
   trained, weights = stage_dir, StageFiles(stage_dir).last
-  if variants.tests_kept_weights(request):
-    trained, weights = variants.kept_weights(request, variant)
+  if tests_kept_weights(request):
+    trained, weights = kept_weights(request, variant)
   if not os.path.exists(weights):
     raise FileNotFoundError(f"{weights} is missing. Run first:\n  "
-                            + variants.suggested_command(request, request.stage.name))
+                            + stage_command(request, request.stage.name))
   config = load_config(trained)[0]
-  settings_lib.check_request_fits(request, config, data, trained)
+  check_request_fits(request, config, data, trained)
   if trained != stage_dir:  # weights kept on the way are tested in a folder of their own
-    config = dataclasses.replace(config, init_weights_digest=file_digest(weights))
-    check_same_settings(config, stage_dir)
-    save_config(config, stage_dir, provenance=_provenance(
-        request, StageInputs(init_from=trained, init_weights=weights)))
-  one_stage.predict_stage(config, data, stage_dir, weights=weights)
+    config = _config_of_kept_weights(request, config, trained, weights, stage_dir)
+  predict_stage(config, data, stage_dir, weights=weights)
 
 
-def _devices(request) -> one_stage.Devices:
+def say_what_next(request: train_flags.Request, stage_dir: str) -> None:
+  """Logs the commands that may follow."""
+  evaluate = f"python -m eval.main --run={os.path.dirname(stage_dir)}"
+  later = [stage for stage in STAGES if stage.number == request.stage.number + 1]
+  following = [*(stage_command(request, stage.name) for stage in later), evaluate]
+  logging.info("%s is done: %s. Next: %s", request.stage.title, stage_dir, ", or ".join(following))
+
+
+def _devices(request) -> Devices:
   """Where and how to train; made before anything else of TensorFlow is used."""
-  return one_stage.Devices(
+  return Devices(
       strategy=make_strategy(request.num_devices), xla=use_xla(request.xla),
       pace=Pace(steps_per_loop=request.steps_per_loop,
                 checkpoint_minutes=request.checkpoint_minutes),
@@ -113,23 +129,13 @@ def _devices(request) -> one_stage.Devices:
       data_service=request.data_service)
 
 
-def _provenance(request, inputs: StageInputs):
-  paths = {"data_dir": request.data_dir, "init_from": inputs.init_from,
-           "init_weights": inputs.init_weights, "label_predictions": inputs.label_predictions}
-  # Absolute, so that a run is understood from any folder.
-  return {**{name: path and storage.absolute(path) for name, path in paths.items()},
-          "command": shlex.join(["python", "-m", "train.main", *request.given])}
-
-
-def _say_what_next(request, stage_dir):
-  later = [stage for stage in STAGES if stage.number == request.stage.number + 1]
-  if later:
-    logging.info("%s is done: %s. Next: %s, or python -m eval.main --run=%s",
-                 request.stage.title, stage_dir, variants.suggested_command(request, later[0].name),
-                 os.path.dirname(stage_dir))
-  else:
-    logging.info("%s is done: %s. Next: python -m eval.main --run=%s", request.stage.title,
-                 stage_dir, os.path.dirname(stage_dir))
+def _config_of_kept_weights(request, config, trained, weights, stage_dir) -> TrainConfig:
+  """Writes config.json of a folder in which weights kept on the way are tested."""
+  config = dataclasses.replace(config, init_weights_digest=file_digest(weights))
+  check_same_settings(config, stage_dir)
+  inputs = StageInputs(init_from=trained, init_weights=weights)
+  save_config(config, stage_dir, provenance=provenance(request, inputs))
+  return config
 
 
 if __name__ == "__main__":

@@ -6,36 +6,31 @@ import dataclasses
 import itertools
 import json
 import os
-from typing import Mapping, Sequence
+from typing import Any, Mapping, Sequence
 
 from absl import flags
 
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.files import write_text
 from pzbias_tf.training.config import load_config
-from pzbias_tf.training.run_folder import (
-  EXPERIMENT_RECORD,
-  PREDICTIONS_TEST,
-  TIMING,
-  is_stage,
-  timing_kind,
-)
-from train import flags as train_flags
-from train import settings as settings_lib
-from train import variants as variants_lib
+from pzbias_tf.training.run_folder import EXPERIMENT_RECORD, PREDICTIONS_TEST, TIMING, is_stage
+from pzbias_tf.training.training_log import timing_kind
+from train.flags import define_flags, read_request
+from train.settings import resolve
 from train.study_items import NETWORKS, SCALES, StudyItem
+from train.variants import default_stage_folder, stage_folder, variant_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StageJob:
-  """One call of train.main, which trains or tests one stage.
+  """One call of train.main.
 
   Attributes:
     words: its flags.
     stage_dir: the folder that it fills.
     needs: folders of stages that have to be complete first.
-    iterations: how many it trains; 0 where it predicts with weights of another job.
-    kind: an iteration of jobs of one kind takes the same time.
+    iterations: how many it trains; 0 where it predicts with weights of another stage.
+    kind: jobs of one kind take the same time per iteration.
   """
 
   words: tuple[str, ...]
@@ -50,8 +45,12 @@ class StageJob:
     return os.path.exists(os.path.join(self.stage_dir, PREDICTIONS_TEST))
 
 
+Variants = Mapping[str, Sequence[Sequence[StageJob]]]
+"""{value of the flag that varies: the jobs of each stage, of which the last fills its folder}."""
+
+
 def plan_variants(item: StudyItem, *, scale: str, values: tuple[str, ...] = (),
-                  common: tuple[str, ...] = ()) -> dict[str, list[list[StageJob]]]:
+                  common: tuple[str, ...] = ()) -> Variants:
   """All jobs of a study item, variant by variant.
 
   Args:
@@ -61,7 +60,7 @@ def plan_variants(item: StudyItem, *, scale: str, values: tuple[str, ...] = (),
     common: further flags of every job, such as --data_dir and --workdir.
 
   Returns:
-    {value of the flag that varies: the jobs of each stage, whose last is the stage itself}.
+    {value: for each stage its jobs, of which the last one fills the stage's folder}.
 
   Raises:
     ValueError: flags contradict each other.
@@ -72,10 +71,10 @@ def plan_variants(item: StudyItem, *, scale: str, values: tuple[str, ...] = (),
           for value, words in item.variants(values, scale=scale).items()}
 
 
-def in_order(variants: Mapping[str, list[list[StageJob]]]) -> list[StageJob]:
-  """The jobs of a study item, each once, in an order in which each finds what it needs."""
-  stages = itertools.chain.from_iterable(variants.values())
-  return list({job.stage_dir: job for job in itertools.chain.from_iterable(stages)}.values())
+def in_order(variants: Variants) -> list[StageJob]:
+  """The jobs of a study item, each once, and after those whose stages it needs."""
+  jobs = itertools.chain.from_iterable(itertools.chain.from_iterable(variants.values()))
+  return list({job.stage_dir: job for job in jobs}.values())
 
 
 def _network(item, scale):
@@ -89,7 +88,7 @@ def _stage_jobs(number, words, scale):
   kept = next((word for word in words if word.startswith("--itealter=")), "")
   if not kept or number >= 2:
     return [_job(words)]
-  # Weights kept on the way are those of one long run, whatever the iteration.
+  # Weights kept on the way are those of one long training, whatever the iteration.
   long = _job(tuple("--itealter=1" if word == kept else word for word in words))
   if int(kept.split("=")[1]) > long.iterations:
     raise ValueError(f"{kept}: the training ends at iteration {long.iterations}; name earlier "
@@ -99,22 +98,27 @@ def _stage_jobs(number, words, scale):
 
 
 def _job(words):
-  values = flags.FlagValues()
-  train_flags.define_flags(values)
-  values(["train.main", *words])
-  request = train_flags.read_request(values)
+  """The job of a command line."""
+  request = _request(words)
   data = Dataset.open(request.data_dir)
-  settings = settings_lib.resolve(request, data)
-  variant = variants_lib.variant_of(request, settings, data)
-  stage = request.stage
+  settings = resolve(request, data)
+  variant, stage = variant_of(request, settings, data), request.stage
+  stage_dir = stage_folder(request, variant)
   if not request.testphase:
-    _check_same_settings(variants_lib.stage_folder(request, variant), settings, data)
-  needs = [variants_lib.default_stage_folder(request, variant, name)
-           for name in (stage.predecessor, stage.labels_from) if name]
-  return StageJob(words=tuple(words), needs=tuple(needs), iterations=settings["iterations"],
-             stage_dir=variants_lib.stage_folder(request, variant),
-             kind=timing_kind(stage.name, settings["net"], settings["image_size"],
-                              settings["batch_size"], request.survey.bins))
+    _check_same_settings(stage_dir, settings, data)
+  return StageJob(
+      words=tuple(words), stage_dir=stage_dir, iterations=settings["iterations"],
+      needs=tuple(default_stage_folder(request, variant, name)
+                  for name in (stage.predecessor, stage.labels_from) if name),
+      kind=timing_kind(stage.name, settings["net"], settings["image_size"],
+                       settings["batch_size"], request.survey.bins))
+
+
+def _request(words):
+  values = flags.FlagValues()
+  define_flags(values)
+  values(["train.main", *words])
+  return read_request(values)
 
 
 def _check_same_settings(stage_dir, settings, data):
@@ -123,7 +127,7 @@ def _check_same_settings(stage_dir, settings, data):
     return
   config = load_config(stage_dir)[0]
   trained = {"data set": config.data_digest, "input_scaling": config.input_scaling.kind,
-           **{name: getattr(config, name) for name in ("iterations", "batch_size", "image_size")}}
+             **{name: getattr(config, name) for name in ("iterations", "batch_size", "image_size")}}
   wanted = {**settings, "data set": data.manifest.digest()}
   for name, value in trained.items():
     if value != wanted[name]:
@@ -132,7 +136,7 @@ def _check_same_settings(stage_dir, settings, data):
 
 
 def step_time_s(job: StageJob, workdir: str) -> float | None:
-  """Time of an iteration of a finished job of the same kind under `workdir`; None without one."""
+  """Time of an iteration of a finished job of the same kind under `workdir`; None without any."""
   for name in sorted(os.listdir(workdir)) if os.path.isdir(workdir) else []:
     path = os.path.join(workdir, name, os.path.basename(job.stage_dir), TIMING)
     if os.path.exists(path):
@@ -143,9 +147,9 @@ def step_time_s(job: StageJob, workdir: str) -> float | None:
   return None
 
 
-def save_record(name: str, item: StudyItem, variants: Mapping[str, Sequence[Sequence[StageJob]]],
-                *, scale: str, workdir: str, seed: int, command: str) -> str:
-  """Writes the record of a study item, for eval.results, beside its runs.
+def save_record(name: str, item: StudyItem, variants: Variants, *, scale: str, workdir: str,
+                seed: int, command: str) -> str:
+  """Writes the record of a study item beside its runs.
 
   Args:
     name: the item's name.
@@ -153,8 +157,8 @@ def save_record(name: str, item: StudyItem, variants: Mapping[str, Sequence[Sequ
     variants: of `plan_variants`.
     scale: a key of `SCALES`.
     workdir: folder of all runs.
-    seed: of every job.
-    command: what was called.
+    seed: of every run.
+    command: the command that makes the runs.
 
   Returns:
     The path.
@@ -164,8 +168,13 @@ def save_record(name: str, item: StudyItem, variants: Mapping[str, Sequence[Sequ
   write_text(path, json.dumps({
       "experiment": name, "title": item.title, "varies": item.varies, "scale": scale,
       "seed": seed, "command": command,
-      "variants": [{"value": value, "stages": [
-          os.path.relpath(jobs[-1].stage_dir, workdir) for jobs in stages], "trained": [
-              os.path.relpath(job.stage_dir, workdir) for jobs in stages for job in jobs
-              if job.iterations]} for value, stages in variants.items()]}, indent=1) + "\n")
+      "variants": [_variant_record(value, stages, workdir) for value, stages in variants.items()],
+  }, indent=1) + "\n")
   return path
+
+
+def _variant_record(value, stages, workdir) -> dict[str, Any]:
+  """The folders of the stages that are compared, and of all that was trained for them."""
+  folder = lambda job: os.path.relpath(job.stage_dir, workdir)
+  return {"value": value, "stages": [folder(jobs[-1]) for jobs in stages],
+          "trained": [folder(job) for jobs in stages for job in jobs if job.iterations]}

@@ -1,6 +1,8 @@
-"""Which folders a call of train.main means: its run, and the stages that it starts from.
+"""Which run a request means, where its stages find what they need, which commands make those.
 
-Stages are shared wherever their settings agree: see `run_folder.Variant`.
+Stages share what they can: the default name of a run holds only the settings
+that matter to the stage, so that, say, every balancing threshold starts from
+the same Step 1.
 """
 
 from __future__ import annotations
@@ -11,21 +13,57 @@ import shlex
 from typing import Any
 
 from pzbias_tf.data.dataset import Dataset
-from pzbias_tf.training import run_folder
 from pzbias_tf.training.checkpoints import StageFiles
-from pzbias_tf.training.run_folder import StageInputs, Variant
-from pzbias_tf.training.stages import stage_named
+from pzbias_tf.training.run_folder import StageInputs, find_init, find_label_predictions
+from pzbias_tf.training.stages import Stage, stage_named
 from train.flags import Request
 from train.settings import stage_preset
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Variant:
+  """What tells the default run of one variant from that of another.
+
+  Attributes:
+    dataset: name of the data set: Baseline and Step 1 serve all its surveys.
+    survey: name of the survey.
+    net: number of the network.
+    ne: fold, 1 to 5.
+    whole: settings of Baseline and Step 1 that differ from the default, as tags.
+    balance: those of the balanced subset.
+    labels: those of Step 3's labels.
+  """
+
+  dataset: str
+  survey: str
+  net: int
+  ne: int
+  whole: tuple[str, ...] = ()
+  balance: tuple[str, ...] = ()
+  labels: tuple[str, ...] = ()
+
+  def run_name(self, stage: Stage) -> str:
+    """Name of the default run that holds a stage."""
+    # Where a survey owns its data set, one folder holds all stages.
+    name = self.dataset if stage.trains_all else self.survey
+    tags = list(self.whole)
+    tags += self.balance if stage.number >= 2 else ()
+    tags += self.labels if stage.number >= 3 else ()
+    return "_".join([name, f"net{self.net}", f"ne{self.ne}", *tags])
+
+  def of_long_run(self) -> Variant:
+    """The variant of --itealter=1, whose kept weights --itealter=K asks for."""
+    tags = tuple("itealter" if tag.startswith("itealter") else tag for tag in self.whole)
+    return dataclasses.replace(self, whole=tags)
+
+
 def variant_of(request: Request, settings: dict[str, Any], data: Dataset) -> Variant:
-  """What names the default runs of a request: see `Variant`.
+  """The variant that a request means.
 
   Args:
     request: the flags.
-    settings: as `settings.resolve` gives them.
-    data: the data set.
+    settings: of `settings.resolve`.
+    data: the data set; its preset decides which threshold is the default.
   """
   survey = request.survey
   whole = [(f"bins{request.bins}", request.bins),
@@ -51,10 +89,15 @@ def stage_folder(request: Request, variant: Variant) -> str:
 
 
 def default_stage_folder(request: Request, variant: Variant, stage_name: str) -> str:
-  """Where another stage of the same variant is by default."""
-  if not stage_named(stage_name).trains_all:
-    return os.path.join(_default_dir(request, variant, stage_name), stage_name)
-  return os.path.join(_default_dir(request, _kept_run(variant), stage_name), stage_name)
+  """The default folder of another stage of the same variant."""
+  return os.path.join(_default_run(request, variant, stage_name), stage_name)
+
+
+def _default_run(request, variant, stage_name):
+  stage = stage_named(stage_name)
+  if stage.trains_all:  # weights kept on the way are those of one long run
+    variant = variant.of_long_run()
+  return os.path.join(request.workdir, variant.run_name(stage))
 
 
 def find_inputs(request: Request, variant: Variant, run: str) -> StageInputs:
@@ -62,43 +105,28 @@ def find_inputs(request: Request, variant: Variant, run: str) -> StageInputs:
 
   Args:
     request: the flags.
-    variant: names the runs that are looked at by default.
-    run: folder of the stage's own run.
+    variant: of `variant_of`.
+    run: folder of the stage's run, searched before the default ones.
 
   Raises:
-    FileNotFoundError: a stage is missing; the message names the command that trains it.
+    FileNotFoundError: something is missing; the message names the command that makes it.
   """
   stage = request.stage
   if not stage.predecessor:
     return StageInputs()
-  inputs = run_folder.find_init(
+  inputs = find_init(
       stage, own=run, init_from=request.init_from,
-      default=_default_dir(request, _kept_run(variant), stage.predecessor),
-      iteration=request.itealter, command=suggested_command(request, stage.predecessor))
-  return run_folder.find_label_predictions(
-      stage, inputs, own=run,
-      default=_default_dir(request, variant, stage.labels_from or stage.predecessor),
-      command=suggested_command(request, stage.labels_from or stage.predecessor))
+      default=_default_run(request, variant, stage.predecessor),
+      iteration=request.itealter, command=stage_command(request, stage.predecessor))
+  if not stage.labels_from:
+    return inputs
+  return find_label_predictions(
+      stage, inputs, own=run, default=_default_run(request, variant, stage.labels_from),
+      command=stage_command(request, stage.labels_from))
 
 
-def tests_kept_weights(request: Request) -> bool:
-  """Whether --itealter=K with --testphase asks for weights that were kept on the way."""
-  return request.testphase and request.itealter > 1 and request.stage.trains_all
-
-
-def kept_weights(request: Request, variant: Variant) -> tuple[str, str]:
-  """--itealter=K: folder of the stage of --itealter=1, and its weights file of iteration K."""
-  folders = [_default_dir(request, _kept_run(variant), request.stage.name)]
-  if request.experiment:
-    folders.insert(0, os.path.join(request.workdir, request.experiment))
-  stages = [os.path.join(folder, request.stage.name) for folder in folders]
-  paths = [StageFiles(stage).kept(request.itealter) for stage in stages]
-  existing = [pair for pair in zip(stages, paths) if os.path.exists(pair[1])]
-  return (existing or list(zip(stages, paths)))[0]
-
-
-def suggested_command(request: Request, stage_name: str) -> str:
-  """The command line that trains another stage of this run: the same flags, another step."""
+def stage_command(request: Request, stage_name: str) -> str:
+  """The command that trains another stage of this run: the same flags, another --tstep."""
   stage = stage_named(stage_name)
   dropped = ["--tstep", "--multir", "--testphase", "--iterations", "--batch_size",
              "--learning_rate"]
@@ -111,11 +139,20 @@ def suggested_command(request: Request, stage_name: str) -> str:
                    *(["--multir"] if stage.multi_output else []), *given])
 
 
-def _default_dir(request, variant, stage_name):
-  return os.path.join(request.workdir, variant.run_name(stage_named(stage_name)))
+def tests_kept_weights(request: Request) -> bool:
+  """Whether the request is to test weights that --itealter=1 kept on the way."""
+  return request.testphase and request.itealter > 1 and request.stage.trains_all
 
 
-def _kept_run(variant: Variant) -> Variant:
-  """The run of --itealter=1 whose kept weights --itealter=K asks for."""
-  tags = tuple("itealter" if tag.startswith("itealter") else tag for tag in variant.whole)
-  return dataclasses.replace(variant, whole=tags)
+def kept_weights(request: Request, variant: Variant) -> tuple[str, str]:
+  """The stage of --itealter=1 whose weights --itealter=K tests, and their file.
+
+  Returns:
+    Folder and path of the first place that holds them, else of the first place.
+  """
+  runs = [_default_run(request, variant, request.stage.name)]
+  if request.experiment:
+    runs.insert(0, os.path.join(request.workdir, request.experiment))
+  stages = [os.path.join(run, request.stage.name) for run in runs]
+  places = [(stage, StageFiles(stage).kept(request.itealter)) for stage in stages]
+  return next((place for place in places if os.path.exists(place[1])), places[0])

@@ -29,13 +29,13 @@ RMS = "rms_by_galaxies"
 PEAKS = (("peaks of p(z)", "peaks", 1), ("TV", "total_variation", 3),
          ("TV, median", "total_variation_median", 3),
          ("TV, peak of smoothed p(z)", "total_variation_smoothed", 3))
-"""Columns, as `table.COLUMNS`, of what `peaks.summarize_peaks` gives."""
+"""Columns, as `stage_table.COLUMNS`, of what `peaks.summarize_peaks` gives."""
 
 _KEYS = ("errors", "uncorrected", RMS, *(key for _, key, _ in (*COLUMNS, *PEAKS)))
 _CURVES = ("residual_z_spec", "residual_z_photo", "sigma_mad_by_magnitude")
 _DIGITS = 5
 SMOOTHED, SMOOTHING = "step4_smoothed", 2.0
-"""Name of a Step 4 whose corrections are smoothed, and over how many wide bins."""
+"""Name of the Step 4 with smoothed corrections, and over how many wide bins they are smoothed."""
 _ARRAY = re.compile(r"\[[^\[\]{}]*\]")
 
 
@@ -51,11 +51,11 @@ class Collector:
     self._measured: dict[str, dict[str, Any]] = {}
 
   def collect(self, record_path: str, output: str) -> str:
-    """Measures the stages of a study item and writes <output>/<its name>.json.
+    """Measures the stages of a study item and writes <output>/<experiment>.json.
 
     Args:
-      record_path: the record that train.experiments wrote.
-      output: where to.
+      record_path: the item's record, written by train.experiments.
+      output: folder of the results file.
 
     Returns:
       The path of the results.
@@ -79,9 +79,9 @@ class Collector:
     return path
 
   def _variant(self, stages, *, alone):
-    """{name of the stage: its summary}, Step 4 where there is a Step 3.
+    """{name of the stage: its summary}, with Step 4 where there is a Step 3.
 
-    With curves and the smoothed Step 4 where the variant stands `alone`.
+    The only variant of its item (`alone`) also has curves and the smoothed Step 4.
     """
     survey = EvaluatedStage(list(stages.values())[-1]).survey
     opened = {name: EvaluatedStage(folder, survey) for name, folder in stages.items()}
@@ -121,7 +121,7 @@ class Collector:
 
 
 def load_record(path: str) -> dict[str, Any]:
-  """The record that train.experiments wrote of a study item."""
+  """The record of a study item, written by train.experiments."""
   with open(path, encoding="utf-8") as file:
     return json.load(file)
 
@@ -152,12 +152,12 @@ def _training_s(stage) -> float | None:
 
 
 def _on_a_line(array: re.Match) -> str:
-  """A list of numbers as one line, so that changes can be read."""
+  """A list of numbers on one line, so that differences are readable."""
   return re.sub(r"\s+", " ", array[0])
 
 
 def _rounded(value):
-  """Numbers with as many digits as they are worth: the files are kept for good."""
+  """Numbers with as many digits as are significant: the files are kept for good."""
   if isinstance(value, float):
     return float(f"{value:.{_DIGITS}g}")
   if isinstance(value, dict):

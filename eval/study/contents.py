@@ -27,7 +27,7 @@ def contents(section: Section, results: Results) -> tuple[str, Figure, str]:
 
   Args:
     section: the section.
-    results: those of `section.results` that exist.
+    results: the existing ones of `section.results`.
   """
   return _KINDS[section.kind](section, results)
 
@@ -55,7 +55,7 @@ def _trends(section: Section, results):
 
 
 def _tables(summaries, what) -> str:
-  """The table of metrics and, where p(z) was looked at, that of its peaks."""
+  """The table of metrics and, where p(z) was analysed, that of its peaks."""
   tables = [format_table(summaries, what=what)]
   peaks = {title: summary for title, summary in summaries.items() if PEAKS[0][1] in summary}
   if peaks:
@@ -64,12 +64,12 @@ def _tables(summaries, what) -> str:
 
 
 def _place(section, value):
-  """Order of the values; one with a word of its own, such as 0 for all, stands last."""
+  """Order of the values; those with a name of their own, such as 0 for all, come last."""
   return (value in section.words, float(value))
 
 
 def _folds(section: Section, results):
-  """Mean over the folds and their standard deviation, one row per stage."""
+  """Mean and standard deviation over the folds, one row per stage."""
   _, figure, caption = _trends(section, results)
   variants = next(iter(results.values()))["variants"]
   rows = {TITLES[name]: _mean([variant["stages"][name] for variant in variants])
@@ -79,7 +79,7 @@ def _folds(section: Section, results):
 
 
 def _mean(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-  """Each metric's mean and its standard deviation over several runs."""
+  """Mean and standard deviation of each metric over several folds."""
   mean: dict[str, Any] = {"errors": {}, "galaxies": summaries[0]["galaxies"]}
   for _, key, _ in COLUMNS[1:]:
     values = [value_and_error(with_error(summary, key))[0] for summary in summaries]

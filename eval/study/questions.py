@@ -13,7 +13,7 @@ def table(results: Mapping[str, Mapping[str, Any]]) -> str:
   """The table in Markdown.
 
   Args:
-    results: {name of a results file: its content}; samples that are missing have no column.
+    results: {name of a results file: its content}; missing samples have no column.
   """
   samples = {title: results[name]["variants"][-1]["stages"] for title, name in MAIN.items()
            if name in results}
