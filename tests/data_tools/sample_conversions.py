@@ -1,4 +1,4 @@
-"""Conversions of small surveys, and what they wrote, for the tests."""
+"""Conversions of small surveys, and the files that they wrote, for the tests."""
 
 import csv
 import glob
@@ -31,17 +31,17 @@ def read_records(folder, manifest):
 
 
 def digests(folder):
-  """SHA-256 of each shard, by name."""
-  found = {}
+  """{name: SHA-256} of all shards."""
+  by_name = {}
   for name in sorted(os.listdir(folder)):
     if name.endswith(".tfrecord"):
       with open(os.path.join(folder, name), "rb") as file:
-        found[name] = hashlib.sha256(file.read()).hexdigest()
-  return found
+        by_name[name] = hashlib.sha256(file.read()).hexdigest()
+  return by_name
 
 
 def rejected(folder):
-  """Reasons by id."""
+  """{id: reason} of the rejected objects."""
   with open(os.path.join(folder, manifest_lib.REJECTED_NAME), newline="") as file:
     return {row["id"]: row["reason"] for row in csv.DictReader(file)}
 
@@ -93,8 +93,8 @@ class ConversionTest(tf.test.TestCase):
     self.assertLen(set(catalog["id"]), manifest.galaxies["written"])
 
 
-class Miscounted(catalog_rows.WrittenCatalog):
-  """Counts as of images that changed while they were converted."""
+class MiscountedCatalog(catalog_rows.WrittenCatalog):
+  """Has other counts than the shards, as if images had changed during the conversion."""
 
   def __init__(self, *arguments):
     super().__init__(*arguments)
@@ -102,10 +102,10 @@ class Miscounted(catalog_rows.WrittenCatalog):
 
 
 def files_of(folder):
-  """Contents of all files below a folder, except for the lock."""
-  found = {}
+  """{path: contents} of all files below a folder, except for the lock."""
+  contents = {}
   for path in glob.glob(os.path.join(folder, "**"), recursive=True, include_hidden=True):
     if os.path.isfile(path) and os.path.basename(path) != ".lock":
       with open(path, "rb") as file:
-        found[os.path.relpath(path, folder)] = file.read()
-  return found
+        contents[os.path.relpath(path, folder)] = file.read()
+  return contents

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_tools import make_tfrecords, readers
-from data_tools.conversion.convert import ConversionSettings
+from data_tools.conversion.conversion_settings import ConversionSettings
 from tests.data_tools import sample_surveys
 
 

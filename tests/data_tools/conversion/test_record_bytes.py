@@ -1,4 +1,4 @@
-"""The bytes of a data set: what they depend on, copies, float16, gzip, several catalogues."""
+"""What the bytes of a data set depend on; copies, float16, gzip, catalogues in several files."""
 
 import os
 from unittest import mock
@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from data_tools import readers
 from data_tools.conversion import record_plan
-from data_tools.make_tfrecords import ConversionSettings, convert
+from data_tools.conversion.conversion_settings import ConversionSettings
+from data_tools.conversion.convert import convert
 from pzbias_tf import survey as survey_lib
 from pzbias_tf.data import catalog as catalog_lib
 from pzbias_tf.data import pipeline
@@ -22,7 +23,7 @@ CFHTLS = survey_lib.CFHTLS_WIDE
 
 class BytesTest(sample_conversions.ConversionTest, parameterized.TestCase):
 
-  def test_same_bytes_for_any_number_of_workers_and_on_rerun(self):
+  def test_same_bytes_for_any_number_of_workers_and_again(self):
     source = self.public(100)
     found = []
     for name, workers in (("one", 1), ("again", 1), ("two", 2)):
@@ -81,11 +82,11 @@ class BytesTest(sample_conversions.ConversionTest, parameterized.TestCase):
     training = len(set(catalog["id"][catalog["split"] == "train"]))
     self.assertEqual(manifest.records("train"), 3 * training)
 
-  def test_copies_of_a_galaxy_do_not_stand_together(self):
+  def test_copies_of_a_galaxy_are_not_neighbours(self):
     convert(self.public(100), SDSS, self.output, settings=ConversionSettings(
         augment_copies=4, split=(1, 0, 0)))
     ids = catalog_lib.load_catalog(self.output)["id"]
-    # By chance 3 of 399 neighbours belong together; unmixed, 300 would.
+    # By chance 3 of 399 neighbouring records show the same galaxy; in input order, 300 would.
     self.assertLess(np.sum(ids[1:] == ids[:-1]), 20)
 
   def test_few_copies_show_every_orientation(self):
@@ -108,7 +109,7 @@ class BytesTest(sample_conversions.ConversionTest, parameterized.TestCase):
     self.assertBetween(error, 1e-4, 0.2)
 
   def test_gzip(self):
-    images = np.round(sample_surveys.cube(100), 1)  # noise does not become smaller
+    images = np.round(sample_surveys.cube(100), 1)  # full-precision noise cannot be compressed
     source = self.public(100, images)
     plain = convert(source, SDSS, os.path.join(self.folder, "plain"),
                     settings=ConversionSettings(shard_size_mb=sample_conversions.SMALL_SHARDS))
@@ -128,7 +129,7 @@ class BytesTest(sample_conversions.ConversionTest, parameterized.TestCase):
         data, "train", keep=data.column("split") == "train", labels=None, batch_size=64,
         image_size=8)])
 
-  def test_gaps_of_rejected_images_are_read_over(self):
+  def test_gaps_of_rejected_images_are_skipped(self):
     images = sample_surveys.cube(100)
     images[::7, 0, 0, 0] = np.nan
     source = self.public(100, images)

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_tools import make_cutouts, make_tfrecords, readers
-from data_tools.conversion.convert import ConversionSettings
+from data_tools.conversion.conversion_settings import ConversionSettings
 from data_tools.cutouts import assignment, cutting, fields, footprints, frames, regridding
 from pzbias_tf.data.dataset import Dataset
 from tests.data_tools.cutouts import sample_frames

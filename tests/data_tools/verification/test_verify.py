@@ -13,7 +13,8 @@ import tensorflow as tf
 
 from data_tools import verify as verify_lib
 from data_tools.conversion import duplicate_images
-from data_tools.conversion.convert import ConversionSettings, convert
+from data_tools.conversion.conversion_settings import ConversionSettings
+from data_tools.conversion.convert import convert
 from data_tools.readers.parts.cutout_source import CutoutSource, with_split
 from data_tools.verification import all_checks
 from pzbias_tf import command
@@ -55,7 +56,8 @@ class OtherSetsTest(tf.test.TestCase, parameterized.TestCase):
   def test_the_same_image(self):
     images = sample_surveys.cube(8)
     images[6] = images[1]
-    with mock.patch.object(duplicate_images, "find", return_value={}):  # as if nobody looked
+    # As if the conversion did not look for duplicates.
+    with mock.patch.object(duplicate_images, "find_duplicates", return_value={}):
       folder = self.convert([f"g{number}" for number in range(8)], images, copies=2)
     ids = list(load_catalog(folder)["id"])
     found = all_checks.verify(folder).problems
