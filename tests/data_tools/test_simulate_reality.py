@@ -89,7 +89,7 @@ class FieldTest(parameterized.TestCase, tf.test.TestCase):
       self.assertBetween(simulated / real, 0.85, 1.15, band)
 
   def test_seeing_of_the_field_is_within_the_simulated_one(self):
-    """The field's stars are a third narrower than the survey's median: a rare but possible night."""
+    """Its stars are a third narrower than the survey's median: a rare but possible night."""
     drawn = instruments.sdss_instrument().draw_fwhm(20000, np.random.default_rng(0))
     for column, band in enumerate("ugriz"):
       self.assertBetween(np.mean(drawn[:, column] < self.fwhm[column]), 0.002, 0.998, band)

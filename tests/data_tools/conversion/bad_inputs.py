@@ -176,10 +176,10 @@ STOPPED = (
     ("cube_of_objects", then(cube(lambda c: c), lambda folder: np.save(
         os.path.join(folder, "cube.npy"), np.full((NUM, 8, 8, 5), Payload(), object))),
      "holds Python objects, not numbers"),
-    ("damaged_npz", packed_and_damaged, "sdss.npz: damaged or cut short"),
+    ("damaged_npz", packed_and_damaged, "sdss.npz: damaged or truncated"),
     ("cut_npz", then(lambda folder: sample_surveys.write_public(
         folder, sample_surveys.cube(NUM), sample_surveys.columns(NUM), "npz"),
-                     cut("sdss.npz", 9000)), "sdss.npz: damaged or cut short"),
+                     cut("sdss.npz", 9000)), "sdss.npz: damaged or truncated"),
     ("pickle_with_payload", then(files(lambda path: None), hidden_pickle), "the pickle asks for"),
     ("objects_in_npz", then(files(lambda path: None), object_member), "the pickle asks for"),
     ("no_r_at_all", label("dered_petro_r", slice(None), np.nan), "none of the 12 r magnitudes"),
