@@ -1,4 +1,4 @@
-"""Which objects of a source are accepted, as far as the catalogue tells, and their splits.
+"""Which objects of a source are accepted by the catalogue alone, and their splits.
 
 First the rules that need no image: each object gets a reason to be rejected, or none.  Then
 the accepted ones get their splits; some published splits leave objects out.

@@ -23,7 +23,8 @@ def mark(image: np.ndarray) -> int:
   Args:
     image: [height, width, band].
   """
-  # Of the middle row alone: a digest of all pixels would take longer than the rest of a record.
+  # Only the middle line of pixels: a digest of all pixels would take longer than all other work
+  # for a record.
   return hashing.image_hash(np.ascontiguousarray(image[image.shape[0] // 2]))
 
 

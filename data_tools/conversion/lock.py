@@ -1,6 +1,6 @@
 """One writer per output folder.
 
-A local folder is locked.  A remote folder cannot be: no lock there would end with its
+A local folder is locked.  A remote folder cannot be locked: a lock on it would outlive its
 process.  It belongs to the conversion that began last, which writes a token into it.  An
 earlier conversion finds another token than its own when it wants to publish, and stops.
 """

@@ -20,7 +20,7 @@ class Rejects:
 
   Args:
     ids: [objects] str.
-    reasons: [objects] object, as far as the catalogue tells.
+    reasons: [objects] object, those that follow from the catalogue.
     largest: largest fraction of the objects that may be rejected; None for no limit.
 
   Attributes:

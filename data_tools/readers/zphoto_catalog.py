@@ -19,7 +19,7 @@ from data_tools.readers.parts.images import NamedImages, usual_shape
 from pzbias_tf.survey import Survey
 
 FILES = ("zphoto_catalog_<survey>.npz and images/<row>.npy or data/<row>.npy; r magnitudes "
-         "there, in --table or by --r_from_image")
+         "in the catalogue, in --table or by --r_from_image")
 TEMPLATES = tuple(f"{folder}{{id}}{suffix}" for folder in ("images/", "data/", "")
                   for suffix in (".npy", ".py.npy"))
 _SPLITS = {"train": "id_train", "validation": "id_validation", "test": "id_test"}

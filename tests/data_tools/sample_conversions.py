@@ -10,13 +10,12 @@ import tensorflow as tf
 
 from data_tools import readers
 from data_tools.conversion import catalog_rows, record_plan
-from pzbias_tf import survey as survey_lib
 from pzbias_tf.data import augment, schema
 from pzbias_tf.data import catalog as catalog_lib
 from pzbias_tf.data import manifest as manifest_lib
+from pzbias_tf.survey import SDSS
 from tests.data_tools import sample_surveys
 
-SDSS = survey_lib.SDSS
 SMALL_SHARDS = 0.02  # MB: 14 records of 8 x 8 x 5 float32
 
 

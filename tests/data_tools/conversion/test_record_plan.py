@@ -1,12 +1,11 @@
 """Memory that the galaxies of a survey take before their images are read."""
 
 import tracemalloc
-from unittest import mock
 
 import numpy as np
 import tensorflow as tf
 
-from data_tools.conversion import hashing, record_plan
+from data_tools.conversion import record_plan
 from data_tools.conversion.accepted import accept_galaxies
 from data_tools.conversion.rejects import Rejects
 from data_tools.readers.parts.cutout_source import CutoutSource, with_split
@@ -71,17 +70,6 @@ class MemoryTest(tf.test.TestCase):
     tracemalloc.stop()
     self.assertLen(catalog["dec"], NUM)
     self.assertLess(size / NUM, 16)
-
-
-class RepeatedTest(tf.test.TestCase):
-
-  def test_all_equal_ids_but_the_first(self):
-    keys = np.array(["b", "a", "b", "c", "b", "a"])
-    self.assertAllEqual(hashing.repeated(keys), [False, False, True, False, True, True])
-
-  def test_ids_with_equal_hashes_are_distinguished(self):
-    with mock.patch.object(hashing, "object_hash", return_value=7):
-      self.assertAllEqual(hashing.repeated(np.array(["b", "a", "b"])), [False, False, True])
 
 
 if __name__ == "__main__":

@@ -18,10 +18,10 @@ class FieldsTest(sample_frames.CutoutsTest):
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb"):
           pass
-    found = fields.find_fields(self.frames, BANDS)
-    self.assertEqual([field.name for field in found],
+    by_name = fields.find_fields(self.frames, BANDS)
+    self.assertEqual([field.name for field in by_name],
                      ["000094-1-0100", "000094-1-0101", "000125-6-0044"])
-    self.assertEqual(set(found[0].files), {"r", "i"})
+    self.assertEqual(set(by_name[0].files), {"r", "i"})
 
 
 if __name__ == "__main__":

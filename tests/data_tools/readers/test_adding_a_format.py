@@ -10,11 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from data_tools import readers
-from pzbias_tf import survey as survey_lib
+from pzbias_tf.survey import SDSS
 from tests.data_tools import sample_formats, sample_surveys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-SDSS = survey_lib.SDSS
 
 
 class AddingAFormatTest(sample_formats.FormatsTest):

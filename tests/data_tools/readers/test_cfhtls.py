@@ -7,10 +7,8 @@ import tensorflow as tf
 
 from data_tools import readers
 from data_tools.readers import cfhtls
-from pzbias_tf import survey as survey_lib
+from pzbias_tf.survey import CFHTLS_WIDE
 from tests.data_tools import sample_formats, sample_surveys
-
-CFHTLS = survey_lib.CFHTLS_WIDE
 
 
 class CfhtlsTest(sample_formats.FormatsTest):
@@ -28,7 +26,7 @@ class CfhtlsTest(sample_formats.FormatsTest):
   def test_layout(self):
     path, images = self.write()
     self.assertEqual(readers.detect(path), "cfhtls")
-    source = readers.read(path, CFHTLS)
+    source = readers.read(path, CFHTLS_WIDE)
     self.assert_images(source, images)
     self.assertAllEqual(source.catalog["field"], ["W", "D", "", "W", "D", "W", "", "W", "D"])
     self.assertAllEqual(source.catalog["sample"], ["HQ"] * 6 + ["LR"] * 3)
@@ -39,12 +37,12 @@ class CfhtlsTest(sample_formats.FormatsTest):
 
   def test_rejected(self):
     path, _ = self.write()
-    self.assertEqual(readers.read(path, CFHTLS).rejected,
+    self.assertEqual(readers.read(path, CFHTLS_WIDE).rejected,
                      {2: cfhtls.NO_FIELD, 3: cfhtls.TOO_FAR})
 
   def test_one_file(self):
     path, images = self.write()
-    source = readers.read(os.path.join(path, "CUBE_WD_ZLR_0001.npz"), CFHTLS)
+    source = readers.read(os.path.join(path, "CUBE_WD_ZLR_0001.npz"), CFHTLS_WIDE)
     self.assert_images(source, images[6:])
 
 

@@ -3,10 +3,8 @@
 import tensorflow as tf
 
 from data_tools import readers
-from pzbias_tf import survey as survey_lib
+from pzbias_tf.survey import SDSS
 from tests.data_tools import sample_formats
-
-SDSS = survey_lib.SDSS
 
 
 class DetectionTest(sample_formats.FormatsTest):

@@ -11,10 +11,8 @@ import tensorflow as tf
 
 from data_tools import readers
 from data_tools.readers import hdf5
-from pzbias_tf import survey as survey_lib
+from pzbias_tf.survey import SDSS
 from tests.data_tools import sample_formats, sample_surveys
-
-SDSS = survey_lib.SDSS
 
 
 class Hdf5Test(sample_formats.FormatsTest, parameterized.TestCase):

@@ -6,10 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from data_tools import make_tfrecords, readers
-from pzbias_tf import survey as survey_lib
+from pzbias_tf.survey import SDSS
 from tests.data_tools import sample_formats, sample_surveys
-
-SDSS = survey_lib.SDSS
 
 
 class ReaderFlagsTest(sample_formats.FormatsTest):

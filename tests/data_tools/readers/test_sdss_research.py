@@ -7,10 +7,8 @@ import tensorflow as tf
 
 from data_tools import readers
 from data_tools.readers.parts.cutout_source import ImageError
-from pzbias_tf import survey as survey_lib
+from pzbias_tf.survey import SDSS
 from tests.data_tools import sample_formats, sample_surveys
-
-SDSS = survey_lib.SDSS
 
 
 class SdssResearchTest(sample_formats.FormatsTest):

@@ -46,9 +46,9 @@ class RealPhotometryTest(parameterized.TestCase, tf.test.TestCase):
   @parameterized.parameters("table.csv", "table.fits", "table.txt", "table.dat")
   def test_formats(self, name):
     kwargs = {"format": "ascii"} if name.endswith(".dat") else {}
-    found = self.read(self.write(galaxy_table(), name, **kwargs))
-    self.assertAllClose(found.z, galaxy_table()["redshift"], atol=1e-12)
-    self.assertAllClose(found.mag[:, 1], galaxy_table()["g"], atol=1e-12)
+    real = self.read(self.write(galaxy_table(), name, **kwargs))
+    self.assertAllClose(real.z, galaxy_table()["redshift"], atol=1e-12)
+    self.assertAllClose(real.mag[:, 1], galaxy_table()["g"], atol=1e-12)
 
   def test_named_columns_and_the_two_meanings_of_z(self):
     table = galaxy_table()
@@ -58,8 +58,8 @@ class RealPhotometryTest(parameterized.TestCase, tf.test.TestCase):
       self.read(path)
     with self.assertRaisesRegex(ValueError, "no column 'u' of u; .*--photometry_u_column"):
       self.read(path, redshift="photoz")
-    found = self.read(path, redshift="photoz", z="z_band", u="uu")
-    self.assertAllClose(found.mag[:, 4], table["z_band"])
+    real = self.read(path, redshift="photoz", z="z_band", u="uu")
+    self.assertAllClose(real.mag[:, 4], table["z_band"])
     for band in BANDS:
       table.rename_column({"z": "z_band", "u": "uu"}.get(band, band), f"dered_petro_{band}")
     table.rename_column("photoz", "z")
@@ -97,12 +97,12 @@ class RealPhotometryTest(parameterized.TestCase, tf.test.TestCase):
       self.read(path + "2")
 
   def test_every_row_once_per_round(self):
-    found = self.read(self.write(galaxy_table()))
-    order = found.order(np.arange(100))
+    real = self.read(self.write(galaxy_table()))
+    order = real.order(np.arange(100))
     self.assertAllEqual(np.sort(order[:40]), np.arange(40))
     self.assertAllEqual(np.sort(order[40:80]), np.arange(40))
     self.assertNotAllEqual(order[:40], order[40:80])
-    self.assertAllEqual(found.order(np.array([70, 3])), order[[70, 3]])
+    self.assertAllEqual(real.order(np.array([70, 3])), order[[70, 3]])
 
   def test_images_and_labels_are_those_of_the_table(self):
     table = galaxy_table()
@@ -128,8 +128,8 @@ class RealPhotometryTest(parameterized.TestCase, tf.test.TestCase):
     colour = np.array([1.4, 1.9, 2.4])
     z = np.full(3, 0.1)
     maggies = grid.mix(z, photometry.mean_shares(colour))
-    found = real_photometry._rest_colour(z, 17 - 2.5 * np.log10(maggies), grid)
-    self.assertAllClose(found, colour, atol=0.05)
+    matched = real_photometry._rest_colour(z, 17 - 2.5 * np.log10(maggies), grid)
+    self.assertAllClose(matched, colour, atol=0.05)
 
   @parameterized.parameters(("sdss", "public_npy", "sdss_public"),
                             ("sdss", "research", "sdss_research"),

@@ -80,9 +80,9 @@ class NpyAccessTest(sample_formats.FormatsTest, parameterized.TestCase):
     path = os.path.join(self.input, "labels.npy")
     array = np.array([(0.1, "a"), (0.2, "b")], [("z", "f8"), ("name", object)])
     np.save(path, array, allow_pickle=True)
-    found = npy_access.load(path)
-    self.assertAllEqual(found["z"], [0.1, 0.2])
-    self.assertEqual(list(found["name"]), ["a", "b"])
+    loaded = npy_access.load(path)
+    self.assertAllEqual(loaded["z"], [0.1, 0.2])
+    self.assertEqual(list(loaded["name"]), ["a", "b"])
 
   def test_truncated_zip_and_not_an_array(self):
     path = os.path.join(self.input, "a.npz")

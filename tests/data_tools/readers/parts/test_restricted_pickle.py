@@ -36,34 +36,34 @@ class RestrictedPickleTest(tf.test.TestCase, parameterized.TestCase):
         z=np.linspace(0, 1, 5), r=np.arange(3, dtype=np.float32),
         objects=np.array(["a", None, 2.5], object), scalar=np.float64(3.5),
         plain=[1, (2, "three"), {4}, b"five"])
-    found = _load(pickle.dumps(label, protocol=protocol))
-    self.assertAllEqual(found["z"], label["z"])
-    self.assertEqual(found["r"].dtype, np.float32)
-    self.assertSequenceEqual(list(found["objects"]), ["a", None, 2.5])
-    self.assertEqual(found["scalar"], 3.5)
-    self.assertEqual(found["plain"], label["plain"])
+    loaded = _load(pickle.dumps(label, protocol=protocol))
+    self.assertAllEqual(loaded["z"], label["z"])
+    self.assertEqual(loaded["r"].dtype, np.float32)
+    self.assertSequenceEqual(list(loaded["objects"]), ["a", None, 2.5])
+    self.assertEqual(loaded["scalar"], 3.5)
+    self.assertEqual(loaded["plain"], label["plain"])
 
   def test_record_array_becomes_a_structured_array(self):
     array = np.rec.fromarrays([[0.1, 0.2], [1, 2]], names="z,n")
-    found = _load(pickle.dumps(array))
-    self.assertIs(type(found), np.ndarray)
-    self.assertAllClose(found["z"], [0.1, 0.2])
+    loaded = _load(pickle.dumps(array))
+    self.assertIs(type(loaded), np.ndarray)
+    self.assertAllClose(loaded["z"], [0.1, 0.2])
 
   @parameterized.parameters("<f4", ">f8", "S3", "<U4", "?", "V5", "<c16")
   def test_all_kinds_of_numbers_and_text(self, dtype):
     array = np.frombuffer(bytes(range(80)), np.uint8).astype("S1").astype(dtype).reshape(5, 16)
     for order in "CF":
-      found = _load(pickle.dumps(np.asarray(array, order=order)))
-      self.assertEqual(found.dtype, array.dtype)
-      self.assertEqual(found.tobytes(), array.tobytes())
+      loaded = _load(pickle.dumps(np.asarray(array, order=order)))
+      self.assertEqual(loaded.dtype, array.dtype)
+      self.assertEqual(loaded.tobytes(), array.tobytes())
 
   def test_structured_array_with_padding_and_subarray(self):
     dtype = np.dtype({"names": ["a", "b"], "formats": ["<f4", (">i2", (3,))],
                       "offsets": [4, 12], "itemsize": 24})
     array = np.frombuffer(bytes(range(48)), dtype)
-    found = _load(pickle.dumps(array))
-    self.assertEqual(found.dtype, dtype)
-    self.assertAllEqual(found["b"], array["b"])
+    loaded = _load(pickle.dumps(array))
+    self.assertEqual(loaded.dtype, dtype)
+    self.assertAllEqual(loaded["b"], array["b"])
 
   def test_forged_types_follow_no_address(self):
     # An object array whose type claims to hold no objects, over eight bytes of the file.

@@ -11,13 +11,10 @@ from data_tools.conversion.conversion_settings import ConversionSettings
 from data_tools.conversion.convert import convert
 from data_tools.readers import cfhtls
 from data_tools.readers.parts.cutout_source import REASON_NO_IMAGE, REASON_SHAPE
-from pzbias_tf import survey as survey_lib
 from pzbias_tf.data import catalog as catalog_lib
 from pzbias_tf.data import manifest as manifest_lib
+from pzbias_tf.survey import CFHTLS_WIDE, SDSS
 from tests.data_tools import sample_conversions, sample_surveys
-
-SDSS = survey_lib.SDSS
-CFHTLS = survey_lib.CFHTLS_WIDE
 
 
 class LayoutsTest(sample_conversions.ConversionTest):
@@ -62,8 +59,8 @@ class LayoutsTest(sample_conversions.ConversionTest):
         folder, "HQ", 1, images[:40], ["W1", "D2"] * 19 + ["", "W2"],
         np.r_[np.linspace(0.1, 3, 39), 4.0])
     sample_surveys.write_cfhtls(folder, "LR", 1, images[40:], [""] * 20, np.linspace(0.1, 3, 20))
-    source = readers.read(folder, CFHTLS)
-    manifest = convert(source, CFHTLS, self.output)
+    source = readers.read(folder, CFHTLS_WIDE)
+    manifest = convert(source, CFHTLS_WIDE, self.output)
     self.assert_faithful(source, manifest)
     self.assertEqual(manifest.flux_divisor, 1000.0)
     self.assertEqual(set(sample_conversions.rejected(self.output).values()),
