@@ -155,6 +155,6 @@ def _split_numbers(splits) -> np.ndarray:
     numbers[splits == name] = number
   if np.any(numbers == unknown):
     name = str(splits[numbers == unknown][0])
-    raise ValueError(f"the reader gives a split {name!r}; it must be one of "
+    raise ValueError(f"the reader returns a split {name!r}; it must be one of "
                      f"{', '.join(manifest_lib.SPLITS)}, or empty for none")
   return numbers

@@ -44,7 +44,7 @@ class ImageRules:
     return image
 
   def _check_pixels(self, image):
-    # One pass: a sum of squares is finite where all pixels are, unless it overflows.
+    # One pass: the sum of squares is finite if all pixels are, unless it overflows.
     pixels = image.ravel()
     with np.errstate(over="ignore", invalid="ignore"):
       squares = np.dot(pixels, pixels)

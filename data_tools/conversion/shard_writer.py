@@ -81,7 +81,7 @@ class ShardResult:
 
 
 def write_shard(task: ShardTask) -> ShardResult:
-  """Writes one shard, whole or not at all, and describes it.
+  """Writes one shard, completely or not at all, and describes it.
 
   Raises:
     OSError, tf.errors.OpError: the input can no longer be read, or the disk is full.

@@ -97,7 +97,7 @@ def open_frame(path: str, grid: Grid, scratch: str = "") -> Iterator[Frame]:
   Args:
     path: the file; .bz2 and .gz are unpacked while the frame is open.
     grid: its grid, from `read_grid`.
-    scratch: folder for unpacked frames; "" is the system's.
+    scratch: folder for unpacked frames; "" is the system's temporary folder.
 
   Raises:
     FrameError: the file is damaged.

@@ -47,7 +47,7 @@ def read_positions(path: str, names: Mapping[str, str] | None = None) -> Positio
 
   Raises:
     OSError: the file is missing.
-    ValueError: a column is missing or holds no numbers.
+    ValueError: a column is missing or does not hold numbers.
   """
   columns = table_files.columns_of(path)
   num = table_files.num_rows(columns, path)

@@ -65,7 +65,7 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
 
 
 def field_of(values: np.ndarray) -> np.ndarray:
-  """"W" or "D" where FIELD contains the letter, else ""."""
+  """"W" or "D" if FIELD contains the letter, else ""."""
   text = np.asarray(values)
   text = np.char.decode(text, "latin1") if text.dtype.kind == "S" else text.astype(str)
   return np.where(np.char.find(text, "W") >= 0, "W",

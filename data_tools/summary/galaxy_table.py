@@ -35,7 +35,7 @@ class Galaxies:
     return cls(**{name: data.column(name)[once] for name in ("z_spec", "r_mag", "split")})
 
   def splits(self) -> tuple[str, ...]:
-    """The splits that hold galaxies, in their usual order."""
+    """The splits that contain galaxies, in their usual order."""
     return tuple(split for split in SPLITS if np.any(self.split == split))
 
 

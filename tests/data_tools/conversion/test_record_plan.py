@@ -60,7 +60,7 @@ class MemoryTest(tf.test.TestCase):
   def test_split_with_an_unknown_name(self):
     source = source_of(3)
     source.catalog["split"] = ["train", "val", ""]
-    with self.assertRaisesRegex(ValueError, "gives a split 'val'; it must be one of train"):
+    with self.assertRaisesRegex(ValueError, "returns a split 'val'; it must be one of train"):
       accept_galaxies(source, SDSS, seed=0)
 
   def test_missing_columns_take_no_memory(self):

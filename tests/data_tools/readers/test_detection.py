@@ -9,7 +9,7 @@ from tests.data_tools import sample_formats
 
 class DetectionTest(sample_formats.FormatsTest):
 
-  def test_nothing_there(self):
+  def test_missing_path(self):
     with self.assertRaisesRegex(FileNotFoundError, "--input=/nowhere does not exist"):
       readers.read("/nowhere", SDSS)
 
