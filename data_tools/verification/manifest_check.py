@@ -1,4 +1,4 @@
-"""Whether the values of manifest.json can be true: types, names, sums."""
+"""Whether the values of manifest.json are possible: types, names, sums."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def manifest_faults(manifest: Manifest) -> list[str]:
-  """What cannot be, in words; [] for a sound manifest.
+  """The impossible values, in words; [] for a sound manifest.
 
   Args:
-    manifest: as loaded; JSON says nothing about the types of its values.
+    manifest: as loaded; JSON does not fix the types of its values.
   """
   no_tables = [name for name in _TABLES if not isinstance(getattr(manifest, name), dict)]
   if no_tables:
-    return [f"{name} is no table of values" for name in no_tables]
+    return [f"{name} is not a table of values" for name in no_tables]
   names = collections.Counter(str(shard.name) for shard in manifest.shards)
   return [*_image_faults(manifest), *_galaxy_faults(manifest), *_catalog_faults(manifest),
           *(fault for shard in manifest.shards for fault in _shard_faults(shard)),

@@ -1,33 +1,28 @@
-"""Sound data sets pass, what stands in two splits is found, and the command says so."""
+"""Sound data sets pass; galaxies and images in two splits are found."""
 
-import contextlib
-import io
 import os
 import tempfile
 from unittest import mock
 
-from absl import app
 from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
-from data_tools import verify as verify_lib
 from data_tools.conversion import duplicate_images
-from data_tools.conversion.convert import ConversionSettings, convert
+from data_tools.conversion.conversion_settings import ConversionSettings
+from data_tools.conversion.convert import convert
 from data_tools.readers.parts.cutout_source import CutoutSource, with_split
 from data_tools.verification import all_checks
-from pzbias_tf import command
 from pzbias_tf.data.catalog import load_catalog, object_table
 from pzbias_tf.data.manifest import Manifest
 from pzbias_tf.survey import SDSS
 from tests.data_tools import sample_surveys
 from tests.data_tools.verification import damaged_sets
-from tests.small_data import make_dataset
 
 
-class SoundTest(damaged_sets.DamagedSetTest):
+class SoundDataSetTest(damaged_sets.DamagedSetTest):
 
-  def test_a_sound_data_set(self):
+  def test_sound_data_set(self):
     self.assertGreater(len(self.manifest.shards), 8)
     self.assertEmpty(self.problems())
 
@@ -37,10 +32,10 @@ class SoundTest(damaged_sets.DamagedSetTest):
     self.assertEqual(seen, [shard.bytes for shard in self.manifest.shards])
 
 
-class OtherSetsTest(tf.test.TestCase, parameterized.TestCase):
+class OtherDataSetsTest(tf.test.TestCase, parameterized.TestCase):
 
   def convert(self, ids, images, *, copies=1, **settings):
-    """Converts galaxies, the first half of which trains and the second tests."""
+    """Converts galaxies; the first half is for training, the second for testing."""
     num = len(ids)
     catalog = object_table(num, id=np.array(ids), z_spec=np.linspace(0.1, 0.2, num),
                            r_mag=np.full(num, 16.0), ebv=np.zeros(num))
@@ -52,24 +47,25 @@ class OtherSetsTest(tf.test.TestCase, parameterized.TestCase):
         augment_copies=copies, **settings))
     return folder
 
-  def test_the_same_image(self):
+  def test_same_image_in_two_splits(self):
     images = sample_surveys.cube(8)
     images[6] = images[1]
-    with mock.patch.object(duplicate_images, "find", return_value={}):  # as if nobody looked
+    # As if the conversion did not look for duplicates.
+    with mock.patch.object(duplicate_images, "find_duplicates", return_value={}):
       folder = self.convert([f"g{number}" for number in range(8)], images, copies=2)
     ids = list(load_catalog(folder)["id"])
-    found = all_checks.verify(folder).problems
-    self.assertLen(found, 1)
-    self.assertIn("test-00000-of-00001.tfrecord: 1 images stand in two splits, e.g. row "
-                  f"{ids.index('g6')} here and row", found[0])
+    problems = all_checks.verify(folder).problems
+    self.assertLen(problems, 1)
+    self.assertIn("test-00000-of-00001.tfrecord: 1 images are in two splits, e.g. row "
+                  f"{ids.index('g6')} here and row", problems[0])
 
-  def test_the_same_galaxy(self):
+  def test_same_galaxy_in_two_splits(self):
     folder = self.convert([f"g{number}" for number in range(8)], sample_surveys.cube(8))
     table = load_catalog(folder)
     row, other = list(table["id"]).index("g1"), list(table["id"]).index("g6")
     table["id"][other] = "g1"
     table.write(os.path.join(folder, "catalog.fits"), overwrite=True)
-    words = f"1 galaxies stand in two splits, e.g. g1 in test (row {other}) and train (row {row})"
+    words = f"1 galaxies are in two splits, e.g. g1 in test (row {other}) and train (row {row})"
     self.assertIn(words, "\n".join(all_checks.verify(folder).problems))
 
   @parameterized.parameters(
@@ -86,49 +82,13 @@ class OtherSetsTest(tf.test.TestCase, parameterized.TestCase):
                           compression="gzip")
     name = Manifest.load(folder).shards[0].name
     damaged_sets.write_bytes(os.path.join(folder, name), lambda content: content[:-100])
-    found = all_checks.verify(folder).problems
-    self.assertLen(found, 1)
-    self.assertIn(f"{name}: cut off inside record", found[0])
+    problems = all_checks.verify(folder).problems
+    self.assertLen(problems, 1)
+    self.assertIn(f"{name}: cut off inside record", problems[0])
 
-  def test_copies_in_one_split_are_none(self):
+  def test_copies_of_a_galaxy_are_not_reported(self):
     folder = self.convert([f"g{number}" for number in range(8)], sample_surveys.cube(8), copies=8)
     self.assertEmpty(all_checks.verify(folder).problems)
-
-
-class CommandTest(tf.test.TestCase):
-
-  def run_command(self, folder):
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-      status = verify_lib.verify(folder)
-    return status, printed.getvalue()
-
-  def test_status_and_words(self):
-    folder = os.path.join(self.get_temp_dir(), "set")
-    make_dataset(folder, num=40)
-    status, printed = self.run_command(folder)
-    self.assertEqual(status, 0)
-    self.assertRegex(printed, rf"^{folder}: OK: 3 shards, 40 records, 0\.2 MB, 40 galaxies.*\n$")
-    os.remove(os.path.join(folder, Manifest.load(folder).shards[0].name))
-    os.remove(os.path.join(folder, "rejected.csv"))
-    status, printed = self.run_command(folder)
-    self.assertEqual(status, 1)
-    self.assertLen(printed.splitlines(), 2)
-
-  def test_a_folder_that_is_not_there(self):
-    status, printed = self.run_command("/nonexistent/set")
-    self.assertEqual(status, 1)
-    self.assertIn("/nonexistent/set/manifest.json is missing", printed)
-
-  def test_an_unknown_file_system(self):
-    with self.assertRaisesRegex(OSError, "nosuch://set.*: TensorFlow knows no such file system"):
-      all_checks.verify("nosuch://set")
-
-  def test_the_folder_is_named_once(self):
-    self.assertEqual(command.one_folder(["verify", "a"], ""), "a")
-    self.assertEqual(command.one_folder(["verify"], "a"), "a")
-    for argv, data in ((["verify"], ""), (["verify", "a"], "b"), (["verify", "a", "b"], "")):
-      with self.assertRaisesRegex(app.UsageError, "name one folder"):
-        command.one_folder(argv, data)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A failure of the disk, the network or the process is no fault of an image."""
+"""A failure of the disk, the network or the process does not reject an image."""
 
 import errno
 import os
@@ -39,7 +39,7 @@ class UnreachableTest(tf.test.TestCase, parameterized.TestCase):
     with mock.patch.object(np, "load", failing(number)):
       self.assert_stops(number, images.NamedImages(self.files()))
       words = self.assert_stops(number, images.FileImages("folder"))
-    self.assertRegex(words, "the same command goes on: 'folder/0.py.npy'")
+    self.assertRegex(words, "give the same command again: 'folder/0.py.npy'")
 
   @parameterized.product(number=_ENVIRONMENT, template=("{id}.fits", "{id}_{band}.fits"))
   def test_fits_files(self, number, template):
@@ -47,7 +47,7 @@ class UnreachableTest(tf.test.TestCase, parameterized.TestCase):
       self.assert_stops(number, fits_images.FitsImages(self.files(template), ("g", "r")))
 
   @parameterized.parameters("g0", "g" * 300)
-  def test_a_name_that_stands_for_no_file_is_the_images_fault(self, name):
+  def test_name_of_no_file_rejects_the_image(self, name):
     for read in (images.NamedImages(self.files(name=name)),
                  fits_images.FitsImages(self.files("{id}.fits", name), ("g", "r"))):
       with self.assertRaisesRegex(ImageError, REASON_NO_IMAGE):
@@ -63,7 +63,7 @@ class UnreachableTest(tf.test.TestCase, parameterized.TestCase):
       ("Can't read data (file read failed: errno = 5, error message = 'Input/output error')",
        False),
       ("Can't read data (inflate() failed)", True))
-  def test_hdf5_tells_within_its_words(self, words, is_image_error):
+  def test_hdf5_reports_the_system_error_in_its_message(self, words, is_image_error):
     _, read = self.hdf5_images()
     read(0)
     with mock.patch.object(h5py.Dataset, "__getitem__", side_effect=OSError(words)):
@@ -71,7 +71,7 @@ class UnreachableTest(tf.test.TestCase, parameterized.TestCase):
         read(0)
     self.assertEqual(isinstance(caught.exception, ImageError), is_image_error)
 
-  def test_an_hdf5_file_that_is_gone(self):
+  def test_missing_hdf5_file(self):
     path, read = self.hdf5_images()
     os.remove(path)
     self.assert_stops(errno.ENOENT, read)

@@ -1,4 +1,4 @@
-"""What a conversion did, in a few lines for people."""
+"""The report of a conversion on the terminal: what was written, and the next command."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _TRAIN_FLAGS = {"sdss": "", "cfhtls_wide": " --usecfht", "cfhtls_deep": " --usec
 
 
 def summary(manifest: manifest_lib.Manifest, output: str, *, survey: str) -> str:
-  """What was written, what was not, and what comes next.
+  """What was written, what was rejected, and the next command.
 
   Args:
     manifest: the data set's manifest.
     output: its folder.
-    survey: name or file of the survey, as the user named it.
+    survey: name or file of the survey, as the user gave it.
   """
   galaxies = manifest.galaxies
   size = sum(shard.bytes for shard in manifest.shards)
@@ -34,7 +34,7 @@ def summary(manifest: manifest_lib.Manifest, output: str, *, survey: str) -> str
 
 
 def next_command(manifest: manifest_lib.Manifest, output: str, *, survey: str) -> str:
-  """The command that trains Step 1 on the data set, or predicts one without training galaxies."""
+  """The command that trains Step 1, or predicts if the data set has no training galaxies."""
   if not manifest.records("train"):
     split = next(split for split in manifest_lib.SPLITS if manifest.records(split))
     return f"python -m eval.predict --run=RUN --stage=step3 --data={output} --split={split}"

@@ -20,12 +20,9 @@ import tensorflow as tf
 from data_tools import make_cutouts
 from data_tools.cutouts import regridding
 from tests.data_tools import real_field
+from tests.data_tools.real_field import BANDS, SCALE_ARCSEC, SIZE
 
 REAL_DATA = os.environ.get("PZBIAS_REAL_DATA", "")
-BANDS = real_field.BANDS
-SIZE = 64
-SCALE_ARCSEC = 0.396
-ROWS, COLUMNS = np.mgrid[:SIZE, :SIZE]
 
 
 def setUpModule():
@@ -35,30 +32,7 @@ def setUpModule():
     raise unittest.SkipTest("reproject is not installed")
 
 
-def centroid(image, x, y, sigma=2.5):
-  """Centroid (x, y) under a Gaussian window that follows it."""
-  for _ in range(30):
-    weight = image * np.exp(-((COLUMNS - x) ** 2 + (ROWS - y) ** 2) / (2 * sigma**2))
-    # Light and window are about equally wide, so half of the way shows at a time.
-    x += 2 * (weight * (COLUMNS - x)).sum() / weight.sum()
-    y += 2 * (weight * (ROWS - y)).sum() / weight.sum()
-  return np.array([x, y])
-
-
-def aperture(image, x, y, radius):
-  """Flux within a circle, pixels at its edge in part."""
-  steps = (np.arange(5) + 0.5) / 5 - 0.5
-  share = sum((COLUMNS + a - x) ** 2 + (ROWS + b - y) ** 2 < radius**2
-              for a in steps for b in steps) / 25
-  return (share * image).sum()
-
-
-def spread(values):
-  """Scaled median absolute deviation."""
-  return 1.4826 * np.median(np.abs(values - np.median(values, axis=0)), axis=0)
-
-
-class RealFieldTest(tf.test.TestCase, parameterized.TestCase):
+class MakeCutoutsRealityTest(tf.test.TestCase, parameterized.TestCase):
 
   @classmethod
   def setUpClass(cls):
@@ -79,20 +53,20 @@ class RealFieldTest(tf.test.TestCase, parameterized.TestCase):
 
   def significance(self, row, band):
     """Signal to noise within 2 arcsec."""
-    flux = aperture(self.cube[row, ..., BANDS.index(band)], *self.places[row], 5)
+    flux = real_field.aperture(self.cube[row, ..., BANDS.index(band)], *self.places[row], 5)
     return flux / (self.noise[band] * np.sqrt(np.pi) * 5)
 
   def raw_cutout(self, band, first):
-    """Pixels of a frame as they are."""
+    """Pixels of a frame without resampling."""
     x, y = first
     return np.array(self.frames[band].pixels[y:y + SIZE, x:x + SIZE], np.float64)
 
   def place_in(self, band, x, y):
-    """A place of the r frame in another band's frame."""
+    """The place in another band's frame of a place in the r frame."""
     sky = self.reference.wcs.all_pix2world([[x, y]], 0)
     return self.frames[band].grid.wcs.all_world2pix(sky, 0)[0]
 
-  def test_all_galaxies_come_out(self):
+  def test_all_galaxies_are_cut_out(self):
     self.assertEqual(self.cube.shape, (24, SIZE, SIZE, 5))
     self.assertLen(set(self.table["id"]), 24)
     self.assertAllInRange(self.places, 30.9, 32.1)
@@ -103,9 +77,9 @@ class RealFieldTest(tf.test.TestCase, parameterized.TestCase):
   def test_centroids_agree_between_bands(self, band):
     offsets, raw, significant = [], [], []
     for row in range(24):
-      r_place = centroid(self.cube[row, ..., 2], *self.places[row])
+      r_place = real_field.centroid(self.cube[row, ..., 2], *self.places[row])
       image = self.cube[row, ..., BANDS.index(band)]
-      offsets.append(np.hypot(*(centroid(image, *r_place) - r_place)))
+      offsets.append(np.hypot(*(real_field.centroid(image, *r_place) - r_place)))
       significant.append(self.significance(row, band))
       shifted = self.place_in(band, *(self.first[row] + r_place)) - self.first[row]
       raw.append(np.hypot(*(shifted - r_place)))
@@ -115,7 +89,7 @@ class RealFieldTest(tf.test.TestCase, parameterized.TestCase):
     self.assertLess(np.median(offsets), 0.3)
     self.assertGreater(np.sum(significant > 100), 0)
     self.assertAllLess(offsets[significant > 100], 0.3)
-    self.assertGreater(np.min(raw), 2.5)  # without the headers' coordinates
+    self.assertGreater(np.min(raw), 2.5)  # if the coordinates in the headers were ignored
 
   @parameterized.parameters("u", "g", "i", "z")
   def test_centroids_of_stars_agree_between_bands(self, band):
@@ -130,8 +104,8 @@ class RealFieldTest(tf.test.TestCase, parameterized.TestCase):
         continue
       star = regridding.cutout(self.frames[band], self.reference, first, SIZE)
       if star[30:35, 30:35].sum() > 8 * 5 * self.noise[band]:
-        r_place = centroid(self.raw_cutout("r", first), SIZE // 2, SIZE // 2)
-        offsets.append(centroid(star, *r_place) - r_place)
+        r_place = real_field.centroid(self.raw_cutout("r", first), SIZE // 2, SIZE // 2)
+        offsets.append(real_field.centroid(star, *r_place) - r_place)
     self.assertGreater(len(offsets), 25)
     self.assertLess(np.hypot(*np.median(offsets, axis=0)), 0.3)
 
@@ -144,21 +118,21 @@ class RealFieldTest(tf.test.TestCase, parameterized.TestCase):
         continue
       place = self.place_in(band, *(self.first[row] + self.places[row]))
       first = np.round(place - (SIZE - 1) / 2).astype(int)
-      raw = first + centroid(self.raw_cutout(band, first), *(place - first))
-      mine = centroid(self.cube[row, ..., BANDS.index(band)], *self.places[row])
+      raw = first + real_field.centroid(self.raw_cutout(band, first), *(place - first))
+      mine = real_field.centroid(self.cube[row, ..., BANDS.index(band)], *self.places[row])
       expected = self.place_in(band, *(self.first[row] + mine))
       self.assertAllClose(raw, expected, atol=0.06)
       compared += 1
     self.assertGreaterEqual(compared, 3)
 
   def test_aperture_fluxes_agree_with_the_catalogue(self):
-    """Each galaxy has a radius of its own, which is not told: one must fit all bands."""
+    """The catalogue does not give the aperture's radius of a galaxy: one must fit all bands."""
     bright = np.flatnonzero(self.table["aper_r"] < 18.5)
     self.assertLen(bright, 3)
     for row in bright:
       catalogue = np.array([self.table[f"aper_{band}"][row] for band in BANDS])
       radii = np.arange(10, 25, 0.2)
-      mag = np.array([[22.5 - 2.5 * np.log10(aperture(
+      mag = np.array([[22.5 - 2.5 * np.log10(real_field.aperture(
           self.cube[row, ..., column], *self.places[row], radius)) for column in range(5)]
                       for radius in radii])
       best = np.argmin(np.abs(mag - catalogue)[:, 1:].max(axis=1))
@@ -172,16 +146,16 @@ class RealFieldTest(tf.test.TestCase, parameterized.TestCase):
     for row in np.flatnonzero(self.table["aper_r"] < 19):
       place = self.place_in(band, *(self.first[row] + self.places[row]))
       first = np.round(place - (SIZE - 1) / 2).astype(int)
-      raw = aperture(self.raw_cutout(band, first), *(place - first), 8)
-      mine = aperture(self.cube[row, ..., BANDS.index(band)], *self.places[row], 8)
-      # Pixels at the circle's edge are shared otherwise: some noise of the edge.
+      raw = real_field.aperture(self.raw_cutout(band, first), *(place - first), 8)
+      mine = real_field.aperture(self.cube[row, ..., BANDS.index(band)], *self.places[row], 8)
+      # The circle's edge cuts the pixels of the two images differently, which adds some noise.
       self.assertAllClose(mine, raw, atol=0.005 * abs(raw) + 2 * self.noise[band])
 
   @parameterized.product(band=("u", "g", "i", "z"), diameter_arcsec=(2.0, 4.0))
   def test_noise_of_apertures_on_empty_sky(self, band, diameter_arcsec):
     radius = diameter_arcsec / 2 / SCALE_ARCSEC
     smooth = ndimage.gaussian_filter(self.frames["r"].pixels, 2)
-    light = np.abs(smooth - np.median(smooth)) > 4 * spread(smooth.ravel())
+    light = np.abs(smooth - np.median(smooth)) > 4 * real_field.spread(smooth.ravel())
     light = ndimage.binary_dilation(light, iterations=8)
     rng = np.random.default_rng(1)
     height, width = self.reference.shape
@@ -191,20 +165,12 @@ class RealFieldTest(tf.test.TestCase, parameterized.TestCase):
       for x in range(7, SIZE - 7, 9):
         for y in range(7, SIZE - 7, 9):
           if not light[first[1] + y, first[0] + x]:
-            mine.append(circle(image, (x, y), radius))
+            mine.append(real_field.circle(image, (x, y), radius))
             place = np.round(self.place_in(band, first[0] + x, first[1] + y)).astype(int)
-            raw.append(circle(self.frames[band].pixels, place, radius))
+            raw.append(real_field.circle(self.frames[band].pixels, place, radius))
     self.assertGreater(len(mine), 500)
-    self.assertBetween(spread(np.array(mine)) / spread(np.array(raw)), 0.9, 1.1)
-
-
-def circle(image, place, radius):
-  """Sum of the whole pixels whose centres lie in a circle around a pixel."""
-  x, y = place
-  reach = int(radius) + 1
-  axis = np.arange(-reach, reach + 1)
-  stamp = np.asarray(image[y - reach:y + reach + 1, x - reach:x + reach + 1], np.float64)
-  return stamp[axis**2 + axis[:, None] ** 2 < radius**2].sum()
+    ratio = real_field.spread(np.array(mine)) / real_field.spread(np.array(raw))
+    self.assertBetween(ratio, 0.9, 1.1)
 
 
 if __name__ == "__main__":

@@ -14,25 +14,18 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
-from data_tools.simulation import instruments, rendering, structure
+from data_tools.simulation import instruments
 from data_tools.simulation.observation import Observation
 from data_tools.simulation.options import SimulationOptions
 from tests.data_tools import real_field
 
 REAL_DATA = os.environ.get("PZBIAS_REAL_DATA", "")
-SCALE_ARCSEC = 0.396
-NUM_CHUNKS = 50  # of 8 x 8 pixels: this is about catalogues
+NUM_CHUNKS = 50  # with images of 8 x 8 pixels: only the catalogues are compared
 
 
 def setUpModule():
   if not REAL_DATA:
     raise unittest.SkipTest("PZBIAS_REAL_DATA names no folder of real galaxies")
-
-
-def half_range(values):
-  """Half of the range that holds the middle 68%: robust against tails and two peaks."""
-  low, high = np.percentile(values, [15.87, 84.13])
-  return (high - low) / 2
 
 
 class ColoursTest(parameterized.TestCase, tf.test.TestCase):
@@ -50,7 +43,7 @@ class ColoursTest(parameterized.TestCase, tf.test.TestCase):
 
   @parameterized.parameters(("u", "g", 0.25), ("g", "r", 0.15), ("r", "i", 0.15))
   def test_colours(self, blue, red, tolerance):
-    """Medians, and scatter within a factor 1.5, of magnitudes with their errors."""
+    """Medians agree, and scatters within a factor of 1.5, errors of the magnitudes included."""
     colour = self.mag[:, "ugriz".index(blue)] - self.mag[:, "ugriz".index(red)]
     real_colour = self.real[blue] - self.real[red]
     for low in np.arange(0.02, 0.199, 0.02):
@@ -58,7 +51,8 @@ class ColoursTest(parameterized.TestCase, tf.test.TestCase):
       real = real_colour[(self.real["zs"] >= low) & (self.real["zs"] < low + 0.02)]
       message = f"{blue}-{red} at z = {low:.2f}"
       self.assertAllClose(np.median(mine), np.median(real), atol=tolerance, msg=message)
-      self.assertBetween(half_range(mine) / half_range(real), 1 / 1.5, 1.5, message)
+      ratio = real_field.half_range(mine) / real_field.half_range(real)
+      self.assertBetween(ratio, 1 / 1.5, 1.5, message)
 
   def test_redshifts_and_magnitudes(self):
     self.assertAllClose(np.median(self.z), np.median(self.real["zs"]), atol=0.015)
@@ -81,11 +75,12 @@ class FieldTest(parameterized.TestCase, tf.test.TestCase):
       warnings.simplefilter("ignore")  # headers of an older standard
       cls.frames = real_field.read_frames(os.path.join(REAL_DATA, "sdss_field"))
     cls.stars = {band: real_field.find_stars(frame.pixels) for band, frame in cls.frames.items()}
-    cls.fwhm = np.array([SCALE_ARCSEC * np.median([real_field.fwhm_pixels(star) for star in stars])
-                         for stars in cls.stars.values()])
+    cls.fwhm = real_field.SCALE_ARCSEC * np.array([
+        np.median([real_field.fwhm_pixels(star) for star in stars])
+        for stars in cls.stars.values()])
 
   def test_sky_noise(self):
-    """Of whole cutouts, neighbours included, as in the frames."""
+    """The noise of whole cutouts, neighbours included, agrees with that of the frames."""
     images = Observation("sdss", seed=3, image_size=64).chunk(0, 0, 150).images
     edge = np.concatenate([images[:, :12], images[:, -12:]], axis=1)
     for column, band in enumerate("ugriz"):
@@ -93,17 +88,17 @@ class FieldTest(parameterized.TestCase, tf.test.TestCase):
       simulated = np.median([real_field.sky_rms(image) for image in edge[..., column]])
       self.assertBetween(simulated / real, 0.85, 1.15, band)
 
-  def test_the_field_lies_within_the_simulated_seeing(self):
+  def test_seeing_of_the_field_is_within_the_simulated_one(self):
     """Its stars are a third narrower than the survey's median: a rare but possible night."""
     drawn = instruments.sdss_instrument().draw_fwhm(20000, np.random.default_rng(0))
     for column, band in enumerate("ugriz"):
       self.assertBetween(np.mean(drawn[:, column] < self.fwhm[column]), 0.002, 0.998, band)
 
   def test_psf(self):
-    """Width and concentration of simulated stars, in the field's seeing, as measured."""
+    """Simulated stars in the field's seeing have the measured width and concentration."""
     options = SimulationOptions(neighbours=0, fwhm_arcsec=tuple(self.fwhm))
     instrument = Observation("sdss", seed=1, image_size=64, options=options).instrument
-    stars = simulated_stars(instrument, 60, np.random.default_rng(2))
+    stars = real_field.simulated_stars(instrument, 60, np.random.default_rng(2))
     for column, band in enumerate("ugriz"):
       self.assertGreater(len(self.stars[band]), 10)
       for measure in (real_field.fwhm_pixels, real_field.concentration):
@@ -116,22 +111,9 @@ class FieldTest(parameterized.TestCase, tf.test.TestCase):
     self.assertGreater(len(real), 20)
     simulated = real_field.simulated_images(real, tuple(self.fwhm), seed=1)
     self.assertEqual(simulated.shape, (len(real), 64, 64, 5))
-    for galaxy, image in zip(real, simulated):  # dust and noise aside, the same magnitude
+    for galaxy, image in zip(real, simulated):  # the same magnitude, apart from dust and noise
       light = image[24:40, 24:40, 2].sum()
       self.assertAllClose(22.5 - 2.5 * np.log10(light), galaxy.mag[2], atol=1.2)
-
-
-def simulated_stars(instrument, num, rng):
-  """Stars a hundred to a thousand times brighter than the sky noise, [n, 31, 31, bands]."""
-  bands = len(instrument.filters)
-  rms = instrument.draw_sky_rms("", num, rng)
-  flux = rms * rng.uniform(1000, 10000, (num, 1))
-  point = structure.Component(structure.POINT, flux, np.zeros(num), np.ones(num))
-  shapes = structure.Shapes((point,), np.zeros(num), rng.random((num, 2)) - 0.5)
-  images = rendering.render(shapes, np.ones((num, bands)), instrument.draw_fwhm(num, rng),
-                            instrument, 31)
-  rendering.add_noise(images, rms, instrument.sky_flux, rng)
-  return images
 
 
 if __name__ == "__main__":

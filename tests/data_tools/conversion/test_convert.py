@@ -1,4 +1,4 @@
-"""Every layout's galaxies arrive with their images and labels; what is left out is listed."""
+"""Galaxies of every layout arrive with their images and labels; the others are listed."""
 
 import os
 
@@ -7,16 +7,14 @@ import tensorflow as tf
 
 from data_tools import make_tfrecords, readers
 from data_tools.conversion import accepted, image_rules
-from data_tools.make_tfrecords import ConversionConfig, ConversionSettings, convert
+from data_tools.conversion.conversion_settings import ConversionSettings
+from data_tools.conversion.convert import convert
 from data_tools.readers import cfhtls
 from data_tools.readers.parts.cutout_source import REASON_NO_IMAGE, REASON_SHAPE
-from pzbias_tf import survey as survey_lib
 from pzbias_tf.data import catalog as catalog_lib
 from pzbias_tf.data import manifest as manifest_lib
+from pzbias_tf.survey import CFHTLS_WIDE, SDSS
 from tests.data_tools import sample_conversions, sample_surveys
-
-SDSS = survey_lib.SDSS
-CFHTLS = survey_lib.CFHTLS_WIDE
 
 
 class LayoutsTest(sample_conversions.ConversionTest):
@@ -61,8 +59,8 @@ class LayoutsTest(sample_conversions.ConversionTest):
         folder, "HQ", 1, images[:40], ["W1", "D2"] * 19 + ["", "W2"],
         np.r_[np.linspace(0.1, 3, 39), 4.0])
     sample_surveys.write_cfhtls(folder, "LR", 1, images[40:], [""] * 20, np.linspace(0.1, 3, 20))
-    source = readers.read(folder, CFHTLS)
-    manifest = convert(source, CFHTLS, self.output)
+    source = readers.read(folder, CFHTLS_WIDE)
+    manifest = convert(source, CFHTLS_WIDE, self.output)
     self.assert_faithful(source, manifest)
     self.assertEqual(manifest.flux_divisor, 1000.0)
     self.assertEqual(set(sample_conversions.rejected(self.output).values()),
@@ -76,9 +74,9 @@ class LayoutsTest(sample_conversions.ConversionTest):
   def test_real_data(self):
     folder = os.environ.get("PZBIAS_REAL_DATA")
     if not folder:
-      self.skipTest("PZBIAS_REAL_DATA does not name a folder of real observations")
+      self.skipTest("PZBIAS_REAL_DATA names no folder of real observations")
     path = os.path.join(folder, "sdss_spec", "two_galaxies_64x64x5.npz")
-    make_tfrecords.run(ConversionConfig(
+    make_tfrecords.run(make_tfrecords.ConversionConfig(
         input=path, output=self.output, options=readers.ReaderOptions(ebv=0, r_from_image=True),
         settings=ConversionSettings(split=(0, 0, 1))))
     manifest = manifest_lib.Manifest.load(self.output)
@@ -115,16 +113,16 @@ class RulesTest(sample_conversions.ConversionTest):
     self.assertEqual(sum(manifest.source["rejected"].values()), 9)
     catalog = catalog_lib.load_catalog(self.output)
     self.assertEqual(list(catalog["id"][catalog["split"] == "target"]), [ids[12]])
-    source.catalog["id"][6] = "repeated"  # tells the two images apart
+    source.catalog["id"][6] = "repeated"  # so that its image is not looked up under the other's id
     self.assert_faithful(source, manifest)
 
-  def test_upper_edge_of_the_grid_stored_in_single_precision(self):
+  def test_upper_edge_of_the_grid_in_single_precision(self):
     z = np.full(10, SDSS.z_max, np.float32)
     self.assertGreater(float(z[0]), SDSS.z_max)
     manifest = convert(self.public(10, z=z), SDSS, self.output)
     self.assertEqual(manifest.galaxies["rejected"], 0)
 
-  def test_nan_or_negative_r_takes_the_largest_finite_r(self):
+  def test_unusable_r_is_replaced_by_the_largest_finite_r(self):
     r_mag = np.linspace(14, 17, 30)
     r_mag[[2, 5, 8]] = np.nan, -9999.0, np.inf
     source = self.public(30, dered_petro_r=r_mag)
