@@ -32,7 +32,7 @@ def verify(folder: str, *, num_workers: int = 1) -> int:
     verification = all_checks.verify(folder, num_workers=num_workers, progress=bar.update)
   for problem in verification.problems:
     print(problem)
-  if verification.problems:
+  if verification.problems or verification.manifest is None:
     return 1
   print(summary(folder, verification.manifest))
   return 0

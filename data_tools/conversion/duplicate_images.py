@@ -43,9 +43,9 @@ def find_duplicates(images: Callable[[int], np.ndarray], rows: np.ndarray, marks
   order = np.lexsort((rows, marks))
   rows, marks = rows[order], marks[order]
   edges = np.flatnonzero(np.r_[True, marks[1:] != marks[:-1], True])
-  first_of = {}
+  first_of: dict[int, int] = {}
   for group in np.flatnonzero(np.diff(edges) > 1):
-    first_with = {}
+    first_with: dict[bytes, int] = {}
     for row in rows[edges[group]:edges[group + 1]].tolist():
       first = first_with.setdefault(_digest(images(row)), row)
       if first != row:
@@ -68,4 +68,4 @@ def warn_of_duplicates(first_of: Mapping[int, int], ids: np.ndarray) -> None:
 
 
 def _digest(image: np.ndarray) -> bytes:
-  return hashlib.sha256(np.ascontiguousarray(image)).digest()
+  return hashlib.sha256(np.ascontiguousarray(image).data).digest()

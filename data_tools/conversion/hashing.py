@@ -7,7 +7,7 @@ splits do not change with the order of the input or the number of processes.
 from __future__ import annotations
 
 import hashlib
-from typing import Iterable
+from typing import Any, Iterable
 
 import numpy as np
 
@@ -46,6 +46,6 @@ def repeated(keys: np.ndarray) -> np.ndarray:
   return is_repeated
 
 
-def image_hash(pixels: bytes | np.ndarray) -> int:
-  """A 64-bit hash of pixels (an array must be contiguous): equal images have equal hashes."""
+def image_hash(pixels: Any) -> int:
+  """A 64-bit hash of pixels, bytes or a contiguous array: equal images have equal hashes."""
   return int.from_bytes(hashlib.blake2b(pixels, digest_size=8).digest(), "little")

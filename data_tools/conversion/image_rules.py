@@ -21,7 +21,7 @@ class ImageRules:
     bands: names of the bands.
   """
 
-  shape: tuple[int, int, int]
+  shape: tuple[int, ...]
   bands: tuple[str, ...]
 
   def check(self, image: np.ndarray) -> np.ndarray:

@@ -79,7 +79,7 @@ class Plan:
     """SHA-256 that identifies this plan."""
     digest = hashlib.sha256(repr((self.splits, self.seed)).encode())
     for values in (self.rows, self.copies, self.starts):
-      digest.update(np.ascontiguousarray(values))
+      digest.update(np.ascontiguousarray(values).data)
     return digest.hexdigest()
 
   @functools.cached_property
@@ -135,7 +135,7 @@ def plan_records(catalog: Table, rows: np.ndarray, splits: np.ndarray, *, seed: 
                                      [len(part[2]) for part in parts]).tolist()))
 
 
-def record_bytes(image_shape: tuple[int, int, int], dtype: str) -> int:
+def record_bytes(image_shape: tuple[int, ...], dtype: str) -> int:
   """Size of a record in bytes, roughly."""
   return int(np.prod(image_shape)) * np.dtype(dtype).itemsize + _RECORD_OVERHEAD
 

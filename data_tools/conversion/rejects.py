@@ -39,7 +39,7 @@ class Rejects:
     self.number = int(np.sum(reasons != ""))
     self._check()
 
-  def add(self, rows: Sequence[int], reasons: Sequence[str]) -> None:
+  def add(self, rows: Sequence[int] | np.ndarray, reasons: Sequence[str]) -> None:
     """Adds the reasons that the images gave.
 
     Args:

@@ -11,7 +11,7 @@ import dataclasses
 import json
 import os
 import re
-from typing import Iterable, Sequence
+from typing import Any, Iterable, Sequence
 
 from absl import logging
 
@@ -115,9 +115,10 @@ def read_progress(folder: str, name: str) -> ShardResult:
     ValueError, TypeError, KeyError: it is damaged.
   """
   fields = json.loads(storage.read_bytes(_progress_path(folder, name)))
-  return ShardResult(shard=manifest_lib.Shard(**fields.pop("shard")),
-                     **{name: tuple(value) if isinstance(value, list) else value
-                        for name, value in fields.items()})
+  shard = manifest_lib.Shard(**fields.pop("shard"))
+  values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value
+                            for name, value in fields.items()}
+  return ShardResult(shard=shard, **values)
 
 
 def _finished_result(task: ShardTask) -> ShardResult | None:

@@ -127,7 +127,7 @@ def drop_duplicate_images(tasks: ShardTasks, written: WrittenShards, rejects: Re
 
 def _positions(plan: Plan, rows: np.ndarray) -> dict[int, tuple[int, ...]]:
   """Planned positions of some galaxies' records, by shard."""
-  positions = {}
+  positions: dict[int, list[int]] = {}
   for record in np.flatnonzero(np.isin(plan.rows, rows)).tolist():
     number = int(plan.shard_of(record))
     positions.setdefault(number, []).append(record - int(plan.starts[number]))

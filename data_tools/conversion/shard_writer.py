@@ -106,17 +106,17 @@ def _write_record(task: ShardTask, index: int, file: shard_file.ShardFile
     image = task.rules.check(task.images(int(task.rows[index])))
   except ImageError as error:
     return str(error), 0, 0.0
-  mark, error = duplicate_images.mark(image), 0.0
+  mark, rounding = duplicate_images.mark(image), 0.0
   if index in task.left_out:
-    return "", mark, error
+    return "", mark, rounding
   if task.dtype == "float16":
-    image, error = _halved(image, task.divisor, task.ids[index])
+    image, rounding = _halved(image, task.divisor, task.ids[index])
   file.write(schema.serialize(
       augment.dihedral_numpy(image, int(task.elements[index])),
       number=task.first_number + index, object_id=str(task.ids[index]),
       z_spec=float(task.z_spec[index]), r_mag=float(task.r_mag[index]),
       ebv=float(task.ebv[index])))
-  return "", mark, error
+  return "", mark, rounding
 
 
 def _halved(image, divisor, object_id) -> tuple[np.ndarray, float]:

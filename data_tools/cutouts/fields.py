@@ -64,5 +64,5 @@ def _pattern(template: str, bands: Sequence[str]) -> re.Pattern:
   if sorted(names) != ["band", "field"] or os.sep in template:
     raise ValueError(f"--frame_template={template}: give a file name with {{band}} "
                      f"and {{field}}, each once")
-  return re.compile("".join(re.escape(text) + groups.get(name, "") for text, name in parts)
+  return re.compile("".join(re.escape(text) + groups.get(name or "", "") for text, name in parts)
                     + _PACKED)

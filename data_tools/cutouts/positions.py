@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Mapping
+from typing import Any, Mapping
 
 import numpy as np
 
@@ -52,7 +52,7 @@ def read_positions(path: str, names: Mapping[str, str] | None = None) -> Positio
   columns = table_files.columns_of(path)
   num = table_files.num_rows(columns, path)
   names_of = {role: _pick(columns, role, (names or {}).get(role, ""), path) for role in _NAMES}
-  ids = columns[names_of["id"]] if names_of["id"] else np.arange(num)
+  ids: Any = columns[names_of["id"]] if names_of["id"] else np.arange(num)
   if ids.dtype.kind == "S":
     ids = np.char.decode(ids, "utf-8")
   try:

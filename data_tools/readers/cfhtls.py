@@ -82,7 +82,7 @@ def _files(path: str) -> list[str]:
 
 
 def _sample(file: str) -> str:
-  return _NAME.fullmatch(os.path.basename(file)).group(1)
+  return _NAME.sub(r"\1", os.path.basename(file))
 
 
 def _read_file(file: str, options: ReaderOptions):

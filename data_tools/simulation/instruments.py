@@ -7,6 +7,7 @@ The first step of the simulator.  `photometry`, `population` and `rendering` use
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -113,8 +114,8 @@ def sdss_instrument() -> Instrument:
 
 def cfhtls_instrument() -> Instrument:
   """MegaCam stacks with zero point 30: WIDE to r of about 25.5, DEEP a magnitude deeper."""
-  optics = dict(fwhm_arcsec=(0.85, 0.78, 0.71, 0.64, 0.68), pixel_scale_arcsec=0.187,
-                zero_point=30.0)
+  optics: dict[str, Any] = dict(
+      fwhm_arcsec=(0.85, 0.78, 0.71, 0.64, 0.68), pixel_scale_arcsec=0.187, zero_point=30.0)
   depth = {"W": (25.8, 26.0, 25.5, 25.3, 24.3), "D": (26.8, 26.9, 26.6, 26.4, 25.5)}
   return Instrument(
       filters=tuple(f"cfht_megacam_{band}" for band in "ugriz"),

@@ -42,7 +42,7 @@ def write_public_npy(folder: str, observation: Observation, num: int, seed: int,
                      progress: Progress) -> None:
   """SDSS public release, unpacked: cube.npy beside labels.npy."""
   del seed
-  tables = []
+  tables: list[np.ndarray] = []
   images = _images(observation.chunks(0, num), num, public_labels, tables, progress)
   with open(os.path.join(folder, "cube.npy"), "wb") as file:
     _write_blocks(file, images, num)
@@ -53,7 +53,7 @@ def write_public(folder: str, observation: Observation, num: int, seed: int,
                  progress: Progress) -> None:
   """SDSS public release: sdss.npz with cube and labels."""
   del seed
-  tables = []
+  tables: list[np.ndarray] = []
   images = _images(observation.chunks(0, num), num, public_labels, tables, progress)
   _write_cube_npz(os.path.join(folder, "sdss.npz"), images, num, "labels", tables)
 
@@ -63,7 +63,7 @@ def write_research(folder: str, observation: Observation, num: int, seed: int,
   """SDSS research code: one file per image, index arrays, labels (.npz, never a pickle)."""
   data = os.path.join(folder, "data")
   os.makedirs(data)
-  tables = []
+  tables: list[np.ndarray] = []
   rows = itertools.count()
   for images in _images(observation.chunks(0, num), num, public_labels, tables, progress):
     for image in images:
@@ -71,7 +71,7 @@ def write_research(folder: str, observation: Observation, num: int, seed: int,
   labels = np.concatenate(tables)
   columns = {name: labels[name].astype(np.float64) for name in _RESEARCH_COLUMNS}
   group = np.arange(num)
-  if _GROUP_COLUMN in labels.dtype.names:
+  if _GROUP_COLUMN in (labels.dtype.names or ()):
     columns[_GROUP_COLUMN] = labels[_GROUP_COLUMN]
     group = np.unique(labels[_GROUP_COLUMN], return_inverse=True)[1]
   np.savez(os.path.join(folder, "label.npz"), **columns)
@@ -92,7 +92,8 @@ def write_cubes(folder: str, observation: Observation, num: int, seed: int,
     with contextlib.closing(observation.chunks(sample, sample_num)) as chunks:
       for number, first in enumerate(range(0, sample_num, FILE_GALAXIES), start=1):
         path = os.path.join(folder, f"CUBE_WD_Z{name}_{number:04d}.npz")
-        file_num, tables = min(FILE_GALAXIES, sample_num - first), []
+        file_num = min(FILE_GALAXIES, sample_num - first)
+        tables: list[np.ndarray] = []
         images = _images(chunks, file_num, functools.partial(cube_info, sample=name),
                          tables, progress)
         _write_cube_npz(path, images, file_num, "info", tables)
@@ -174,8 +175,8 @@ def _write_cube_npz(path: str, images: Iterator[np.ndarray], num: int, table: st
 
 def _write_blocks(file: IO[bytes], blocks: Iterator[np.ndarray], num: int) -> None:
   """Writes blocks of float32, `num` rows in all, as one .npy array."""
-  block = next(blocks)
+  first = next(blocks)
   np.lib.format.write_array_header_1_0(
-      file, {"descr": "<f4", "fortran_order": False, "shape": (num, *block.shape[1:])})
-  for block in itertools.chain([block], blocks):
+      file, {"descr": "<f4", "fortran_order": False, "shape": (num, *first.shape[1:])})
+  for block in itertools.chain([first], blocks):
     file.write(np.ascontiguousarray(block, "<f4").data)

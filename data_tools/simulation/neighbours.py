@@ -8,6 +8,7 @@ by `observation`, uses `rendering`.
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -68,7 +69,7 @@ class Neighbours:
       density: density of neighbours in units of the sky's; 0 for none.
     """
     self._field, self._instrument, self._density = field, instrument, density
-    self._population = Population(field.galaxies, grid, instrument) if density else None
+    self._population: Any = Population(field.galaxies, grid, instrument) if density else None
 
   def add(self, images: np.ndarray, transmitted: np.ndarray, fwhm_arcsec: np.ndarray,
           rng: np.random.Generator) -> None:

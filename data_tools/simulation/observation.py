@@ -11,7 +11,7 @@ import concurrent.futures
 import dataclasses
 import functools
 import os
-from typing import Callable, Iterator
+from typing import Callable, Generator
 
 import numpy as np
 
@@ -92,12 +92,12 @@ class Observation:
     self.real = (RealGalaxies(options.photometry, z_max=survey.z_max, seed=seed)
                  if options.photometry else None)
 
-  def chunks(self, sample: int, num: int) -> Iterator[Chunk]:
+  def chunks(self, sample: int, num: int) -> Generator[Chunk, None, None]:
     """The first `num` galaxies of a sample, in order, computed on several threads."""
     sizes = [min(CHUNK, num - first) for first in range(0, num, CHUNK)]
     threads = min(_MAX_THREADS, os.cpu_count() or 1)
     with concurrent.futures.ThreadPoolExecutor(threads) as pool:
-      waiting = collections.deque()
+      waiting: collections.deque[concurrent.futures.Future] = collections.deque()
       for number, size in enumerate(sizes):
         waiting.append(pool.submit(self.chunk, sample, number, size))
         if len(waiting) > threads:  # limits the images in memory

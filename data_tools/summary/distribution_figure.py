@@ -74,5 +74,5 @@ def _number_of_bins(num: int, most: int) -> int:
 
 def _fine_edges(values: np.ndarray, bins: int) -> np.ndarray:
   """Edges of `bins` equal bins between round numbers that enclose all values."""
-  ends = galaxy_table.round_edges(values, 10)[[0, -1]]
-  return np.linspace(*ends, bins + 1)
+  first, *_, last = galaxy_table.round_edges(values, 10)
+  return np.linspace(first, last, bins + 1)

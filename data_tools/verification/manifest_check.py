@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import re
-from typing import Iterator
+from typing import Any, Iterator
 
 from data_tools.conversion.record_plan import SHARD_NAME
 from pzbias_tf.data.manifest import COMPRESSION_TYPES, Manifest, Shard
@@ -46,7 +46,7 @@ def _image_faults(manifest: Manifest) -> Iterator[str]:
 
 def _galaxy_faults(manifest: Manifest) -> Iterator[str]:
   galaxies = manifest.galaxies
-  counts = [galaxies.get(key) for key in ("read", "written", "rejected")]
+  counts: list[Any] = [galaxies.get(key) for key in ("read", "written", "rejected")]
   if not all(_whole(count) for count in counts):
     yield f"galaxies is {dict(galaxies)}, not three whole numbers"
   elif counts[0] != counts[1] + counts[2]:

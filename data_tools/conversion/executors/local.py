@@ -37,7 +37,7 @@ def worker_map(num_workers: int) -> Iterator[Callable]:
 
 def _ordered(pool: futures.Executor, ahead: int, function: Callable, tasks: Iterable) -> Iterator:
   """Results in the order of the tasks, which are taken on demand."""
-  waiting = collections.deque()
+  waiting: collections.deque[futures.Future] = collections.deque()
   try:
     for task in tasks:
       waiting.append(pool.submit(function, task))
@@ -59,5 +59,7 @@ def _begin() -> None:
 
 def _end_with_parent() -> None:
   """Ends this process with its parent: nothing may write into the folder without its lock."""
-  multiprocessing.parent_process().join()
+  parent = multiprocessing.parent_process()
+  if parent is not None:
+    parent.join()
   os._exit(1)

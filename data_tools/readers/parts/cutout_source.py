@@ -83,7 +83,7 @@ class CutoutSource:
 
   catalog: Table
   images: Callable[[int], np.ndarray]
-  image_shape: tuple[int, int, int]
+  image_shape: tuple[int, ...]
   rejected: Mapping[int, str] = dataclasses.field(default_factory=dict)
   description: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 

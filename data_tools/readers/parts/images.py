@@ -75,7 +75,7 @@ class NamedImages:
 
 def usual_shape(images: Images, num: int, default: tuple[int, int, int]) -> tuple[int, int, int]:
   """The most common shape in a sample of the images; `default` if none can be read."""
-  shapes = collections.Counter()
+  shapes: collections.Counter = collections.Counter()
   for row in np.unique(np.linspace(0, max(num - 1, 0), _SAMPLED_IMAGES).astype(int)):
     try:
       shapes[images(int(row)).shape] += 1

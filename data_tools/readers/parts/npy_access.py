@@ -14,7 +14,7 @@ import os
 import shutil
 import struct
 import tempfile
-from typing import BinaryIO, Iterator
+from typing import IO, Any, Iterator
 import zipfile
 import zlib
 
@@ -47,7 +47,7 @@ class ArrayLocation:
   offset: int
   shape: tuple[int, ...]
   dtype: np.dtype
-  order: str = "C"
+  order: Any = "C"
 
   @property
   def nbytes(self) -> int:
@@ -80,7 +80,7 @@ class RowReader:
       return np.array(location.open()[row])
     values = np.empty(location.shape[1:], location.dtype)
     place = location.offset + row * values.nbytes
-    if os.preadv(self._file.fileno(), [values], place) != values.nbytes:
+    if os.preadv(self._file.fileno(), [values.data], place) != values.nbytes:
       raise ValueError(f"{location.path}: truncated while it was read; fetch the file again")
     return values
 
@@ -159,7 +159,7 @@ def _zip(path: str) -> Iterator[zipfile.ZipFile]:
 
 
 @contextlib.contextmanager
-def _stream(path: str, member: str) -> Iterator[BinaryIO]:
+def _stream(path: str, member: str) -> Iterator[IO[bytes]]:
   if not member:
     with open(path, "rb") as file:
       yield file
@@ -168,14 +168,15 @@ def _stream(path: str, member: str) -> Iterator[BinaryIO]:
     yield file
 
 
-def _header(file: BinaryIO, path: str) -> tuple[tuple[int, ...], str, np.dtype]:
+def _header(file: Any, path: str) -> tuple[tuple[int, ...], Any, np.dtype]:
   """Shape, order and dtype from the header at the file's position."""
   try:
-    version = np.lib.format.read_magic(file)
+    formats: Any = np.lib.format  # its types lack max_header_size
+    version = formats.read_magic(file)
     if version == (1, 0):
-      header = np.lib.format.read_array_header_1_0(file, max_header_size=_MAX_HEADER)
+      header = formats.read_array_header_1_0(file, max_header_size=_MAX_HEADER)
     else:  # version 3.0 differs only in the encoding of column names
-      header = np.lib.format.read_array_header_2_0(file, max_header_size=_MAX_HEADER)
+      header = formats.read_array_header_2_0(file, max_header_size=_MAX_HEADER)
   except ValueError as error:
     raise ValueError(f"{path}: not a readable numpy array: {error}") from error
   shape, fortran_order, dtype = header

@@ -46,7 +46,7 @@ class ArrayShell:
   __slots__ = ("_state",)
 
   def __init__(self, *unused_arguments: Any):
-    self._state = None
+    self._state: tuple = ()
 
   def __setstate__(self, state: tuple) -> None:
     self._state = state
@@ -61,7 +61,7 @@ class ArrayShell:
     return from_data(data, shell, shape, "F" if is_fortran else "C")
 
 
-def from_data(data: Any, shell: DtypeShell, shape: Any, order: str = "C") -> np.ndarray:
+def from_data(data: Any, shell: DtypeShell, shape: Any, order: Any = "C") -> np.ndarray:
   """An array from bytes, or from a list of objects (or of rows with objects)."""
   if shell.dtype.hasobject:
     flat = np.empty(len(data), shell.dtype)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import builtins
 import collections
 import pickle
-from typing import Any, BinaryIO
+from typing import Any
 
 from data_tools.readers.parts import pickled_arrays
 
@@ -51,7 +51,7 @@ def _allowed() -> dict[tuple[str, str], Any]:
 class _RestrictedUnpickler(pickle.Unpickler):
   """Resolves the allowed globals and refuses all others."""
 
-  def __init__(self, file: BinaryIO, path: str):
+  def __init__(self, file: IO[bytes], path: str):
     # Python 2 wrote both text and the bytes of arrays as 8-bit strings.
     super().__init__(file, encoding="latin1")
     self._path = path
@@ -72,7 +72,7 @@ class _RestrictedUnpickler(pickle.Unpickler):
         f"{self._path}: persistent ids are not allowed; save its columns with numpy.savez instead")
 
 
-def load(file: BinaryIO, path: str) -> Any:
+def load(file: IO[bytes], path: str) -> Any:
   """Reads one pickled value made of arrays and plain containers.
 
   Args:

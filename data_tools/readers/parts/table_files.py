@@ -30,7 +30,7 @@ def columns_of(path: str) -> Columns:
     OSError, ValueError: the file cannot be read.
   """
   if path.endswith(".npz"):
-    columns = {}
+    columns: dict[str, np.ndarray] = {}
     for name in npy_access.members(path):
       shape, dtype = npy_access.peek(path, name)
       if len(shape) == 1 and dtype.names:

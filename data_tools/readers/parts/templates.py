@@ -98,7 +98,7 @@ def fields(template: str) -> set[str]:
   names = {name for _, name, _, _ in parts if name is not None}
   wrong = sorted(name if not name.isidentifier() else f"{name}:{form}"
                  for _, name, form, _ in parts
-                 if name is not None and not (name.isidentifier() and "{" not in form))
+                 if name is not None and not (name.isidentifier() and "{" not in (form or "")))
   if wrong:
     raise ValueError(f"--image_template={template}: {{{wrong[0]}}} is not a plain name")
   if climbs("".join(text + "x" * bool(name) for text, name, _, _ in parts)):
@@ -128,7 +128,7 @@ def first_that_fits(folder: str, templates: Collection[str], columns: Mapping[st
   for template in templates:
     files = ImageFiles(folder, template, columns)
     num_images[template] = sum(files.exists(row, bands) for row in rows)
-  best = max(num_images, key=num_images.get)  # the first of equals
+  best = max(num_images, key=lambda template: num_images[template])  # the first of equals
   if not num_images[best]:
     raise FileNotFoundError(f"{folder}: no images called {', '.join(templates)}; give their "
                             "names with --image_template")
