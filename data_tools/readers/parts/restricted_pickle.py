@@ -9,7 +9,7 @@ from __future__ import annotations
 import builtins
 import collections
 import pickle
-from typing import Any
+from typing import IO, Any
 
 from data_tools.readers.parts import pickled_arrays
 
