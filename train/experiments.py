@@ -25,19 +25,22 @@ from train.plan import StageJob, Variants, in_order, plan_variants, save_record,
 from train.study_items import SCALES, STUDY_ITEMS
 
 
-def define_flags() -> None:
+def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   """Defines the command line."""
-  flags.DEFINE_bool("list", False, "Lists the study items.")
-  flags.DEFINE_list("run", [], "Study items to run, by name.")
-  flags.DEFINE_list("values", [], "Values of the flag that varies. Default: the published ones.")
+  flags.DEFINE_bool("list", False, "Lists the study items.", flag_values=values)
+  flags.DEFINE_list("run", [], "Study items to run, by name.", flag_values=values)
+  flags.DEFINE_list("values", [], "Values of the flag that varies. Default: the published ones.",
+                    flag_values=values)
   flags.DEFINE_enum("scale", "full", list(SCALES), "full: the published schedule; medium: a few "
-                    "GPU hours; small: a CPU and simulated galaxies.")
-  flags.DEFINE_bool("plan", False, "Prints the plan and its commands, and runs nothing.")
+                    "GPU hours; small: a CPU and simulated galaxies.", flag_values=values)
+  flags.DEFINE_bool("plan", False, "Prints the plan and its commands, and runs nothing.",
+                    flag_values=values)
   flags.DEFINE_integer("jobs", 1, "Stages to train at a time, one per GPU where there are any.",
-                       lower_bound=1)
-  flags.DEFINE_string("data_dir", "", "Data set. Default: data/<data set of the survey>.")
-  flags.DEFINE_string("workdir", "runs", "Folder of all runs.")
-  flags.DEFINE_integer("seed", 0, "Seed of every run.", lower_bound=0)
+                       lower_bound=1, flag_values=values)
+  flags.DEFINE_string("data_dir", "", "Data set. Default: data/<data set of the survey>.",
+                      flag_values=values)
+  flags.DEFINE_string("workdir", "runs", "Folder of all runs.", flag_values=values)
+  flags.DEFINE_integer("seed", 0, "Seed of every run.", lower_bound=0, flag_values=values)
 
 
 def main(argv):

@@ -10,7 +10,6 @@ from absl import flags
 
 from data_tools import readers
 from data_tools.conversion import conversion_settings, splits
-from data_tools.conversion.command_line.cpu_preset import CPU_PRESET
 from data_tools.conversion.conversion_settings import ConversionSettings
 from data_tools.conversion.executors import choose
 from data_tools.readers import reader_flags
@@ -20,6 +19,29 @@ from pzbias_tf.survey import Survey
 
 DEFAULT_PARENT = "data"
 """Folder of outputs and simulated surveys that the user does not name."""
+
+# How far a network has learned decides how strongly its estimates pile up, so Baseline and Step 1
+# get the same budget.  Each of the 11,400 training galaxies of the default size is shown 39 times,
+# as often as the published schedule shows each of its 393,000.
+_WHOLE_NETWORK = {"iterations": 7000, "batch_size": 64, "learning_rate": 1e-3,
+                  "lr_drops": [0.5, 0.75, 0.9]}
+
+CPU_PRESET = {
+    "net": 5,
+    "image_size": 16,
+    "input_scaling": "sqrt_whitened",
+    "fth": 15,
+    "stages": {
+        "baseline": _WHOLE_NETWORK,
+        "step1": _WHOLE_NETWORK,
+        # A fifth of Step 1's rate, as published: Step 2 continues from its weights.
+        "step2": {"iterations": 1000, "batch_size": 128, "learning_rate": 2e-4, "lr_drops": []},
+        # The layers of Step 3 start from new weights.
+        "step3": {"iterations": 4000, "batch_size": 128, "learning_rate": 1e-3,
+                  "lr_drops": [0.6, 0.85]},
+    },
+}
+"""Training settings that fit simulated data on a CPU; the manifest passes them to train.main."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
