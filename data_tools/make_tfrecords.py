@@ -8,20 +8,24 @@ conversion, give the same command again.
 
 from __future__ import annotations
 
+import os
+from typing import Any
+
 from absl import app, flags, logging
 
 from data_tools import readers
 from data_tools.conversion import identity
-from data_tools.conversion.command_line import report_text, simulated_input
+from data_tools.conversion.command_line import report_text
 from data_tools.conversion.command_line.conversion_config import (
+  DEFAULT_PARENT,
   ConversionConfig,
   config_from_flags,
   define_flags,
 )
 from data_tools.conversion.convert import convert
-from pzbias_tf import command
+from pzbias_tf import command, storage
 from pzbias_tf.data.manifest import Manifest
-from pzbias_tf.survey import load_survey
+from pzbias_tf.survey import Survey, load_survey
 
 
 def run(config: ConversionConfig) -> Manifest:
@@ -40,14 +44,38 @@ def run(config: ConversionConfig) -> Manifest:
   config.check_places()
   path, origin = config.input, {}
   if not path:
-    origin = simulated_input.origin_of(config, survey)
+    origin = origin_of(config, survey)
     identity.check_before_simulation(config.output, origin)
-    path = simulated_input.simulate_input(config)
+    path = simulate_input(config)
   source = readers.read(path, survey, config.options, layout=config.layout)
   manifest = convert(source, survey, config.output, settings=config.settings,
                      preset=config.training_preset(), origin=origin)
   print(report_text.summary(manifest, config.output, survey=config.survey))
   return manifest
+
+
+def origin_of(config: ConversionConfig, survey: Survey) -> dict[str, Any]:
+  """What is simulated, for the manifest."""
+  return {"simulated": {"survey": survey.name, "num": config.num,
+                        "seed": config.settings.seed, **config.simulation.recorded()}}
+
+
+def simulate_input(config: ConversionConfig) -> str:
+  """Simulates a survey beside the data set, and says so; returns its folder.
+
+  For a remote data set, that is the folder beside the default output.
+  """
+  from data_tools import simulate  # not needed for real data
+
+  parent, name = os.path.split(os.path.normpath(config.output))
+  if storage.is_remote(config.output):
+    parent = storage.absolute(DEFAULT_PARENT) if config.settings.runner else DEFAULT_PARENT
+  folder = os.path.join(parent, f"simulated_{name}")
+  print(f"No --input is given: {config.num} galaxies of {config.survey} are simulated into "
+        f"{folder}. They are not observations.", flush=True)
+  simulate.simulate(config.survey, config.num, config.settings.seed, folder,
+                    options=config.simulation)
+  return folder
 
 
 def main(argv) -> None:

@@ -10,7 +10,6 @@ import tensorflow as tf
 from data_tools import make_tfrecords, readers, simulate
 from data_tools.conversion import convert as convert_lib
 from data_tools.conversion import resume
-from data_tools.conversion.command_line import simulated_input
 from data_tools.conversion.convert import convert
 from data_tools.conversion.executors import beam
 from data_tools.simulation.options import SimulationOptions
@@ -245,7 +244,7 @@ class CommandTest(remote_sets.RemoteTest):
         output=self.output,
         settings=dataclasses.replace(remote_sets.SETTINGS, runner="DirectRunner"))
     with mock.patch.object(simulate, "simulate"), mock.patch("builtins.print"):
-      self.assertEqual(simulated_input.simulate_input(config),
+      self.assertEqual(make_tfrecords.simulate_input(config),
                        os.path.abspath("data/simulated_set"))
 
 
