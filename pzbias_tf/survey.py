@@ -280,5 +280,5 @@ def survey_from_mapping(settings: Mapping, *, origin: str) -> Survey:
       settings["extend_exceptions"] = {
           int(bins): tuple(sides) for bins, sides in settings["extend_exceptions"].items()}
     return Survey(**settings)
-  except (TypeError, ValueError) as error:  # a key is missing, or its value is no good
+  except (TypeError, ValueError) as error:  # a key is missing, or its value is not valid
     raise ValueError(f"{origin}: {error}") from error

@@ -115,9 +115,9 @@ class Calibration:
     weights, z_spec, z_photo, r_mag = arguments.weighted_columns(
         weights, z_spec=z_spec, z_photo=z_photo, r_mag=r_mag)
     shape = (cells.WIDE_CELLS, survey.rows)
-    found = cells.means(
+    means = cells.means(
         z_photo - z_spec, weights, _calibration_cell(z_photo, r_mag, survey), shape[0] * shape[1])
-    tables = smooth_means(cells.Means(*(table.reshape(shape) for table in found)), smoothing)
+    tables = smooth_means(cells.Means(*(table.reshape(shape) for table in means)), smoothing)
     fitted = cls(survey=survey, offset=np.nan_to_num(tables.mean), count=tables.count,
                  error=tables.error)
     if fitted.uncorrected_rows:

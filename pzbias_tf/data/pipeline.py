@@ -265,9 +265,8 @@ def _read_shards(data, split, shards, keep, *, cycle, block):
   """Blocks of (rows, records) of the kept records of some shards, counts checked."""
 
   def read(path, start, records):
-    found = tf.data.TFRecordDataset(path, data.manifest.compression_type,
-                                    READ_BUFFER_BYTES)
-    counted = found.apply(tf.data.experimental.assert_cardinality(records))
+    shard = tf.data.TFRecordDataset(path, data.manifest.compression_type, READ_BUFFER_BYTES)
+    counted = shard.apply(tf.data.experimental.assert_cardinality(records))
     return _kept(data, split, counted.enumerate(start), keep).batch(block)
 
   return tf.data.Dataset.from_tensor_slices(tuple(shards)).interleave(

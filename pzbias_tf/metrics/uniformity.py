@@ -47,7 +47,7 @@ def pit_distances(values: np.ndarray, *, weights: np.ndarray | None = None) -> P
 
   Raises:
     ValueError: the column is empty, not finite, or outside [0, 1], or the
-      weights are no good.
+      weights are not valid.
   """
   weights, values = arguments.weighted_columns(weights, pit=values)
   if values.min() < 0.0 or values.max() > 1.0:

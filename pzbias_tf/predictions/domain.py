@@ -79,14 +79,14 @@ class TrainingDomain:
       Sums of FLAGS, [n] int16; 0 for galaxies inside.
     """
     colours = _colours(images["aperture_flux"], np.array(self.softening))
-    found = {
+    reasons = {
         "magnitude": _outside(r_mag, *self.r_mag),
         "colour": np.any([_outside(colour, *ends)
                           for colour, ends in zip(colours.T, self.colours)], axis=0),
         "off-centre": images["peak_offset"] > max(PEAK_OFFSET, self.peak_offset),
         "saturated": images["plateau"] >= PLATEAU,
         "p(z) at edge": _piled_up(pdf)}
-    return sum(FLAGS[reason] * is_so.astype(np.int16) for reason, is_so in found.items())
+    return sum(FLAGS[reason] * is_so.astype(np.int16) for reason, is_so in reasons.items())
 
   def save(self, path: str) -> None:
     """Writes JSON, whole or not at all."""

@@ -86,11 +86,11 @@ def quantiles(edges: np.ndarray, pdf: np.ndarray, levels: Sequence[float]) -> np
     [n, levels] float64.
   """
   cdf = np.cumsum(pdf, -1, dtype=np.float64)
-  galaxy, found = np.arange(len(pdf)), np.empty([len(pdf), len(levels)])
+  galaxy, values = np.arange(len(pdf)), np.empty([len(pdf), len(levels)])
   for column, level in enumerate(levels):
     reached = level * cdf[:, -1]
     upper = np.argmax(cdf >= reached[:, np.newaxis], -1)
     inside = np.maximum(pdf[galaxy, upper], np.finfo(np.float32).tiny)
     fraction = 1.0 - (cdf[galaxy, upper] - reached) / inside
-    found[:, column] = edges[upper] + fraction * np.diff(edges)[upper]
-  return found
+    values[:, column] = edges[upper] + fraction * np.diff(edges)[upper]
+  return values

@@ -149,14 +149,14 @@ def read_columns(paths: Sequence[str], *, start: int = 0,
     start: first galaxy of each file.
     stop: where to end in each file; None for all.
   """
-  found: dict[str, list[np.ndarray]] = {}
+  pieces_of: dict[str, list[np.ndarray]] = {}
   for path in paths:
     with h5py.File(path, "r") as file:
       for name, column in file["ancil"].items():
         values = column[start:stop]
-        found.setdefault(name, []).append(
+        pieces_of.setdefault(name, []).append(
             np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values)
-  return {name: np.concatenate(pieces) for name, pieces in found.items()}
+  return {name: np.concatenate(pieces) for name, pieces in pieces_of.items()}
 
 
 def _as_bytes(column, width=None):

@@ -34,7 +34,7 @@ def training_domain(data: Dataset, image_size: int, path: str) -> TrainingDomain
 
 def _measure(data, image_size):
   """Measurements of the first galaxies, which are as good as any: records are in random order."""
-  measure, found, left = tf.function(measure_images, reduce_retracing=True), [], MEASURED
+  measure, batches, left = tf.function(measure_images, reduce_retracing=True), [], MEASURED
   for number, shard in enumerate(data.manifest.shards):
     if shard.split != "train" or not shard.records or not left:
       continue
@@ -43,6 +43,6 @@ def _measure(data, image_size):
     keep[np.flatnonzero(keep)[left:]] = False
     left -= int(keep.sum())
     if keep.any():
-      found += [measure(batch["image"]) for batch in ordered_batches(
+      batches += [measure(batch["image"]) for batch in ordered_batches(
           part, "train", keep=keep, labels=None, batch_size=256, image_size=image_size)]
-  return {name: np.concatenate([batch[name] for batch in found]) for name in found[0]}
+  return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
