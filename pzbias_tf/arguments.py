@@ -50,7 +50,7 @@ def weight_column(weights: np.ndarray | None, size: int) -> np.ndarray:
   """Checks the weights of a catalogue's galaxies.
 
   Args:
-    weights: one number a galaxy, [n], not negative, in any unit; None gives
+    weights: one number per galaxy, [n], not negative, in any unit; None gives
       every galaxy the weight 1.
     size: number of galaxies.
 
@@ -65,7 +65,7 @@ def weight_column(weights: np.ndarray | None, size: int) -> np.ndarray:
     return np.ones(size)
   (weights,) = columns(weights=weights)
   if weights.size != size:
-    raise ValueError(f"weights are given for {weights.size} galaxies of {size}; pass one a galaxy")
+    raise ValueError(f"{weights.size} weights are given for {size} galaxies; pass one per galaxy")
   if weights.min() < 0.0:
     raise ValueError(f"weights must not be negative, galaxy {np.argmin(weights)} has "
                      f"{weights.min()}")

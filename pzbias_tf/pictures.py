@@ -12,7 +12,7 @@ _COLUMNS = 6
 _PANEL_INCHES = 1.35
 
 
-# Flux (nanomaggies a pixel) of mid-grey in i, r, g: the colours of SDSS's pictures, roughly.
+# Flux (nanomaggies per pixel) of mid-grey in i, r, g: the colours of SDSS's pictures, roughly.
 SDSS_GREY = (0.35, 0.22, 0.12)
 _GREY_NOISE = 8.0  # mid-grey in units of a pixel's noise: what SDSS_GREY is in SDSS's frames
 _SOFTENING = 8.0

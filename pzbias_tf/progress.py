@@ -1,4 +1,4 @@
-"""What a waiting person sees: a bar on a terminal, log lines elsewhere."""
+"""Progress of long work: a bar on a terminal, log lines elsewhere."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def make_folders(folder: str) -> None:
 
 
 def move(path: str, target: str) -> None:
-  """Renames a file on its file system, in place of what has that name.
+  """Renames a file on its file system, in place of any file of that name.
 
   An object store copies it and removes the old one; `target` is whole at any time.
   """

@@ -241,7 +241,7 @@ def fit_label_model(
   sigma_disp = np.asarray(sigma_disp, np.float64)
   if sigma_disp.shape != (survey.outputs,):
     raise ValueError(
-        f"sigma_disp must have shape [{survey.outputs}], one number an output, got "
+        f"sigma_disp must have shape [{survey.outputs}], one number per output, got "
         f"{list(sigma_disp.shape)}")
   squares = scatter.smoothed_squares(
       ((z_photo - z_spec) / survey.bin_width) ** 2, survey.redshift_bin(z_spec),

@@ -1,4 +1,4 @@
-"""catalog.fits: one row a record, in record order; several files where it is very long.
+"""catalog.fits: one row per record, in record order; several files where it is very long.
 
 Labels (redshift bin, magnitude row) are looked up here by a record's row, in
 double precision, so that records and tables never disagree about a bin.

@@ -49,7 +49,7 @@ class Dataset:
 
   @functools.cached_property
   def catalog(self) -> Table:
-    """The catalogue, one row a record (read once).
+    """The catalogue, one row per record (read once).
 
     Raises:
       ValueError: it has another number of rows than the manifest has records.

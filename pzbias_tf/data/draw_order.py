@@ -19,7 +19,7 @@ def shuffled_batches(num: int, *, batch_size: int, seed: int, start_step: int) -
 
   Args:
     num: number of galaxies.
-    batch_size: galaxies a batch.
+    batch_size: galaxies per batch.
     seed: seed of the order.
     start_step: number of the first batch.
 
@@ -44,7 +44,7 @@ def draw_views(seed: int, step: tf.Tensor, batch_size: int, *, dihedral: bool = 
   Args:
     seed: seed of the views.
     step: number of the batch, [] int.
-    batch_size: galaxies a batch.
+    batch_size: galaxies per batch.
     dihedral: False gives view 0 to all.
 
   Returns:
@@ -63,7 +63,7 @@ def draws(num: int, *, batch_size: int, seed: int, start_step: int = 0, steps: i
 
   Args:
     num: number of galaxies.
-    batch_size: galaxies a batch.
+    batch_size: galaxies per batch.
     seed: seed of order and views.
     start_step: number of the first batch.
     steps: number of batches, -1 for no end.

@@ -1,7 +1,7 @@
 """manifest.json: what a data set folder holds, and proof that it is complete.
 
 The manifest is written last, by atomic rename, so that its presence means that
-every shard is there.  Readers compare the records that they see with it.
+every shard is complete.  Readers compare the records that they see with it.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ def training_batches(data: Dataset, *, keep: np.ndarray, labels: Labels, batch_s
     data: the data set.
     keep: [records] bool, which records to use; all of them training records.
     labels: labels of all records.
-    batch_size: galaxies a batch.
+    batch_size: galaxies per batch.
     image_size: central pixels to keep.
     seed: seed of order and views.
     start_step: batches to skip: where an interrupted run goes on.
@@ -130,7 +130,7 @@ def _batches_from_shards(data, *, num, keep, labels, batch_size, image_size, see
 
 def _batches_from_service(data, data_service, *, keep, labels, batch_size, image_size, seed,
                           start_step, augment):
-  """(step, batch) read and parsed by the workers of a service; each record once a pass."""
+  """(step, batch) read and parsed by the workers of a service; each record once per pass."""
   paths, starts, records = _shard_table(data, "train")
   # Another order for each start: a run that is often cut off must not see the same shards first.
   order = np.random.default_rng((seed, start_step)).permutation(len(paths))
@@ -191,7 +191,7 @@ def ordered_batches(data: Dataset, split: str, *, keep: np.ndarray, labels: Labe
     split: "train", "validation", "test" or "target".
     keep: [records] bool, which records to use.
     labels: labels of all records, or None for galaxies without any.
-    batch_size: galaxies a batch.
+    batch_size: galaxies per batch.
     image_size: central pixels to keep.
 
   Returns:

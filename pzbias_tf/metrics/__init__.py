@@ -1,1 +1,1 @@
-"""What estimates are worth: one kind of metric a file, put together in `stage_metrics`."""
+"""Metrics of estimates and p(z): one kind per file, put together in `stage_metrics`."""

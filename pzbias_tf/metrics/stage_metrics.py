@@ -1,4 +1,4 @@
-"""All metrics of one stage, as one dictionary."""
+"""All metrics of one stage as one dictionary, from its predictions: what metrics.json holds."""
 
 from __future__ import annotations
 

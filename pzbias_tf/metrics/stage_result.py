@@ -1,4 +1,4 @@
-"""What a stage predicted for the test sample, with its metrics: the input of figures and report."""
+"""A measured stage: its test estimates with their metrics, from which figures and report are made."""
 
 from __future__ import annotations
 

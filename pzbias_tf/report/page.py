@@ -135,7 +135,7 @@ def _stage_table(markdown):
 
 
 def _settings_table(settings):
-  """One column a stage; a setting that a stage does not have stays empty."""
+  """One column per stage; a setting that a stage does not have stays empty."""
   names = dict.fromkeys(name for own in settings.values() for name in own)
   return _table(["", *settings], [[name, *(own.get(name, "") for own in settings.values())]
                                   for name in names])

@@ -23,7 +23,7 @@ COLUMNS = (
 
 def format_table(summaries: Mapping[str, Mapping[str, Any]], *, what: str = "stage",
                  columns: Sequence[tuple[str, str, int]] = COLUMNS) -> str:
-  """A Markdown table, aligned, one row a stage.
+  """A Markdown table, aligned, one row per stage.
 
   Args:
     summaries: {title of the stage: its summary, as `summary.summarize` gives it,

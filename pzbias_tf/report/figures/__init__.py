@@ -1,6 +1,6 @@
-"""Figures of an evaluated run: from results to `matplotlib.figure.Figure`, one function a figure.
+"""Figures of an evaluated run: from results to `matplotlib.figure.Figure`, one function per figure.
 
-Nothing here needs a display or touches pyplot's state; `files` writes them.
+Nothing here needs a display or touches pyplot's state; `picture_files` writes them.
 """
 
 from pzbias_tf.report.figures.calibration import draw_calibration

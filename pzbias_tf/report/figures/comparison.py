@@ -1,4 +1,4 @@
-"""Figure of several runs side by side: one panel a metric, one line a run."""
+"""Figure of several runs side by side: one panel per metric, one line per run."""
 
 from __future__ import annotations
 

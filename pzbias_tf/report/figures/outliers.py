@@ -1,4 +1,4 @@
-"""Figure of the galaxies whose estimates are the farthest off."""
+"""Figure of the galaxies with the worst estimates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figure 4: what p(z) is worth: PIT histograms, and n(z) of tomographic bins."""
+"""Figure 4: the quality of p(z): PIT histograms, and n(z) of tomographic bins."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _pit(ax: Axes, results: Sequence[StageResult]) -> None:
 
 
 def _distributions(figure, place, results, survey):
-  """Panel (b): the last stage, with its calibrated PDFs where there are some, a strip a bin."""
+  """Panel (b): the last stage, with its calibrated PDFs where there are some, one strip per bin."""
   numbers, look = list(_curves(results))[-1]
   bins = numbers["tomography"]
   edges, joined = _joined(bins)

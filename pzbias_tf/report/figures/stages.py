@@ -24,7 +24,7 @@ def draw_stages(results: Sequence[StageResult], survey: Survey) -> Figure:
   """Four panels that compare the stages.
 
   (a) Mean residual in wide bins of z_spec, with errors and straight-line fits;
-  (b) distribution of z_photo over that of z_spec, one strip a stage; (c)
+  (b) distribution of z_photo over that of z_spec, one strip per stage; (c)
   sigma_MAD by magnitude; (d) total variation against the fitted slope.
 
   Args:
@@ -71,7 +71,7 @@ def _residuals(ax: Axes, results: Sequence[StageResult], survey: Survey) -> None
 
 
 def _distributions(figure, place, results, survey):
-  """Panel (b): a strip a stage, so that no stage hides another."""
+  """Panel (b): one strip per stage, so that no stage hides another."""
   strips = place.subgridspec(len(results), 1, hspace=0.0)
   first: Any = None
   edges = _drawn_edges(survey)

@@ -1,4 +1,4 @@
-"""Figures of the study's experiments, drawn from the numbers of their summaries alone."""
+"""Figures of the study's items, drawn from the numbers of their summaries alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The visual language of all figures: one colour, marker and line style a stage.
+"""The visual language of all figures: one colour, marker and line style per stage.
 
 The colours are those of Okabe & Ito, which colour-blind readers can tell apart;
 markers and line styles carry the same distinction into grey print.
