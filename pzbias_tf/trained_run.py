@@ -1,9 +1,9 @@
-"""A trained run for notebooks: arrays of images in, p(z) and estimates out.
+"""A trained run in Python: images in numpy arrays go in, a table of redshifts comes out.
 
-    model = pz.load_run("runs/sdss_net0_ne1")
+    model = load_run("runs/quickstart/sdss_net5_ne1")
     table = model.predict(images, ebv=ebv, r_mag=r_mag)
 
-The numbers are those that eval.predict writes for the same galaxies.
+The numbers are those of `python -m eval.predict --calibration=run`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ import os
 
 import numpy as np
 
+from pzbias_tf import arguments
 from pzbias_tf.bias.calibration import Calibration
+from pzbias_tf.models.representation import network_name
+from pzbias_tf.predictions import galaxy_arrays
 from pzbias_tf.predictions.domain import TrainingDomain
 from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.predictions.predictor import BATCH_SIZE, Predictor, collect
@@ -21,20 +24,51 @@ from pzbias_tf.survey import Survey
 from pzbias_tf.training.checkpoints import StageFiles, file_digest, load_weights
 from pzbias_tf.training.config import TrainConfig, load_config
 from pzbias_tf.training.one_stage import make_network
-from pzbias_tf.training.run_folder import CALIBRATION, DOMAIN
-from pzbias_tf.training.stages import STAGES, STEP3, stage_named
+from pzbias_tf.training.run_folder import CALIBRATION, DOMAIN, is_stage
+from pzbias_tf.training.stages import STAGES, STEP3
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
-class TrainedModel:
-  """A trained stage of a run, ready to predict.
+def load_run(run: str | os.PathLike, stage: str | None = None) -> TrainedRun:
+  """Loads a trained stage of a run.
+
+  Args:
+    run: folder of the run.
+    stage: "baseline", "step1", "step2" or "step3"; None takes the last one that
+      is trained.
+
+  Returns:
+    The stage with its weights, the ranges of its training galaxies where they
+    were measured, and, for Step 3, Step 4 where `python -m eval.main` fitted it.
+
+  Raises:
+    FileNotFoundError: there is no such folder, or no trained stage in it.
+    ValueError: the run has no such stage, or its Step 4 was fitted to other
+      weights.
+  """
+  folder = _stage_folder(os.fspath(run), stage)
+  config, _ = load_config(folder)
+  network, weights = make_network(config), StageFiles(folder).last
+  load_weights(network, weights)
+  domain = _optional(os.path.join(folder, DOMAIN), TrainingDomain.load)
+  edges = config.survey.edges(extended=config.stage_spec.extended)
+  calibration = None
+  if config.stage == STEP3.name:  # Step 4 corrects the estimates of Step 3 alone
+    calibration = _optional(
+        os.path.join(os.fspath(run), CALIBRATION),
+        lambda path: Calibration.load(path, config.survey, weights_digest=file_digest(weights)))
+  return TrainedRun(folder=folder, config=config, calibration=calibration,
+                    predictor=Predictor([network], edges, domain=domain))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class TrainedRun:
+  """One trained stage of a run, which predicts arrays; `load_run` makes it.
 
   Attributes:
     folder: folder of the stage.
-    config: its settings.
+    config: settings of the stage.
     predictor: its network.
-    calibration: Step 4 of the run; None where the stage is not Step 3, or
-      eval.main has not evaluated the run.
+    calibration: Step 4; None where the run has none for this stage.
   """
 
   folder: str
@@ -44,149 +78,91 @@ class TrainedModel:
 
   @property
   def survey(self) -> Survey:
-    """The survey: bands in order, grids of redshift and magnitude."""
+    """The survey, which names bands and grids."""
     return self.config.survey
 
   @property
   def stage(self) -> str:
-    """"baseline", "step1", "step2" or "step3"."""
+    """Name of the stage, e.g. "step3"."""
     return self.config.stage
 
   @property
   def edges(self) -> np.ndarray:
-    """Edges of the redshift bins [bins + 1]; Step 3's reach below z_min and above z_max."""
+    """Edges of the redshift bins [bins + 1] float64."""
     return self.predictor.edges
 
-  def predict(self, images: np.ndarray, *, ebv: np.ndarray | float,
+  def __repr__(self) -> str:
+    step4 = " with Step 4" if self.calibration else ""
+    return (f"<TrainedRun: {network_name(self.config.net)}, {self.config.stage_spec.title}{step4}, "
+            f"{self.folder}>")
+
+  def predict(self, images: np.ndarray, *, ebv: np.ndarray | float | None = None,
               r_mag: np.ndarray | float | None = None, ids: np.ndarray | None = None,
               batch_size: int = BATCH_SIZE) -> Predictions:
     """Predicts galaxies.
 
     Args:
-      images: [n, size, size, band] flux in the unit of the survey's own files, bands in the
-        survey's order.  Larger images than the network's are cropped to the
-        centre, smaller ones are filled up with 0, the level of the subtracted sky.
-      ebv: Galactic reddening E(B-V) in mag, [n] or one number.
-      r_mag: r magnitudes (AB) as in training, [n] or one number.  Flags and Step 4
-        need them.
-      ids: names of the galaxies [n]; "0", "1", ... unless given.
-      batch_size: galaxies per batch.
+      images: [n, size, size, band] flux in the survey's unit, bands in the order
+        of `survey.bands`, real numbers of any type.  The central pixels are used;
+        images smaller than those of the training are filled up with 0.
+      ebv: Galactic reddening E(B-V), mag: [n], or one number for all.  It must be
+        given.
+      r_mag: r magnitudes (AB): [n], or one number for all.  Without them there
+        are no flags, since one of these compares the magnitude, and no Step 4.
+      ids: ids of the galaxies [n]; None numbers them from 0.
+      batch_size: galaxies that the network sees at once.
 
     Returns:
-      Predictions with columns "id", "ebv", "zmode", "zmean", "zmedian", "zbest",
-      the ends of the central 68% and 95% intervals, and, where r_mag is given,
-      "r_mag", "flags" (see `domain.FLAGS`) and "zmode_calibrated" (Step 4).
+      Predictions with p(z), "zmode", "zmean", "zmedian", "zbest", the ends of the
+      central 68% and 95%, and "redshift", which is NaN; with `r_mag` also "flags"
+      (see `predictions.domain.FLAGS`; not for stages without domain.json), and
+      "zmode_calibrated" where the run has Step 4.
 
     Raises:
-      ValueError: an argument has another shape or other bands, or holds values
-        that are not finite; the message names it.
+      ValueError: an argument does not fit; the message names it and the remedy.
       FloatingPointError: the network gave NaN.
     """
-    images = _checked_images(images, self.survey)
-    number = len(images)
-    columns = {"id": _checked_ids(ids, number), "ebv": _checked_column("ebv", ebv, number)}
-    if columns["ebv"].min() < 0:
-      raise ValueError(f"ebv is negative for the galaxy at position "
-                       f"{np.argmin(columns['ebv'])}; E(B-V) is 0 or more")
+    images = galaxy_arrays.check_images(images, self.survey, self.predictor.size)
+    num = len(images)
+    columns = {"id": galaxy_arrays.id_column(ids, num), "ebv": galaxy_arrays.ebv_column(ebv, num),
+               "redshift": np.full(num, np.nan)}
     if r_mag is not None:
-      columns["r_mag"] = _checked_column("r_mag", r_mag, number)
-    table = collect(self.edges, self.predictor.array_batches(
-        images, columns, flux_divisor=self.survey.flux_divisor, batch_size=batch_size))
-    if self.calibration is None or r_mag is None:
-      return table
-    calibrated = self.calibration.apply(table.z_photo, table.r_mag)
-    return dataclasses.replace(table, ancil={**table.ancil, "zmode_calibrated": calibrated})
+      columns["r_mag"] = galaxy_arrays.number_column("r_mag", r_mag, num)
+    return self._with_step_4(collect(self.edges, self.predictor.array_batches(
+        images, columns, flux_divisor=self.survey.flux_divisor,
+        batch_size=arguments.whole_number(batch_size, "batch_size", lowest=1))))
 
-  def __repr__(self) -> str:
-    return (f"<{self.config.stage_spec.title} of {os.path.dirname(self.folder)}: network "
-            f"{self.config.net}, {self.survey.name}, {self.predictor.size} x "
-            f"{self.predictor.size} pixels of {' '.join(self.survey.bands)}, "
-            f"{len(self.edges) - 1} redshift bins>")
+  def _with_step_4(self, predictions):
+    if self.calibration is None or "r_mag" not in predictions.ancil:
+      return predictions
+    calibrated = self.calibration.apply(predictions.z_photo, predictions.r_mag)
+    return dataclasses.replace(predictions, ancil={
+        **predictions.ancil, "zmode_calibrated": calibrated})
 
 
-def load_run(run: str | os.PathLike, stage: str | None = None) -> TrainedModel:
-  """Loads a trained run.
-
-  Args:
-    run: folder of the run.
-    stage: "baseline", "step1", "step2" or "step3"; None for the last trained one.
-
-  Raises:
-    FileNotFoundError: there is no such run, or the stage is not trained.
-    ValueError: there is no stage of that name, or a file is damaged or belongs to
-      other weights.
-  """
-  folder = os.path.join(os.fspath(run), _stage_to_load(os.fspath(run), stage))
-  config, weights = load_config(folder)[0], StageFiles(folder).last
-  network = make_network(config)
-  load_weights(network, weights)
-  domain = os.path.join(folder, DOMAIN)
-  return TrainedModel(
-      folder=folder, config=config, calibration=_calibration(folder, config, weights),
-      predictor=Predictor(
-          [network], config.survey.edges(extended=config.stage_spec.extended),
-          domain=TrainingDomain.load(domain) if os.path.exists(domain) else None))
-
-
-def _stage_to_load(run, stage):
-  """Name of the stage that is asked for, and trained."""
-  trained = [known.name for known in STAGES
-             if os.path.exists(StageFiles(os.path.join(run, known.name)).last)]
-  if stage is not None:
-    stage_named(stage)
+def _stage_folder(run, stage):
+  """Folder of a trained stage, of the last one where `stage` is None."""
+  if not os.path.isdir(run):
+    raise FileNotFoundError(f"there is no folder {run}; name the folder of a run, as "
+                            "python -m train.main makes it under --workdir")
+  workdir, name = os.path.split(os.path.normpath(run))
+  if is_stage(run):
+    raise FileNotFoundError(f"{run} is a stage; name its run, {workdir or '.'}, and stage={name!r}")
+  trained = [other.name for other in STAGES if _is_trained(os.path.join(run, other.name))]
   if not trained:
-    raise FileNotFoundError(f"{run} holds no trained stage. Name the folder of a run, such as "
-                            "runs/sdss_net0_ne1, or train one: python -m train.main")
-  if stage not in (None, *trained):
-    raise FileNotFoundError(f"{run} holds no trained {stage}, only {', '.join(trained)}. Train it: "
-                            f"python -m train.main --tstep={stage_named(stage).number}")
-  return stage or trained[-1]
+    raise FileNotFoundError(
+        f"{run} holds no trained stage ({', '.join(other.name for other in STAGES)}). Train one:\n"
+        f"  python -m train.main --workdir={workdir or '.'} --experiment={name}")
+  if stage is not None and stage not in trained:
+    raise ValueError(f"stage={stage!r}: {run} has no such trained stage; it has "
+                     f"{', '.join(trained)}")
+  return os.path.join(run, stage or trained[-1])
 
 
-def _calibration(folder, config, weights):
-  """Step 4 of the run, which corrects Step 3's estimates."""
-  path = os.path.join(os.path.dirname(folder), CALIBRATION)
-  if config.stage != STEP3.name or not os.path.exists(path):
-    return None
-  return Calibration.load(path, config.survey, weights_digest=file_digest(weights))
+def _is_trained(folder):
+  return is_stage(folder) and os.path.exists(StageFiles(folder).last)
 
 
-def _checked_images(images, survey) -> np.ndarray:
-  images, bands = np.asarray(images), len(survey.bands)
-  if images.ndim != 4 or images.shape[3] != bands:
-    raise ValueError(f"images has the shape {list(images.shape)}; [n, size, size, {bands}] is "
-                     f"expected, with the bands {' '.join(survey.bands)} last")
-  if not len(images) or min(images.shape[1:3]) < 1:
-    raise ValueError(f"images has the shape {list(images.shape)}: there is nothing to predict")
-  if images.dtype.kind not in "fiu":
-    raise ValueError(f"images holds values of the type {images.dtype}; real numbers are expected")
-  for position, image in enumerate(images):
-    if not np.isfinite(image).all():
-      raise ValueError(f"images[{position}] has pixels that are not finite; leave that galaxy out, "
-                       "or set them to the level of the sky, 0")
-  return images
-
-
-def _checked_column(name, values, number) -> np.ndarray:
-  """One number per galaxy, float64."""
-  if values is None:
-    raise ValueError(f"{name} is None; the network was trained with E(B-V): give one number per "
-                     f"galaxy, or {name}=0.0 where dust is negligible")
-  values = np.asarray(values, np.float64)
-  if values.shape not in ((), (number,)):
-    raise ValueError(f"{name} has the shape {list(values.shape)} for {number} images; give one "
-                     "number per galaxy, or one for all")
-  values = np.broadcast_to(values, (number,))
-  bad = np.flatnonzero(~np.isfinite(values))
-  if bad.size:
-    raise ValueError(f"{name} is not finite for {bad.size} of {number} galaxies, the first at "
-                     f"position {bad[0]}; leave those galaxies out")
-  return values
-
-
-def _checked_ids(ids, number) -> np.ndarray:
-  names = np.arange(number).astype(str) if ids is None else np.asarray(ids).astype(str)
-  if names.shape != (number,):
-    raise ValueError(f"ids has the shape {list(names.shape)} for {number} images; give one id per "
-                     "galaxy")
-  return names
+def _optional(path, load):
+  """What a file holds; None where there is none."""
+  return load(path) if os.path.exists(path) else None

@@ -8,6 +8,7 @@ import os
 
 from absl import flags
 
+from pzbias_tf.bias.dispersion import SEARCHES
 from pzbias_tf.data.augment import INTERPOLATING
 from pzbias_tf.data.flux import KINDS as INPUT_SCALINGS
 from pzbias_tf.models.network import PRECISIONS
@@ -42,7 +43,8 @@ def _define_published(define):
   define.integer("ne", 1, "Fold: seeds of Baseline and Step 1, balanced subset of Steps 2 and 3.",
                  lower_bound=1, upper_bound=5)
   define.integer("fth", None, "Balancing threshold of Steps 2 and 3; 10000 keeps every galaxy and "
-                 "lets Step 2 train nothing. Default: the survey's.", lower_bound=1)
+                 "lets Step 2 train nothing. Baseline and Step 1 ignore it (0, as published). "
+                 "Default: the survey's.", lower_bound=0)
   define.integer("nsub", 0, "Training galaxies of Baseline and Step 1, 0 for all.", lower_bound=0)
   define.real("errl", 0.0, "Standard deviation of the Gaussian errors added to the training "
               "redshifts of Baseline and Step 1 (SDSS).", lower_bound=0.0)
@@ -51,7 +53,7 @@ def _define_published(define):
   define.switch("testphase", False, "Only predict, with existing weights.")
   define.integer("tstep", 0, "Stage: 0 Baseline, 1 to 3 Steps 1 to 3.",
                  lower_bound=0, upper_bound=3)
-  define.switch("multir", False, "Several redshift outputs; needed for --tstep >= 1.")
+  define.switch("multir", None, "Several redshift outputs. Default: what --tstep needs.")
   define.switch("usecfht", False, "CFHTLS instead of SDSS.")
   define.switch("usecfhtd", False, "With --usecfht: DEEP instead of WIDE.")
   define.integer("bins", None, "Redshift bins. Default: the survey's.", lower_bound=1)
@@ -77,7 +79,10 @@ def _define_folders(define):
 
 
 def _define_schedule(define):
-  """How long the stage trains, and how."""
+  """How long the stage trains, on which labels, and how."""
+  define.choice("dispersions", "global", list(SEARCHES), "Widths of Step 3's soft labels: as "
+                "the search of the published code finds them, or the global minimum of its "
+                "cross-entropy.")
   define.integer("iterations", None, "Iterations. Default: the stage's.", lower_bound=1)
   define.integer("batch_size", None, "Galaxies per batch, over all devices. Default: the survey's.",
                  lower_bound=1)
@@ -157,6 +162,7 @@ class Request:
   itealter: int
   softlabel: bool
   shiftlabel: bool
+  dispersions: str
   augment: str
   optimizer: str
   warmup: int
@@ -180,10 +186,7 @@ def read_request(values: flags.FlagValues = flags.FLAGS) -> Request:
     ValueError: they contradict each other; the message names the flags.
   """
   stage = STAGES[values.tstep]
-  if stage.multi_output and not values.multir:
-    raise ValueError(f"--tstep={stage.number} has several redshift outputs: add --multir")
-  if values.multir and not stage.multi_output:
-    raise ValueError("--multir belongs to --tstep=1, 2 or 3; the Baseline has a single output")
+  _check_published(stage, values)
   survey, bins = _survey(values)
   names = {field.name for field in dataclasses.fields(Request)} - {
       "stage", "survey", "bins", "given", "data_dir"}
@@ -192,6 +195,18 @@ def read_request(values: flags.FlagValues = flags.FLAGS) -> Request:
                     **{name: getattr(values, name) for name in names})
   _check_variants(request)
   return request
+
+
+def _check_published(stage, values):
+  """Refuses values of the published flags that cannot be meant."""
+  if stage.multi_output and values.multir is False:
+    raise ValueError(f"--multir=0 --tstep={stage.number}: {stage.title} has several redshift "
+                     "outputs; leave --multir out, or give --multir=1")
+  if values.multir and not stage.multi_output:
+    raise ValueError("--multir=1 belongs to --tstep=1, 2 or 3; the Baseline has a single output")
+  if not stage.trains_all and values.fth == 0:
+    raise ValueError(f"--fth=0 --tstep={stage.number}: {stage.title} trains on a balanced subset; "
+                     "give its threshold, e.g. --fth=200, or --fth=10000 for all galaxies")
 
 
 def _survey(values):

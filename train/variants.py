@@ -76,8 +76,9 @@ def variant_of(request: Request, settings: dict[str, Any], data: Dataset) -> Var
       dataset=survey.dataset, survey=survey.name, net=settings["net"], ne=request.ne,
       whole=tuple(tag for tag, on in whole if on),
       balance=(f"fth{settings['fth']}",) if settings["fth"] != default_fth else (),
-      labels=tuple(tag for tag, on in (("hardlabel", not request.softlabel),
-                                       ("noshift", not request.shiftlabel)) if on))
+      labels=tuple(tag for tag, on in (
+          ("hardlabel", not request.softlabel), ("noshift", not request.shiftlabel),
+          ("publisheddisp", request.dispersions == "published")) if on))
 
 
 def stage_folder(request: Request, variant: Variant) -> str:
@@ -128,12 +129,12 @@ def find_inputs(request: Request, variant: Variant, run: str) -> StageInputs:
 def stage_command(request: Request, stage_name: str) -> str:
   """The command that trains another stage of this run: the same flags, another --tstep."""
   stage = stage_named(stage_name)
-  dropped = ["--tstep", "--multir", "--testphase", "--iterations", "--batch_size",
-             "--learning_rate"]
+  dropped = ["--tstep", "--multir", "--nomultir", "--testphase", "--notestphase", "--iterations",
+             "--batch_size", "--learning_rate", *(["--fth"] if request.fth == 0 else [])]
   if stage.predecessor != request.stage.predecessor:
     dropped.append("--init_from")
   given = [shlex.quote(word) for word in request.given if word.split("=")[0] not in dropped]
-  if stage.trains_all:
+  if stage.trains_all and request.itealter:
     given = ["--itealter=1" if word.startswith("--itealter") else word for word in given]
   return " ".join(["python -m train.main", f"--tstep={stage.number}",
                    *(["--multir"] if stage.multi_output else []), *given])

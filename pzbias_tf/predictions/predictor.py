@@ -160,9 +160,9 @@ def _array_records(images, ebv, size, flux_divisor, batch_size):
 
   def batches():
     for start in range(0, len(images), batch_size):
-      part = slice(start, start + batch_size)
-      flux = crop(images[part], size).astype(np.float32) / np.float32(flux_divisor)
-      yield {"image": flux, "ebv": ebv[part], "row": np.arange(len(images))[part]}
+      row = np.arange(start, min(start + batch_size, len(images)))
+      flux = crop(images[start:start + batch_size], size).astype(np.float32)
+      yield {"image": flux / np.float32(flux_divisor), "ebv": ebv[row], "row": row}
 
   return tf.data.Dataset.from_generator(batches, output_signature={
       "image": tf.TensorSpec([None, size, size, images.shape[-1]], tf.float32),

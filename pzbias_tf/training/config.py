@@ -38,6 +38,8 @@ class TrainConfig:
     keep_weights_at: iterations whose weights are kept for good.
     softlabel: soften Step 3's labels.
     shiftlabel: shift Step 3's labels.
+    dispersions: how the widths of Step 3's labels are found, see
+      `dispersion.SEARCHES`.
     augment: "dihedral", "rotate" or "shift" (and then dihedral), or "none".
     optimizer: "adam", or "lamb" for large batches.
     precision: "float32", "mixed_float16" or "mixed_bfloat16", in which the network computes;
@@ -68,6 +70,7 @@ class TrainConfig:
   keep_weights_at: tuple[int, ...] = ()
   softlabel: bool = True
   shiftlabel: bool = True
+  dispersions: str = "global"
   augment: str = "dihedral"
   optimizer: str = "adam"
   warmup: int = 0

@@ -20,8 +20,8 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
   def test_published_flags_exist(self, name):
     self.assertIn(name, flag_values())
 
-  @parameterized.parameters("--multir", "--multir=1")
-  def test_multir_alike(self, word):
+  @parameterized.parameters("--multir", "--multir=1", "--nsub=0")
+  def test_several_outputs_are_what_the_step_needs(self, word):
     self.assertEqual(parse("--tstep=1", word).stage, STAGES[1])
 
   def test_surveys(self):
@@ -33,7 +33,8 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(parse("--usecfht").data_dir, "data/cfhtls")
 
   @parameterized.parameters(
-      (["--tstep=1"], "add --multir"),
+      (["--tstep=2", "--multir=0"], "--multir=0 --tstep=2: Step 2 has several redshift outputs"),
+      (["--tstep=3", "--fth=0"], "--fth=0 --tstep=3: Step 3 trains on a balanced subset"),
       (["--multir"], "the Baseline has a single output"),
       (["--usecfhtd"], "--usecfhtd needs --usecfht"),
       (["--usecfht", "--survey=sdss"], "both name a survey"),
