@@ -14,6 +14,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 PAGES = [str(path.relative_to(ROOT)) for path in sorted([
     ROOT / "README.md", ROOT / "WORKSPACE.md", ROOT / "benchmarks" / "README.md",
     *(ROOT / "docs").glob("*.md")])]
+COMMANDS = tuple(
+    f"{folder}.{path.stem}" for folder in ("benchmarks", "data_tools", "eval", "train")
+    for path in sorted((ROOT / folder).glob("*.py"))
+    if 'if __name__ == "__main__":' in path.read_text(encoding="utf-8"))
 SIZES = {"README.md": 7_500, "WORKSPACE.md": 12_000}
 """Bytes at most."""
 
@@ -34,15 +38,26 @@ def anchors(page: pathlib.Path) -> set[str]:
 @functools.cache
 def flags_of(command: str) -> set[str]:
   """Names of a command's flags."""
+  if command.startswith("benchmarks."):
+    source = text_of(f"{command.replace('.', '/')}.py")
+    return set(re.findall(r'add_argument\(\s*"--(\w+)"', source))
   values = flags.FlagValues()
   importlib.import_module(FLAGS_IN.get(command, command)).define_flags(values)
-  return set(values)
+  return {*values, "help"}
+
+
+def unknown_flags(words: str, known: set[str]) -> list[str]:
+  """The flags of a command line that are not `known`, as --name or --noname."""
+  return [flag for flag in re.findall(r"--(\w+)", words)
+          if not {flag, flag.removeprefix("no")} & known]
 
 
 def command_lines(text: str) -> list[tuple[str, str]]:
   """(command, its words) of each `python -m command ...`, continued lines included."""
   joined = re.sub(r" *\\\n\s*", " ", text)
-  return re.findall(r"python -m ((?:data_tools|train|eval)\.\w+)([^\n`|]*)", joined)
+  found = re.findall(
+      r"python (?:-m )?((?:benchmarks|data_tools|train|eval)[./]\w+)(?:\.py)?([^\n`|]*)", joined)
+  return [(command.replace("/", "."), words) for command, words in found]
 
 
 class DocsTest(tf.test.TestCase, parameterized.TestCase):
@@ -72,13 +87,27 @@ class DocsTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters(*PAGES)
   def test_commands_have_the_flags_that_are_named(self, page):
     for command, words in command_lines(text_of(page)):
-      for flag in re.findall(r"--(\w+)", words):
-        known = flags_of(command)
-        self.assertTrue({flag, flag.removeprefix("no")} & known, f"{page}: {command} --{flag}")
+      self.assertIn(command, COMMANDS, page)
+      self.assertEmpty(unknown_flags(words, flags_of(command)), f"{page}: {command}{words}")
+
+  @parameterized.parameters(*PAGES)
+  def test_flags_in_the_text_are_those_of_some_command(self, page):
+    known = set().union(*map(flags_of, COMMANDS))
+    for words in re.findall(r"`(--[^`]*)`", text_of(page)):
+      self.assertEmpty(unknown_flags(words, known), f"{page}: {words}")
+
+  def test_tests_that_show_the_differences_exist(self):
+    found = re.findall(r"`(test_\w+)`(?: in `([\w./]+\.py)`)?", text_of("docs/differences.md"))
+    self.assertGreater(len(found), 20)
+    for name, file in found:
+      self.assertIn(f"  def {name}(", text_of(file or "tests/test_differences.py"))
 
   def test_a_command_line_of_several_lines_is_read(self):
     self.assertEqual(command_lines("python -m eval.main --run=a \\\n    --seed=1\n"),
                      [("eval.main", " --run=a --seed=1")])
+    self.assertEqual(command_lines("`python benchmarks/convert.py --num=1`"),
+                     [("benchmarks.convert", " --num=1")])
+    self.assertEqual(unknown_flags("--run=a --norun --sead=1", {"run"}), ["sead"])
     self.assertNotIn("sead", flags_of("eval.main"))
     self.assertContainsSubset({"tstep", "multir"}, flags_of("train.main"))
 
