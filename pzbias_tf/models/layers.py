@@ -16,7 +16,8 @@ INITIAL_BIAS = 0.1
 class FluxScaling(keras.layers.Layer):
   """The input scaling as the first layer, so that a network takes flux.
 
-  In float32 whatever the network computes in: half precision ends at 65,504.
+  It computes in float32 even where the network does not: half precision ends at
+  65,504.
   """
 
   def __init__(self, scaling: InputScaling, **kwargs):
@@ -34,7 +35,7 @@ class FluxScaling(keras.layers.Layer):
 
 def conv(x, filters: int, size: int, name: str, activation: str, *, padding: str = "same",
          strides: int = 1):
-  """A convolution with its activation ("prelu", "relu" or "tanh")."""
+  """A convolution and its activation ("prelu", "relu" or "tanh")."""
   built_in = None if activation == "prelu" else activation
   x = keras.layers.Conv2D(filters, size, strides=strides, padding=padding, activation=built_in,
                           bias_initializer=keras.initializers.Constant(INITIAL_BIAS),
@@ -45,7 +46,7 @@ def conv(x, filters: int, size: int, name: str, activation: str, *, padding: str
 
 
 def avg_pool(x, name: str, *, strides: int = 2):
-  """2 x 2 average pooling, 'same'."""
+  """2 x 2 average pooling with "same" padding."""
   return keras.layers.AveragePooling2D(2, strides=strides, padding="same", name=name)(x)
 
 
@@ -57,10 +58,10 @@ def dense(x, units: int, name: str):
 
 
 def linear(x, units: int, name: str, *, blocks: int = 1):
-  """`blocks` linear layers of `units` each, as one matrix product.
+  """`blocks` linear layers of `units` each, computed as one matrix product.
 
-  Glorot's range counts the units of one block, so that the initial values are
-  those of separate layers.
+  The range of Glorot's initial values counts the units of one block, so that they
+  are those of separate layers.
   """
   limit = math.sqrt(6.0 / (x.shape[-1] + units))
   return keras.layers.Dense(

@@ -1,4 +1,4 @@
-"""A representation and an output module, joined; p(z) from their logits."""
+"""The whole network, a representation and an output module, and p(z) from its logits."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ def build_network(net: int, survey: Survey, *, multi_output: bool, extended: boo
     extended: True for Step 3, whose redshift outputs are extended.
     image_size: side of the input, pixels; None means the survey's.
     input_scaling: None means `InputScaling("sqrt")`.
-    precision: "float32", "mixed_float16" or "mixed_bfloat16": what the
-      representation computes in.  Weights and logits are float32.
+    precision: "float32", "mixed_float16" or "mixed_bfloat16": type in which the
+      representation computes.  Weights and logits are float32.
 
   Returns:
     A model of {"image": [batch, size, size, band] flux, "ebv": [batch]} to
     {"z_logits": [batch, outputs, bins]} and, with multi_output,
-    {"r_logits": [batch, outputs]}.  Its two layers of interest are the models
-    "representation" and "output_module".
+    {"r_logits": [batch, outputs]}.  Its layers "representation" and
+    "output_module" are models themselves.
 
   Raises:
-    ValueError: no such network or precision, or the image is too small for it.
+    ValueError: there is no such network or precision, or the image is too small.
   """
   if precision not in PRECISIONS:
     raise ValueError(f"--precision={precision}; choose one of {', '.join(PRECISIONS)}")
@@ -60,12 +60,12 @@ def _build(net, survey, multi_output, extended, size, input_scaling):
 
 
 def input_size(model: keras.Model) -> int:
-  """Side of the images that a network or a representation takes, pixels."""
+  """Side of the images that a network or a representation takes, in pixels."""
   return next(tensor.shape[1] for tensor in model.inputs if len(tensor.shape) == 4)
 
 
 def redshift_variables(network: keras.Model) -> list[tf.Variable]:
-  """The weights of the redshift layers: all that Steps 2 and 3 train."""
+  """The weights of the redshift layer, the only ones that Steps 2 and 3 train."""
   return network.get_layer("output_module").get_layer(REDSHIFT_LAYER).trainable_variables
 
 

@@ -15,14 +15,14 @@ MAGNITUDE_LAYER = "magnitude"
 
 def build_output_module(features: int, survey: Survey, *, multi_output: bool,
                         extended: bool = False) -> keras.Model:
-  """Builds the linear layers behind a representation.
+  """Builds the linear layers that follow a representation.
 
   Args:
     features: length of the feature vector.
     survey: gives the number of bins and of outputs.
-    multi_output: one redshift output (Baseline), or one per magnitude range
-      and the magnitude output (Step 1 on).
-    extended: on the extended redshift grid (Step 3).
+    multi_output: False: one redshift output (Baseline); True: one for each
+      magnitude range, and the magnitude output (from Step 1 on).
+    extended: whether the redshift grid is the extended one (Step 3).
 
   Returns:
     A model of features [batch, features] to "z_logits" [batch, outputs, bins]

@@ -2,7 +2,7 @@
 
 Net_P (after Pasquet et al. 2019), Net_T (after Treyer et al. 2023) and the
 shallow Net_S1 to Net_S3 are those of Lin et al. 2022, Section 3.2; Net_Q is a
-small network of our own that learns on a CPU within minutes.
+small network of our own that trains on a CPU within minutes.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ def build_representation(net: int, *, image_size: int, bands: int,
     features [batch, 1024] (Net_P, Net_T) or [batch, 256].
 
   Raises:
-    ValueError: no such network, or the image is too small for it.
+    ValueError: there is no such network, or the image is too small for it.
   """
   if net not in _TRUNKS:
-    raise ValueError(f"no network --net={net}; choose one of "
+    raise ValueError(f"there is no network --net={net}; choose one of "
                      + ", ".join(f"{n} ({name})" for n, (name, _, _) in _TRUNKS.items()))
   name, trunk, units = _TRUNKS[net]
   if name == "Net_T" and image_size < NET_T_MIN_SIZE:
@@ -52,6 +52,11 @@ def build_representation(net: int, *, image_size: int, bands: int,
   x = dense(x, units, "dense1")
   x = dense(x, units, "dense2")
   return keras.Model({"image": image, "ebv": ebv}, x, name="representation")
+
+
+def network_name(net: int) -> str:
+  """Name of the network with the number `--net`, e.g. "Net_P"."""
+  return _TRUNKS[net][0]
 
 
 def _net_p(x):
