@@ -101,7 +101,6 @@ def converter(num_workers: int, mapper=None):
 
 def warm_up(seconds: float) -> None:
   """Keeps a new process busy until all have begun."""
-  from data_tools.conversion import resume  # what the tasks import  pylint: disable=unused-import
 
   time.sleep(seconds)
 

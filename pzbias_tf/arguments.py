@@ -24,7 +24,7 @@ def columns(**arrays: np.ndarray) -> tuple[np.ndarray, ...]:
     ValueError: a column is not one-dimensional, is empty, differs in length
       from the first one, or holds a value that is not finite.
   """
-  checked = []
+  checked: list[np.ndarray] = []
   for name, values in arrays.items():
     values = np.asarray(values, np.float64)
     if values.ndim != 1:

@@ -1,4 +1,4 @@
-"""Local files that are there whole or not at all."""
+"""Local files and folders that appear whole or not at all."""
 
 from __future__ import annotations
 

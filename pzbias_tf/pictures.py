@@ -21,7 +21,7 @@ _SOFTENING = 8.0
 def colour_channels(bands: Sequence[str]) -> tuple[int, int, int]:
   """Bands to show as red, green and blue: i, r, g, or the reddest, middle and bluest."""
   if {"g", "r", "i"} <= set(bands):
-    return tuple(bands.index(band) for band in "irg")
+    return bands.index("i"), bands.index("r"), bands.index("g")
   return len(bands) - 1, len(bands) // 2, 0
 
 
@@ -39,7 +39,7 @@ def grey_of(images: np.ndarray) -> np.ndarray:
   return _GREY_NOISE * np.maximum(noise, np.finfo(np.float32).tiny).astype(np.float64)
 
 
-def colour_picture(image: np.ndarray, grey: Sequence[float] = SDSS_GREY) -> np.ndarray:
+def colour_picture(image: np.ndarray, grey: Sequence[float] | np.ndarray = SDSS_GREY) -> np.ndarray:
   """Red, green and blue with an asinh stretch that keeps colours.
 
   The stretch is that of Lupton et al. (2004): the mean of the bands is compressed

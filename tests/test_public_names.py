@@ -58,7 +58,7 @@ class PublicNamesTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_an_unknown_name(self):
     with self.assertRaisesRegex(AttributeError, "'pzbias_tf' has no attribute 'sigma'"):
-      pz.sigma  # pylint: disable=pointless-statement
+      _ = pz.sigma
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ import shutil
 import numpy as np
 import tensorflow as tf
 
-from eval import step4 as eval_step4
+from eval.evaluation.calibrations import step4_result
+from eval.run import EvaluatedStage
 import pzbias_tf as pz
 from pzbias_tf.metrics.stage_metrics import Bootstrap
 from pzbias_tf.training.checkpoints import StageFiles, file_digest
@@ -45,7 +46,7 @@ class PythonPageTest(tf.test.TestCase):
       shutil.copytree(small_run().run, RUN)
       for name in ("predictions_test.hdf5", "predictions_balanced.hdf5"):
         give_estimates(os.path.join(RUN, "step3"), name)
-      eval_step4.step4_result(RUN, os.path.join(RUN, "step3"), SMALL_SDSS, Bootstrap(number=2))
+      step4_result(EvaluatedStage(os.path.join(RUN, "step3")), RUN, Bootstrap(number=2))
       np.savez("cutouts.npz", images=make_cube(np.linspace(0.05, 0.35, NUM), 5),
                ebv=np.zeros(NUM), r_mag=np.full(NUM, 16.0))
       blocks = re.findall(r"```python\n(.*?)```", page(), re.DOTALL)

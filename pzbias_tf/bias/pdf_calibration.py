@@ -166,6 +166,6 @@ def _quantiles(pit, weights):
   """PIT values below which each of `_LEVELS` lies, [KNOTS + 1]."""
   order = np.argsort(pit)
   reached = np.cumsum(weights[order])
-  found = pit[order][np.searchsorted(reached, _LEVELS[1:-1] * reached[-1])]
+  inner = pit[order][np.searchsorted(reached, _LEVELS[1:-1] * reached[-1])]
   steps = _TAIL * np.arange(KNOTS + 1)
-  return np.clip(np.concatenate([[0.0], found, [1.0]]), steps, 1.0 - steps[::-1])
+  return np.clip(np.concatenate([[0.0], inner, [1.0]]), steps, 1.0 - steps[::-1])

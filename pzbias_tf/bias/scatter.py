@@ -35,8 +35,8 @@ def grouped_median(
   counts = np.bincount(group, minlength=num_groups)
   # The running sum itself, so that rounding cannot put half of a group outside of it.
   before = np.concatenate([[0.0], reached])[np.cumsum(counts) - counts]
-  found = [np.searchsorted(reached, before + 0.5 * size, side) for side in ("left", "right")]
-  middle = values[order][np.minimum(found, values.size - 1)].mean(axis=0)
+  places = [np.searchsorted(reached, before + 0.5 * size, side) for side in ("left", "right")]
+  middle = values[order][np.minimum(places, values.size - 1)].mean(axis=0)
   return np.where(size > 0, middle, 0.0)
 
 

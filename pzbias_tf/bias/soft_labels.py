@@ -213,7 +213,7 @@ class LabelModel:
 
 def fit_label_model(
     z_spec: np.ndarray, z_photo: np.ndarray, r_mag: np.ndarray, survey: Survey, *,
-    sigma_disp: np.ndarray | None = None) -> LabelModel:
+    sigma_disp: np.ndarray | None = None, dispersions: str = "global") -> LabelModel:
   """Fits the label model of Step 3 on the Step 2 estimates of the balanced subset.
 
   sigma_scatter(k, l) = sqrt(s2_k(l) + sigma_disp(k)^2), where s2 is the smoothed
@@ -225,9 +225,10 @@ def fit_label_model(
     r_mag: r magnitudes, [n].
     survey: the survey.
     sigma_disp: dispersions in bins, [outputs]; fitted unless given.
+    dispersions: how they are fitted, one of `dispersion.SEARCHES`.
 
   Returns:
-    The label model.
+    The label model.  Fitted dispersions that are uncertain are logged.
 
   Raises:
     ValueError: the columns differ in length, are empty or not finite, or
@@ -235,7 +236,8 @@ def fit_label_model(
   """
   z_spec, z_photo, r_mag = arguments.columns(z_spec=z_spec, z_photo=z_photo, r_mag=r_mag)
   if sigma_disp is None:
-    sigma_disp = dispersion.fit_dispersions(z_spec, z_photo, r_mag, survey)
+    sigma_disp = dispersion.fit_dispersions(z_spec, z_photo, r_mag, survey, search=dispersions)
+    dispersion.warn_of_doubtful_dispersions(sigma_disp, z_spec, z_photo, r_mag, survey)
   sigma_disp = np.asarray(sigma_disp, np.float64)
   if sigma_disp.shape != (survey.outputs,):
     raise ValueError(

@@ -61,7 +61,7 @@ def object_table(num: int, **columns) -> Table:
   if unknown:
     raise ValueError(f"no catalogue column is called {', '.join(unknown)}; "
                      f"known are {', '.join(OBJECT_COLUMNS)}")
-  arrays = {}
+  arrays: dict[str, np.ndarray] = {}
   for name, (dtype, _, _) in OBJECT_COLUMNS.items():
     # A value that repeats takes no room.
     missing = np.broadcast_to("" if dtype is str else np.nan, num)

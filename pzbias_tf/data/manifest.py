@@ -74,7 +74,7 @@ class Manifest:
   dataset: str
   survey: str
   bands: tuple[str, ...]
-  image_shape: tuple[int, int, int]
+  image_shape: tuple[int, ...]
   dtype: str = "float32"
   byte_order: str = "little"
   compression: str = "none"

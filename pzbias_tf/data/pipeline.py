@@ -160,7 +160,8 @@ def _prepared(blocks, data, labels, batch_size, image_size, seed, start_step, au
 
 def _batches_from_memory(data, *, keep, labels, batch_size, image_size, seed, start_step):
   """(step, batch) from images that are read once."""
-  columns, num = {}, int(np.sum(keep))
+  columns: dict[str, np.ndarray] = {}
+  num = int(np.sum(keep))
   for number, batch in enumerate(ordered_batches(
       data, "train", keep=keep, labels=labels, batch_size=1024,
       image_size=image_size).as_numpy_iterator()):
@@ -264,9 +265,8 @@ def _read_shards(data, split, shards, keep, *, cycle, block):
   """Blocks of (rows, records) of the kept records of some shards, counts checked."""
 
   def read(path, start, records):
-    found = tf.data.TFRecordDataset(path, data.manifest.compression_type,
-                                    READ_BUFFER_BYTES)
-    counted = found.apply(tf.data.experimental.assert_cardinality(records))
+    shard = tf.data.TFRecordDataset(path, data.manifest.compression_type, READ_BUFFER_BYTES)
+    counted = shard.apply(tf.data.experimental.assert_cardinality(records))
     return _kept(data, split, counted.enumerate(start), keep).batch(block)
 
   return tf.data.Dataset.from_tensor_slices(tuple(shards)).interleave(

@@ -50,7 +50,7 @@ class Measurement(NamedTuple):
   error: float
 
 
-class Estimates(NamedTuple):
+class GroupMetric(NamedTuple):
   """A metric of several groups; NaN in a group without galaxies.
 
   Attributes:
@@ -71,7 +71,7 @@ Statistics = Callable[[Draws, Mapping[str, np.ndarray]], Mapping[str, np.ndarray
 def by_group(
     values: np.ndarray, group: np.ndarray, num_groups: int, statistics: Statistics, *,
     weights: np.ndarray, bootstrap: Bootstrap,
-    columns: Mapping[str, np.ndarray] | None = None) -> dict[str, Estimates]:
+    columns: Mapping[str, np.ndarray] | None = None) -> dict[str, GroupMetric]:
   """Metrics of each group, with errors.
 
   Args:
@@ -88,18 +88,18 @@ def by_group(
   """
   order = np.lexsort((values, group))
   ends = np.cumsum(np.bincount(group, minlength=num_groups))
-  found = {}
+  metrics = {}
   for index in np.unique(group):
     own = order[ends[index - 1] if index else 0:ends[index]]
     sample = _of_group(
         values[own], weights[own], {name: column[own] for name, column in (columns or {}).items()},
         statistics, bootstrap.number, np.random.default_rng((bootstrap.seed, int(index))))
     for name, triple in sample.items():
-      if name not in found:
-        found[name] = Estimates(*np.full((3, num_groups), np.nan))
-      for target, number in zip(found[name], triple):
+      if name not in metrics:
+        metrics[name] = GroupMetric(*np.full((3, num_groups), np.nan))
+      for target, number in zip(metrics[name], triple):
         target[index] = number
-  return found
+  return metrics
 
 
 def _of_group(values, weights, columns, statistics, number, rng):

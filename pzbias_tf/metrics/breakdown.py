@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pzbias_tf import arguments, cells
-from pzbias_tf.metrics.bootstrap import Bootstrap, Estimates
+from pzbias_tf.metrics.bootstrap import Bootstrap, GroupMetric
 from pzbias_tf.metrics.pdf import PdfScores, pdf_metrics
 from pzbias_tf.metrics.point import mean_by_row, normalized_residual, point_metrics
 from pzbias_tf.survey import Survey
@@ -56,11 +56,11 @@ class Breakdown:
 
   def whole(self) -> dict[str, Any]:
     """{metric: number} of all galaxies, and {metric: error} as "errors"."""
-    found = self._metrics(np.zeros(len(self.z_spec), np.int64), 1)
-    return {**{name: float(estimates.value[0]) for name, estimates in found.items()},
-            "errors": {name: float(estimates.error[0]) for name, estimates in found.items()}}
+    metrics = self._metrics(np.zeros(len(self.z_spec), np.int64), 1)
+    return {**{name: float(estimates.value[0]) for name, estimates in metrics.items()},
+            "errors": {name: float(estimates.error[0]) for name, estimates in metrics.items()}}
 
-  def by_magnitude(self) -> dict[str, np.ndarray | Estimates]:
+  def by_magnitude(self) -> dict[str, Any]:
     """Mean "r_mag", number of "galaxies" and every metric of each magnitude row."""
     row = self.survey.magnitude_row(self.r_mag)
     weights = arguments.weight_column(self.weights, len(row))
@@ -68,14 +68,14 @@ class Breakdown:
             "galaxies": np.bincount(row, minlength=self.survey.rows),
             **self._metrics(row, self.survey.rows)}
 
-  def by_z_photo(self) -> dict[str, np.ndarray | Estimates]:
+  def by_z_photo(self) -> dict[str, Any]:
     """Centre "z", number of "galaxies" and every metric of each wide bin of z_photo."""
     cell = cells.wide_cell(self.z_photo, self.survey)
-    found = self._metrics(cell, cells.WIDE_CELLS)
+    metrics = self._metrics(cell, cells.WIDE_CELLS)
     return {"z": cells.wide_centers(self.survey),
             "galaxies": np.bincount(cell, minlength=cells.WIDE_CELLS)[1:-1],
-            **{name: Estimates(*(column[1:-1] for column in estimates))
-               for name, estimates in found.items()}}
+            **{name: GroupMetric(*(column[1:-1] for column in estimates))
+               for name, estimates in metrics.items()}}
 
   def residual_map(self) -> ResidualMap:
     """Mean dz of each (magnitude row, wide bin of z_photo)."""
@@ -84,14 +84,15 @@ class Breakdown:
         self.weights, dz=dz, z_photo=self.z_photo, r_mag=self.r_mag)
     shape = (self.survey.rows, cells.WIDE_CELLS)
     cell = self.survey.magnitude_row(r_mag) * shape[1] + cells.wide_cell(z_photo, self.survey)
-    found = cells.means(dz, weights, cell, shape[0] * shape[1])
+    means = cells.means(dz, weights, cell, shape[0] * shape[1])
     return ResidualMap(*(table.reshape(shape)[:, 1:-1]
-                         for table in (found.mean, found.error, found.count)))
+                         for table in (means.mean, means.error, means.count)))
 
   def _metrics(self, group, num_groups):
     """{metric: its estimates} of the groups."""
-    options = dict(weights=self.weights, bootstrap=self.bootstrap)
-    found = point_metrics(self.z_spec, self.z_photo, group, num_groups, self.survey, **options)
+    metrics = point_metrics(self.z_spec, self.z_photo, group, num_groups, self.survey,
+                            weights=self.weights, bootstrap=self.bootstrap)
     if self.scores is None:
-      return found
-    return found | pdf_metrics(self.scores, group, num_groups, **options)
+      return metrics
+    return metrics | pdf_metrics(self.scores, group, num_groups, weights=self.weights,
+                                 bootstrap=self.bootstrap)

@@ -64,9 +64,9 @@ class Draws:
       share: in (0, 1).
     """
     target = self._before + share * self.sum
-    found = np.stack([np.searchsorted(self._total[1:], target, side) - self._start
+    places = np.stack([np.searchsorted(self._total[1:], target, side) - self._start
                       for side in ("left", "right")])
-    return self.values[np.clip(found, 0, self.values.size - 1)].mean(axis=0)
+    return self.values[np.clip(places, 0, self.values.size - 1)].mean(axis=0)
 
   def share_beyond(self, limit: np.ndarray | float) -> np.ndarray:
     """Share of the weight on abs(value) > limit, [draws]."""

@@ -13,7 +13,7 @@ from typing import Iterator, Mapping, NamedTuple
 import numpy as np
 
 from pzbias_tf import arguments
-from pzbias_tf.metrics.bootstrap import Bootstrap, Estimates, by_group
+from pzbias_tf.metrics.bootstrap import Bootstrap, GroupMetric, by_group
 from pzbias_tf.metrics.draws import Draws
 from pzbias_tf.metrics.uniformity import PitDistances, distances, pit_distances
 from pzbias_tf.survey import Survey
@@ -141,7 +141,7 @@ def crps(
     The score, in redshift.
 
   Raises:
-    ValueError: as `pdf_scores`, or the weights are no good.
+    ValueError: as `pdf_scores`, or a weight is not valid.
   """
   return _mean(pdf_scores(probabilities, z_spec, survey).crps, weights)
 
@@ -165,7 +165,7 @@ def brier(
     The score, in [0, 2].
 
   Raises:
-    ValueError: as `pdf_scores`, or the weights are no good.
+    ValueError: as `pdf_scores`, or a weight is not valid.
   """
   return _mean(pdf_scores(probabilities, z_spec, survey).brier, weights)
 
@@ -188,7 +188,7 @@ def cde_loss(
     The loss, in 1 / redshift; may be negative.
 
   Raises:
-    ValueError: as `pdf_scores`, or the weights are no good.
+    ValueError: as `pdf_scores`, or a weight is not valid.
   """
   return _mean(pdf_scores(probabilities, z_spec, survey).cde_loss, weights)
 
@@ -215,7 +215,8 @@ def pit(probabilities: np.ndarray, z_spec: np.ndarray, survey: Survey) -> np.nda
 
 def pdf_metrics(
     scores: PdfScores, group: np.ndarray, num_groups: int, *,
-    weights: np.ndarray | None = None, bootstrap: Bootstrap = Bootstrap()) -> dict[str, Estimates]:
+    weights: np.ndarray | None = None,
+    bootstrap: Bootstrap = Bootstrap()) -> dict[str, GroupMetric]:
   """Every metric of PDFs, for each group of galaxies, with errors.
 
   Args:
@@ -232,17 +233,17 @@ def pdf_metrics(
 
   Raises:
     ValueError: the columns differ in length, are empty or not finite, or the
-      weights are no good.
+      weights are not valid.
   """
-  weights, group, *columns = arguments.weighted_columns(
+  weights, group, *scored = arguments.weighted_columns(
       weights, group=group, **scores._asdict())
-  columns = dict(zip(PdfScores._fields, columns))
+  columns = dict(zip(PdfScores._fields, scored))
 
   def statistics(draws: Draws, own: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    found = {name: draws.mean(own[name]) for name in ("crps", "cde_loss", "brier")}
-    found |= {f"pit_{name}": value for name, value in distances(draws)._asdict().items()}
+    metrics = {name: draws.mean(own[name]) for name in ("crps", "cde_loss", "brier")}
+    metrics |= {f"pit_{name}": value for name, value in distances(draws)._asdict().items()}
     extreme = np.abs(draws.values - 0.5) > 0.5 - _PIT_EXTREME
-    return found | {"pit_outlier_rate": draws.mean(extreme.astype(np.float64))}
+    return metrics | {"pit_outlier_rate": draws.mean(extreme.astype(np.float64))}
 
   return by_group(columns["pit"], group.astype(np.int64), num_groups, statistics,
                   weights=weights, bootstrap=bootstrap, columns=columns)

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pzbias_tf import arguments
-from pzbias_tf.metrics.bootstrap import Bootstrap, Estimates, by_group
+from pzbias_tf.metrics.bootstrap import Bootstrap, GroupMetric, by_group
 from pzbias_tf.metrics.draws import Draws, single
 from pzbias_tf.survey import Survey
 
@@ -78,7 +78,7 @@ def mean_residual(
     weights: weight of each galaxy, [n], not negative; 1 unless given.
 
   Raises:
-    ValueError: as `normalized_residual`, or the weights are no good.
+    ValueError: as `normalized_residual`, or a weight is not valid.
   """
   return float(_sample(z_spec, z_photo, weights).mean()[0])
 
@@ -94,7 +94,7 @@ def sigma_mad(
     weights: weight of each galaxy, [n], not negative; 1 unless given.
 
   Raises:
-    ValueError: as `normalized_residual`, or the weights are no good.
+    ValueError: as `normalized_residual`, or a weight is not valid.
   """
   return float(_sigma_mad(_sample(z_spec, z_photo, weights))[0])
 
@@ -118,7 +118,7 @@ def outlier_fraction(
     A fraction in [0, 1].
 
   Raises:
-    ValueError: as `normalized_residual`, or the weights are no good.
+    ValueError: as `normalized_residual`, or a weight is not valid.
   """
   return float(_sample(z_spec, z_photo, weights).share_beyond(survey.outlier_threshold)[0])
 
@@ -134,7 +134,7 @@ def sigma_68(
     weights: weight of each galaxy, [n], not negative; 1 unless given.
 
   Raises:
-    ValueError: as `normalized_residual`, or the weights are no good.
+    ValueError: as `normalized_residual`, or a weight is not valid.
   """
   return float(_sigma_68(_sample(z_spec, z_photo, weights))[0])
 
@@ -154,7 +154,7 @@ def bias_rail(
     weights: weight of each galaxy, [n], not negative; 1 unless given.
 
   Raises:
-    ValueError: as `normalized_residual`, or the weights are no good.
+    ValueError: as `normalized_residual`, or a weight is not valid.
   """
   return float(_sample(z_spec, z_photo, weights).quantile(0.5)[0])
 
@@ -170,7 +170,7 @@ def sigma_iqr_rail(
     weights: weight of each galaxy, [n], not negative; 1 unless given.
 
   Raises:
-    ValueError: as `normalized_residual`, or the weights are no good.
+    ValueError: as `normalized_residual`, or a weight is not valid.
   """
   return float(_sigma_iqr(_sample(z_spec, z_photo, weights))[0])
 
@@ -193,7 +193,7 @@ def outlier_fraction_rail(
     A fraction in [0, 1].
 
   Raises:
-    ValueError: as `normalized_residual`, or the weights are no good.
+    ValueError: as `normalized_residual`, or a weight is not valid.
   """
   return float(_outliers_rail(_sample(z_spec, z_photo, weights))[0])
 
@@ -204,7 +204,8 @@ def _outliers_rail(draws):
 
 def point_metrics(
     z_spec: np.ndarray, z_photo: np.ndarray, group: np.ndarray, num_groups: int, survey: Survey, *,
-    weights: np.ndarray | None = None, bootstrap: Bootstrap = Bootstrap()) -> dict[str, Estimates]:
+    weights: np.ndarray | None = None,
+    bootstrap: Bootstrap = Bootstrap()) -> dict[str, GroupMetric]:
   """Every metric of this file, for each group of galaxies, with errors.
 
   Args:
@@ -220,7 +221,7 @@ def point_metrics(
     {name of the function: its estimates}.
 
   Raises:
-    ValueError: as `normalized_residual`, or the weights are no good.
+    ValueError: as `normalized_residual`, or a weight is not valid.
   """
   dz = normalized_residual(z_spec, z_photo)
   weights, dz, group = arguments.weighted_columns(weights, dz=dz, group=group)
@@ -260,11 +261,11 @@ def sigma_mad_by_magnitude(
   """
   dz = normalized_residual(z_spec, z_photo)
   weights, dz, r_mag = arguments.weighted_columns(weights, dz=dz, r_mag=r_mag)
-  found = by_group(
+  scatter = by_group(
       dz, survey.magnitude_row(r_mag), survey.rows,
       lambda draws, _: {"sigma_mad": _sigma_mad(draws)}, weights=weights,
       bootstrap=Bootstrap(number=num_bootstrap, seed=seed))["sigma_mad"]
-  return MagnitudeCurve(mean_by_row(r_mag, r_mag, weights, survey), found.mean, found.error)
+  return MagnitudeCurve(mean_by_row(r_mag, r_mag, weights, survey), scatter.mean, scatter.error)
 
 
 def mean_by_row(

@@ -178,8 +178,8 @@ def residual_vs_z_photo(
   """
   dz = point.normalized_residual(z_spec, z_photo)
   weights, dz, z_photo = arguments.weighted_columns(weights, dz=dz, z_photo=z_photo)
-  found = cells.means(dz, weights, cells.wide_cell(z_photo, survey), cells.WIDE_CELLS)
-  return Curve(cells.wide_centers(survey), found.mean[1:-1], found.error[1:-1])
+  means = cells.means(dz, weights, cells.wide_cell(z_photo, survey), cells.WIDE_CELLS)
+  return Curve(cells.wide_centers(survey), means.mean[1:-1], means.error[1:-1])
 
 
 def rms_by_galaxies(curve: Curve, z: np.ndarray, survey: Survey) -> float:

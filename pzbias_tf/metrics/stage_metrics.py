@@ -44,7 +44,7 @@ def summarize(
 
   Raises:
     ValueError: the sample is empty, holds values that are not finite or PDFs
-      that do not sum to 1, or the weights are no good.
+      that do not sum to 1, or a weight is not valid.
   """
   z_spec, r_mag = predictions.z_spec, predictions.r_mag
   if not len(predictions):

@@ -77,11 +77,11 @@ def measure_calibrated_pdfs(
   mended = dataclasses.replace(
       predictions, pdf=calibration.apply(predictions.pdf, predictions.r_mag))
   scores = pdf_scores(mended.pdf, mended.z_spec, survey)
-  found = pdf_metrics(scores, np.zeros(len(mended), np.int64), 1, weights=weights,
+  metrics = pdf_metrics(scores, np.zeros(len(mended), np.int64), 1, weights=weights,
                       bootstrap=bootstrap)
   return {
-      **{name: float(estimates.value[0]) for name, estimates in found.items()},
-      "errors": {name: float(estimates.error[0]) for name, estimates in found.items()},
+      **{name: float(estimates.value[0]) for name, estimates in metrics.items()},
+      "errors": {name: float(estimates.error[0]) for name, estimates in metrics.items()},
       **summarize_pdfs(mended, scores, survey, weights,
                        edges=equal_number_edges(
                            mended.z_photo if weights is None else mended.z_photo[weights > 0]))}

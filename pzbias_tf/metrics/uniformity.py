@@ -7,7 +7,7 @@ bootstraps at once, they are computed here.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,9 +30,9 @@ class PitDistances(NamedTuple):
       values clipped to [1e-6, 1 - 1e-6] since it is infinite at 0 and 1.
   """
 
-  ks: float
-  cvm: float
-  ad: float
+  ks: Any
+  cvm: Any
+  ad: Any
 
 
 def pit_distances(values: np.ndarray, *, weights: np.ndarray | None = None) -> PitDistances:
@@ -47,7 +47,7 @@ def pit_distances(values: np.ndarray, *, weights: np.ndarray | None = None) -> P
 
   Raises:
     ValueError: the column is empty, not finite, or outside [0, 1], or the
-      weights are no good.
+      weights are not valid.
   """
   weights, values = arguments.weighted_columns(weights, pit=values)
   if values.min() < 0.0 or values.max() > 1.0:

@@ -63,7 +63,7 @@ def ebv_column(ebv: np.ndarray | float | None, num: int) -> np.ndarray:
   """
   if ebv is None:
     raise ValueError("ebv is needed: the network takes E(B-V) to allow for Galactic reddening; "
-                     "pass one number a galaxy, or ebv=0.0 where there is no reddening")
+                     "pass one number per galaxy, or ebv=0.0 where there is no reddening")
   ebv = number_column("ebv", ebv, num)
   if ebv.min() < 0.0:
     raise ValueError(f"ebv[{np.argmin(ebv)}] is {ebv.min()}; E(B-V) is 0 or more, in mag")
@@ -71,7 +71,7 @@ def ebv_column(ebv: np.ndarray | float | None, num: int) -> np.ndarray:
 
 
 def number_column(name: str, values: np.ndarray | float, num: int) -> np.ndarray:
-  """One number a galaxy, [num] float64.
+  """One number per galaxy, [num] float64.
 
   Args:
     name: what the messages call it.
@@ -82,16 +82,16 @@ def number_column(name: str, values: np.ndarray | float, num: int) -> np.ndarray
     ValueError: they are not numbers, not finite, or not as many as galaxies.
   """
   try:
-    values = np.ma.filled(np.ma.asarray(values, np.float64), np.nan)
+    column = np.ma.filled(np.ma.asarray(values, np.float64), np.nan)
   except (TypeError, ValueError) as error:
-    raise ValueError(f"{name} must be numbers, one a galaxy: {error}") from error
-  if not values.ndim:
-    values = np.full(num, values)
-  (values,) = arguments.columns(**{name: values})
-  if len(values) != num:
-    raise ValueError(f"{name} has {len(values)} values for {num} images; pass one a galaxy, or "
+    raise ValueError(f"{name} must be numbers, one per galaxy: {error}") from error
+  if not column.ndim:
+    column = np.full(num, column)
+  (column,) = arguments.columns(**{name: column})
+  if len(column) != num:
+    raise ValueError(f"{name} has {len(column)} values for {num} images; pass one per galaxy, or "
                      "one number for all of them")
-  return values
+  return column
 
 
 def id_column(ids: np.ndarray | None, num: int) -> np.ndarray:
@@ -102,5 +102,5 @@ def id_column(ids: np.ndarray | None, num: int) -> np.ndarray:
   """
   ids = np.arange(num) if ids is None else np.asarray(ids)
   if ids.shape != (num,):
-    raise ValueError(f"ids have shape {list(ids.shape)} for {num} images; pass one a galaxy")
+    raise ValueError(f"ids have shape {list(ids.shape)} for {num} images; pass one per galaxy")
   return ids.astype(str)

@@ -60,7 +60,7 @@ class Predictor:
       data: the data set.
       split: "train", "validation", "test" or "target".
       keep: [records] bool.
-      batch_size: galaxies a batch, over all devices.
+      batch_size: galaxies per batch, over all devices.
 
     Yields:
       Probability of each bin [n, bins] float32, and "redshift" and COLUMNS of
@@ -86,7 +86,7 @@ class Predictor:
         real numbers; a memory map is read batch by batch.
       columns: [n] each: "id", "ebv" and others, which the result repeats.
       flux_divisor: that of the survey.
-      batch_size: galaxies a batch, over all devices.
+      batch_size: galaxies per batch, over all devices.
 
     Yields:
       Probability of each bin [n, bins] float32, and the columns of these galaxies
@@ -142,7 +142,7 @@ def predict(network: tf.keras.Model, data: Dataset, split: str, keep: np.ndarray
     keep: [records] bool.
     survey: gives the redshift grid.
     extended: whether the network's grid is the extended one.
-    batch_size: galaxies a batch.
+    batch_size: galaxies per batch.
     domain: what flags galaxies; None flags none.
 
   Returns:

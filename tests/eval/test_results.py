@@ -17,7 +17,7 @@ from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.survey import SDSS
 from pzbias_tf.training.run_folder import EXPERIMENT_RECORD, PREDICTIONS_TEST
 from tests.eval.small_run import small_run
-from train.study_items import EXPERIMENTS
+from train.study_items import STUDY_ITEMS
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 KEPT = os.path.join(ROOT, "results")
@@ -71,7 +71,7 @@ class CollectTest(tf.test.TestCase):
     with open(os.path.join(self.folder, "sdss", "sdss_main.json"), encoding="utf-8") as file:
       self.assertNotIn(self.folder, file.read())
 
-  def test_an_experiment_that_is_not_complete_is_left_out_or_refused(self):
+  def test_a_study_item_that_is_not_complete_is_left_out_or_refused(self):
     self.record("folds", ["sdss_net5_ne2/step1"])
     with self.assertLogs(level="WARNING") as logged:
       self.measure()
@@ -142,9 +142,9 @@ class PageTest(tf.test.TestCase):
     with self.assertRaisesRegex(ValueError, "holds no results of sdss/sdss_main"):
       render(self.create_tempdir().full_path)
 
-  def test_every_experiment_has_a_place_on_the_page(self):
+  def test_every_study_item_has_a_place_on_the_page(self):
     shown = {name.split("/")[1] for section in SECTIONS for name in section.results}
-    self.assertEqual(shown, set(EXPERIMENTS))
+    self.assertEqual(shown, set(STUDY_ITEMS))
 
 
 if __name__ == "__main__":

@@ -71,12 +71,12 @@ class ColumnsTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(
       (None, "ebv is needed: .* Galactic reddening; .* ebv=0.0"),
-      ([0.1], "ebv has 1 values for 2 images; pass one a galaxy, or one number for all"),
+      ([0.1], "ebv has 1 values for 2 images; pass one per galaxy, or one number for all"),
       ([[0.1], [0.1]], r"ebv must be one column of numbers, got shape \(2, 1\)"),
       ([0.1, -0.1], r"ebv\[1\] is -0.1; E\(B-V\) is 0 or more"),
       ([np.nan, 0.1], "ebv is not finite for 1 of 2 galaxies, first at position 0"),
       (np.nan, "ebv is not finite"),
-      (["low", "high"], "ebv must be numbers, one a galaxy: could not convert"),
+      (["low", "high"], "ebv must be numbers, one per galaxy: could not convert"),
       (np.ma.array([0.1, 0.2], mask=[False, True]), "ebv is not finite .* position 1"))
   def test_ebv_refused(self, ebv, message):
     with self.assertRaisesRegex(ValueError, message):

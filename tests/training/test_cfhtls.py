@@ -11,6 +11,7 @@ from eval.stages import find_stages, run_survey
 from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.survey import CFHTLS_DEEP, CFHTLS_WIDE
 from pzbias_tf.training.config import load_config
+from pzbias_tf.training.training_sample import training_records
 from tests.small_data import SIZE, make_dataset
 from tests.small_runs import request
 from train import main as train_main
@@ -56,8 +57,8 @@ class CfhtlsTest(tf.test.TestCase):
         predictions = self.predicted(3, survey, name)
         self.assertAllEqual(np.unique(predictions.ancil["field"]), [field])
         self.assertAllEqual(np.unique(predictions.ancil["sample"]), ["HQ"])
-    train = self.data.column("split") == "train"
-    self.assertContainsSubset({"LR"}, set(self.data.column("sample")[train]))
+    keep, _ = training_records(self.data, load_config(self.stage[1, "cfhtls_wide"])[0])
+    self.assertAllEqual(np.unique(self.data.column("sample")[keep]), ["HQ", "LR"])
 
   def test_extended_grid(self):
     edges = self.predicted(3, "cfhtls_wide").edges

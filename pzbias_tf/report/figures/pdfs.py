@@ -69,19 +69,20 @@ def _pit(ax: Axes, results: Sequence[StageResult]) -> None:
 def _distributions(figure, place, results, survey):
   """Panel (b): the last stage, with its calibrated PDFs where there are some, a strip a bin."""
   numbers, look = list(_curves(results))[-1]
-  found = numbers["tomography"]
-  edges, joined = _joined(found)
-  strips, first = place.subgridspec(len(found.galaxies), 1, hspace=0.0), None
-  for index, (true, stacked) in enumerate(zip(joined(found.true), joined(found.stacked))):
+  bins = numbers["tomography"]
+  edges, joined = _joined(bins)
+  strips = place.subgridspec(len(bins.galaxies), 1, hspace=0.0)
+  first: Any = None
+  for index, (true, stacked) in enumerate(zip(joined(bins.true), joined(bins.stacked))):
     ax = first = figure.add_subplot(strips[index], sharex=first, sharey=first)
     ax.stairs(true, edges, fill=True, color=style.Z_SPEC_COLOR)
     ax.stairs(stacked, edges, color=look["color"], linewidth=0.9)
-    ax.text(0.95, 0.86, _range(found.z_photo_edges[index:index + 2]), transform=ax.transAxes,
+    ax.text(0.95, 0.86, _range(bins.z_photo_edges[index:index + 2]), transform=ax.transAxes,
             ha="right", va="top", fontsize=6.5)
-    ax.tick_params(labelbottom=index == len(found.galaxies) - 1)
+    ax.tick_params(labelbottom=index == len(bins.galaxies) - 1)
     if not index:
       parts.letter(ax, "b")
-    if index == len(found.galaxies) // 2:
+    if index == len(bins.galaxies) // 2:
       ax.set_ylabel("n(z)")
   first.set(xlim=parts.redshift_range(results, survey), xlabel="redshift")
   first.set_ylim(0.0, None)
@@ -91,14 +92,14 @@ def _range(edges):
   return rf"${edges[0]:.2f} \leq z_\mathrm{{photo}} < {edges[1]:.2f}$"
 
 
-def _joined(found: Tomography):
+def _joined(bins: Tomography):
   """Edges of several redshift bins joined, and the function that averages over them."""
-  step = -(-(found.z_edges.size - 1) // _MOST_BINS)
-  starts = np.arange(0, found.z_edges.size - 1, step)
-  edges = np.append(found.z_edges[starts], found.z_edges[-1])
+  step = -(-(bins.z_edges.size - 1) // _MOST_BINS)
+  starts = np.arange(0, bins.z_edges.size - 1, step)
+  edges = np.append(bins.z_edges[starts], bins.z_edges[-1])
 
   def average(density: np.ndarray) -> np.ndarray:
-    counts = np.add.reduceat(density * np.diff(found.z_edges), starts, axis=1)
+    counts = np.add.reduceat(density * np.diff(bins.z_edges), starts, axis=1)
     return counts / np.diff(edges)
 
   return edges, average
@@ -108,8 +109,8 @@ def _shifts(ax: Axes, results: Sequence[StageResult]) -> None:
   """Panel (c)."""
   ax.axhline(0.0, **style.GUIDE)
   for numbers, look in _curves(results):
-    found = numbers["tomography"]
-    ax.errorbar(found.mean_z_spec, found.shift, found.error, fmt=look["marker"],
+    bins = numbers["tomography"]
+    ax.errorbar(bins.mean_z_spec, bins.shift, bins.error, fmt=look["marker"],
                 color=look["color"], linestyle=look["linestyle"], elinewidth=0.8)
   ax.set(xlabel=r"mean $z_\mathrm{spec}$ of the bin", ylabel="shift of the mean of n(z)")
   parts.letter(ax, "c")

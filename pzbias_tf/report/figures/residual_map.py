@@ -36,11 +36,11 @@ def draw_residual_map(results: Sequence[StageResult], survey: Survey) -> Figure:
   axes = figure.subplots(1, len(results), sharex=True, sharey=True, squeeze=False)[0]
   z_edges, r_edges = survey.wide_edges(), _row_edges(survey)
   for index, (ax, result) in enumerate(zip(axes, results)):
-    found = result.summary["residual_map"]
-    known = np.nan_to_num(found.error, nan=np.inf) <= limit
-    mesh = ax.pcolormesh(z_edges, r_edges, np.ma.masked_where(~known, found.mean), cmap="PuOr",
+    residuals = result.summary["residual_map"]
+    known = np.nan_to_num(residuals.error, nan=np.inf) <= limit
+    mesh = ax.pcolormesh(z_edges, r_edges, np.ma.masked_where(~known, residuals.mean), cmap="PuOr",
                          vmin=-limit, vmax=limit, rasterized=True)
-    _signs(ax, found, known, limit, survey)
+    _signs(ax, residuals, known, limit, survey)
     ax.set_xlabel(style.Z_PHOTO_LABEL)
     ax.set_title(f"({'abcdef'[index]}) {result.title}", loc="left")
   axes[0].set(ylabel="r [mag]", xlim=parts.redshift_range(results, survey),
@@ -64,16 +64,17 @@ def _drawn_rows(results, edges):
 def _limit(results, survey):
   """End of the colour scale: 95% of the well-filled cells lie within."""
   size = np.concatenate([
-      np.abs(found.mean[found.galaxies >= _FEWEST])
-      for found in (result.summary["residual_map"] for result in results)])
+      np.abs(residuals.mean[residuals.galaxies >= _FEWEST])
+      for residuals in (result.summary["residual_map"] for result in results)])
   return float(np.quantile(size, 0.95)) if size.any() else survey.outlier_threshold
 
 
-def _signs(ax: Axes, found: ResidualMap, known: np.ndarray, limit: float, survey: Survey) -> None:
+def _signs(ax: Axes, residuals: ResidualMap, known: np.ndarray, limit: float,
+           survey: Survey) -> None:
   """Marks the cells that differ from 0."""
   z, r_mag = cells.wide_centers(survey), _row_edges(survey)[:-1] + 0.5 * survey.r_step
-  mean = np.where(known, found.mean, 0.0)
-  sure = np.abs(mean) > _SURE * np.where(known, found.error, 0.0)
+  mean = np.where(known, residuals.mean, 0.0)
+  sure = np.abs(mean) > _SURE * np.where(known, residuals.error, 0.0)
   dark = np.abs(mean) > _DARK * limit
   for marker, own in (("+", mean > 0.0), ("_", mean < 0.0)):
     for color, shade in (("black", ~dark), ("white", dark)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Any, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -73,7 +73,8 @@ def _residuals(ax: Axes, results: Sequence[StageResult], survey: Survey) -> None
 def _distributions(figure, place, results, survey):
   """Panel (b): a strip a stage, so that no stage hides another."""
   strips = place.subgridspec(len(results), 1, hspace=0.0)
-  first, edges = None, _drawn_edges(survey)
+  first: Any = None
+  edges = _drawn_edges(survey)
   for index, result in enumerate(results):
     ax = first = figure.add_subplot(strips[index], sharex=first, sharey=first)
     ax.stairs(_density(result.z_spec, edges), edges, fill=True, color=style.Z_SPEC_COLOR)
@@ -118,13 +119,13 @@ def _collapse_and_slope(ax: Axes, results: Sequence[StageResult]) -> None:
     fit, look = result.summary["slope_z_spec"], style.style_of(result.name)
     if not np.isfinite(fit.slope):
       continue
-    found, expected = (result.summary[key] for key in
+    measured, expected = (result.summary[key] for key in
                        ("total_variation", "expected_total_variation"))
-    ax.plot([fit.slope, fit.slope], [expected.mean, found.mean], color=look.color,
+    ax.plot([fit.slope, fit.slope], [expected.mean, measured.mean], color=look.color,
             linewidth=0.8, linestyle=":", zorder=1)
     ax.errorbar(fit.slope, expected.mean, expected.error, fmt=look.marker, color=look.color,
                 **_OPEN, elinewidth=0.8, label=f"{result.title}, expected")
-    ax.errorbar(fit.slope, found.mean, found.error, fit.slope_error, fmt=look.marker,
+    ax.errorbar(fit.slope, measured.mean, measured.error, fit.slope_error, fmt=look.marker,
                 color=look.color, elinewidth=0.8, markersize=5.0, label=result.title)
   ax.set(xlabel=style.SLOPE_LABEL, ylabel="total variation (TV)", ylim=(0.0, None))
   ax.locator_params(axis="x", nbins=4)

@@ -107,14 +107,14 @@ def _draw_collapse(ax: Axes, stages):
   for name, (_, summary) in stages.items():
     look = style.style_of(name)
     slope, slope_error = value_and_error(summary["slope_z_spec"])
-    found, error = value_and_error(summary["total_variation"])
+    measured, error = value_and_error(summary["total_variation"])
     expected, _ = value_and_error(summary["expected_total_variation"])
     if slope is None:
       continue
-    ax.plot([slope, slope], [expected, found], color=look.color, linewidth=0.8, linestyle=":",
+    ax.plot([slope, slope], [expected, measured], color=look.color, linewidth=0.8, linestyle=":",
             zorder=1)
     ax.plot(slope, expected, marker=look.marker, color=look.color, **_OPEN)
-    ax.errorbar(slope, found, error, slope_error, fmt=look.marker, color=look.color,
+    ax.errorbar(slope, measured, error, slope_error, fmt=look.marker, color=look.color,
                 elinewidth=0.8)
   ax.set(xlabel=style.SLOPE_LABEL, ylabel="total variation", ylim=(0.0, None))
 
