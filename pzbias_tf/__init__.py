@@ -40,7 +40,7 @@ _PARTS = ("bias", "metrics", "models", "predictions", "survey")
 __all__ = sorted(_MODULE_OF)
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str):
   """A public name, or a part of the package, imported now (PEP 562)."""
   if name in _MODULE_OF:
     return getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)

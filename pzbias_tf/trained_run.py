@@ -28,7 +28,7 @@ from pzbias_tf.training.run_folder import CALIBRATION, DOMAIN, is_stage
 from pzbias_tf.training.stages import STAGES, STEP3, stage_named
 
 
-def load_run(run: str | os.PathLike, stage: str | None = None) -> TrainedModel:
+def load_run(run: str | os.PathLike, stage: str | None = None) -> TrainedRun:
   """Loads a trained stage of a run.
 
   Args:
@@ -53,12 +53,12 @@ def load_run(run: str | os.PathLike, stage: str | None = None) -> TrainedModel:
   predictor = Predictor(
       [network], config.survey.edges(extended=config.stage_spec.extended),
       domain=TrainingDomain.load(domain) if os.path.exists(domain) else None)
-  return TrainedModel(folder=folder, config=config, predictor=predictor,
-                      calibration=_calibration(folder, config, weights))
+  return TrainedRun(folder=folder, config=config, predictor=predictor,
+                    calibration=_calibration(folder, config, weights))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False, eq=False)
-class TrainedModel:
+class TrainedRun:
   """One trained stage of a run, which predicts arrays; `load_run` makes it.
 
   Attributes:

@@ -58,7 +58,9 @@ class PublicNamesTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_an_unknown_name(self):
     with self.assertRaisesRegex(AttributeError, "'pzbias_tf' has no attribute 'sigma'"):
-      _ = pz.sigma
+      getattr(pz, "sigma")  # noqa: B009
+    with self.assertRaises(ImportError):
+      from pzbias_tf import sigma  # noqa: F401
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ class Estimator(tf.Module):
     def estimate(image, ebv):
       flux = _central(image, size) / survey.flux_divisor
       pdf = redshift_pdf(network({"image": flux, "ebv": ebv}))
-      return {"pdf": pdf, **graph_estimates(self.edges.value(), tf.cast(pdf, tf.float64))}
+      return {"pdf": pdf, **estimates_in_graph(self.edges.value(), tf.cast(pdf, tf.float64))}
 
     self.estimate = estimate
 
@@ -53,7 +53,7 @@ class Estimator(tf.Module):
     tf.saved_model.save(self, folder, signatures={"serving_default": self.estimate})
 
 
-def graph_estimates(edges: tf.Tensor, pdf: tf.Tensor) -> dict[str, tf.Tensor]:
+def estimates_in_graph(edges: tf.Tensor, pdf: tf.Tensor) -> dict[str, tf.Tensor]:
   """Three of `predictions.estimates.point_estimates`, in TensorFlow operations.
 
   Args:
