@@ -25,7 +25,7 @@ from pzbias_tf.training.checkpoints import StageFiles, file_digest, load_weights
 from pzbias_tf.training.config import TrainConfig, load_config
 from pzbias_tf.training.one_stage import make_network
 from pzbias_tf.training.run_folder import CALIBRATION, DOMAIN, is_stage
-from pzbias_tf.training.stages import STAGES, STEP3
+from pzbias_tf.training.stages import STAGES, STEP3, stage_named
 
 
 def load_run(run: str | os.PathLike, stage: str | None = None) -> TrainedRun:
@@ -41,23 +41,20 @@ def load_run(run: str | os.PathLike, stage: str | None = None) -> TrainedRun:
     were measured, and, for Step 3, Step 4 where `python -m eval.main` fitted it.
 
   Raises:
-    FileNotFoundError: there is no such folder, or no trained stage in it.
-    ValueError: the run has no such stage, or its Step 4 was fitted to other
-      weights.
+    FileNotFoundError: there is no such folder, or the stage is not trained.
+    ValueError: no stage has that name, a file is damaged, or the run's Step 4 was
+      fitted to other weights.
   """
   folder = _stage_folder(os.fspath(run), stage)
   config, _ = load_config(folder)
   network, weights = make_network(config), StageFiles(folder).last
   load_weights(network, weights)
-  domain = _optional(os.path.join(folder, DOMAIN), TrainingDomain.load)
-  edges = config.survey.edges(extended=config.stage_spec.extended)
-  calibration = None
-  if config.stage == STEP3.name:  # Step 4 corrects the estimates of Step 3 alone
-    calibration = _optional(
-        os.path.join(os.fspath(run), CALIBRATION),
-        lambda path: Calibration.load(path, config.survey, weights_digest=file_digest(weights)))
-  return TrainedRun(folder=folder, config=config, calibration=calibration,
-                    predictor=Predictor([network], edges, domain=domain))
+  domain = os.path.join(folder, DOMAIN)
+  predictor = Predictor(
+      [network], config.survey.edges(extended=config.stage_spec.extended),
+      domain=TrainingDomain.load(domain) if os.path.exists(domain) else None)
+  return TrainedRun(folder=folder, config=config, predictor=predictor,
+                    calibration=_calibration(folder, config, weights))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -92,9 +89,10 @@ class TrainedRun:
     return self.predictor.edges
 
   def __repr__(self) -> str:
-    step4 = " with Step 4" if self.calibration else ""
-    return (f"<TrainedRun: {network_name(self.config.net)}, {self.config.stage_spec.title}{step4}, "
-            f"{self.folder}>")
+    size, step4 = self.predictor.size, ", with Step 4" if self.calibration else ""
+    return (f"<{self.config.stage_spec.title} of {os.path.dirname(self.folder)}: "
+            f"{network_name(self.config.net)}, {self.survey.name}, {size} x {size} pixels of "
+            f"{' '.join(self.survey.bands)}, {len(self.edges) - 1} redshift bins{step4}>")
 
   def predict(self, images: np.ndarray, *, ebv: np.ndarray | float | None = None,
               r_mag: np.ndarray | float | None = None, ids: np.ndarray | None = None,
@@ -145,17 +143,20 @@ def _stage_folder(run, stage):
   if not os.path.isdir(run):
     raise FileNotFoundError(f"there is no folder {run}; name the folder of a run, as "
                             "python -m train.main makes it under --workdir")
-  workdir, name = os.path.split(os.path.normpath(run))
+  workdir, name = os.path.split(os.path.abspath(run))
   if is_stage(run):
-    raise FileNotFoundError(f"{run} is a stage; name its run, {workdir or '.'}, and stage={name!r}")
+    raise FileNotFoundError(f"{run} is a stage; name its run, {workdir}, and stage={name!r}")
+  command = f"python -m train.main --workdir={workdir} --experiment={name}"
   trained = [other.name for other in STAGES if _is_trained(os.path.join(run, other.name))]
   if not trained:
     raise FileNotFoundError(
         f"{run} holds no trained stage ({', '.join(other.name for other in STAGES)}). Train one:\n"
-        f"  python -m train.main --workdir={workdir or '.'} --experiment={name}")
-  if stage is not None and stage not in trained:
-    raise ValueError(f"stage={stage!r}: {run} has no such trained stage; it has "
-                     f"{', '.join(trained)}")
+        f"  {command}")
+  if stage is not None and stage_named(stage).name not in trained:
+    number = stage_named(stage).number
+    raise FileNotFoundError(
+        f"{run} holds no trained {stage}, only {', '.join(trained)}. Train it:\n"
+        f"  {command} --tstep={number}{' --multir' if number else ''}")
   return os.path.join(run, stage or trained[-1])
 
 
@@ -163,6 +164,9 @@ def _is_trained(folder):
   return is_stage(folder) and os.path.exists(StageFiles(folder).last)
 
 
-def _optional(path, load):
-  """What a file holds; None where there is none."""
-  return load(path) if os.path.exists(path) else None
+def _calibration(folder, config, weights):
+  """Step 4 of the run, which corrects the estimates of Step 3 alone."""
+  path = os.path.join(os.path.dirname(folder), CALIBRATION)
+  if config.stage != STEP3.name or not os.path.exists(path):
+    return None
+  return Calibration.load(path, config.survey, weights_digest=file_digest(weights))

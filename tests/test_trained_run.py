@@ -97,6 +97,26 @@ class TrainedRunTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual(table.pdf, known.pdf)
     self.assertAllEqual(table.ancil["id"], np.arange(NUM).astype(str))
 
+  def test_large_images_are_cropped_and_small_ones_filled_with_0(self):
+    columns, model = galaxies(), pz.load_run(self.run_folder, "baseline")
+    images, ebv = columns["cube"], columns["ebv"]
+    margins = ((0, 0), (3, 3), (3, 3), (0, 0))
+    self.assertAllClose(model.predict(np.pad(images, margins, constant_values=7.0), ebv=ebv).pdf,
+                        model.predict(images, ebv=ebv).pdf, atol=1e-6)
+    inner = images[:, 3:-3, 3:-3]
+    self.assertAllClose(model.predict(inner, ebv=ebv).pdf,
+                        model.predict(np.pad(inner, margins), ebv=ebv).pdf, atol=1e-6)
+
+  def test_a_table_for_astropy(self):
+    columns = galaxies()
+    table = pz.load_run(self.run_folder).predict(
+        columns["cube"], ebv=columns["ebv"], r_mag=columns["r"])
+    catalog = table.to_table()
+    self.assertLen(catalog, NUM)
+    self.assertAllEqual(catalog["zmode"], table.z_photo)
+    self.assertEqual(str(catalog["r_mag"].unit), "mag")
+    self.assertIn("Step 4", catalog["zmode_calibrated"].description)
+
   def test_the_surveys_flux_divisor_and_the_central_pixels(self):
     survey = dataclasses.replace(CFHTLS_WIDE, name="small", dataset="small", bins=30,
                                  image_size=SIZE, field="", sample="")
@@ -135,8 +155,8 @@ class TrainedRunTest(tf.test.TestCase, parameterized.TestCase):
     model = pz.load_run(self.run_folder)
     self.assertEqual((model.stage, model.survey.name), ("step3", "sdss"))
     self.assertAllEqual(model.edges, SMALL_SDSS.edges(extended=True))
-    self.assertEqual(repr(model),
-                     f"<TrainedRun: Net_Q, Step 3 with Step 4, {self.run_folder}/step3>")
+    self.assertEqual(repr(model), f"<Step 3 of {self.run_folder}: Net_Q, sdss, 16 x 16 pixels of "
+                     "u g r i z, 360 redshift bins, with Step 4>")
     self.assertEqual(pz.load_run(self.run_folder, stage="step2").stage, "step2")
 
   def test_the_last_stage_that_is_trained(self):
@@ -146,9 +166,11 @@ class TrainedRunTest(tf.test.TestCase, parameterized.TestCase):
     os.makedirs(os.path.join(run, "step3"))
     shutil.copy(os.path.join(self.run_folder, "step3", "config.json"), os.path.join(run, "step3"))
     self.assertEqual(pz.load_run(run).stage, "step2")
-    for stage in ("step3", "step7"):
-      with self.assertRaisesRegex(ValueError, f"stage='{stage}': .* it has baseline, step2$"):
-        pz.load_run(run, stage)
+    with self.assertRaisesRegex(FileNotFoundError, "(?s)no trained step3, only baseline, step2.*"
+                                "python -m train.main .*--experiment=run --tstep=3 --multir"):
+      pz.load_run(run, "step3")
+    with self.assertRaisesRegex(ValueError, "no stage 'step7'; choose one of baseline, step1"):
+      pz.load_run(run, "step7")
 
   def test_folders_without_a_trained_stage(self):
     folder = self.create_tempdir().full_path
