@@ -1,4 +1,4 @@
-"""A measured stage: its test estimates with their metrics, from which figures and report are made."""
+"""A measured stage: its test estimates with their metrics, the input of figures and report."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import tempfile
 import numpy as np
 import tensorflow as tf
 
-from eval.stages import find_stages, run_survey
+from eval.run import EvaluatedRun, find_stages
 from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.survey import CFHTLS_DEEP, CFHTLS_WIDE
 from pzbias_tf.training.config import load_config
@@ -68,7 +68,7 @@ class CfhtlsTest(tf.test.TestCase):
     run = os.path.dirname(self.stage[3, "cfhtls_deep"])
     stages = find_stages(run)
     self.assertEqual(list(stages), ["baseline", "step1", "step2", "step3"])
-    self.assertEqual(run_survey(stages), DEEP)
+    self.assertEqual(EvaluatedRun.open(run).survey, DEEP)
 
 
 if __name__ == "__main__":
