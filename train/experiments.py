@@ -22,13 +22,15 @@ from absl import app, flags, logging
 
 from pzbias_tf import command
 from train.plan import StageJob, Variants, in_order, plan_variants, save_record, step_time_s
-from train.study_items import SCALES, STUDY_ITEMS
+from train.study_items import SCALES, STUDY_ITEMS, SURVEYS
 
 
 def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   """Defines the command line."""
   flags.DEFINE_bool("list", False, "Lists the study items.", flag_values=values)
   flags.DEFINE_list("run", [], "Study items to run, by name.", flag_values=values)
+  flags.DEFINE_enum("survey", "sdss", list(SURVEYS), "Survey of the items; the main items of "
+                    "CFHTLS have names of their own.", flag_values=values)
   flags.DEFINE_list("values", [], "Values of the flag that varies. Default: the published ones.",
                     flag_values=values)
   flags.DEFINE_enum("scale", "full", list(SCALES), "full: the published schedule; medium: a few "
@@ -82,7 +84,8 @@ def plan(values: flags.FlagValues) -> dict[str, Variants]:
     raise ValueError(f"no study item {', '.join(unknown)}; choose from\n{listing()}")
   common = [f"--workdir={values.workdir}", f"--seed={values.seed}"]
   common += [f"--data_dir={values.data_dir}"] if values.data_dir else []
-  return {name: plan_variants(STUDY_ITEMS[name], scale=values.scale, values=tuple(values.values),
+  return {name: plan_variants(STUDY_ITEMS[name], scale=values.scale, survey=values.survey,
+                              values=tuple(values.values),
                               common=tuple(common)) for name in values.run}
 
 
@@ -97,14 +100,16 @@ def jobs_of(items: dict[str, Variants]) -> list[StageJob]:
 
 def _save_records(items, values):
   for name, variants in items.items():
-    save_record(name, STUDY_ITEMS[name], variants, scale=values.scale, workdir=values.workdir,
+    # Items of WIDE and DEEP may share a folder of runs.
+    record = name if values.survey == "sdss" else f"{name}_{values.survey}"
+    save_record(record, STUDY_ITEMS[name], variants, scale=values.scale, workdir=values.workdir,
                 seed=values.seed, command=_command(name, values))
 
 
 def _command(name, values):
   """The command line of one study item."""
   words = [f"--run={name}", *(values[flag].serialize() for flag in (
-      "values", "scale", "seed", "jobs") if values[flag].present)]
+      "survey", "values", "scale", "seed", "jobs") if values[flag].present)]
   # As seen from here: a results file is kept, and must not name folders of this machine.
   words += [f"--{flag}={os.path.relpath(values[flag].value)}" for flag in ("data_dir", "workdir")
             if values[flag].present]

@@ -49,13 +49,14 @@ Variants = Mapping[str, Sequence[Sequence[StageJob]]]
 """{value of the flag that varies: the jobs of each stage, of which the last fills its folder}."""
 
 
-def plan_variants(item: StudyItem, *, scale: str, values: tuple[str, ...] = (),
-                  common: tuple[str, ...] = ()) -> Variants:
+def plan_variants(item: StudyItem, *, scale: str, survey: str = "sdss",
+                  values: tuple[str, ...] = (), common: tuple[str, ...] = ()) -> Variants:
   """All jobs of a study item, variant by variant.
 
   Args:
     item: the study item.
     scale: a key of `SCALES`.
+    survey: a key of `SURVEYS`.
     values: of the flag that varies; () for those of the scale.
     common: further flags of every job, such as --data_dir and --workdir.
 
@@ -68,7 +69,7 @@ def plan_variants(item: StudyItem, *, scale: str, values: tuple[str, ...] = (),
   """
   return {value: [_stage_jobs(number, (*_network(item, scale), *words, *common), scale)
                   for number in item.stages]
-          for value, words in item.variants(values, scale=scale).items()}
+          for value, words in item.variants(values, scale=scale, survey=survey).items()}
 
 
 def in_order(variants: Variants) -> list[StageJob]:

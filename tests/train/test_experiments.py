@@ -60,7 +60,7 @@ class ExperimentsTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(*STUDY_ITEMS)
   def test_four_arrays_of_jobs_are_enough(self, name):
-    """docs/slurm.md: Baseline and Step 1, tests of kept weights, Step 2, Step 3."""
+    """docs/study.md: Baseline and Step 1, tests of kept weights, Step 2, Step 3."""
     groups = [[], [], [], []]
     for job in self.plan(name):
       number = int(job.words[0].removeprefix("--tstep="))
@@ -70,6 +70,32 @@ class ExperimentsTest(tf.test.TestCase, parameterized.TestCase):
       for job in group:
         self.assertContainsSubset(set(job.needs), made)
       made.update(job.stage_dir for job in group)
+
+  @parameterized.product(survey=["cfhtls_wide", "cfhtls_deep"], name=[
+      name for name, item in STUDY_ITEMS.items() if item.other_surveys])
+  def test_items_that_are_not_for_sdss_alone(self, survey, name):
+    made = set()
+    for job in in_order(plan_variants(STUDY_ITEMS[name], scale="full", survey=survey,
+                                      common=(f"--data_dir={self.data['cfhtls_wide']}",))):
+      self.assertContainsSubset(set(job.needs), made)
+      self.assertRegex(job.stage_dir,
+                       rf"^runs/(cfhtls_net.*/(baseline|step1)|{survey}_net.*/step.)$")
+      made.add(job.stage_dir)
+    self.assertNotEmpty(made)
+
+  def test_thresholds_of_wide(self):
+    variants = plan_variants(STUDY_ITEMS["balancing_threshold"], scale="full",
+                             survey="cfhtls_wide",
+                             common=(f"--data_dir={self.data['cfhtls_wide']}",))
+    self.assertEqual(list(variants), ["5", "10", "20", "50", "100", "200"])
+    self.assertEqual(names(jobs[-1] for jobs in variants["50"]), [
+        "cfhtls_net0_ne1/baseline", "cfhtls_net0_ne1/step1", "cfhtls_wide_net0_ne1_fth50/step2",
+        "cfhtls_wide_net0_ne1_fth50/step3"])
+
+  @parameterized.parameters("modified_sample", "label_errors", "iterations", "cfhtls_wide")
+  def test_items_of_sdss_alone(self, name):
+    with self.assertRaisesRegex(ValueError, "--survey=cfhtls_wide: .* asks .* of sdss alone"):
+      plan_variants(STUDY_ITEMS[name], scale="full", survey="cfhtls_wide")
 
   def test_main(self):
     jobs = self.plan("sdss_main")
