@@ -1,8 +1,8 @@
-"""Catalogue columns, checked once at the door of every public function.
+"""Checks of catalogue columns, weights and whole numbers, which public functions call first.
 
-The numbers of this package end in a calibrated catalogue, where a NaN would
-pass unseen; so a column that is empty, of another length than its neighbours,
-or not finite is refused here, by name.
+The results of this package end in a calibrated catalogue, where nobody would
+notice a NaN.  So a column that is empty, not finite, or differs in length from
+the others is refused here, by name.
 """
 
 from __future__ import annotations
@@ -47,19 +47,19 @@ def columns(**arrays: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 def weight_column(weights: np.ndarray | None, size: int) -> np.ndarray:
-  """Checks the weights of a catalogue's galaxies.
+  """Checks the weights of galaxies.
 
   Args:
     weights: one number per galaxy, [n], not negative, in any unit; None gives
       every galaxy the weight 1.
-    size: number of galaxies.
+    size: number of galaxies n.
 
   Returns:
     [n] float64.
 
   Raises:
-    ValueError: the weights are no column of that length, not finite, negative,
-      or all zero.
+    ValueError: the weights are not a column of that length, or are not finite,
+      negative, or all zero.
   """
   if weights is None:
     return np.ones(size)
@@ -67,29 +67,29 @@ def weight_column(weights: np.ndarray | None, size: int) -> np.ndarray:
   if weights.size != size:
     raise ValueError(f"{weights.size} weights are given for {size} galaxies; pass one per galaxy")
   if weights.min() < 0.0:
-    raise ValueError(f"weights must not be negative, galaxy {np.argmin(weights)} has "
-                     f"{weights.min()}")
+    raise ValueError(f"weights must not be negative, but galaxy {np.argmin(weights)} has "
+                     f"{weights.min()}; pass 0 for galaxies to leave out")
   if not weights.any():
-    raise ValueError("all weights are 0; give some galaxies weight")
+    raise ValueError("all weights are 0; give at least one galaxy a positive weight")
   return weights
 
 
 def weighted_columns(
     weights: np.ndarray | None, **arrays: np.ndarray) -> tuple[np.ndarray, ...]:
-  """Columns of the galaxies that have weight, and their weights.
+  """Weights and columns of the galaxies whose weight is positive.
 
-  Galaxies of weight 0 are left out, so that every metric is what it is without
-  them, bootstraps included.
+  Galaxies of weight 0 are left out, so that every metric, bootstraps included,
+  is the same as without them.
 
   Args:
-    weights: as `weight_column`.
-    **arrays: as `columns`.
+    weights: as in `weight_column`.
+    **arrays: as in `columns`.
 
   Returns:
     The weights, [n] float64, then the columns in the order of the arguments.
 
   Raises:
-    ValueError: as `columns` and `weight_column`.
+    ValueError: as in `columns` and `weight_column`.
   """
   checked = columns(**arrays)
   weights = weight_column(weights, checked[0].size)
@@ -102,7 +102,7 @@ def whole_number(value: int, name: str, *, lowest: int, highest: int | None = No
 
   Args:
     value: the setting.
-    name: what to call it in the complaint.
+    name: its name in the error message.
     lowest: smallest value allowed.
     highest: largest value allowed, if there is one.
 
@@ -110,11 +110,11 @@ def whole_number(value: int, name: str, *, lowest: int, highest: int | None = No
     The setting as a Python int.
 
   Raises:
-    ValueError: it is no whole number, or outside [lowest, highest].
+    ValueError: it is not a whole number, or outside [lowest, highest].
   """
   fits = float(value).is_integer() and value >= lowest and (
       highest is None or value <= highest)
   if not fits:
-    span = f"at least {lowest}" if highest is None else f"in {lowest}..{highest}"
+    span = f"of at least {lowest}" if highest is None else f"from {lowest} to {highest}"
     raise ValueError(f"{name} must be a whole number {span}, got {value}")
   return int(value)

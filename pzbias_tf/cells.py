@@ -1,4 +1,7 @@
-"""Cells of the method: (redshift bin, magnitude row), and the wide redshift bins."""
+"""Cells of redshift and magnitude, into which bias corrections and metrics sort galaxies.
+
+There are two kinds: (redshift bin, magnitude row), and the wide redshift bins.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,11 @@ from pzbias_tf.survey import WIDE_BINS, Survey
 UNDERFLOW = 0
 OVERFLOW = WIDE_BINS + 1
 WIDE_CELLS = WIDE_BINS + 2
-"""Number of cells: the wide bins, one below z_min, one above z_max."""
+"""Number of wide cells: the wide bins, one cell below z_min, one above z_max."""
 
-# A fraction of a wide bin.  It stands above the rounding of float32 redshifts, so
-# that a bin centre that lies on a wide edge (20 of the 180 of SDSS do) belongs to
-# the same cell however it was stored.
+# A fraction of a wide bin.  It exceeds the rounding of float32 redshifts, so that
+# a bin centre on a wide edge (20 of the 180 of SDSS) belongs to the same cell in
+# float32 and float64.
 _EDGE_TOLERANCE = 1e-5
 
 
@@ -23,12 +26,15 @@ def cell_index(z: np.ndarray, r_mag: np.ndarray, survey: Survey) -> np.ndarray:
   """Cell of each galaxy: redshift bin x rows + magnitude row.
 
   Args:
-    z: redshifts, [n]; one off the un-extended grid counts in the edge bin.
-    r_mag: r magnitudes, [n]; one off the grid counts in the edge row.
+    z: redshifts, [n]; those off the un-extended grid count in the edge bins.
+    r_mag: r magnitudes, [n]; those off the grid count in the edge rows.
     survey: the survey.
 
   Returns:
     [n] int64 in [0, bins x rows).
+
+  Raises:
+    ValueError: a redshift or magnitude is not finite.
   """
   return survey.redshift_bin(z) * survey.rows + survey.magnitude_row(r_mag)
 
@@ -36,19 +42,26 @@ def cell_index(z: np.ndarray, r_mag: np.ndarray, survey: Survey) -> np.ndarray:
 def cell_counts(
     z: np.ndarray, r_mag: np.ndarray, survey: Survey,
     weights: np.ndarray | None = None) -> np.ndarray:
-  """Number of galaxies by redshift bin and magnitude row, [bins, rows] int64.
+  """Number of galaxies by redshift bin and magnitude row.
 
-  With weights, [n], their sum instead, float64.
+  Args:
+    z: redshifts, [n], as in `cell_index`.
+    r_mag: r magnitudes, [n], as in `cell_index`.
+    survey: the survey.
+    weights: weight of each galaxy, [n]; None counts galaxies.
+
+  Returns:
+    [bins, rows] int64; with weights, their sums, float64.
   """
   counts = np.bincount(cell_index(z, r_mag, survey), weights, survey.bins * survey.rows)
   return counts.reshape(survey.bins, survey.rows)
 
 
 def wide_cell(z: np.ndarray, survey: Survey) -> np.ndarray:
-  """Cell of each redshift.
+  """Wide cell of each redshift.
 
-  Wide bins are half-open, [lower, upper), the last one closed; a value within
-  1e-5 of a wide bin of an edge counts as on it.
+  Wide bins are half-open, [lower, upper), and the last one is closed.  A value
+  closer to an edge than 1e-5 of the bin width counts as on the edge.
 
   Args:
     z: redshifts, any shape, finite.
@@ -72,13 +85,13 @@ def wide_centers(survey: Survey) -> np.ndarray:
 
 
 class Means(NamedTuple):
-  """Weighted means of cells, [cells] each.
+  """Weighted means of the galaxies in cells, [cells] each.
 
   Attributes:
-    mean: NaN in a cell without galaxies.
-    error: its standard error: the square root of n / (n - 1) x sum of
-      (weight x (value - mean))^2, over the sum of weights; std / sqrt(n) of n
-      galaxies of equal weight, std being the sample's.  NaN below two galaxies.
+    mean: weighted mean; NaN in a cell without galaxies.
+    error: its standard error, sqrt(n / (n - 1) x sum of (weight x (value -
+      mean))^2) / (sum of weights).  For n galaxies of equal weight this is
+      std / sqrt(n), with the sample's std.  NaN for fewer than two galaxies.
     weight: sum of weights.
     count: number of galaxies n, int64.
   """
@@ -90,19 +103,22 @@ class Means(NamedTuple):
 
 
 def means(values: np.ndarray, weights: np.ndarray, cell: np.ndarray, num_cells: int) -> Means:
-  """Weighted mean of the galaxies of each cell, and its error.
+  """Weighted mean of the galaxies in each cell, and its error.
 
   Args:
-    values: [n].
-    weights: [n], positive.
+    values: what to average, [n].
+    weights: weight of each galaxy, [n], positive.
     cell: cell of each galaxy, [n] integers in [0, num_cells).
     num_cells: number of cells.
+
+  Returns:
+    The means, in the unit of `values`.
   """
   count = np.bincount(cell, minlength=num_cells)
   weight = np.bincount(cell, weights, num_cells)
   filled = count > 0
   mean = np.bincount(cell, weights * values, num_cells) / np.where(filled, weight, 1.0)
-  # Around the mean, not as a difference of large squares.
+  # Squares of deviations, since a difference of large squares would lose digits.
   squares = np.bincount(cell, (weights * (values - mean[cell])) ** 2, num_cells)
   several = count > 1
   error = np.sqrt(squares * count / np.where(several, count - 1, 1)) / np.where(

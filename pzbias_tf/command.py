@@ -1,4 +1,4 @@
-"""How every command begins and ends: no stray words, and mistakes told in one line."""
+"""What every command shares: checks of its arguments, and mistakes reported in one line."""
 
 from __future__ import annotations
 
@@ -10,27 +10,30 @@ from absl import app, logging
 
 
 def refuse_words(argv: Sequence[str]) -> None:
-  """Stops a command that was given words which are no flags.
+  """Stops a command that was given arguments other than flags.
 
   Args:
     argv: the command, and what remains after its flags.
 
   Raises:
-    app.UsageError: there is such a word.
+    app.UsageError: there is such an argument.
   """
   if len(argv) > 1:
-    raise app.UsageError(f"unexpected arguments {' '.join(argv[1:])}")
+    raise app.UsageError(f"unexpected arguments {' '.join(argv[1:])}; give flags only")
 
 
 def one_folder(argv: Sequence[str], data: str) -> str:
-  """The folder of a command that is given as `COMMAND DIR` or `COMMAND --data=DIR`.
+  """The data set's folder, given as `COMMAND DIR` or `COMMAND --data=DIR`.
 
   Args:
     argv: the command, and what remains after its flags.
-    data: value of --data.
+    data: value of --data, "" if it is not given.
+
+  Returns:
+    The folder.
 
   Raises:
-    app.UsageError: none is named, or more than one.
+    app.UsageError: no folder is named, or more than one.
   """
   named = [*argv[1:], *([data] if data else [])]
   if len(named) != 1:
@@ -40,13 +43,13 @@ def one_folder(argv: Sequence[str], data: str) -> str:
 
 @contextlib.contextmanager
 def one_line_errors(*further: type[Exception]) -> Iterator[None]:
-  """Ends the command with one line and status 1 at a mistake of the user, without a traceback.
+  """Ends the command at a user's mistake with one line and status 1, without a traceback.
 
   Args:
-    *further: errors that are mistakes of the user, besides ValueError and OSError.
+    *further: errors that count as user's mistakes, besides ValueError and OSError.
 
   Raises:
-    SystemExit: there was one; --verbosity=1 shows where it came from.
+    SystemExit: there was such an error; --verbosity=1 shows its traceback.
   """
   try:
     yield

@@ -14,21 +14,21 @@ import uuid
 from absl import logging
 
 LOCK_NAME = ".lock"
-"""The file that `exclusive_folder` locks."""
+"""Name of the file that `exclusive_folder` locks."""
 
 
 @contextlib.contextmanager
 def whole_file(path: str | os.PathLike) -> Iterator[str]:
-  """A hidden name beside `path`, flushed to disk and renamed to it at the end.
+  """A hidden name beside `path` to write under; flushed to disk and renamed at the end.
 
-  A run that is cut off leaves the old file or none, never half of one; the new
-  name is on disk, too, before this returns.
+  An interrupted process leaves the old file or none, never half of one.  The new
+  name, too, is on disk before this returns.
 
   Args:
-    path: where the file shall stand.
+    path: where the file is to be.
 
   Yields:
-    The name to write under.  Where writing fails, that file is removed.
+    The name to write under.  If writing fails, that file is removed.
   """
   hidden = hidden_name(path)
   try:
@@ -43,14 +43,14 @@ def whole_file(path: str | os.PathLike) -> Iterator[str]:
 
 
 def hidden_name(path: str | os.PathLike) -> str:
-  """A name beside `path` that no other process takes."""
+  """A hidden file name beside `path` that no other process uses."""
   folder, name = os.path.split(os.fspath(path))
-  # Process ids recur on other hosts that share the folder.
+  # Not the process id: hosts that share the folder may have processes of the same id.
   return os.path.join(folder, f".{name}.{uuid.uuid4().hex}.tmp")
 
 
 def flush_folder(folder: str) -> None:
-  """Puts a folder's list of names on disk: without it, a power cut can undo a rename."""
+  """Flushes a folder's list of names to disk; without this, a power cut can undo a rename."""
   descriptor = os.open(folder or ".", os.O_RDONLY | os.O_DIRECTORY)
   try:
     os.fsync(descriptor)
@@ -60,13 +60,13 @@ def flush_folder(folder: str) -> None:
 
 @contextlib.contextmanager
 def exclusive_folder(folder: str, *, wait: bool = False) -> Iterator[None]:
-  """Keeps other processes out of a folder, which is made where it does not exist.
+  """Keeps other processes out of a folder, which is made if it does not exist.
 
-  The lock goes with the process, however that ends.
+  The lock ends with the process, however that ends.
 
   Args:
     folder: the folder.
-    wait: wait for another process that is at work there.
+    wait: whether to wait for another process that is at work there.
 
   Raises:
     OSError: another process is at work there, and `wait` is False.
@@ -77,25 +77,25 @@ def exclusive_folder(folder: str, *, wait: bool = False) -> Iterator[None]:
       fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
       if not wait:
-        raise OSError(f"another process is at work in {folder}; wait for it, or end it") from error
+        raise OSError(f"another process is at work in {folder}; wait for it or end it") from error
       logging.info("Waiting for another process that is at work in %s", folder)
       fcntl.flock(lock, fcntl.LOCK_EX)
     yield
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
-  """Writes a text file, whole or not at all."""
+  """Writes a UTF-8 text file, completely or not at all."""
   with whole_file(path) as hidden, open(hidden, "w", encoding="utf-8") as file:
     file.write(text)
 
 
 @contextlib.contextmanager
 def appearing(output: str, doing: str) -> Iterator[str]:
-  """A hidden folder beside `output` that takes its place at the end, or goes away.
+  """A hidden folder beside `output`, renamed to it at the end; removed if anything fails.
 
   Args:
-    output: absolute path of the folder; absent or empty.
-    doing: what is being done, a word for the hidden folder's name.
+    output: absolute path of the folder, which is absent or empty.
+    doing: a word for what is being done, part of the hidden folder's name.
 
   Yields:
     The hidden folder to fill.
@@ -106,7 +106,7 @@ def appearing(output: str, doing: str) -> Iterator[str]:
   warn_of_leftovers(os.path.join(parent, prefix))
   hidden = tempfile.mkdtemp(prefix=prefix, dir=parent)
   try:
-    os.chmod(hidden, 0o755)  # mkdtemp's folders are for the owner alone
+    os.chmod(hidden, 0o755)  # only the owner can read a folder of mkdtemp
     yield hidden
     os.rename(hidden, output)  # replaces an empty folder, fails on any other
   except BaseException:
@@ -115,7 +115,7 @@ def appearing(output: str, doing: str) -> Iterator[str]:
 
 
 def warn_of_leftovers(prefix: str) -> None:
-  """Names folders that begin with `prefix`: only a person can tell whether they are in use."""
+  """Warns of folders that begin with `prefix`: only a person can tell whether they are in use."""
   for left in glob.glob(f"{glob.escape(prefix)}*"):
-    logging.warning("%s: an interrupted run left it, or another run is writing it now; "
+    logging.warning("%s: an interrupted command left it, or another command is writing it now; "
                     "remove it in the first case", left)

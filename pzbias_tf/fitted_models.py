@@ -1,7 +1,8 @@
-"""The grid that a fitted model belongs to, written beside it and checked on loading.
+"""Saved label models and calibrations: the grid they belong to, checked on loading.
 
-A label model or a calibration is a table over a survey's bins and rows; on
-another grid its numbers would be applied to the wrong galaxies without a sign.
+A label model or a calibration is a table over a survey's redshift bins and
+magnitude rows.  On a different grid its numbers would be applied to the wrong
+galaxies without any warning.  So its file records the grid.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pzbias_tf.survey import Survey
 
 
 def settings(survey: Survey) -> dict[str, float]:
-  """The survey's redshift and magnitude grids as plain numbers."""
+  """The survey's redshift and magnitude grids as plain numbers, {name: number}."""
   left, right = survey.extension
   return {
       "z_min": float(survey.z_min), "z_max": float(survey.z_max), "bins": survey.bins,
@@ -25,12 +26,12 @@ def settings(survey: Survey) -> dict[str, float]:
 
 
 def check(stored: Mapping[str, float], survey: Survey, path: str) -> None:
-  """Refuses a file that was made on another grid.
+  """Refuses a file that was made for a different grid.
 
   Args:
-    stored: what `settings` gave when the file was written.
-    survey: the survey that the file is wanted for.
-    path: the file, for the complaint.
+    stored: what `settings` returned when the file was written.
+    survey: the survey that the file is to be used for.
+    path: the file, for the error message.
 
   Raises:
     ValueError: a setting is missing or differs.
@@ -41,26 +42,29 @@ def check(stored: Mapping[str, float], survey: Survey, path: str) -> None:
       for key, value in settings(survey).items() if stored.get(key) != value]
   if differing:
     raise ValueError(
-        f"{path} was made on another grid than that of survey {survey.name!r}: "
+        f"{path} was made for a different grid than that of survey {survey.name!r}: "
         f"{'; '.join(differing)}; load it with the survey it was made for (the same "
         "--bins), or fit it again")
 
 
 def read_model(path: str | os.PathLike, model_format: str, keys: Sequence[str], survey: Survey, *,
                weights_digest: str | None) -> dict[str, Any]:
-  """Reads a fitted model from JSON and checks that it belongs here.
+  """Reads a fitted model from JSON and checks its kind, grid and weights.
 
   Args:
     path: the file.
-    model_format: what it must say under "format".
-    keys: what it must hold beside that and "grid".
-    survey: the survey that the model is wanted for.
-    weights_digest: SHA-256 of the weights that it must have been fitted for; None
-      accepts any.
+    model_format: the required value of "format".
+    keys: the required keys besides "format" and "grid".
+    survey: the survey that the model is to be used for.
+    weights_digest: SHA-256 of the weights that the model must have been fitted
+      for; None accepts any.
+
+  Returns:
+    The contents of the file.
 
   Raises:
-    ValueError: the file is something else, or was made on another grid or for
-      other weights.
+    ValueError: the file holds something else, or was made for a different grid or
+      for other weights.
     OSError: the file cannot be read.
   """
   what = model_format.removeprefix("pzbias_tf ").rstrip(" 0123456789")
@@ -71,8 +75,8 @@ def read_model(path: str | os.PathLike, model_format: str, keys: Sequence[str], 
       raise ValueError(f"its format is {content['format']!r}")
     stored = [content[key] for key in ("grid", *keys)][0]
   except (KeyError, ValueError, TypeError) as error:
-    raise ValueError(f"{path} is no {what} ({error}); name a file that one was saved "
-                     "in") from error
+    raise ValueError(f"{path} is not a {what} ({error}); name a file that was saved as "
+                     "one") from error
   check(stored, survey, os.fspath(path))
   if weights_digest not in (None, content.get("weights_sha256")):
     raise ValueError(f"{path} was fitted on the estimates of other weights; fit it again with "

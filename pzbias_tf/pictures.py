@@ -1,4 +1,4 @@
-"""Colour pictures of galaxies."""
+"""Colour pictures of galaxies, for the report's outliers and for the sheets of data_tools."""
 
 from __future__ import annotations
 
@@ -14,25 +14,32 @@ _PANEL_INCHES = 1.35
 
 # Flux (nanomaggies per pixel) of mid-grey in i, r, g: the colours of SDSS's pictures, roughly.
 SDSS_GREY = (0.35, 0.22, 0.12)
-_GREY_NOISE = 8.0  # mid-grey in units of a pixel's noise: what SDSS_GREY is in SDSS's frames
+_GREY_NOISE = 8.0  # mid-grey in units of a pixel's noise, as SDSS_GREY is in SDSS's frames
 _SOFTENING = 8.0
 
 
 def colour_channels(bands: Sequence[str]) -> tuple[int, int, int]:
-  """Bands to show as red, green and blue: i, r, g, or the reddest, middle and bluest."""
+  """Indices of the bands to show as red, green and blue.
+
+  Args:
+    bands: names of the bands, from blue to red.
+
+  Returns:
+    Those of i, r, g if all are there, else of the last, the middle and the first band.
+  """
   if {"g", "r", "i"} <= set(bands):
     return bands.index("i"), bands.index("r"), bands.index("g")
   return len(bands) - 1, len(bands) // 2, 0
 
 
 def grey_of(images: np.ndarray) -> np.ndarray:
-  """Mid-grey of each band, from the noise of pixels, in whatever unit they have.
+  """Flux of mid-grey in each band, derived from the noise of the pixels.
 
   Args:
-    images: [n, height, width, bands].
+    images: [n, height, width, bands], in any unit.
 
   Returns:
-    [bands] float64.
+    [bands] float64, in the unit of the images.
   """
   middle = np.median(images, axis=(0, 1, 2))
   noise = 1.4826 * np.median(np.abs(images - middle), axis=(0, 1, 2))
@@ -60,7 +67,7 @@ def colour_picture(image: np.ndarray, grey: Sequence[float] | np.ndarray = SDSS_
 
 
 def caption(r_mag: float, z: float, z_label: str = "z") -> str:
-  """The line under a galaxy: magnitude and redshift (or that there is none)."""
+  """The line under a galaxy: its magnitude and its redshift, or that it has none."""
   redshift = f"{z_label} = {z:.2f}" if np.isfinite(z) else f"no {z_label}"
   return f"r = {r_mag:.2f}, {redshift}"
 
@@ -74,7 +81,7 @@ def contact_sheet(images: np.ndarray, captions: Sequence[str], bands: Sequence[s
     captions: [n], a short line each.
     bands: names of the bands.
     output: PNG file to write.
-    title: words above the sheet.
+    title: title of the sheet.
     scale_arcsec: arcsec per pixel, for a bar in the first picture; 0 draws none.
   """
   channels = colour_channels(tuple(bands))
@@ -100,7 +107,7 @@ def contact_sheet(images: np.ndarray, captions: Sequence[str], bands: Sequence[s
 
 
 def _draw_bar(place, width: int, scale_arcsec: float) -> None:
-  """A bar of about a quarter of the picture, a round number of arcsec long."""
+  """A bar of at most 0.4 of the picture's width, a round number of arcsec long."""
   rounds = [1, 2, 5, 10, 20, 50]
   length = max((arcsec for arcsec in rounds if arcsec <= 0.4 * width * scale_arcsec), default=1)
   left, bottom = 0.06 * width, 0.07 * width

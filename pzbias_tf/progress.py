@@ -10,14 +10,14 @@ import tqdm
 
 
 class Progress:
-  """How far a long piece of work has come, how fast it goes, and when it will be done.
+  """Shows how much of a long piece of work is done, its speed, and the time left.
 
   Args:
-    total: what there is to do, in units.
+    total: number of units to do.
     title: what is being done.
-    unit: of what, in the plural.
-    done: units that are done already.
-    log_every_s: time between log lines, where there is no terminal.
+    unit: name of the units, in the plural.
+    done: units that were done before.
+    log_every_s: seconds between log lines, where there is no terminal.
   """
 
   def __init__(self, total: int, *, title: str, unit: str, done: int = 0,
@@ -36,12 +36,12 @@ class Progress:
     self._bar.close()
 
   def advance(self, count: int, words: str = "", *, rate: float | None = None) -> None:
-    """Tells that `count` further units are done.
+    """Reports `count` further units as done.
 
     Args:
-      count: units.
-      words: further figures to show.
-      rate: units a second for the log line; None takes the mean since the start.
+      count: number of units.
+      words: text to show beside the progress.
+      rate: units per second for the log line; None takes the mean since the start.
     """
     self._done += count
     self._bar.set_postfix_str(words, refresh=False)

@@ -1,7 +1,7 @@
 """Files on any file system that TensorFlow knows: local paths, and gs:// with its plugin.
 
-Data sets are read from and written to any of them, runs are written to local folders alone.
-What is written locally is flushed and renamed by `files`; all else goes through tf.io.gfile.
+Data sets are read from and written to all of these; runs are written to local folders only.
+`files` flushes and renames what is written locally; everything else goes through tf.io.gfile.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def is_remote(path: str) -> bool:
 
 
 def absolute(path: str) -> str:
-  """A path that is understood from any folder."""
+  """The path made absolute, so that it holds in any working folder; a remote one as it is."""
   return path if is_remote(path) else os.path.abspath(path)
 
 
@@ -32,7 +32,7 @@ def read_bytes(path: str) -> bytes:
   """The contents of a file.
 
   Raises:
-    FileNotFoundError: it is not there.
+    FileNotFoundError: the file does not exist.
     OSError: it cannot be read.
   """
   with _os_errors(path), tf.io.gfile.GFile(path, "rb") as file:
@@ -41,23 +41,23 @@ def read_bytes(path: str) -> bytes:
 
 @contextlib.contextmanager
 def opened(path: str) -> Iterator[BinaryIO]:
-  """A file to `read` bytes from, block by block; raises as `read_bytes` does."""
+  """An open file whose bytes can be `read` block by block; raises as `read_bytes` does."""
   with _os_errors(path), (
       tf.io.gfile.GFile(path, "rb") if is_remote(path) else open(path, "rb")) as file:
     yield file
 
 
 def lines(path: str) -> Iterator[str]:
-  """The lines of a text file in UTF-8, with their ends; raises as `read_bytes` does."""
+  """The lines of a UTF-8 text file, line ends included; raises as `read_bytes` does."""
   with _os_errors(path), tf.io.gfile.GFile(path) as file:
     yield from file
 
 
 def file_size(path: str) -> int:
-  """Size of a file, bytes.
+  """Size of a file in bytes.
 
   Raises:
-    FileNotFoundError: it is not there.
+    FileNotFoundError: the file does not exist.
     OSError: it cannot be reached.
   """
   with _os_errors(path):
@@ -65,7 +65,7 @@ def file_size(path: str) -> int:
 
 
 def is_file(path: str) -> bool:
-  """Whether there is such a file.
+  """Whether the path is an existing file, not a folder.
 
   Raises:
     OSError: its file system is unknown or cannot be reached.
@@ -74,7 +74,7 @@ def is_file(path: str) -> bool:
     return os.path.isfile(path)
   with _os_errors(path):
     try:
-      # tf.io.gfile.exists is also true of what other names begin with, on ram://.
+      # On ram://, tf.io.gfile.exists is also true for a mere beginning of another name.
       return not tf.io.gfile.stat(path).is_directory
     except tf.errors.NotFoundError:
       return False
@@ -83,21 +83,21 @@ def is_file(path: str) -> bool:
 def names(folder: str) -> list[str]:
   """Names of the files and folders in a folder.
 
-  Object stores know no empty folders: where nothing is, there are no names.
+  Object stores have no empty folders: a remote folder that does not exist has no names.
   """
   if not is_remote(folder):
     return os.listdir(folder)
   with _os_errors(folder):
     try:
-      tf.io.gfile.stat(folder)  # listdir takes any trouble for a missing folder
+      tf.io.gfile.stat(folder)  # listdir reports any error as a missing folder
     except tf.errors.NotFoundError:
       return []
-    # Folders end with a slash in object stores.
+    # In object stores, the names of folders end with a slash.
     return [name.rstrip("/") for name in tf.io.gfile.listdir(folder)]
 
 
 def make_folders(folder: str) -> None:
-  """Makes a folder, and those that it lies in, where it does not exist."""
+  """Makes a folder and its parent folders where they do not exist yet."""
   if not is_remote(folder):
     os.makedirs(folder, exist_ok=True)
     return
@@ -108,7 +108,7 @@ def make_folders(folder: str) -> None:
 def move(path: str, target: str) -> None:
   """Renames a file on its file system, in place of any file of that name.
 
-  An object store copies it and removes the old one; `target` is whole at any time.
+  An object store copies it and removes the original.  `target` is complete at any time.
   """
   if not is_remote(path):
     os.replace(path, target)
@@ -118,7 +118,7 @@ def move(path: str, target: str) -> None:
 
 
 def remove(path: str) -> None:
-  """Removes a file, or a folder with all that is in it."""
+  """Removes a file, or a folder with its contents."""
   if not is_remote(path):
     (shutil.rmtree if os.path.isdir(path) else os.remove)(path)
     return
@@ -127,7 +127,7 @@ def remove(path: str) -> None:
 
 
 def remove_tree(folder: str) -> None:
-  """Removes a folder as far as that works; one that is not there is fine."""
+  """Removes a folder as far as possible; it need not exist."""
   if not is_remote(folder):
     shutil.rmtree(folder, ignore_errors=True)
     return
@@ -137,15 +137,16 @@ def remove_tree(folder: str) -> None:
 
 @contextlib.contextmanager
 def whole_file(path: str) -> Iterator[str]:
-  """A local name to write under; at the end, the file is at `path`, whole or not at all.
+  """A local name to write under; at the end, the complete file is at `path`.
 
-  For a local path, see `files.whole_file`.  A remote file is made in the system's folder
-  of temporary files, which TMPDIR names, then copied to a hidden name beside `path` and
-  renamed: not all file systems hide a file until it is whole, as object stores do.  A
-  process that is killed leaves its temporary folder, pzbias-*, behind.
+  If writing fails, `path` stays as it was.  For a local path, see `files.whole_file`.  A
+  remote file is made in the system's folder for temporary files, which TMPDIR names, then
+  copied to a hidden name beside `path` and renamed: unlike object stores, not all file
+  systems hide a file until it is complete.  A killed process leaves its temporary folder,
+  pzbias-*, behind.
 
   Raises:
-    OSError: it cannot be put there.
+    OSError: the file cannot be written there.
   """
   if not is_remote(path):
     with files.whole_file(path) as hidden:
@@ -158,7 +159,7 @@ def whole_file(path: str) -> Iterator[str]:
 
 
 def write_text(path: str, text: str) -> None:
-  """Writes a text file, whole or not at all."""
+  """Writes a UTF-8 text file, completely or not at all."""
   with whole_file(path) as hidden, open(hidden, "w", encoding="utf-8") as file:
     file.write(text)
 
@@ -170,13 +171,13 @@ def _upload(local: str, path: str) -> None:
       tf.io.gfile.copy(local, hidden, overwrite=True)
       tf.io.gfile.rename(hidden, path, overwrite=True)
   finally:
-    with contextlib.suppress(tf.errors.OpError):  # NotFoundError where all went well
+    with contextlib.suppress(tf.errors.OpError):  # NotFoundError after a successful rename
       tf.io.gfile.remove(hidden)
 
 
 @contextlib.contextmanager
 def _os_errors(path: str) -> Iterator[None]:
-  """TensorFlow's errors as Python's own."""
+  """Turns TensorFlow's errors into Python's OSError."""
   try:
     yield
   except tf.errors.NotFoundError as error:
@@ -185,5 +186,4 @@ def _os_errors(path: str) -> Iterator[None]:
     raise OSError(f"{path}: TensorFlow knows no such file system; gs:// and others need a plugin "
                   "such as tensorflow-io-gcs-filesystem") from error
   except tf.errors.OpError as error:
-    raise OSError(f"{path}: {error.message}; once that is mended, give the same command "
-                  "again") from error
+    raise OSError(f"{path}: {error.message}; fix this and run the same command again") from error

@@ -1,8 +1,8 @@
 """What distinguishes one survey from another, as data.
 
 A `Survey` holds the redshift grid, the magnitude grid, the number of redshift
-outputs and the thresholds of the method.  Everything else in the package asks
-a `Survey`; no survey is named in any other file of the library.
+outputs and the thresholds of the method.  Every step of the data's way, from
+the readers to the report, asks it; no other file of the library names a survey.
 
 Source: Lin et al. 2022 (arXiv:2202.09964), Sections 2 and 3.
 """
@@ -17,7 +17,7 @@ from typing import Mapping
 import numpy as np
 
 WIDE_BINS = 40
-"""Number of wide redshift bins of the residual curves and of Step 4."""
+"""Number of wide redshift bins in the residual curves and in Step 4."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,8 +26,8 @@ class Survey:
 
   Attributes:
     name: name used in run folders, e.g. "sdss".
-    dataset: name of the data set that the survey lives in; surveys that share
-      images (CFHTLS-WIDE and CFHTLS-DEEP) share a data set.
+    dataset: name of the survey's data set; surveys that share images
+      (CFHTLS-WIDE and CFHTLS-DEEP) share a data set.
     bands: band names, in the order of the image's last axis.
     image_size: side of a cutout, pixels.
     pixel_scale_arcsec: arcsec per pixel.
@@ -35,21 +35,22 @@ class Survey:
     z_min: lower edge of the redshift grid.
     z_max: upper edge of the redshift grid.
     bins: number of redshift bins.
-    r_min: lower edge of the magnitude grid (r band, AB).
-    r_max: upper edge of the magnitude grid.
-    r_step: height of a magnitude row.
+    r_min: lower edge of the magnitude grid, mag (r band, AB).
+    r_max: upper edge of the magnitude grid, mag.
+    r_step: height of a magnitude row, mag.
     extend_left: bins that Step 3 adds below z_min, as a fraction of `bins`.
     extend_right: bins that Step 3 adds above z_max, as a fraction of `bins`.
-    extend_exceptions: {bins: (left, right)} where the fractions do not hold.
-    balance_threshold: most galaxies of a (redshift, magnitude) cell that the
-      balanced subset of Step 2 keeps.
+    extend_exceptions: {bins: (left, right)}, numbers of added bins that replace
+      the fractions on grids of so many bins.
+    balance_threshold: largest number of galaxies per (redshift bin, magnitude
+      row) that the balanced subset of Step 2 keeps.
     outlier_threshold: abs(dz) above which an estimate counts as an outlier.
-    fit_z_min: the residual's slope is fitted above this redshift.
-    batch_size: default global batch of Baseline and Step 1.
-    batch_size_output: default global batch of Steps 2 and 3.
+    fit_z_min: the slope of the residual is fitted above this redshift.
+    batch_size: default global batch size of Baseline and Step 1.
+    batch_size_output: default global batch size of Steps 2 and 3.
     field: part of the data set that Steps 2 and 3 use ("" means all of it).
-    sample: sample of the data set that Steps 2 and 3, and every test, use
-      ("" means all of it).
+    sample: sample of the data set that Steps 2 and 3 and all tests use ("" means
+      all of it).
     published_variants: True where the study's modified samples (`--errl`,
       `--midreduce`, `--itealter`) are defined.
   """
@@ -85,22 +86,22 @@ class Survey:
     self._check_values()
     if not self.z_min < self.z_max or not self.r_min < self.r_max:
       raise ValueError(
-          f"survey {self.name}: z_min < z_max and r_min < r_max are needed, got "
+          f"survey {self.name}: z_min < z_max and r_min < r_max are required, got "
           f"[{self.z_min}, {self.z_max}] and [{self.r_min}, {self.r_max}]")
     steps = (self.r_max - self.r_min) / self.r_step
     if abs(steps - round(steps)) > 1e-6:
       raise ValueError(
-          f"survey {self.name}: r_max - r_min = {self.r_max - self.r_min} is no "
-          f"multiple of r_step = {self.r_step}")
+          f"survey {self.name}: r_max - r_min = {self.r_max - self.r_min} is not a "
+          f"multiple of r_step = {self.r_step}; change one of the three")
 
   def _check_values(self):
-    """Refuses values that no grid can be made of."""
+    """Refuses values that do not make a grid."""
     for name in ("bins", "image_size", "balance_threshold", "batch_size", "batch_size_output"):
       value = getattr(self, name)
       lowest = 0 if name == "balance_threshold" else 1
       if not isinstance(value, int) or value < lowest:
-        raise ValueError(f"survey {self.name}: {name} must be a whole number from {lowest} on, "
-                         f"got {value!r}")
+        raise ValueError(f"survey {self.name}: {name} must be a whole number of at least "
+                         f"{lowest}, got {value!r}")
     for name in ("z_min", "z_max", "r_min", "r_max", "r_step", "flux_divisor",
                  "pixel_scale_arcsec", "outlier_threshold", "extend_left", "extend_right"):
       value = getattr(self, name)
@@ -110,18 +111,18 @@ class Survey:
         raise ValueError(f"survey {self.name}: {name} must be a {'positive ' * positive}number, "
                          f"got {value!r}")
     if not self.bands:
-      raise ValueError(f"survey {self.name}: no bands are named")
+      raise ValueError(f"survey {self.name}: no bands are named; list at least one under bands")
 
   # The redshift grid.
 
   @property
   def bin_width(self) -> float:
-    """Width w of a redshift bin."""
+    """Width of a redshift bin, in redshift."""
     return (self.z_max - self.z_min) / self.bins
 
   @property
   def extension(self) -> tuple[int, int]:
-    """Bins that Step 3 adds on the left and on the right."""
+    """Numbers of bins that Step 3 adds below z_min and above z_max."""
     if self.bins in self.extend_exceptions:
       left, right = self.extend_exceptions[self.bins]
       return left, right
@@ -129,16 +130,16 @@ class Survey:
 
   @property
   def bins_extended(self) -> int:
-    """Number of redshift bins of Step 3."""
+    """Number of redshift bins of the extended grid, which Step 3 uses."""
     return self.bins + sum(self.extension)
 
   def edges(self, *, extended: bool = False) -> np.ndarray:
-    """Edges of the redshift bins, [bins + 1] float64."""
+    """Edges of the redshift bins, [bins + 1] float64; [bins_extended + 1] if `extended`."""
     left, right = self.extension if extended else (0, 0)
     return self.z_min + self.bin_width * np.arange(-left, self.bins + right + 1)
 
   def centers(self, *, extended: bool = False) -> np.ndarray:
-    """Centres of the redshift bins, [bins] float64."""
+    """Centres of the redshift bins, [bins] float64; [bins_extended] if `extended`."""
     edges = self.edges(extended=extended)
     return edges[:-1] + 0.5 * self.bin_width
 
@@ -169,27 +170,37 @@ class Survey:
 
   @property
   def outputs(self) -> int:
-    """Number m of redshift outputs: one for each overlapping group of rows."""
+    """Number m of redshift outputs: one per overlapping group of magnitude rows."""
     return self.rows // 2 + 1
 
   def magnitude_row(self, r_mag: np.ndarray) -> np.ndarray:
-    """Row of each magnitude, clipped to the grid, int64 in [0, rows).
+    """Magnitude row of each r magnitude, clipped to the grid.
+
+    Args:
+      r_mag: r magnitudes, any shape.
+
+    Returns:
+      Integers in [0, rows), int64, in the shape of `r_mag`.
 
     Raises:
-      ValueError: a magnitude is not finite (conversion replaces those).
+      ValueError: a magnitude is not finite (the conversion replaces those).
     """
     return _grid_index(r_mag, self.r_min, self.r_step, self.rows, "magnitude")
 
   def with_bins(self, bins: int) -> Survey:
-    """The same survey on a grid of another number of redshift bins."""
+    """The same survey with `bins` redshift bins.
+
+    Raises:
+      ValueError: `bins` is not a whole number of at least 1.
+    """
     return dataclasses.replace(self, bins=bins)
 
   def whole_dataset(self) -> Survey:
     """The survey as Baseline and Step 1 see it: every field of the data set.
 
-    They also train on other samples than `sample`, but are tested on it alone.
-    The balancing threshold, which they do not use, is 0, so that surveys that
-    share a data set share those stages.
+    These stages train on all samples, but are tested on `sample` alone.  They do
+    not use the balancing threshold; it is set to 0, so that surveys that share a
+    data set share these stages.
     """
     return dataclasses.replace(
         self, name=self.dataset, field="", balance_threshold=0)
@@ -201,7 +212,7 @@ def _grid_index(values, lower, step, size, what):
   if not np.all(np.isfinite(values)):
     raise ValueError(
         f"{np.sum(~np.isfinite(values))} of {values.size} {what} values are not "
-        "finite; leave those galaxies out or convert the catalogue again")
+        "finite; leave out these galaxies or convert the catalogue again")
   return np.clip(np.floor((values - lower) / step), 0, size - 1).astype(np.int64)
 
 
@@ -217,7 +228,7 @@ SDSS = Survey(
 
 CFHTLS_WIDE = Survey(
     name="cfhtls_wide", dataset="cfhtls",
-    # The instrument's figure (MegaCam); the data files do not say.
+    # That of the instrument, MegaCam; the data files do not state it.
     pixel_scale_arcsec=0.187, flux_divisor=1000.0,
     z_max=4.0, bins=1000,
     r_min=16.0, r_max=25.5,
@@ -231,7 +242,7 @@ CFHTLS_DEEP = dataclasses.replace(
 
 SURVEYS = {survey.name: survey for survey in (SDSS, CFHTLS_WIDE, CFHTLS_DEEP)}
 
-# A data set without a further word means the larger of its parts.
+# The name of a data set alone means its larger part.
 _ALIASES = {"cfhtls": CFHTLS_WIDE}
 
 
@@ -244,8 +255,12 @@ def load_survey(name_or_path: str) -> Survey:
   Args:
     name_or_path: "sdss", "cfhtls", "cfhtls_wide", "cfhtls_deep", or FILE.toml.
 
+  Returns:
+    The survey.
+
   Raises:
-    ValueError: no such survey, or a key of the file is unknown or missing.
+    ValueError: there is no such survey, or a key of the file is unknown, missing,
+      or has a wrong value.
     OSError: the file cannot be read.
   """
   if name_or_path in SURVEYS:
@@ -265,14 +280,23 @@ def load_survey(name_or_path: str) -> Survey:
 
 
 def survey_from_mapping(settings: Mapping, *, origin: str) -> Survey:
-  """Makes a Survey of a TOML table, naming the file in every complaint."""
+  """Makes a Survey from the table of a TOML file.
+
+  Args:
+    settings: the attributes of `Survey`; "name" defaults to the file's name.
+    origin: the file, named in error messages.
+
+  Raises:
+    ValueError: a key is unknown or missing, or its value is wrong.
+  """
   settings = dict(settings)
   settings.setdefault("name", os.path.splitext(os.path.basename(origin))[0])
   known = {field.name for field in dataclasses.fields(Survey)}
   unknown = sorted(set(settings) - known)
   if unknown:
     raise ValueError(
-        f"{origin}: unknown keys {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+        f"{origin}: unknown keys {', '.join(unknown)}; remove or correct them, known keys are "
+        f"{', '.join(sorted(known))}")
   if "bands" in settings:
     settings["bands"] = tuple(settings["bands"])
   try:

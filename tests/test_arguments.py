@@ -29,7 +29,7 @@ class ColumnsTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(0, 6, 1.5, -1, float("nan"), float("inf"))
   def test_bad_number_is_named(self, value):
-    with self.assertRaisesRegex(ValueError, f"ne must be a whole number in 1..5, got {value}"):
+    with self.assertRaisesRegex(ValueError, f"ne must be a whole number from 1 to 5, got {value}"):
       arguments.whole_number(value, "ne", lowest=1, highest=5)
 
   def test_good_number_becomes_an_int(self):

@@ -48,7 +48,7 @@ class WritingTest(tf.test.TestCase, parameterized.TestCase):
   def folder(self, remote):
     folder = f"{REMOTE}/{self._testMethodName}" if remote else self.create_tempdir().full_path
     storage.make_folders(folder)
-    storage.make_folders(folder)  # there already
+    storage.make_folders(folder)  # it exists already
     return folder
 
   @parameterized.parameters(False, True)
@@ -139,7 +139,7 @@ class RemoteDataTest(tf.test.TestCase):
       np.testing.assert_array_equal(data.column(name), self.local.column(name))
 
   def test_missing_and_short_shards(self):
-    with self.assertRaisesRegex(FileNotFoundError, "no complete data set"):
+    with self.assertRaisesRegex(FileNotFoundError, "not a complete data set"):
       Dataset.open(f"{REMOTE}/nothing")
     name = self.local.manifest.shards[0].name
     folder = f"{REMOTE}/damaged"

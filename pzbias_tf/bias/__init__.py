@@ -1,4 +1,6 @@
 """The paper's contribution, one idea per file.
 
-Step 1's channels, Step 2's balanced subset, Step 3's soft labels, Step 4's calibration.
+Step 1: `channels`.  Step 2: `balance`.  Step 3: `soft_labels`, with `dispersion` and
+`scatter`.  Step 4: `resampling`, `calibration` and `smoothing`.  Beyond the paper:
+`pdf_calibration`.
 """

@@ -1,7 +1,7 @@
 """The nearly balanced training subset of Steps 2 and 3.
 
-Overpopulated redshifts pull every estimate towards them.  Step 2 therefore
-trains on a subset in which no cell of (redshift bin, magnitude row) holds more
+Overpopulated redshifts pull all estimates towards them.  Steps 2 and 3 therefore
+train on a subset in which no cell of (redshift bin, magnitude row) holds more
 than `threshold` galaxies.
 
 Source: Lin et al. 2022 (Step 2).
@@ -14,11 +14,11 @@ import numpy as np
 from pzbias_tf import arguments, cells
 from pzbias_tf.survey import Survey
 
-EXPERIMENTS = 5
-"""Number of experiments that draw different subsets from one permutation."""
+FOLDS = 5
+"""Number of folds, which draw different subsets from one permutation."""
 
 KEEP_ALL = 10000
-"""A threshold from here on keeps every galaxy (the study's sentinel)."""
+"""A threshold of this value or more keeps every galaxy (the study's sentinel)."""
 
 
 def balanced_subset(
@@ -26,26 +26,26 @@ def balanced_subset(
     threshold: int, experiment: int, seed: int) -> np.ndarray:
   """Chooses the galaxies that Steps 2 and 3 train on.
 
-  A cell that holds at most `threshold` galaxies is kept whole.  Of a larger
-  one, a fixed permutation is repeated five times, and experiment e takes the
-  positions [(e - 1) threshold, e threshold): the five experiments use
-  different galaxies as far as the cell allows, and none repeats a galaxy,
-  because the run is shorter than the cell.  So give the same seed to all five.
+  A cell with at most `threshold` galaxies is kept whole.  The galaxies of a larger
+  cell are put into a fixed random order, which is repeated end to end; fold e takes
+  the positions [(e - 1) threshold, e threshold).  So the five folds use different
+  galaxies as far as the cell allows.  No fold holds a galaxy twice, since it takes
+  fewer positions than the cell has galaxies.  Give the same seed to all five folds.
 
-  The permutation depends on the seed, the cell and the order of the galaxies
-  alone, not on what other cells hold.
+  The order depends only on the seed, the cell and the order of its galaxies, not on
+  other cells.
 
   Args:
     z_spec: spectroscopic redshifts, [n].
     r_mag: r magnitudes, [n].
     survey: the survey, whose grids define the cells.
-    threshold: most galaxies of a cell, at least 1; `KEEP_ALL` or more keeps
-      every galaxy.
-    experiment: 1 to 5.
-    seed: not negative.
+    threshold: largest number of galaxies per cell, at least 1; `KEEP_ALL` or more
+      keeps every galaxy.
+    experiment: the fold, 1 to 5.
+    seed: seed of the order, not negative.
 
   Returns:
-    Indices of the chosen galaxies, int64, rising, none twice.
+    Indices of the chosen galaxies, [chosen] int64, rising, each once.
 
   Raises:
     ValueError: the columns differ in length, are empty or not finite, or a
@@ -53,7 +53,7 @@ def balanced_subset(
   """
   z_spec, r_mag = arguments.columns(z_spec=z_spec, r_mag=r_mag)
   threshold = arguments.whole_number(threshold, "threshold", lowest=1)
-  experiment = arguments.whole_number(experiment, "experiment", lowest=1, highest=EXPERIMENTS)
+  experiment = arguments.whole_number(experiment, "experiment", lowest=1, highest=FOLDS)
   seed = arguments.whole_number(seed, "seed", lowest=0)
   if threshold >= KEEP_ALL:
     return np.arange(z_spec.size, dtype=np.int64)
@@ -64,7 +64,7 @@ def balanced_subset(
   chosen = [by_cell[np.repeat(~crowded, counts)]]
   for cell_number, start, count in zip(numbers[crowded], starts[crowded], counts[crowded]):
     order = np.random.default_rng((seed, int(cell_number))).permutation(count)
-    # Repeating the permutation is the same as counting positions modulo its length.
-    run = np.arange((experiment - 1) * threshold, experiment * threshold) % count
-    chosen.append(by_cell[start + order[run]])
+    # Repeating the order end to end is the same as counting positions modulo its length.
+    positions = np.arange((experiment - 1) * threshold, experiment * threshold) % count
+    chosen.append(by_cell[start + order[positions]])
   return np.sort(np.concatenate(chosen)).astype(np.int64)

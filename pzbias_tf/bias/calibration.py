@@ -1,9 +1,9 @@
 """Step 4: removes residuals that depend on z_photo from point estimates.
 
-The training galaxies are resampled so that they follow the distribution that
-is expected of the test set; the mean residual of the resampled galaxies in a
-cell of (z_photo, magnitude) is then subtracted from the test estimates there.
-No network takes part.
+The training galaxies are resampled so that they follow the distribution expected
+of the test set.  The mean residual of the resampled galaxies in a cell of (wide
+z_photo bin, magnitude row) is then subtracted from the test estimates in that
+cell.  Nothing is trained.
 
 Source: Lin et al. 2022 (Step 4).
 """
@@ -46,15 +46,15 @@ class Corrected(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Calibration:
-  """Mean residual by cell of (z_photo, magnitude row), to be subtracted.
+  """Mean residual per cell of (z_photo, magnitude row), to be subtracted.
 
   Attributes:
     survey: the survey whose grids define the cells.
-    offset: mean of z_photo - z_spec, [42, rows] float64; 0 in cells without
-      galaxies.  First axis: below z_min, the 40 wide bins, above z_max.
+    offset: mean of z_photo - z_spec, in redshift, [42, rows] float64; 0 in cells
+      without galaxies.  First axis: below z_min, the 40 wide bins, above z_max.
     count: number of different galaxies behind each mean, [42, rows] int64.
-    error: standard error of each mean, [42, rows] float64; NaN where fewer than
-      two galaxies cannot tell it.  All NaN unless given.
+    error: standard error of each mean, in redshift, [42, rows] float64; NaN in
+      cells of fewer than two galaxies.  All NaN unless given.
   """
 
   survey: Survey
@@ -77,19 +77,22 @@ class Calibration:
 
   @property
   def uncorrected_cells(self) -> np.ndarray:
-    """Cells without galaxies, which `apply` leaves alone: [cells, 2] of (z_photo cell, row)."""
+    """Cells without galaxies, which `apply` leaves as they are: (z_photo cell, magnitude row).
+
+    [cells, 2] int64.
+    """
     return np.argwhere(self.count == 0)
 
   @property
   def uncorrected_rows(self) -> tuple[int, ...]:
-    """Magnitude rows that held no galaxies, so that `apply` leaves them alone."""
+    """Magnitude rows without galaxies, whose estimates `apply` leaves as they are."""
     return tuple(int(row) for row in np.flatnonzero(~self.count.any(axis=0)))
 
   @classmethod
   def fit(
       cls, z_spec: np.ndarray, z_photo: np.ndarray, r_mag: np.ndarray, survey: Survey, *,
       weights: np.ndarray | None = None, smoothing: float = 0.0) -> Calibration:
-    """Takes the mean residual of each cell.
+    """Computes the mean residual of each cell.
 
     Cells are half-open; the first and the last magnitude row are open-ended,
     and estimates below z_min or above z_max have cells of their own.
@@ -99,14 +102,14 @@ class Calibration:
       z_photo: their Step 3 point estimates, [n].
       r_mag: their r magnitudes, [n].
       survey: the survey.
-      weights: how often each galaxy was drawn, [n]; 1 unless given.  A galaxy
-        that was drawn twice tells no more than once, so errors and counts are
-        right if it is given once with weight 2.
-      smoothing: width in wide bins of the Gaussian kernel over which a row's
-        means are averaged; 0 for none.
+      weights: how often each galaxy was drawn, [n]; 1 unless given.  Pass a galaxy
+        that was drawn twice once, with weight 2: it holds no more information than
+        if drawn once, and so errors and counts are right.
+      smoothing: width in wide bins of the Gaussian kernel that averages the means
+        of a magnitude row; 0 for none.
 
     Returns:
-      The calibration; rows without galaxies are logged.
+      The calibration; magnitude rows without galaxies are logged.
 
     Raises:
       ValueError: the columns differ in length, are empty, or not finite, or the
@@ -127,14 +130,14 @@ class Calibration:
     return fitted
 
   def apply(self, z_photo: np.ndarray, r_mag: np.ndarray) -> np.ndarray:
-    """Corrects point estimates.
+    """Corrects point estimates: subtracts the offset of each estimate's cell.
 
     Args:
       z_photo: Step 3 point estimates, [n].
       r_mag: r magnitudes, [n].
 
     Returns:
-      [n] float64; estimates in cells without training galaxies are unchanged.
+      Corrected z_photo, [n] float64; unchanged in cells without training galaxies.
 
     Raises:
       ValueError: the columns differ in length, are empty, or not finite.
@@ -149,7 +152,7 @@ class Calibration:
       r_mag: r magnitudes, [n].
 
     Raises:
-      ValueError: as `apply`.
+      ValueError: as in `apply`.
     """
     z_photo, r_mag = arguments.columns(z_photo=z_photo, r_mag=r_mag)
     cell = _calibration_cell(z_photo, r_mag, self.survey)
@@ -159,12 +162,12 @@ class Calibration:
   def save(
       self, path: str | os.PathLike, *, weights_digest: str = "",
       provenance: Mapping[str, Any] | None = None) -> None:
-    """Writes the calibration and its grid as JSON, whole or not at all.
+    """Writes the calibration and its grid as JSON, completely or not at all.
 
     Args:
       path: the file, by convention calibration.json.
       weights_digest: SHA-256 of the weights whose estimates it corrects.
-      provenance: what it was fitted on, by what; written for the reader.
+      provenance: what it was fitted on and how; for readers of the file only.
 
     Raises:
       OSError: the file cannot be written.
@@ -186,7 +189,7 @@ class Calibration:
 
     Args:
       path: the file.
-      survey: the survey that the calibration is wanted for.
+      survey: the survey whose estimates are to be corrected.
       weights_digest: SHA-256 of the weights whose estimates are to be corrected;
         None accepts any.
 
@@ -194,8 +197,8 @@ class Calibration:
       The calibration.
 
     Raises:
-      ValueError: the file is no calibration, or was made on another grid or for
-        other weights.
+      ValueError: the file is not a calibration, or was made for a different grid
+        or for other weights.
       OSError: the file cannot be read.
     """
     content = fitted_models.read_model(path, _FORMAT, ("offset", "count"), survey,

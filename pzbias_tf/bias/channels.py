@@ -1,9 +1,9 @@
-"""Magnitude rows -> redshift outputs: which output learns from which galaxy.
+"""From magnitude rows to redshift outputs: which output learns from which galaxy.
 
-Each of the m redshift outputs of Step 1 (and later) serves a range of r.
-Neighbouring outputs share a row, so that the estimate changes smoothly with
+Each of the m redshift outputs of Steps 1 to 3 covers a range of r.  Neighbouring
+outputs share a magnitude row, so that the estimate changes smoothly with
 magnitude.  The training labels, the soft labels of Step 3 and the variances of
-the evaluation all ask this file.
+the metrics all use this file.
 
 Source: Lin et al. 2022 (multi-channel output unit).
 """
@@ -19,19 +19,20 @@ from pzbias_tf.survey import Survey
 def row_membership(survey: Survey) -> np.ndarray:
   """Which outputs each magnitude row belongs to.
 
-  Row j belongs to output j // 2 and, when j is odd, to output j // 2 + 1 as
-  well: output k covers the rows 2k - 1, 2k and 2k + 1 that exist.
+  Magnitude row j belongs to output j // 2 and, if j is odd, also to output
+  j // 2 + 1: output k covers those of the magnitude rows 2k - 1, 2k and 2k + 1
+  that exist.
 
   Args:
     survey: the survey.
 
   Returns:
-    [rows, outputs] float32 of 0 and 1; each row sums to 1 or 2.
+    [rows, outputs] float32 of 0 and 1; each magnitude row sums to 1 or 2.
   """
-  rows = np.arange(survey.rows)
+  magnitude_row = np.arange(survey.rows)
   matrix = np.zeros((survey.rows, survey.outputs), np.float32)
-  matrix[rows, rows // 2] = 1.0
-  matrix[rows, (rows + 1) // 2] = 1.0
+  matrix[magnitude_row, magnitude_row // 2] = 1.0
+  matrix[magnitude_row, (magnitude_row + 1) // 2] = 1.0
   return matrix
 
 
@@ -39,14 +40,14 @@ def membership(r_mag: np.ndarray, survey: Survey) -> np.ndarray:
   """Which outputs each galaxy belongs to.
 
   Args:
-    r_mag: r magnitudes, [n]; one outside the grid counts in the edge row.
+    r_mag: r magnitudes, [n]; those off the grid count in the edge rows.
     survey: the survey.
 
   Returns:
     [n, outputs] float32 of 0 and 1.
 
   Raises:
-    ValueError: `r_mag` is empty, not one column, or not finite.
+    ValueError: `r_mag` is empty, not one-dimensional, or not finite.
   """
   (r_mag,) = arguments.columns(r_mag=r_mag)
   return row_membership(survey)[survey.magnitude_row(r_mag)]
@@ -60,11 +61,11 @@ def magnitude_targets(r_mag: np.ndarray, survey: Survey) -> np.ndarray:
     survey: the survey.
 
   Returns:
-    [n, outputs] float32; 1 for a galaxy of one output, 1/2 and 1/2 for a
-    galaxy of two.
+    [n, outputs] float32: 1 at the output of a galaxy that belongs to one, 1/2 at
+    both outputs of a galaxy that belongs to two, else 0.
 
   Raises:
-    ValueError: as `membership`.
+    ValueError: as in `membership`.
   """
   (r_mag,) = arguments.columns(r_mag=r_mag)
   return row_magnitude_targets(survey)[survey.magnitude_row(r_mag)]
@@ -79,8 +80,8 @@ def row_magnitude_targets(survey: Survey) -> np.ndarray:
 def hard_targets(z_spec: np.ndarray, r_mag: np.ndarray, survey: Survey) -> np.ndarray:
   """Redshift targets of Steps 1 and 2.
 
-  An output that the galaxy belongs to gets the one-hot label at its redshift
-  bin, every other output the flat label 1 / bins.
+  Outputs that the galaxy belongs to get the one-hot label at its redshift bin;
+  all others get the flat label 1 / bins.
 
   Args:
     z_spec: spectroscopic redshifts, [n]; clipped to the grid.

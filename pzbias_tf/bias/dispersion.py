@@ -1,7 +1,8 @@
-"""Dispersion of each output: how widely its estimates scatter, in bins.
+"""Dispersion of each redshift output: the scatter of its estimates, in bins.
 
-Step 3 softens its labels by the width sigma_k of the Gaussian that best turns
-the distribution of z_photo into that of z_spec.
+It is the width sigma_k of the Gaussian that best turns the distribution of
+z_photo into that of z_spec.  Step 3 softens its labels by this width, and the
+metrics smooth their variances with it.
 
 Source: Lin et al. 2022 (Step 3, soft labels).
 """
@@ -17,10 +18,10 @@ from pzbias_tf.bias import channels
 from pzbias_tf.survey import Survey
 
 MAX_DISPERSION = 1000.0
-"""Upper end of the search, in bins."""
+"""Upper limit of the search, in bins."""
 
 EMPTY_DISPERSION = 1.0
-"""Dispersion of an output that holds no galaxies, in bins."""
+"""Dispersion of an output without galaxies, in bins."""
 
 SEARCHES = ("published", "global")
 """How dispersions are found: by the search of the published code, or the least cross-entropy."""
@@ -33,7 +34,7 @@ WIDE_SHARE = 0.25
 """Share of the grid above which a dispersion says little about the estimates."""
 
 _CLIP = 1e-5
-# Below 0.2 bin the kernel's first neighbour is under _CLIP: nothing changes there.
+# Below 0.2 bins the kernel is smaller than _CLIP in the next bin, so nothing changes.
 _COARSE = np.concatenate([[0.0], np.geomspace(0.15, MAX_DISPERSION, 240)])
 _MINIMA = 4
 _GOLDEN = (np.sqrt(5.0) - 1.0) / 2.0
@@ -45,9 +46,9 @@ def density(
   """Histogram of galaxies over (redshift bin, magnitude row).
 
   Args:
-    z: redshifts, spectroscopic or photometric, [n]; one off the un-extended
-      grid counts in the edge bin.
-    r_mag: r magnitudes, [n].
+    z: redshifts, spectroscopic or photometric, [n]; those off the un-extended
+      grid count in the edge bins.
+    r_mag: r magnitudes, [n]; those off the grid count in the edge rows.
     survey: the survey.
     weights: weight of each galaxy, [n], not negative; 1 unless given.
 
@@ -55,7 +56,8 @@ def density(
     [bins, rows] float64, summing to 1.
 
   Raises:
-    ValueError: the columns differ in length, are empty, or not finite.
+    ValueError: the columns differ in length, are empty, or not finite, or the
+      weights are not valid.
   """
   weights, z, r_mag = arguments.weighted_columns(weights, z=z, r_mag=r_mag)
   return cells.cell_counts(z, r_mag, survey, weights) / weights.sum()
@@ -64,8 +66,8 @@ def density(
 def dispersion_cross_entropy(sigma: float, x: np.ndarray, y: np.ndarray) -> float:
   """Cross-entropy of y with x blurred by a Gaussian of width `sigma`.
 
-  - sum_i y(i) log clip(sum_i' x(i') G(i; i', sigma), 1e-5, 1 - 1e-5), where
-  G(.; i', sigma) is exp(-(l - i')^2 / 2 sigma^2) normalised over the bins l.
+  It is -sum_i y(i) log clip(sum_i' x(i') G(i; i', sigma), 1e-5, 1 - 1e-5), where
+  G(l; i', sigma) is exp(-(l - i')^2 / 2 sigma^2) normalised over the bins l.
 
   Args:
     sigma: dispersion in bins, in [0, 1000]; 0 leaves x as it is.
@@ -76,7 +78,7 @@ def dispersion_cross_entropy(sigma: float, x: np.ndarray, y: np.ndarray) -> floa
     The cross-entropy, in nats.
 
   Raises:
-    ValueError: sigma is outside its range, or x and y are no columns of one
+    ValueError: sigma is out of its range, or x and y are not columns of the same
       length.
   """
   if not 0.0 <= sigma <= MAX_DISPERSION:
@@ -88,8 +90,8 @@ def dispersion_cross_entropy(sigma: float, x: np.ndarray, y: np.ndarray) -> floa
 def _cross_entropy(sigma, x, y):
   """`dispersion_cross_entropy` without the checks."""
   bins = x.size
-  # The kernel depends on l - i' alone: one row of 2 bins - 1 values holds it all.
-  # At 1e-3 bins it is already the identity; smaller would only divide by zero.
+  # The kernel depends on l - i' alone, so 2 bins - 1 values hold all of it.
+  # At 1e-3 bins it is already the identity; a smaller width could divide by zero.
   kernel = np.exp(-0.5 * (np.arange(1 - bins, bins) / max(sigma, 1e-3)) ** 2)
   total = np.concatenate([[0.0], np.cumsum(kernel)])
   # Sum over l in [0, bins) of the kernel centred on i'.
@@ -99,10 +101,10 @@ def _cross_entropy(sigma, x, y):
 
 
 def fit_dispersion(x: np.ndarray, y: np.ndarray) -> float:
-  """Finds the dispersion of least cross-entropy, globally.
+  """Finds the dispersion with the lowest cross-entropy of all.
 
-  The cross-entropy can have several minima, so a grid that is even in
-  log(sigma) finds them and a golden-section search refines the best few.
+  The cross-entropy can have several minima.  They are found on a grid that is
+  even in log(sigma); golden-section searches refine the best few.
 
   Args:
     x: distribution of z_photo over redshift bins, [bins], summing to 1.
@@ -112,7 +114,7 @@ def fit_dispersion(x: np.ndarray, y: np.ndarray) -> float:
     sigma in [0, 1000] bins.
 
   Raises:
-    ValueError: x and y are no columns of one length.
+    ValueError: x and y are not columns of the same length.
   """
   x, y = arguments.columns(x=x, y=y)
   values = np.array([_cross_entropy(sigma, x, y) for sigma in _COARSE])
@@ -128,7 +130,7 @@ def fit_dispersion(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def _golden_section(function, lower, upper, steps=40):
-  """Smallest value of a function on [lower, upper], found by golden sections."""
+  """(position, value) of a function's minimum on [lower, upper], by golden sections."""
   inner = [upper - _GOLDEN * (upper - lower), lower + _GOLDEN * (upper - lower)]
   values = [function(point) for point in inner]
   for _ in range(steps):
@@ -145,15 +147,15 @@ def _golden_section(function, lower, upper, steps=40):
 
 
 def output_distributions(density_by_row: np.ndarray, survey: Survey) -> np.ndarray:
-  """Redshift distribution of each output, from the histogram by row.
+  """Redshift distribution of each output, from the histogram by magnitude row.
 
   Args:
     density_by_row: [bins, rows], as `density` returns it.
     survey: the survey.
 
   Returns:
-    [outputs, bins] float64; each sums to 1, or to 0 where the output's rows
-    hold no galaxies.
+    [outputs, bins] float64; each output sums to 1, or to 0 where its magnitude
+    rows hold no galaxies.
   """
   distributions = (density_by_row @ channels.row_membership(survey)).T
   totals = distributions.sum(axis=1, keepdims=True)
@@ -167,8 +169,8 @@ def fit_dispersions(
 
   Args:
     z_spec: spectroscopic redshifts, [n].
-    z_photo: point estimates, [n]; off the un-extended grid they count in the
-      edge bin.
+    z_photo: point estimates, [n]; those off the un-extended grid count in the
+      edge bins.
     r_mag: r magnitudes, [n].
     survey: the survey.
     weights: weight of each galaxy, [n], not negative; 1 unless given.

@@ -1,8 +1,8 @@
-"""Expected distribution of Step 4: training galaxies resampled to follow the test set.
+"""Resampling of Step 4: draws training galaxies that follow the test set's distribution.
 
-The mean residual at a given z_photo depends on which true redshifts feed it.
-Those of the test set are unknown, but after Step 3 its estimates are nearly
-free of mode collapse, so they stand in for them.
+The mean residual at a given z_photo depends on which true redshifts contribute
+to it.  Those of the test set are unknown.  But its Step 3 estimates are nearly
+free of mode collapse, so their distribution takes the place of the true one.
 
 Source: Lin et al. 2022 (Step 4).
 """
@@ -22,26 +22,27 @@ def resample_to_expected(
     size: int | None = None, seed: int = 0) -> np.ndarray:
   """Draws training galaxies that follow the target set's distribution.
 
-  The (magnitude row, redshift bin) counts of the draw, by r_mag and z_spec,
-  follow those of the target set by r_mag_target and z_photo_target, times
-  size / (number of target galaxies), rounded half up.  A bin without training
-  galaxies draws from the nearest bin of its row that has some (of two equally
-  near ones, the lower).  Each galaxy of a bin is drawn once before any is drawn
-  again.  Rows without training galaxies draw nothing and are logged.
+  The counts of the drawn galaxies by (redshift bin of z_spec, magnitude row) are
+  those of the target set by (redshift bin of z_photo_target, magnitude row),
+  times size / (number of target galaxies), rounded half up.  For a bin without
+  training galaxies, the nearest bin of its magnitude row with some is drawn from
+  (the lower of two equally near ones).  Each galaxy of a bin is drawn once before
+  any is drawn again.  Nothing is drawn for magnitude rows without training
+  galaxies, which are logged.
 
   Args:
     z_spec: spectroscopic redshifts of the training galaxies, [n].
     r_mag: their r magnitudes, [n].
-    z_photo_target: point estimates of the target set, [n_target]; off the grid
-      they count in the edge bin.
+    z_photo_target: point estimates of the target set, [n_target]; those off the
+      grid count in the edge bins.
     r_mag_target: r magnitudes of the target set, [n_target].
     survey: the survey.
-    size: how many galaxies to draw, but for rounding; n unless given.
-    seed: not negative.
+    size: how many galaxies to draw, apart from rounding; n unless given.
+    seed: seed of the draw, not negative.
 
   Returns:
     Indices into the training galaxies, [about size] int64, ordered by redshift
-    bin, then magnitude row; a galaxy may appear many times.
+    bin, then magnitude row; a galaxy may appear several times.
 
   Raises:
     ValueError: columns differ in length, are empty or not finite; a setting is
@@ -54,7 +55,7 @@ def resample_to_expected(
   seed = arguments.whole_number(seed, "seed", lowest=0)
   available = cells.cell_counts(z_spec, r_mag, survey)
   target = cells.cell_counts(z_photo_target, r_mag_target, survey)
-  # floor(target x size / n_target + 1/2) in whole numbers, so that a half is a half.
+  # floor(target x size / n_target + 1/2) in integers, so that halves are exact.
   wanted = (2 * target * size + z_photo_target.size) // (2 * z_photo_target.size)
   wanted = _move_to_filled(wanted, available)
   if not wanted.any():
@@ -66,24 +67,24 @@ def resample_to_expected(
 
 
 def _move_to_filled(wanted, available):
-  """Moves the counts of empty cells to the nearest filled cell of their row."""
+  """Moves the counts of empty cells to the nearest filled cell of their magnitude row."""
   moved = np.zeros_like(wanted)
   every_bin = np.arange(wanted.shape[0])
-  for row in range(wanted.shape[1]):
-    filled = np.flatnonzero(available[:, row])
+  for magnitude_row in range(wanted.shape[1]):
+    filled = np.flatnonzero(available[:, magnitude_row])
+    counts = wanted[:, magnitude_row]
     if filled.size:
       nearest = _nearest(every_bin, filled)
-      moved[:, row] = np.bincount(nearest, wanted[:, row], minlength=wanted.shape[0])
-    elif wanted[:, row].any():
+      moved[:, magnitude_row] = np.bincount(nearest, counts, minlength=wanted.shape[0])
+    elif counts.any():
       logging.warning(
           "Step 4: magnitude row %d holds no training galaxies; %d expected galaxies are "
-          "not drawn, and estimates of that row stay uncorrected.",
-          row, wanted[:, row].sum())
+          "not drawn, and its estimates stay uncorrected.", magnitude_row, counts.sum())
   return moved
 
 
 def _nearest(values, sorted_options):
-  """The nearest option of each value, the lower one of two equally near."""
+  """The nearest option to each value; the lower of two equally near ones."""
   after = np.clip(np.searchsorted(sorted_options, values), 1, sorted_options.size) - 1
   lower = sorted_options[after]
   upper = sorted_options[np.minimum(after + 1, sorted_options.size - 1)]
@@ -91,11 +92,11 @@ def _nearest(values, sorted_options):
 
 
 def _draw(z_spec, r_mag, survey, wanted, available, seed):
-  """Draws `wanted` galaxies of each cell, going round its galaxies in random order."""
+  """Draws `wanted` galaxies of each cell, cycling through its galaxies in random order."""
   cell = cells.cell_index(z_spec, r_mag, survey)
   order = np.random.default_rng(seed).permutation(cell.size)
   order = order[np.argsort(cell[order], kind="stable")]
   starts = np.cumsum(available) - available
   turn = np.arange(wanted.sum()) - np.repeat(np.cumsum(wanted) - wanted, wanted)
-  # Where galaxies are wanted there are some, so the modulus is never 0.
+  # Only filled cells are drawn from, so the modulus is never 0.
   return order[np.repeat(starts, wanted) + turn % np.repeat(available, wanted)]

@@ -1,7 +1,7 @@
-"""Scatter of the estimates around z_spec, bin by bin, smoothed.
+"""Scatter of the estimates around z_spec in each redshift bin, smoothed.
 
-Used twice: by the labels of Step 3 (how far an estimate of this bin wanders)
-and by the evaluation (the variance that weights a residual).
+It has two uses: the labels of Step 3 (how far an estimate may lie from its bin)
+and the metrics (the variance that weights a residual).
 
 Source: Lin et al. 2022 (Step 3, soft labels; evaluation of residuals).
 """
@@ -17,11 +17,11 @@ def grouped_median(
   """Median of each group; 0 for a group without members.
 
   Args:
-    values: [n].
+    values: the values, [n].
     group: group of each value, [n] integers in [0, num_groups).
     num_groups: number of groups.
-    weights: [n], not negative; 1 unless given.  A value of weight k counts as
-      k values.
+    weights: weight of each value, [n], not negative; 1 unless given.  A value of
+      weight k counts as k values.
 
   Returns:
     [num_groups] float64.
@@ -33,7 +33,7 @@ def grouped_median(
   reached = np.cumsum(weights[order])
   size = np.bincount(group, weights, num_groups)
   counts = np.bincount(group, minlength=num_groups)
-  # The running sum itself, so that rounding cannot put half of a group outside of it.
+  # Taken from the running sum itself, so that rounding cannot put a median outside its group.
   before = np.concatenate([[0.0], reached])[np.cumsum(counts) - counts]
   places = [np.searchsorted(reached, before + 0.5 * size, side) for side in ("left", "right")]
   middle = values[order][np.minimum(places, values.size - 1)].mean(axis=0)
@@ -46,13 +46,13 @@ def typical_square(
   """v = (median + mean) / 2 of each group; 0 for a group without members.
 
   Args:
-    values: squared residuals, [n].
+    values: squared residuals, [n], in any unit.
     group: group of each value, [n] integers in [0, num_groups).
     num_groups: number of groups.
-    weights: [n], not negative; 1 unless given.
+    weights: weight of each value, [n], not negative; 1 unless given.
 
   Returns:
-    [num_groups] float64.
+    [num_groups] float64, in the unit of `values`.
   """
   weights = np.ones(values.size) if weights is None else weights
   size = np.bincount(group, weights, num_groups)
@@ -64,17 +64,17 @@ def typical_square(
 def smooth(v: np.ndarray, sigma: float) -> np.ndarray:
   """Spreads each bin's v over its neighbours.
 
-  Between the first and the last bin with v > 0, every bin spreads its v (an
-  empty bin: the last positive v before it) with a Gaussian kernel of width
-  `sigma` that is cut to that range and normalised.
+  Every bin between the first and the last one with v > 0 spreads its v over this
+  range with a Gaussian kernel of width `sigma`, normalised within the range.  An
+  empty bin spreads the last positive v before it.
 
   Args:
-    v: [bins], not negative.
+    v: `typical_square` of each bin, [bins], not negative.
     sigma: width in bins, not negative; 0 spreads nothing.
 
   Returns:
-    [bins] float64: the sum of what arrives in each bin; 0 outside the range,
-    and everywhere if no v is positive.
+    [bins] float64, the sum of what reaches each bin; 0 outside the range, and
+    everywhere if no v is positive.
   """
   smoothed = np.zeros(v.size)
   filled = np.flatnonzero(v > 0)
@@ -82,7 +82,7 @@ def smooth(v: np.ndarray, sigma: float) -> np.ndarray:
     return smoothed
   inside = np.arange(filled[0], filled[-1] + 1)
   source = filled[np.searchsorted(filled, inside, side="right") - 1]
-  # At 1e-3 bins the kernel is already the identity; less would divide by zero.
+  # At 1e-3 bins the kernel is already the identity; a smaller width could divide by zero.
   distance = (inside[None, :] - inside[:, None]) / max(float(sigma), 1e-3)
   kernel = np.exp(-0.5 * distance ** 2)
   kernel /= kernel.sum(axis=1, keepdims=True)
@@ -101,7 +101,7 @@ def smoothed_squares(
     members: which outputs each galaxy belongs to, [n, outputs].
     sigma_disp: width of each output's kernel, [outputs], in bins.
     bins: number of redshift bins.
-    weights: [n], not negative; 1 unless given.
+    weights: weight of each galaxy, [n], not negative; 1 unless given.
 
   Returns:
     s2, [outputs, bins] float64, in the unit of `squares`.

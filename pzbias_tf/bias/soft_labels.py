@@ -1,12 +1,12 @@
 """Labels of Step 3: softened by the dispersion, shifted against the drift.
 
-Estimates drift towards crowded bins and pile up on some of them.  Step 3
-extends the redshift grid, spreads each label over neighbouring bins, and moves
-it by as much as the estimate would drift, the other way.
+Estimates drift towards crowded redshift bins and pile up in some of them.  Step 3
+extends the redshift grid, spreads each label over neighbouring bins, and shifts
+it by as much as the estimate would drift, in the opposite direction.
 
-The label of a galaxy depends on its (redshift bin, magnitude row) alone, so a
-`LabelModel` holds small tables; a training step can make the labels on the
-device from `LabelModel.shifted_means` and `LabelModel.sigma_disp`.
+The label of a galaxy depends only on its (redshift bin, magnitude row), so a
+`LabelModel` holds small tables.  A training step makes the labels on the device
+from `LabelModel.shifted_means` and `LabelModel.sigma_disp`.
 
 Source: Lin et al. 2022 (Step 3).
 """
@@ -31,7 +31,7 @@ __all__ = [
     "soft_labels"]
 
 MIN_SIGMA = 0.1
-"""A Gaussian narrower than this, in bins, is a one-hot label."""
+"""A Gaussian label narrower than this, in bins, becomes a one-hot label."""
 
 _TABLES = ("sigma_disp", "sigma_scatter", "density")
 
@@ -40,16 +40,16 @@ def soft_labels(
     mean: np.ndarray, sigma: float, bins: int, *, soften: bool = True) -> np.ndarray:
   """Labels around given means.
 
-  Soft: exp(-(l - mean)^2 / 2 sigma^2) over the bins l, normalised in log
-  space, so that a mean far off the grid gives a label on the edge bin instead
-  of 0/0.  Hard, or sigma < `MIN_SIGMA`: one-hot at the mean's whole part,
-  clipped to the grid.
+  Soft labels are exp(-(l - mean)^2 / 2 sigma^2) over the bins l, normalised in log
+  space, so that a mean far off the grid gives a label on the edge bin instead of
+  0/0.  Hard labels, and those with sigma < `MIN_SIGMA`, are one-hot at the
+  integer part of the mean, clipped to the grid.
 
   Args:
-    mean: bin positions, [n], counted from the first of the `bins` bins.
+    mean: positions in bins, [n], counted from the first of the `bins` bins.
     sigma: width in bins.
     bins: number of bins.
-    soften: False makes hard labels.
+    soften: False gives hard labels.
 
   Returns:
     [n, bins] float32; each label sums to 1.
@@ -65,15 +65,19 @@ def soft_labels(
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class LabelModel:
-  """What Step 3 knows about the estimates of Step 2.
+  """The tables from which Step 3 makes its labels, fitted on the estimates of Step 2.
 
   Attributes:
     survey: the survey whose grids the tables belong to.
-    sigma_disp: dispersion of each output, [outputs] float64, in bins.
+    sigma_disp: dispersion of each output, in bins, [outputs] float64.
     sigma_scatter: scatter of the estimates by output and un-extended redshift
-      bin, [outputs, bins] float64, in bins.
-    density: histogram of z_spec by redshift bin and magnitude row, [bins, rows]
-      float64, divided by the number of galaxies.
+      bin, in bins, [outputs, bins] float64.
+    density: fraction of the galaxies by redshift bin of z_spec and magnitude row,
+      [bins, rows] float64.
+
+  Raises:
+    ValueError: a table has another shape, or holds negative values or values that
+      are not finite.
   """
 
   survey: Survey
@@ -98,17 +102,17 @@ class LabelModel:
   def shifted_means(self, *, shift: bool = True) -> np.ndarray:
     """Where the label of each output, redshift bin and magnitude row is centred.
 
-    mu = 2 i - c, where c is the mean of density(l, row) x
-    exp(-(l - i)^2 / 2 sigma_scatter(output, i)^2), towards which the estimate
-    would drift.  mu = i where that product vanishes everywhere (in float64: no
-    galaxy of the row within some 38 sigma_scatter) and where sigma_scatter is
-    below `MIN_SIGMA`.
+    mu = 2 i - c, where c, towards which the estimate would drift, is the mean of l
+    weighted with density(l, magnitude row) x
+    exp(-(l - i)^2 / 2 sigma_scatter(output, i)^2).  mu = i where these weights are
+    all 0 (in float64: no galaxy of the magnitude row within about 38
+    sigma_scatter), and where sigma_scatter is below `MIN_SIGMA`.
 
     A label on the device is then
-    softmax(-(arange(bins_extended) - mu)^2 / 2 sigma_disp[output]^2), or
-    one-hot at clip(int(mu), 0, bins_extended - 1) for hard labels and for
-    sigma_disp < `MIN_SIGMA`; outputs that the row does not belong to
-    (`channels.row_membership`) get the flat label 1 / bins_extended.
+    softmax(-(arange(bins_extended) - mu)^2 / 2 sigma_disp[output]^2).  Hard labels,
+    and those with sigma_disp < `MIN_SIGMA`, are one-hot at
+    clip(int(mu), 0, bins_extended - 1).  Outputs that the magnitude row does not
+    belong to (`channels.row_membership`) get the flat label 1 / bins_extended.
 
     Args:
       shift: False gives mu = i.
@@ -116,8 +120,8 @@ class LabelModel:
     Returns:
       mu, [outputs, bins, rows] float64, in bins counted from the first bin of
       the extended grid.  The second axis is the un-extended redshift bin.  mu
-      may lie off the extended grid.  Entries of outputs that a row does not
-      belong to are finite and of no use.
+      may lie off the extended grid.  Entries of outputs that a magnitude row does
+      not belong to are finite and not used.
     """
     position = np.arange(self.survey.bins, dtype=np.float64)
     left, _ = self.survey.extension
@@ -142,14 +146,14 @@ class LabelModel:
   def targets(
       self, z_spec: np.ndarray, r_mag: np.ndarray, *,
       soften: bool = True, shift: bool = True) -> np.ndarray:
-    """Labels of galaxies, for all outputs.
+    """Labels of galaxies for all outputs.
 
     Args:
       z_spec: spectroscopic redshifts, [n]; clipped to the un-extended grid, so
         that z = z_max falls into its last bin, not into the extension.
       r_mag: r magnitudes, [n].
-      soften: False makes one-hot labels (the study's Step 3a).
-      shift: False centres the labels on z_spec's bin (Step 3b).
+      soften: False gives one-hot labels (the study's Step 3a).
+      shift: False centres the labels on the bin of z_spec (the study's Step 3b).
 
     Returns:
       [n, outputs, bins_extended] float32; each label sums to 1, and is flat for
@@ -160,18 +164,18 @@ class LabelModel:
     """
     z_spec, r_mag = arguments.columns(z_spec=z_spec, r_mag=r_mag)
     survey, bins = self.survey, self.survey.bins_extended
-    redshift_bin, row = survey.redshift_bin(z_spec), survey.magnitude_row(r_mag)
-    members = channels.row_membership(survey)[row] > 0
+    redshift_bin, magnitude_row = survey.redshift_bin(z_spec), survey.magnitude_row(r_mag)
+    members = channels.row_membership(survey)[magnitude_row] > 0
     mean = self.shifted_means(shift=shift)
     labels = np.full((z_spec.size, survey.outputs, bins), 1.0 / bins, np.float32)
     for output, sigma in enumerate(self.sigma_disp):
       own = np.flatnonzero(members[:, output])
-      own_mean = mean[output, redshift_bin[own], row[own]]
+      own_mean = mean[output, redshift_bin[own], magnitude_row[own]]
       labels[own, output] = soft_labels(own_mean, sigma, bins, soften=soften)
     return labels
 
   def save(self, path: str | os.PathLike) -> None:
-    """Writes the tables and their grid as one .npz file, whole or not at all.
+    """Writes the tables and their grid as one .npz file, completely or not at all.
 
     Args:
       path: the file, by convention ending in .npz.
@@ -182,7 +186,7 @@ class LabelModel:
     tables = {name: getattr(self, name) for name in _TABLES}
     tables["grid"] = np.array(json.dumps(fitted_models.settings(self.survey)))
     with whole_file(path) as hidden, open(hidden, "wb") as file:
-      np.savez(file, **tables)  # to a file, since it would add .npz to a name
+      np.savez(file, **tables)  # to an open file, since savez adds .npz to a name
 
   @classmethod
   def load(cls, path: str | os.PathLike, survey: Survey) -> LabelModel:
@@ -190,13 +194,13 @@ class LabelModel:
 
     Args:
       path: the file.
-      survey: the survey that the labels are wanted for.
+      survey: the survey whose labels are to be made.
 
     Returns:
       The model.
 
     Raises:
-      ValueError: the file is no label model, or was made on another grid.
+      ValueError: the file is not a label model, or was made for a different grid.
       OSError: the file cannot be read.
     """
     try:
@@ -205,7 +209,7 @@ class LabelModel:
         stored = json.loads(str(file["grid"]))
     except (KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
       raise ValueError(
-          f"{path} is no label model ({error}); name a file written by "
+          f"{path} is not a label model ({error}); name a file written by "
           "LabelModel.save") from error
     fitted_models.check(stored, survey, os.fspath(path))
     return cls(survey=survey, **tables)
@@ -216,8 +220,9 @@ def fit_label_model(
     sigma_disp: np.ndarray | None = None, dispersions: str = "global") -> LabelModel:
   """Fits the label model of Step 3 on the Step 2 estimates of the balanced subset.
 
-  sigma_scatter(k, l) = sqrt(s2_k(l) + sigma_disp(k)^2), where s2 is the smoothed
-  mean square residual of the output's galaxies, in bins.
+  sigma_scatter(k, l) = sqrt(s2_k(l) + sigma_disp(k)^2), where s2_k(l) is the
+  smoothed mean square residual, in bins squared, of the galaxies of output k in
+  redshift bin l.
 
   Args:
     z_spec: spectroscopic redshifts, [n].

@@ -1,1 +1,1 @@
-"""Where the two supported stacks differ: Keras 2 and 3, with and without tensorflow-addons."""
+"""What differs between the two supported stacks: Keras 2 with tensorflow-addons, and Keras 3."""

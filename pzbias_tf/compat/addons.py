@@ -1,7 +1,7 @@
-"""Rotations, shifts and LAMB: the one place that imports tensorflow-addons.
+"""Rotations, shifts and LAMB: the one module that imports tensorflow-addons.
 
-It ended at TensorFlow 2.15 (Python 3.11).  Where it is not installed, images are
-transformed by TensorFlow's own op, and LAMB is that of Keras 3.
+Its last version supports TensorFlow 2.15 (Python 3.11).  Where it is not
+installed, TensorFlow's own op transforms the images, and LAMB is that of Keras 3.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def rotate(flux: tf.Tensor, angles: tf.Tensor) -> tf.Tensor:
     angles: [batch] float32, radians.
 
   Returns:
-    Rotated images, same shape, 0 where nothing was seen.
+    Rotated images, same shape; 0 in pixels that come from beyond the edge.
   """
   if tfa is None:
     return projective_transform(flux, rotation_transforms(angles, flux.shape[1:3]))
@@ -43,7 +43,7 @@ def translate(flux: tf.Tensor, shifts: tf.Tensor) -> tf.Tensor:
     shifts: [batch, 2] float32, pixels to the right and down.
 
   Returns:
-    Shifted images, same shape, 0 where nothing was seen.
+    Shifted images, same shape; 0 in pixels that come from beyond the edge.
   """
   if tfa is None:
     return projective_transform(flux, translation_transforms(shifts))
@@ -52,14 +52,19 @@ def translate(flux: tf.Tensor, shifts: tf.Tensor) -> tf.Tensor:
 
 
 def lamb(learning_rate: Any, *, epsilon: float) -> Any:
-  """LAMB (You et al. 2019, arXiv:1904.00962) with its published decay rates."""
+  """LAMB (You et al. 2019, arXiv:1904.00962) with its published decay rates.
+
+  Args:
+    learning_rate: a number or a schedule.
+    epsilon: added to the denominator of the update.
+  """
   if tfa is None:
     return tf.keras.optimizers.Lamb(learning_rate, epsilon=epsilon)
   return tfa.optimizers.LAMB(learning_rate, epsilon=epsilon)
 
 
 def projective_transform(flux: tf.Tensor, transforms: tf.Tensor) -> tf.Tensor:
-  """TensorFlow's own bilinear transform, from output to input pixels.
+  """TensorFlow's own bilinear transform, given from output to input pixels.
 
   Args:
     flux: [batch, height, width, band] float32.
@@ -67,7 +72,7 @@ def projective_transform(flux: tf.Tensor, transforms: tf.Tensor) -> tf.Tensor:
       pixel (x, y) shows the input's (a0 x + a1 y + a2, b0 x + b1 y + b2).
 
   Returns:
-    Transformed images, same shape, 0 where nothing was seen.
+    Transformed images, same shape; 0 in pixels that come from beyond the edge.
   """
   moved = tf.raw_ops.ImageProjectiveTransformV3(
       images=flux, transforms=transforms, output_shape=tf.shape(flux)[1:3], fill_value=0.0,

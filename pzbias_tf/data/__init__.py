@@ -1,1 +1,1 @@
-"""The data contract: records, manifest, catalogue, and the way into batches."""
+"""The data contract: records, manifest and catalogue of a data set, and its way into batches."""

@@ -1,4 +1,4 @@
-"""Simple measurements of images: brightness in a central aperture, place and shape of the peak."""
+"""Simple measurements of images, to check a data set: brightness, place and shape of the peak."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def measure_images(flux: tf.Tensor) -> dict[str, tf.Tensor]:
 
   Returns:
     "aperture_flux" [batch, band], flux summed over the central aperture;
-    "peak_offset" [batch], distance in pixels of the brightest place (of the
-    bands' sum, in means over 3 x 3 pixels) from the image's centre;
-    "plateau" [batch] int32, the largest number of pixels of one band that all
-    have the band's highest value: more than one or two mean saturation.
+    "peak_offset" [batch], distance in pixels between the image's centre and the
+    brightest place of the sum of bands, averaged over 3 x 3 pixels;
+    "plateau" [batch] int32, the largest number of pixels in one band that share
+    the band's highest value: more than one or two mean saturation.
   """
   size = flux.shape[1]
   away = np.hypot(*np.meshgrid(*[np.arange(size) - 0.5 * (size - 1)] * 2)).astype(np.float32)

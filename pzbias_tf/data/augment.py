@@ -1,7 +1,8 @@
-"""Augmentation: the dihedral group (rotations by 90 degrees, mirror images), any angle, shifts.
+"""Augmentation of training images: dihedral views, rotations by any angle, shifts.
 
-An element is a number from 0 to 7 whose bits are steps, taken in this order:
-bit 0 swaps the axes, bit 1 flips left-right, bit 2 flips up-down.
+The dihedral group holds the rotations by 90 degrees and the mirror images.  Its
+elements are the numbers 0 to 7, whose bits are steps in this order: bit 0 swaps
+the axes, bit 1 flips left-right, bit 2 flips up-down.
 """
 
 from __future__ import annotations
@@ -13,27 +14,28 @@ DIHEDRAL_ELEMENTS = 8
 """Size of the group; element 0 changes nothing."""
 
 MAX_SHIFT = 1.0
-"""Largest random shift along an axis, pixels: about what catalogue positions are off by."""
+"""Largest random shift along an axis, pixels: about the error of catalogue positions."""
 
 
 def dihedral_numpy(image: np.ndarray, element: int) -> np.ndarray:
   """Transforms one image by one element of the dihedral group.
 
   Args:
-    image: [height, width, band]; square where `element` is odd.
-    element: 0 to 7, see above.
+    image: [height, width, band]; must be square if `element` is odd.
+    element: 0 to 7, see the module.
 
   Returns:
     The transformed image, same shape and dtype, contiguous.
 
   Raises:
-    ValueError: no such element, or an image that is not square is transposed.
+    ValueError: there is no such element, or the image to transpose is not square.
   """
   if not 0 <= element < DIHEDRAL_ELEMENTS:
     raise ValueError(f"the dihedral group has elements 0 to 7, got {element}")
   if element & 1:
     if image.shape[0] != image.shape[1]:
-      raise ValueError(f"cannot transpose an image of shape {image.shape}: it is not square")
+      raise ValueError(f"cannot transpose an image of shape {image.shape}, which is not square; "
+                       "pass square images")
     image = image.swapaxes(0, 1)
   if element & 2:
     image = image[:, ::-1]
@@ -45,11 +47,11 @@ def dihedral_numpy(image: np.ndarray, element: int) -> np.ndarray:
 def dihedral(image: tf.Tensor, element: tf.Tensor) -> tf.Tensor:
   """Transforms each image of a batch by its own element of the dihedral group.
 
-  Three selections, without a loop or a gather, so that it compiles under XLA.
+  Three selections without a loop or a gather, so that this compiles under XLA.
 
   Args:
     image: [batch, size, size, band].
-    element: [batch] int, 0 to 7, see above.
+    element: [batch] int, 0 to 7, see the module.
 
   Returns:
     The transformed images, same shape and dtype.
@@ -98,4 +100,4 @@ def shift_randomly(flux: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
 
 
 INTERPOLATING = {"rotate": rotate_any_angle, "shift": shift_randomly}
-"""Augmentations that interpolate, by `--augment`: on the batch, since XLA has no kernel."""
+"""{word of `--augment`: augmentation that interpolates}, run outside XLA, which has no kernel."""

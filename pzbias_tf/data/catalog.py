@@ -1,6 +1,6 @@
 """catalog.fits: one row per record, in record order; several files where it is very long.
 
-Labels (redshift bin, magnitude row) are looked up here by a record's row, in
+A record's labels (redshift bin, magnitude row) are computed from its row, in
 double precision, so that records and tables never disagree about a bin.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 from pzbias_tf import storage
 from pzbias_tf.data import manifest as manifest_lib
 
-# Column -> (dtype, unit, description).  Missing numbers are NaN, missing words "".
+# Column -> (dtype, unit, description).  Missing numbers are NaN, missing texts "".
 OBJECT_COLUMNS = {
     "id": (str, None, "object id"),
     "z_spec": (np.float64, None, "spectroscopic redshift, NaN where unknown"),
@@ -40,7 +40,7 @@ RECORD_COLUMNS = {
     "number": (np.int64, None, "the record's own number; gaps are images that were rejected"),
 }
 ROWS_PER_FILE = 10_000_000
-"""Longer catalogues are cut into catalog-00000-of-00003.fits and so on."""
+"""Longer catalogues are split into catalog-00000-of-00003.fits and so on."""
 
 _ROWS_PER_BLOCK = 100_000
 _FITS_BLOCK_BYTES = 2880
@@ -51,11 +51,14 @@ def object_table(num: int, **columns) -> Table:
 
   Args:
     num: number of objects.
-    **columns: arrays [num] for some of the columns; the others are missing
+    **columns: arrays [num] for some of the columns; the others hold missing
       values (NaN or "").
 
+  Returns:
+    The table, in the dtypes of OBJECT_COLUMNS.
+
   Raises:
-    ValueError: an unknown column, or one of another length.
+    ValueError: a column is unknown, or has another length than `num`.
   """
   unknown = sorted(set(columns) - set(OBJECT_COLUMNS))
   if unknown:
@@ -63,11 +66,12 @@ def object_table(num: int, **columns) -> Table:
                      f"known are {', '.join(OBJECT_COLUMNS)}")
   arrays: dict[str, np.ndarray] = {}
   for name, (dtype, _, _) in OBJECT_COLUMNS.items():
-    # A value that repeats takes no room.
+    # A broadcast value takes no memory.
     missing = np.broadcast_to("" if dtype is str else np.nan, num)
     values = np.asarray(columns.get(name, missing))
     if values.shape != (num,):
-      raise ValueError(f"column {name} has shape {values.shape}, expected ({num},)")
+      raise ValueError(f"column {name} has shape {values.shape}, expected ({num},); pass one "
+                       "value per object")
     arrays[name] = values.astype(dtype, copy=False)
   table = Table(arrays, copy=False)
   for name, (_, _, description) in OBJECT_COLUMNS.items():
@@ -76,14 +80,17 @@ def object_table(num: int, **columns) -> Table:
 
 
 def save_catalog(table: Table, folder: str) -> tuple[str, ...]:
-  """Writes a record table as catalog.fits, or as several files, with units.
+  """Writes a table of records with its units as catalog.fits, or as several files.
 
   Args:
-    table: a table with all columns, or what gives parts of one as slices.
+    table: a table with all columns, or an object whose slices are such tables.
     folder: the data set's folder.
 
   Returns:
     The names of the files, in order.
+
+  Raises:
+    OSError: a file cannot be written.
   """
   total = max(1, -(-len(table) // ROWS_PER_FILE))
   names = (manifest_lib.CATALOG_NAME,) if total == 1 else tuple(
@@ -96,7 +103,7 @@ def save_catalog(table: Table, folder: str) -> tuple[str, ...]:
 
 
 def _write_part(table, rows, path):
-  """Writes some rows as one FITS file, block by block, since all at once need much memory."""
+  """Writes some rows as one FITS file, block by block, which takes less memory than all at once."""
   with open(path, "wb") as file:
     for start in range(rows.start, rows.stop, _ROWS_PER_BLOCK) or [rows.start]:
       header, data = _fits_block(table[start:min(start + _ROWS_PER_BLOCK, rows.stop)])
@@ -138,7 +145,7 @@ def load_catalog(folder: str,
     A table in record order; text columns are str, missing numbers NaN.
 
   Raises:
-    OSError: a file is missing or no FITS file.
+    OSError: a file is missing or is not a FITS file.
     ValueError: a column is missing.
   """
   parts = [_load_part(os.path.join(folder, name)) for name in names]
@@ -146,7 +153,7 @@ def load_catalog(folder: str,
 
 
 def _load_part(path: str) -> Table:
-  # Astropy reads local files in place, and others from memory.
+  # Astropy reads local files itself; remote ones are read into memory first.
   file = io.BytesIO(storage.read_bytes(path)) if storage.is_remote(path) else path
   table = Table.read(file, format="fits", mask_invalid=False)
   missing = [name for name in {**OBJECT_COLUMNS, **RECORD_COLUMNS} if name not in table.colnames]

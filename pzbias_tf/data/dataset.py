@@ -1,4 +1,7 @@
-"""An open data set: manifest, catalogue and shards, checked against each other."""
+"""An open data set: its manifest, catalogue and shards, checked against each other.
+
+This is what the pipeline, the training and the predictions read from.
+"""
 
 from __future__ import annotations
 
@@ -29,11 +32,11 @@ class Dataset:
 
   @classmethod
   def open(cls, folder: str) -> Dataset:
-    """Opens a data set; file sizes are compared with the manifest.
+    """Opens a data set and compares the sizes of its shards with the manifest.
 
     Raises:
-      FileNotFoundError: no manifest, or a shard is missing.
-      ValueError: a shard has another size than the manifest says.
+      FileNotFoundError: the manifest or a shard is missing.
+      ValueError: the manifest is damaged, or a shard's size differs from it.
     """
     manifest = Manifest.load(folder)
     for shard in manifest.shards:
@@ -52,7 +55,9 @@ class Dataset:
     """The catalogue, one row per record (read once).
 
     Raises:
-      ValueError: it has another number of rows than the manifest has records.
+      OSError: a file is missing or is not a FITS file.
+      ValueError: a column is missing, or the number of rows differs from the
+        manifest's number of records.
     """
     table = load_catalog(self.folder, self.manifest.catalogs)
     records = sum(self.manifest.records(split) for split in SPLITS)
@@ -62,7 +67,7 @@ class Dataset:
     return table
 
   def column(self, name: str) -> np.ndarray:
-    """One column of the catalogue as a plain array [records]."""
+    """One column of the catalogue as a numpy array [records]."""
     return np.asarray(self.catalog[name])
 
   def shard(self, number: int) -> Dataset:
@@ -70,11 +75,11 @@ class Dataset:
     before = sum(shard.records for shard in self.manifest.shards[:number])
     shard = self.manifest.shards[number]
     part = Dataset(self.folder, dataclasses.replace(self.manifest, shards=(shard,)))
-    part.__dict__["catalog"] = self.catalog[before:before + shard.records]  # read already
+    part.__dict__["catalog"] = self.catalog[before:before + shard.records]  # it is read already
     return part
 
   def check_survey(self, survey: Survey) -> None:
-    """Refuses images that a survey's networks cannot read.
+    """Refuses a data set whose images do not suit the survey's networks.
 
     Raises:
       ValueError: the data set belongs to another survey or has other bands.
@@ -84,4 +89,4 @@ class Dataset:
                        f"{survey.name!r} (data set {survey.dataset!r}); set --data_dir or --survey")
     if self.manifest.bands != survey.bands:
       raise ValueError(f"{self.folder} has the bands {self.manifest.bands}, survey "
-                       f"{survey.name!r} expects {survey.bands}")
+                       f"{survey.name!r} expects {survey.bands}; set --data_dir or --survey")

@@ -1,7 +1,7 @@
-"""The order in which galaxies are drawn where all of them are at hand.
+"""The order in which training draws galaxies that are all in memory.
 
-Shuffled passes, keyed on (seed, epoch), whose batches straddle epochs: any step
-can be found again without running through those before it.
+Galaxies are drawn in shuffled passes, keyed on (seed, epoch), and batches
+straddle epochs.  So any step can be repeated without running the steps before it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from pzbias_tf.data.augment import DIHEDRAL_ELEMENTS
 
-BLOCK = 8  # batches at a time: each by itself takes more than twice the processor time
+BLOCK = 8  # batches at a time: single ones take more than twice the processor time
 
 
 def shuffled_batches(num: int, *, batch_size: int, seed: int, start_step: int) -> tf.data.Dataset:
@@ -34,7 +34,7 @@ def shuffled_batches(num: int, *, batch_size: int, seed: int, start_step: int) -
 
   first = tf.data.Dataset.from_tensors(one_pass(tf.constant(epoch, tf.int64))[in_epoch:])
   later = tf.data.Dataset.range(epoch + 1, np.iinfo(np.int64).max).map(one_pass)
-  # Whole passes cut into batches: cheaper than galaxies put together one by one.
+  # Cutting whole passes into batches is cheaper than batching single galaxies.
   return first.concatenate(later).rebatch(batch_size, drop_remainder=True).enumerate(start_step)
 
 
@@ -52,7 +52,7 @@ def draw_views(seed: int, step: tf.Tensor, batch_size: int, *, dihedral: bool = 
   """
   if not dihedral:
     return tf.zeros([batch_size], tf.int32)
-  # Added, so that views and order of one seed have different keys.
+  # The offset keeps the keys of views and order apart where their seeds are the same.
   key = tf.stack([tf.constant(seed, tf.int64) + (1 << 32), tf.cast(step, tf.int64)])
   return tf.random.stateless_uniform([batch_size], key, 0, DIHEDRAL_ELEMENTS, tf.int32)
 
@@ -66,8 +66,8 @@ def draws(num: int, *, batch_size: int, seed: int, start_step: int = 0, steps: i
     batch_size: galaxies per batch.
     seed: seed of order and views.
     start_step: number of the first batch.
-    steps: number of batches, -1 for no end.
-    dihedral: False gives view 0 to all.
+    steps: number of batches; -1 means endless.
+    dihedral: False gives every galaxy view 0.
 
   Returns:
     A data set of (indices int64, views int32), each [up to BLOCK, batch_size].
@@ -83,7 +83,18 @@ def draws(num: int, *, batch_size: int, seed: int, start_step: int = 0, steps: i
 
 def drawn_pairs(num: int, *, batch_size: int, seed: int, steps: int,
                 dihedral: bool = True) -> np.ndarray:
-  """Which galaxies the first steps of `draws` draw in which views, [num, 8] bool."""
+  """Which views of which galaxies the first steps of `draws` contain.
+
+  Args:
+    num: number of galaxies.
+    batch_size: galaxies per batch.
+    seed: seed of order and views.
+    steps: number of batches.
+    dihedral: as in `draws`.
+
+  Returns:
+    [num, 8] bool, by galaxy and view.
+  """
   drawn = np.zeros([num, DIHEDRAL_ELEMENTS], bool)
   order = draws(num, batch_size=batch_size, seed=seed, steps=steps, dihedral=dihedral)
   for indices, views in order.as_numpy_iterator():

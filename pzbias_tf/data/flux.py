@@ -1,4 +1,4 @@
-"""The input scaling: from flux to what the networks see."""
+"""The input scaling: from the flux of a batch to the values that the networks see."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import tensorflow as tf
 
 KINDS = ("sqrt", "sqrt_whitened")
 
-# Bands whose pixels agree to this fraction of the variance hold the same image.
+# Bands whose pixels differ by less than this fraction of the variance hold the same image.
 MIN_EIGENVALUE = 1e-6
 
 
@@ -30,17 +30,18 @@ def sqrt_scale(flux: tf.Tensor) -> tf.Tensor:
 class InputScaling:
   """How flux is scaled before the first layer; stored with the run.
 
-  The bands of a galaxy look alike: of the scaled pixels' variance, colour is a
-  few per cent, and it is colour that tells redshifts.  Whitening gives every
-  independent combination of bands the same variance, so that small networks
-  learn colours from the first iterations on.
+  The bands of a galaxy look alike: colour makes up only a few per cent of the
+  scaled pixels' variance, but redshifts show in the colours.  Whitening gives
+  every independent combination of bands the same variance, so that small
+  networks learn colours from the first iterations on.
 
   Attributes:
-    kind: "sqrt", or "sqrt_whitened": the bands are also divided by their root
-      mean squares over the pixels of training galaxies, and made independent
-      by the inverse square root of their correlation matrix ("ZCA-cor" of
-      Kessy et al. 2018, arXiv:1512.00809).
-    band_matrix: what the bands are multiplied by, bands x bands; () for "sqrt".
+    kind: "sqrt" or "sqrt_whitened".  The latter also divides the bands by their
+      root mean squares over the pixels of training galaxies, and makes them
+      independent by the inverse square root of their correlation matrix
+      ("ZCA-cor" of Kessy et al. 2018, arXiv:1512.00809).
+    band_matrix: the matrix that the bands are multiplied by, bands x bands; ()
+      for "sqrt".
   """
 
   kind: str = "sqrt"
@@ -51,14 +52,15 @@ class InputScaling:
       raise ValueError(f"no input scaling {self.kind!r}; choose one of {', '.join(KINDS)}")
     if (self.kind == "sqrt_whitened") != bool(self.band_matrix):
       raise ValueError(f"input scaling {self.kind!r} with band_matrix={self.band_matrix}: "
-                       "a matrix belongs to 'sqrt_whitened', and only there")
+                       "give a matrix for 'sqrt_whitened', and only there")
     if self.band_matrix:
       matrix = np.array(self.band_matrix)
       if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not np.isfinite(matrix).all():
-        raise ValueError(f"band_matrix={self.band_matrix} is no square matrix of finite numbers")
+        raise ValueError(f"band_matrix={self.band_matrix} must be a square matrix of finite "
+                         "numbers; fit the scaling again")
 
   def __call__(self, flux: tf.Tensor) -> tf.Tensor:
-    """Scales [..., band] flux."""
+    """Scales flux [..., band]; the result has its shape and dtype."""
     scaled = sqrt_scale(flux)
     if not self.band_matrix:
       return scaled
@@ -79,7 +81,10 @@ class InputScaling:
 
     Args:
       kind: "sqrt" or "sqrt_whitened".
-      flux: [galaxies, height, width, band], flux.
+      flux: flux, [galaxies, height, width, band].
+
+    Returns:
+      The scaling.
 
     Raises:
       ValueError: a band is empty, or two bands hold the same image.
@@ -88,13 +93,13 @@ class InputScaling:
       return cls(kind)
     pixels = np.reshape(flux, [-1, flux.shape[-1]]).astype(np.float64)
     pixels = np.sign(pixels) * (np.sqrt(np.abs(pixels) + 1.0) - 1.0)
-    # About zero, not about the mean: the empty sky stays at zero.
+    # Moments about zero, not about the mean, so that the empty sky stays at zero.
     matrix = _whitening(pixels.T @ pixels / len(pixels))
     return cls(kind, tuple(tuple(row) for row in matrix.tolist()))
 
 
 def _whitening(covariance: np.ndarray) -> np.ndarray:
-  """[band, band] W with W^T C W = 1; unlike eigenvectors, it has no free signs."""
+  """W with W^T C W = 1, [band, band]; unlike eigenvectors, it has no free signs."""
   deviation = np.sqrt(np.diag(covariance))
   if not (deviation > 0).all():
     raise ValueError(f"the bands' root mean squares are {deviation.tolist()}; "
@@ -102,5 +107,5 @@ def _whitening(covariance: np.ndarray) -> np.ndarray:
   values, vectors = np.linalg.eigh(covariance / np.outer(deviation, deviation))
   if values[0] < MIN_EIGENVALUE:
     raise ValueError("the bands of the images are not independent (smallest eigenvalue of their "
-                     f"correlation matrix: {values[0]:.1e}); does one band stand there twice?")
+                     f"correlation matrix: {values[0]:.1e}); does the cube hold one band twice?")
   return (vectors / np.sqrt(values)) @ vectors.T / deviation[:, np.newaxis]

@@ -1,4 +1,4 @@
-"""manifest.json: what a data set folder holds, and proof that it is complete.
+"""manifest.json: the contents of a data set's folder, and the proof that it is complete.
 
 The manifest is written last, by atomic rename, so that its presence means that
 every shard is complete.  Readers compare the records that they see with it.
@@ -22,7 +22,7 @@ REJECTED_NAME = "rejected.csv"
 SCHEMA_VERSION = 2
 SPLITS = ("train", "validation", "test", "target")
 COMPRESSION_TYPES = {"none": "", "gzip": "GZIP"}
-"""How shards may be compressed, and TensorFlow's names for it."""
+"""{compression of the shards: TensorFlow's name for it}."""
 _DIGEST = "sha256"  # key of the digest of all other fields
 
 
@@ -32,9 +32,9 @@ class Shard:
 
   Attributes:
     split: "train", "validation", "test" or "target".
-    name: file name inside the data set folder.
+    name: file name in the data set's folder.
     records: number of records.
-    bytes: size of the file.
+    bytes: size of the file in bytes.
     sha256: hexadecimal digest of the file.
   """
 
@@ -50,24 +50,24 @@ class Manifest:
   """The contents of manifest.json.
 
   Attributes:
-    dataset: name of the surveys' common data set, e.g. "sdss", "cfhtls".
-    survey: name of the survey it was converted as.
-    bands: band names along the image's last axis.
+    dataset: name of the data set that surveys share, e.g. "sdss", "cfhtls".
+    survey: name of the survey that it was converted as.
+    bands: band names, in the order of the image's last axis.
     image_shape: (height, width, bands) of a stored image.
-    dtype: "float32" or "float16".
+    dtype: dtype of the stored images, "float32" or "float16".
     byte_order: always "little".
-    compression: of the shards, a key of COMPRESSION_TYPES.
+    compression: compression of the shards, a key of COMPRESSION_TYPES.
     flux_divisor: stored values are divided by this on reading.
-    augment_copies: records that each training galaxy has.
+    augment_copies: number of records per training galaxy.
     seed: salt of the order of records and of the splits.
     split_rule: how the splits were made, in words.
     source: where the galaxies came from: path, layout, columns.
     galaxies: {"read": n, "written": n, "rejected": n}.
-    replaced: {column: n} of catalogue values replaced at conversion.
-    shards: all shards, in split order, then in number order.
-    catalogs: the files that make up the catalogue, in order.
-    catalog_sha256: hexadecimal digest of each.
-    preset: settings that train.main prefers for this data set ({} for none).
+    replaced: {column: number of catalogue values that the conversion replaced}.
+    shards: all shards, by split, then by number.
+    catalogs: the files of the catalogue, in order.
+    catalog_sha256: hexadecimal digest of each of them.
+    preset: settings that train.main prefers for this data set; {} for none.
     schema_version: version of the record and folder layout.
   """
 
@@ -101,12 +101,12 @@ class Manifest:
 
   @property
   def compression_type(self) -> str:
-    """The compression by TensorFlow's name."""
+    """TensorFlow's name of the compression."""
     return COMPRESSION_TYPES[self.compression]
 
   @property
   def image_bytes(self) -> int:
-    """Size of a stored image before compression."""
+    """Bytes of a stored image before compression."""
     return int(np.prod(self.image_shape)) * np.dtype(self.dtype).itemsize
 
   def to_json(self) -> str:
@@ -114,11 +114,11 @@ class Manifest:
     return json.dumps(dataclasses.asdict(self), indent=1) + "\n"
 
   def digest(self) -> str:
-    """SHA-256 of the manifest's text: names one exact data set."""
+    """SHA-256 of the manifest's text, hexadecimal; it identifies the exact data set."""
     return hashlib.sha256(self.to_json().encode()).hexdigest()
 
   def save(self, folder: str) -> None:
-    """Writes manifest.json into `folder` by atomic rename, with its own digest at the end."""
+    """Writes manifest.json into `folder` by atomic rename, with its own digest as last key."""
     fields = {**dataclasses.asdict(self), _DIGEST: self.digest()}
     storage.write_text(os.path.join(folder, MANIFEST_NAME), json.dumps(fields, indent=1) + "\n")
 
@@ -128,21 +128,21 @@ class Manifest:
 
     Raises:
       FileNotFoundError: the folder holds no manifest.
-      ValueError: the manifest is damaged or of another version.
+      ValueError: the manifest is damaged, or its version is not supported.
     """
     return load_with_digest(folder)[0]
 
   @classmethod
   def from_fields(cls, fields: dict[str, Any], path: str) -> Manifest:
-    """The manifest of JSON's values; `path` is for messages.
+    """Makes a manifest from its JSON fields; `path` is for error messages.
 
     Raises:
-      ValueError: a value is missing, or the version is another one.
+      ValueError: a field is missing, or the version is not supported.
     """
     version = fields.get("schema_version")
     if version != SCHEMA_VERSION:
       raise ValueError(
-          f"{path}: schema version {version}, this package reads {SCHEMA_VERSION}; "
+          f"{path}: schema version {version}, but this package reads {SCHEMA_VERSION}; "
           "convert the data set again")
     try:
       fields["shards"] = tuple(Shard(**shard) for shard in fields["shards"])
@@ -156,10 +156,10 @@ class Manifest:
 
 
 def load_with_digest(folder: str) -> tuple[Manifest, str]:
-  """The manifest, and what its `digest` was when it was written; "" where it does not say.
+  """The manifest, and the `digest` that was written with it ("" if none was).
 
   Raises:
-    FileNotFoundError, ValueError: as `Manifest.load`.
+    FileNotFoundError, ValueError: as in `Manifest.load`.
   """
   fields = _read(folder)
   digest = str(fields.pop(_DIGEST, ""))
@@ -173,7 +173,7 @@ def _read(folder: str) -> dict[str, Any]:
     fields = json.loads(storage.read_bytes(path))
   except FileNotFoundError as error:
     raise FileNotFoundError(
-        f"{path} is missing: {folder} is no complete data set. Make one with "
+        f"{path} is missing: {folder} is not a complete data set. Make one with "
         f"`python -m data_tools.make_tfrecords --output={folder}`") from error
   except (json.JSONDecodeError, UnicodeDecodeError) as error:
     raise ValueError(f"{path}: damaged ({error}); convert the data set again") from error

@@ -1,10 +1,10 @@
-"""Shards -> batches.
+"""From shards to batches: the way of a data set's records into training and prediction.
 
-Records stay serialized, and go through the pipeline several at a time, until a
-whole batch is parsed at once; scaling, augmentation and label look-up happen
-later, inside the compiled step.  Every
-random choice is keyed on (seed, epoch) or (seed, step), so that a run that is
-started again sees the batches that it would have seen.
+Records stay serialized and go through the pipeline several at a time; a whole
+batch is then parsed at once.  Input scaling, dihedral views and the making of
+targets follow inside the compiled step.  Every random choice is keyed on (seed,
+epoch) or (seed, step), so that resumed training sees the same batches as training
+that was never interrupted.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from pzbias_tf.data.draw_order import draw_views, shuffled_batches
 READ_BUFFER_BYTES = 1 << 20  # measured: with 8 MB a batch takes a tenth more processor time
 SHUFFLE_BYTES = 256 << 20  # serialized records kept in memory for shuffling
 READ_CYCLE = 2
-# Records that lie side by side in a shard are shuffled together, up to so many, and at least so
-# many such blocks make a batch.  Which records are neighbours is random, by the order of records.
+# Up to BLOCK neighbouring records of a shard are shuffled as one block, and a batch holds at
+# least BLOCKS_PER_BATCH blocks.  Neighbours are random, since the order of records is.
 BLOCK = 8
-BLOCKS_A_BATCH = 8
-RAM_BUDGET_BYTES = 2 << 30  # for what tf.data sets by itself
-# Cropped training images up to this size are kept in memory.  It decides the order of galaxies:
-# with another value, runs that were cut off would not go on as they began.
+BLOCKS_PER_BATCH = 8
+RAM_BUDGET_BYTES = 2 << 30  # for the buffers that tf.data sizes by itself
+# Cropped training images of up to this size are kept in memory.  This decides the order of
+# galaxies: with another value, interrupted training would not continue as it began.
 MEMORY_BYTES = 1 << 30
 
 Batch = dict[str, tf.Tensor]
@@ -39,11 +39,11 @@ Augment = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Labels:
-  """What the training step looks up by a record's row.
+  """The labels of all records, looked up by a record's row of the catalogue.
 
   Attributes:
-    redshift_bin: [records] int32, bin on the un-extended grid.
-    magnitude_row: [records] int32.
+    redshift_bin: redshift bin on the un-extended grid, [records] int32.
+    magnitude_row: magnitude row, [records] int32.
   """
 
   redshift_bin: np.ndarray
@@ -55,8 +55,8 @@ class DataService(NamedTuple):
 
   Attributes:
     address: "grpc://host:port" of its dispatcher.
-    job: a text that the processes of one training share, and no other training, so that each
-      batch reaches one of them; "" where a single process trains.
+    job: a name that all processes of one training share and no other training uses, so that
+      each batch reaches one of them; "" where a single process trains.
   """
 
   address: str
@@ -74,24 +74,26 @@ def training_batches(data: Dataset, *, keep: np.ndarray, labels: Labels, batch_s
 
   Args:
     data: the data set.
-    keep: [records] bool, which records to use; all of them training records.
+    keep: which records to use, [records] bool; only training records.
     labels: labels of all records.
     batch_size: galaxies per batch.
     image_size: central pixels to keep.
     seed: seed of order and views.
-    start_step: batches to skip: where an interrupted run goes on.
-    dihedral: draw one of the 8 views for each galaxy, else view 0.
+    start_step: number of batches to skip, where interrupted training continues.
+    dihedral: whether to draw one of the 8 views for each galaxy; else view 0.
     augment: further augmentation of the whole stored image, called with
       flux [batch, height, width, band] and a stateless seed [2].
-    memory_bytes: largest size of images that are kept in memory.
-    data_service: reads the shards instead, in an order that does not repeat.
+    memory_bytes: largest total size of images to keep in memory, bytes.
+    data_service: a service that reads the shards instead, in an order that is
+      not repeatable.
 
   Returns:
-    A data set of {"image" [batch, size, size, band] float32 flux, "ebv",
+    A tf.data.Dataset of {"image" [batch, size, size, band] float32 flux, "ebv",
     "row", "redshift_bin", "magnitude_row", "view" [batch]}.
 
   Raises:
-    ValueError: no record is left.
+    ValueError: `keep` has a wrong shape, names records of other splits, or is
+      False everywhere.
   """
   num = _check_keep(data, "train", keep)
   read = {"keep": keep, "labels": labels, "batch_size": batch_size, "image_size": image_size,
@@ -109,7 +111,7 @@ def training_batches(data: Dataset, *, keep: np.ndarray, labels: Labels, batch_s
 
   options = tf.data.Options()
   options.autotune.ram_budget = RAM_BUDGET_BYTES
-  if data_service and data_service.job:  # what a process gets is its own part already
+  if data_service and data_service.job:  # a process gets only its own part already
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
   return batches.map(with_views, num_parallel_calls=1, deterministic=True).prefetch(
       4).with_options(options)
@@ -117,11 +119,11 @@ def training_batches(data: Dataset, *, keep: np.ndarray, labels: Labels, batch_s
 
 def _batches_from_shards(data, *, num, keep, labels, batch_size, image_size, seed, start_step,
                          augment):
-  """(step, batch) in an order that reads whole shards and shuffles within a buffer."""
+  """(step, batch), read shard by shard and shuffled within a buffer."""
   epoch, in_epoch = divmod(start_step * batch_size, num)
   block = _block_size(batch_size)
   blocks = _epoch(data, keep, seed, epoch, block)
-  if in_epoch:  # one by one, here alone: the first record may lie inside of a block
+  if in_epoch:  # record by record, only here: the first one may lie inside a block
     blocks = blocks.unbatch().skip(in_epoch).batch(block)
   later = tf.data.Dataset.range(epoch + 1, np.iinfo(np.int64).max)
   blocks = blocks.concatenate(later.flat_map(lambda epoch: _epoch(data, keep, seed, epoch, block)))
@@ -132,14 +134,14 @@ def _batches_from_service(data, data_service, *, keep, labels, batch_size, image
                           start_step, augment):
   """(step, batch) read and parsed by the workers of a service; each record once per pass."""
   paths, starts, records = _shard_table(data, "train")
-  # Another order for each start: a run that is often cut off must not see the same shards first.
+  # A new order at each start, lest often interrupted training see the same shards first each time.
   order = np.random.default_rng((seed, start_step)).permutation(len(paths))
   shards = ([storage.absolute(paths[shard]) for shard in order], starts[order], records[order])
   block = _block_size(batch_size)
   blocks = _read_shards(data, "train", shards, keep, cycle=READ_CYCLE, block=block)
   blocks = blocks.shuffle(_buffer_size(data, keep, block), seed=seed + start_step).repeat()
   batches = _prepared(blocks, data, labels, batch_size, image_size, seed, start_step, augment)
-  # Shards are handed out one by one: no record comes twice in a pass, however many workers read.
+  # Shards are handed out one by one: no record comes twice per pass, however many workers read.
   served = batches.map(lambda step, batch: batch).apply(tf.data.experimental.service.distribute(
       tf.data.experimental.service.ShardingPolicy.DYNAMIC, data_service.address,
       job_name=f"{data_service.job}@{start_step}" if data_service.job else None))
@@ -147,7 +149,7 @@ def _batches_from_service(data, data_service, *, keep, labels, batch_size, image
 
 
 def _prepared(blocks, data, labels, batch_size, image_size, seed, start_step, augment):
-  """(step, batch) of blocks of (rows, records)."""
+  """(step, batch), made of blocks of (rows, records)."""
   parse = _batch_parser(data, labels, image_size, batch_size)
 
   def prepare(step, rows_and_records):
@@ -171,7 +173,7 @@ def _batches_from_memory(data, *, keep, labels, batch_size, image_size, seed, st
   names = list(columns)
 
   def look_up(step, indices):
-    # Gathered in numpy: a captured tensor of this size would be copied into the graph.
+    # Gathered in numpy, since a captured tensor of this size would be copied into the graph.
     values = tf.numpy_function(lambda i: [columns[name][i] for name in names], [indices],
                                [tf.as_dtype(columns[name].dtype) for name in names])
     return step, {name: tf.ensure_shape(value, [batch_size, *columns[name].shape[1:]])
@@ -184,7 +186,7 @@ def _batches_from_memory(data, *, keep, labels, batch_size, image_size, seed, st
 
 def ordered_batches(data: Dataset, split: str, *, keep: np.ndarray, labels: Labels | None,
                     batch_size: int, image_size: int) -> tf.data.Dataset:
-  """One pass over some records of a split, in record order; the last batch is short.
+  """One pass over some records of a split, in record order; the last batch may be short.
 
   Args:
     data: the data set.
@@ -195,7 +197,10 @@ def ordered_batches(data: Dataset, split: str, *, keep: np.ndarray, labels: Labe
     image_size: central pixels to keep.
 
   Returns:
-    A data set of batches as in `training_batches`, without "view".
+    A tf.data.Dataset of batches as in `training_batches`, without "view".
+
+  Raises:
+    ValueError: as in `training_batches`.
   """
   _check_keep(data, split, keep)
   blocks = _read_shards(data, split, _shard_table(data, split), keep, cycle=1, block=BLOCK)
@@ -205,31 +210,34 @@ def ordered_batches(data: Dataset, split: str, *, keep: np.ndarray, labels: Labe
 
 
 def crop(image: tf.Tensor, size: int) -> tf.Tensor:
-  """The central size x size pixels of [batch, height, width, band].
+  """The central size x size pixels of images [batch, height, width, band].
 
   Raises:
-    ValueError: the images are smaller than that.
+    ValueError: the images are smaller.
   """
   height, width = image.shape[1:3]
   if size > min(height, width):
-    raise ValueError(f"--image_size={size} exceeds the stored {height} x {width} pixels")
+    raise ValueError(f"--image_size={size} exceeds the stored {height} x {width} pixels; choose a "
+                     "smaller one")
   top, left = (height - size) // 2, (width - size) // 2
   return image[:, top:top + size, left:left + size, :]
 
 
 def _check_keep(data, split, keep):
   if keep.shape != (len(data.catalog),):
-    raise ValueError(f"keep has shape {keep.shape}, the catalogue {len(data.catalog)} rows")
+    raise ValueError(f"keep has shape {keep.shape}, but the catalogue {len(data.catalog)} rows; "
+                     "pass one value per row")
   num = int(np.sum(keep & (data.column("split") == split)))
   if num != int(np.sum(keep)):
-    raise ValueError(f"{int(np.sum(keep)) - num} of the chosen records are not in {split!r}")
+    raise ValueError(f"{int(np.sum(keep)) - num} of the chosen records are not in {split!r}; "
+                     "choose records of that split only")
   if num == 0:
     raise ValueError(f"{data.folder}: no galaxy of the split {split!r} is left to use")
   return num
 
 
 def _shard_table(data, split):
-  """(path, row of the first record, records) of each shard of a split."""
+  """Paths, rows of the first records, and numbers of records of the shards of a split."""
   first = int(np.argmax(data.column("split") == split))
   shards = data.manifest.split_shards(split)
   records = np.array([shard.records for shard in shards], np.int64)
@@ -251,18 +259,18 @@ def _epoch(data, keep, seed, epoch, block):
 
 
 def _block_size(batch_size):
-  """Records that are shuffled together."""
-  return min(BLOCK, max(1, batch_size // BLOCKS_A_BATCH))
+  """Number of records that are shuffled as one block."""
+  return min(BLOCK, max(1, batch_size // BLOCKS_PER_BATCH))
 
 
 def _buffer_size(data, keep, block):
-  """Blocks that the shuffle buffer holds."""
+  """Number of blocks that the shuffle buffer holds."""
   records = int(np.clip(SHUFFLE_BYTES // data.manifest.image_bytes, 128, keep.sum()))
   return max(1, records // block)
 
 
 def _read_shards(data, split, shards, keep, *, cycle, block):
-  """Blocks of (rows, records) of the kept records of some shards, counts checked."""
+  """Blocks of (rows, records) of the kept records of some shards; checks the shards' counts."""
 
   def read(path, start, records):
     shard = tf.data.TFRecordDataset(path, data.manifest.compression_type, READ_BUFFER_BYTES)
@@ -281,19 +289,19 @@ def _kept(data, split, rows, keep):
 
 
 def _batch_parser(data, labels, image_size, batch_size):
-  """A function of (rows [batch], records [batch]) that parses and looks labels up."""
+  """A function of (rows [batch], records [batch]) that parses records and looks up labels."""
   manifest = data.manifest
   numbers = data.column("number").astype(np.int64)
 
   def parse(rows, records, augment=None):
     batch = schema.parse_batch(records, image_shape=manifest.image_shape, dtype=manifest.dtype)
-    # Finds shards that were swapped, or a catalogue of another data set.
+    # This detects swapped shards and the catalogue of another data set.
     with tf.control_dependencies([tf.debugging.assert_equal(
         batch.pop("number"), tf.gather(tf.constant(numbers), rows),
         f"{data.folder}: records and catalogue are not in the same order; "
         "convert the data set again")]):
       flux = tf.identity(batch["image"])
-    if manifest.flux_divisor != 1.0:  # a pass over all pixels
+    if manifest.flux_divisor != 1.0:  # saves a pass over all pixels
       flux = flux / manifest.flux_divisor
     flux = augment(flux) if augment else flux
     batch["image"] = tf.ensure_shape(crop(flux, image_size), [batch_size, None, None, None])

@@ -1,8 +1,8 @@
-"""The tf.Example of one galaxy, written and parsed in this one place.
+"""The record of one galaxy, a tf.Example: the one module that writes and parses it.
 
-An image is raw little-endian bytes (a `float_list` was 40 times slower to
-write).  It is stored as delivered; the survey's flux divisor is applied on
-reading.
+An image is stored as raw little-endian bytes (a `float_list` was 40 times slower
+to write).  Its values are those delivered; the survey's flux divisor is applied
+on reading.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import tensorflow as tf
 
 
 class Record(NamedTuple):
-  """One galaxy as it is stored.
+  """The stored record of one galaxy.
 
   Attributes:
     image: little-endian bytes of the pixels.
     number: the record's number in the data set, as in the catalogue.
     object_id: the object's id.
     z_spec: spectroscopic redshift, NaN where unknown.
-    r_mag: r magnitude.
+    r_mag: r magnitude (AB), mag.
     ebv: Galactic reddening E(B-V), mag.
   """
 
@@ -36,14 +36,14 @@ class Record(NamedTuple):
 
 def serialize(image: np.ndarray, *, number: int, object_id: str, z_spec: float,
               r_mag: float, ebv: float) -> bytes:
-  """One galaxy as a serialized tf.Example.
+  """Serializes the record of one galaxy.
 
   Args:
-    image: [height, width, band] float32 or float16, stored flux.
+    image: stored flux, [height, width, band] float32 or float16.
     number: the record's number in the data set, as in the catalogue's column of that name.
     object_id: the object's id.
     z_spec: spectroscopic redshift, NaN where unknown.
-    r_mag: r magnitude.
+    r_mag: r magnitude (AB), mag.
     ebv: Galactic reddening E(B-V), mag.
 
   Returns:
@@ -51,7 +51,7 @@ def serialize(image: np.ndarray, *, number: int, object_id: str, z_spec: float,
   """
   little = image.astype(image.dtype.newbyteorder("<"), copy=False)
   example = tf.train.Example()
-  # Filled in place: features handed to a constructor are copied, images and all.
+  # Filled in place, since a constructor would copy the features with their images.
   feature = example.features.feature
   feature["image"].bytes_list.value.append(little.tobytes())
   feature["number"].int64_list.value.append(number)
@@ -62,10 +62,10 @@ def serialize(image: np.ndarray, *, number: int, object_id: str, z_spec: float,
 
 
 def parse_record(record: bytes) -> Record:
-  """Parses one serialized record with everything in it.
+  """Parses one serialized record with all its features.
 
   Raises:
-    ValueError: the bytes are no record of a galaxy.
+    ValueError: the bytes are not the record of a galaxy.
   """
   try:
     feature = tf.train.Example.FromString(record).features.feature
@@ -75,7 +75,7 @@ def parse_record(record: bytes) -> Record:
         object_id=feature["id"].bytes_list.value[0].decode(),
         **{name: feature[name].float_list.value[0] for name in ("z_spec", "r_mag", "ebv")})
   except (DecodeError, IndexError, UnicodeDecodeError) as error:
-    raise ValueError(f"no record of a galaxy: {error}") from error
+    raise ValueError(f"not the record of a galaxy: {error}") from error
 
 
 def parse_batch(records: tf.Tensor, *, image_shape: tuple[int, ...],
@@ -83,13 +83,17 @@ def parse_batch(records: tf.Tensor, *, image_shape: tuple[int, ...],
   """Parses a batch of serialized records.
 
   Args:
-    records: [batch] string.
+    records: serialized records, [batch] string.
     image_shape: (height, width, bands) of the stored images.
-    dtype: the stored dtype, "float32" or "float16".
+    dtype: dtype of the stored images, "float32" or "float16".
 
   Returns:
     "image" [batch, height, width, band] float32 (stored flux, not divided),
     "ebv" [batch] float32 and "number" [batch] int64.
+
+  Raises:
+    tf.errors.InvalidArgumentError: a record is damaged, or an image has another
+      size.
   """
   parsed = tf.io.parse_example(records, {
       "image": tf.io.FixedLenFeature([], tf.string),

@@ -1,8 +1,8 @@
-"""Errors by bootstrap: galaxies drawn with replacement, with their weights.
+"""Errors of metrics by bootstrap: galaxies are drawn with replacement, with their weights.
 
-Each group of galaxies (a magnitude row, a redshift bin, or all) is drawn from
-by itself, as often as it holds galaxies.  Every galaxy is equally likely and
-keeps its weight.
+Each group of galaxies (a magnitude row, a redshift bin, or all galaxies) is
+bootstrapped separately: as many galaxies are drawn as it holds.  Every galaxy is
+equally likely and keeps its weight.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy as np
 from pzbias_tf import arguments
 from pzbias_tf.metrics.draws import Draws, effective_number
 
-_BLOCK = 1 << 18  # drawn galaxies at a time: 2 MB of weights, to stay in the cache
-_KIND_COST = 4  # time of a multinomial number over that of a drawn galaxy
+_BLOCK = 1 << 18  # galaxies drawn at a time: 2 MB of weights, which fit into the cache
+_KIND_COST = 4  # time per multinomial number, divided by the time per drawn galaxy
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -24,8 +24,12 @@ class Bootstrap:
   """How errors are estimated.
 
   Attributes:
-    number: bootstraps, and draws of the expected total variation; at least 2.
+    number: number of bootstraps, and of draws of the expected total variation; at
+      least 2.
     seed: their seed, not negative.
+
+  Raises:
+    ValueError: a setting is not a whole number, or out of range.
   """
 
   number: int = 100
@@ -38,12 +42,11 @@ class Bootstrap:
 
 
 class Measurement(NamedTuple):
-  """A number and its error.
+  """A number of one sample and its error.
 
   Attributes:
     mean: mean over bootstraps or draws.
-    error: standard deviation over bootstraps or draws; NaN for one galaxy,
-      which cannot tell it.
+    error: standard deviation over bootstraps or draws; NaN for a single galaxy.
   """
 
   mean: float
@@ -56,7 +59,8 @@ class GroupMetric(NamedTuple):
   Attributes:
     value: the metric of the group's galaxies, [groups].
     mean: its mean over bootstraps, [groups].
-    error: its standard deviation over bootstraps, [groups]; NaN for one galaxy.
+    error: its standard deviation over bootstraps, [groups]; NaN for a single
+      galaxy.
   """
 
   value: np.ndarray
@@ -65,7 +69,7 @@ class GroupMetric(NamedTuple):
 
 
 Statistics = Callable[[Draws, Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]
-"""(draws, columns in the order of the sorted values) -> {metric: [draws]}."""
+"""A function (draws, columns in the order of the sorted values) -> {metric: [draws]}."""
 
 
 def by_group(
@@ -75,16 +79,17 @@ def by_group(
   """Metrics of each group, with errors.
 
   Args:
-    values: what the metrics rank, [n] float64.
+    values: the values that the metrics sort, [n] float64.
     group: group of each galaxy, [n] integers in [0, num_groups).
     num_groups: number of groups.
     statistics: computes the metrics of samples.
-    weights: [n] float64, positive.
+    weights: weight of each galaxy, [n] float64, positive.
     bootstrap: how errors are estimated.
     columns: further columns that the metrics average, [n] each.
 
   Returns:
-    {metric: its estimates}, in the order of `statistics`.
+    {name of the metric: its value and error in each group}, in the order of
+    `statistics`.
   """
   order = np.lexsort((values, group))
   ends = np.cumsum(np.bincount(group, minlength=num_groups))
@@ -114,13 +119,13 @@ def _of_group(values, weights, columns, statistics, number, rng):
 
 
 def _counts(size: int, number: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-  """How often each of `size` galaxies is drawn, [bootstraps, size], some bootstraps at a time."""
+  """How often each of `size` galaxies is drawn, [bootstraps, size], a few bootstraps at a time."""
   at_once = max(1, min(number, _BLOCK // size))
   for start in range(0, number, at_once):
-    rows = min(at_once, number - start)
-    drawn = rng.integers(size, size=(rows, size))
-    drawn += size * np.arange(rows)[:, None]
-    yield np.bincount(drawn.ravel(), minlength=rows * size).reshape(rows, size)
+    bootstraps = min(at_once, number - start)
+    drawn = rng.integers(size, size=(bootstraps, size))
+    drawn += size * np.arange(bootstraps)[:, None]
+    yield np.bincount(drawn.ravel(), minlength=bootstraps * size).reshape(bootstraps, size)
 
 
 def drawn_kinds(
@@ -128,17 +133,17 @@ def drawn_kinds(
     rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
   """Bootstraps of a histogram over codes.
 
-  Galaxies of one code and weight are alike: how many of each kind a bootstrap
-  draws is multinomial, which costs what the kinds cost, not the galaxies.
+  Galaxies of the same code and weight are of one kind.  How many galaxies of each
+  kind a bootstrap draws is multinomial, which takes time per kind, not per galaxy.
 
   Args:
-    code: what is counted, [n] integers.
-    weights: [n] float64, positive.
+    code: code of each galaxy, [n] integers.
+    weights: weight of each galaxy, [n] float64, positive.
     number: number of bootstraps.
     rng: the generator.
 
   Yields:
-    The code of each kind and the weight drawn of it, [kinds] each.
+    The code of each kind and the total weight drawn of it, [kinds] each.
   """
   weight_of, weight_index = np.unique(weights, return_inverse=True)
   kinds, kind, counts = np.unique(
@@ -148,6 +153,6 @@ def drawn_kinds(
   for _ in range(number):
     if kinds.size * _KIND_COST < size:
       drawn = rng.multinomial(size, share)
-    else:  # hardly two galaxies are alike: drawing each is the same, and faster
+    else:  # hardly any galaxies are alike: drawing each gives the same law, and is faster
       drawn = np.bincount(kind[rng.integers(size, size=size)], minlength=kinds.size)
     yield kind_code, drawn * kind_weight

@@ -1,7 +1,8 @@
-"""Every metric of galaxies' estimates: of all, by magnitude row, and by wide bin of z_photo.
+"""The metrics of a sample: of all galaxies, by magnitude row, and by wide bin of z_photo.
 
-Bins are those of z_photo, the redshift that a user has: even of perfect PDFs
-the PIT values are not uniform among galaxies chosen by z_spec.
+`stage_metrics` gets its tables from here; `point` and `pdf` compute the metrics.
+Bins are those of z_photo, the redshift that a user has.  Among galaxies chosen by
+z_spec, PIT values would not be uniform even for perfect PDFs.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from pzbias_tf import arguments, cells
 from pzbias_tf.metrics.bootstrap import Bootstrap, GroupMetric
 from pzbias_tf.metrics.pdf import PdfScores, pdf_metrics
-from pzbias_tf.metrics.point import mean_by_row, normalized_residual, point_metrics
+from pzbias_tf.metrics.point import mean_by_magnitude_row, normalized_residual, point_metrics
 from pzbias_tf.survey import Survey
 
 
@@ -23,8 +24,8 @@ class ResidualMap(NamedTuple):
 
   Attributes:
     mean: mean dz; NaN in a cell without galaxies.
-    error: its standard error; NaN below two galaxies.
-    galaxies: their number.
+    error: its standard error; NaN for fewer than two galaxies.
+    galaxies: number of galaxies, int64.
   """
 
   mean: np.ndarray
@@ -34,15 +35,16 @@ class ResidualMap(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Breakdown:
-  """A sample whose metrics are wanted.
+  """A sample of galaxies, and the tables of its metrics.
 
   Attributes:
-    z_spec: spectroscopic redshifts [n].
-    z_photo: point estimates [n].
-    r_mag: r magnitudes [n].
+    z_spec: spectroscopic redshifts, [n].
+    z_photo: point estimates, [n].
+    r_mag: r magnitudes, [n].
     survey: the survey.
-    scores: of the PDFs; None where there are none, and no such metrics then.
-    weights: weight of each galaxy [n]; None for 1.
+    scores: scores of the PDFs; None for estimates without PDFs, which have no
+      metrics of PDFs.
+    weights: weight of each galaxy, [n]; None for 1.
     bootstrap: how errors are estimated.
   """
 
@@ -64,7 +66,7 @@ class Breakdown:
     """Mean "r_mag", number of "galaxies" and every metric of each magnitude row."""
     row = self.survey.magnitude_row(self.r_mag)
     weights = arguments.weight_column(self.weights, len(row))
-    return {"r_mag": mean_by_row(self.r_mag, self.r_mag, weights, self.survey),
+    return {"r_mag": mean_by_magnitude_row(self.r_mag, self.r_mag, weights, self.survey),
             "galaxies": np.bincount(row, minlength=self.survey.rows),
             **self._metrics(row, self.survey.rows)}
 
@@ -78,7 +80,7 @@ class Breakdown:
                for name, estimates in metrics.items()}}
 
   def residual_map(self) -> ResidualMap:
-    """Mean dz of each (magnitude row, wide bin of z_photo)."""
+    """Mean dz in each (magnitude row, wide bin of z_photo)."""
     dz = normalized_residual(self.z_spec, self.z_photo)
     weights, dz, z_photo, r_mag = arguments.weighted_columns(
         self.weights, dz=dz, z_photo=self.z_photo, r_mag=self.r_mag)

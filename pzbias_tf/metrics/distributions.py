@@ -1,7 +1,7 @@
-"""Distances between the distributions of z_photo and z_spec.
+"""Distances between the distributions of z_photo and z_spec, which measure mode collapse.
 
-Mode collapse piles estimates up on some redshifts; it hardly shows in the
-residuals, but in the distribution of the estimates it does.
+Mode collapse makes estimates pile up at some redshifts.  It hardly shows in the
+residuals, but it does in the distribution of the estimates.
 
 Source: Lin et al. 2022 (evaluation of mode collapse).
 """
@@ -21,7 +21,7 @@ from pzbias_tf.survey import Survey
 
 
 class OffGrid(NamedTuple):
-  """Galaxies that a histogram over the un-extended grid leaves out.
+  """Numbers of galaxies that a histogram over the un-extended grid leaves out.
 
   Attributes:
     below: number of redshifts below z_min.
@@ -33,7 +33,7 @@ class OffGrid(NamedTuple):
 
 
 def off_grid(z: np.ndarray, survey: Survey) -> OffGrid:
-  """Counts redshifts off the un-extended grid, to be reported beside the distance.
+  """Counts the redshifts off the un-extended grid, to be reported beside the distance.
 
   Args:
     z: redshifts, [n].
@@ -50,22 +50,22 @@ def off_grid(z: np.ndarray, survey: Survey) -> OffGrid:
 
 
 def _slot(z, survey):
-  """Redshift bin of each galaxy; `bins`, one past the last, for those off the grid."""
+  """Redshift bin of each galaxy; `bins`, one after the last, for galaxies off the grid."""
   on_grid = (z >= survey.z_min) & (z <= survey.z_max)
   return np.where(on_grid, survey.redshift_bin(z), survey.bins)
 
 
 def _distances(first, second, slots, weights, number, rng, distance):
-  """A distance between two histograms over `slots` places, bootstrapped, [number].
+  """A distance between two histograms over `slots` bins, bootstrapped, [number].
 
   Args:
-    first: place of each galaxy in the first histogram, [n].
-    second: its place in the second one, [n].
-    slots: number of places.
-    weights: [n], positive.
+    first: bin of each galaxy in the first histogram, [n].
+    second: its bin in the second histogram, [n].
+    slots: number of bins.
+    weights: weight of each galaxy, [n], positive.
     number: number of bootstraps.
     rng: the generator.
-    distance: of the difference of the histograms.
+    distance: the distance as a function of the difference of the histograms.
   """
   draws = []
   for pair, weight in drawn_kinds(first * slots + second, weights, number, rng):
@@ -76,7 +76,7 @@ def _distances(first, second, slots, weights, number, rng, distance):
 
 
 def _measurement(draws, galaxies):
-  """Mean and error of draws; one galaxy cannot tell an error."""
+  """Mean and error of draws; a single galaxy has no error."""
   return Measurement(float(draws.mean()), float(draws.std()) if galaxies > 1 else np.nan)
 
 
@@ -86,22 +86,22 @@ def total_variation(
     weights: np.ndarray | None = None) -> Measurement:
   """Total variation distance between z_photo and z_spec, bootstrapped.
 
-  Half the summed absolute difference of the histograms over the survey's
-  redshift bins, each divided by the number of galaxies.  Galaxies, that is
-  pairs of z_spec and z_photo, are drawn with replacement.  Counting noise gives
-  it a floor: show `expected_total_variation` beside it, and `off_grid` of the
-  estimates that fall out.
+  Half the sum of absolute differences between the two histograms over the
+  survey's redshift bins, each divided by the number of galaxies (Lin et al.
+  2022).  Galaxies, as pairs of z_spec and z_photo, are drawn with replacement.
+  Counting noise keeps it above 0: show `expected_total_variation` beside it, and
+  `off_grid` for the estimates that are left out.
 
   Args:
     z_spec: spectroscopic redshifts, [n].
     z_photo: point estimates, [n].
     survey: the survey.
     num_bootstrap: number of bootstraps, at least 2.
-    seed: not negative.
+    seed: seed of the bootstraps, not negative.
     weights: weight of each galaxy, [n], not negative; 1 unless given.
 
   Returns:
-    Mean and error, in [0, 1]; the error is NaN for one galaxy.
+    Mean and error, in [0, 1]; the error is NaN for a single galaxy.
 
   Raises:
     ValueError: the columns differ in length, are empty or not finite, or a
@@ -119,22 +119,22 @@ def total_variation(
 def expected_total_variation(
     z_spec: np.ndarray, curve: Curve, survey: Survey, *,
     num_draws: int = 100, seed: int = 0, weights: np.ndarray | None = None) -> Measurement:
-  """Total variation that a sample without mode collapse would show.
+  """Total variation that a sample without mode collapse would show (Lin et al. 2022).
 
-  z_photo is drawn, for the n galaxies of each wide z_spec bin with centre z_i,
-  from a normal law with mean z_i + (1 + z_i) x (the curve's residual) and
-  standard deviation (1 + z_i) x (its error) x sqrt(n).  Galaxies of bins
-  without a curve value, and those off the grid, keep z_spec.  How many of n
-  estimates fall into each redshift bin is multinomial and drawn as such.
+  For the n galaxies of each wide z_spec bin with centre z_i, z_photo is drawn from
+  a normal law with mean z_i + (1 + z_i) x (the curve's residual) and standard
+  deviation (1 + z_i) x (its error) x sqrt(n).  Galaxies in bins without a value of
+  the curve, and galaxies off the grid, keep z_spec.  The numbers of estimates per
+  redshift bin are multinomial and drawn as such.
 
   Args:
     z_spec: spectroscopic redshifts, [n].
     curve: the residual curve against z_spec of the same galaxies
-      (`residuals.residual_vs_z_spec`, with the same weights), one value for
-      each wide bin.
+      (`residuals.residual_vs_z_spec`, with the same weights), one value per wide
+      bin.
     survey: the survey.
     num_draws: number of draws, at least 2.
-    seed: not negative.
+    seed: seed of the draws, not negative.
     weights: weight of each galaxy, [n], not negative; 1 unless given.  n is
       then the effective number of galaxies, (sum of weights)^2 / sum of squares.
 
@@ -142,8 +142,8 @@ def expected_total_variation(
     Mean and error, in [0, 1].
 
   Raises:
-    ValueError: the column is empty or not finite, the curve is of another
-      length, or a setting is out of range.
+    ValueError: the column is empty or not finite, the curve is not on the
+      survey's wide bins, or a setting is out of range.
   """
   weights, z_spec = arguments.weighted_columns(weights, z_spec=z_spec)
   settings = Bootstrap(number=num_draws, seed=seed)
@@ -165,20 +165,20 @@ def expected_total_variation(
 
 
 def _check_curve(curve, survey):
-  """Refuses a curve that does not stand on the wide bins."""
+  """Refuses a curve that is not on the survey's wide bins."""
   center = cells.wide_centers(survey)
   if any(np.shape(values) != center.shape for values in curve) or not np.allclose(
       curve.z, center):
     raise ValueError(
-        f"the curve must hold {center.size} values, one for each wide bin of survey "
-        f"{survey.name!r}, empty ones as NaN; make it with residuals.residual_vs_z_spec")
+        f"the curve must hold {center.size} values, one per wide bin of survey "
+        f"{survey.name!r}, NaN in empty bins; make it with residuals.residual_vs_z_spec")
 
 
 def _bin_shares(curve, filled, number, survey):
-  """Probability of each redshift bin, and last of being off the grid: [filled bins, bins + 1]."""
+  """Probabilities of the redshift bins and, last, of lying off the grid: [filled, bins + 1]."""
   center, residual, error = (values[filled, None] for values in curve)
   mean = center + (1.0 + center) * residual
-  # A law without width falls into one bin; dividing by 0 would give NaN on an edge.
+  # A law without width lies in one bin, but dividing by 0 would give NaN on an edge.
   spread = np.maximum((1.0 + center) * error * np.sqrt(number)[:, None], 1e-12)
   inside = np.diff(ndtr((survey.edges() - mean) / spread), axis=1)
   return np.concatenate([inside, 1.0 - inside.sum(axis=1, keepdims=True).clip(max=1.0)], axis=1)
@@ -190,25 +190,25 @@ def wasserstein_by_magnitude(
     weights: np.ndarray | None = None) -> MagnitudeCurve:
   """Wasserstein-1 distance between z_photo and z_spec in magnitude bins.
 
-  Sum over redshift bins of abs(CDF difference) x bin width, in as many equal
-  magnitude bins over [r_min, r_max] as there are outputs, the first and the
-  last open-ended.  CDFs are counted on the extended grid, so that estimates off
-  the un-extended one count with their distance.
+  Sum over redshift bins of abs(difference of the CDFs) x bin width (Lin et al.
+  2022).  There are as many magnitude bins as outputs, of equal size over [r_min,
+  r_max], the first and the last open-ended.  The CDFs are on the extended grid, so
+  that estimates off the un-extended grid count with their distance.
 
   Args:
     z_spec: spectroscopic redshifts, [n].
-    z_photo: point estimates, [n]; off the extended grid they count in its edge
-      bin.
+    z_photo: point estimates, [n]; those off the extended grid count in its edge
+      bins.
     r_mag: r magnitudes, [n].
     survey: the survey.
     num_bootstrap: number of bootstraps within each magnitude bin, at least 2.
-    seed: not negative.
+    seed: seed of the bootstraps, not negative.
     weights: weight of each galaxy, [n], not negative; 1 unless given.
 
   Returns:
-    A curve of length outputs, at the centres of the magnitude bins; mean and
-    error, in redshift, are NaN where a bin holds no galaxies, and the error
-    where it holds one.
+    A curve of length outputs, at the centres of the magnitude bins.  Mean and
+    error are in redshift; both are NaN in bins without galaxies, the error also
+    in bins of a single galaxy.
 
   Raises:
     ValueError: the columns differ in length, are empty or not finite, or a

@@ -1,17 +1,17 @@
 """Many weighted samples of the same values: the arithmetic of bootstraps.
 
-A bootstrap draws galaxies with replacement; how often it drew each is all that
-a metric needs.  So the values are sorted once, a bootstrap is a row of weights
-on them, and medians, quantiles and fractions are looked up in running sums:
-nothing is copied or sorted again.  The sample itself is a bootstrap that drew
-every galaxy once.
+A bootstrap draws galaxies with replacement, and a metric needs to know only how
+often each was drawn.  So the values are sorted once, a bootstrap is a set of
+weights on them, and medians, quantiles and fractions are looked up in running
+sums: nothing is copied or sorted again.  The sample itself is a bootstrap that
+drew every galaxy once.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-# Halvings of the range in which a median deviation is searched: the rounding of float64.
+# Number of halvings of the range that holds a median deviation: down to float64's rounding.
 _HALVINGS = 52
 
 
@@ -21,20 +21,20 @@ class Draws:
   Attributes:
     values: [n] float64, rising.
     sum: sum of the weights of each sample, [draws].
-    number: how many galaxies of equal weight the values are worth; see
-      `effective_number`.
+    number: effective number of galaxies, see `effective_number`.
   """
 
   def __init__(self, values: np.ndarray, weights: np.ndarray, number: float):
     """Sums up the weights.
 
     Args:
-      values: [n] float64, rising.
-      weights: [draws, n] float64, not negative; no sample's sum is 0.
+      values: the values, [n] float64, rising.
+      weights: weight of each value in each sample, [draws, n] float64, not
+        negative; no sample's sum is 0.
       number: see the attributes.
     """
     self.values, self.number, self._weights = values, number, weights
-    # One running sum over all samples, so that one binary search serves them all.
+    # A single running sum over all samples, so that one binary search serves all of them.
     self._total = np.zeros(weights.size + 1)
     np.cumsum(weights, out=self._total[1:])
     self._start = values.size * np.arange(len(weights))
@@ -43,25 +43,25 @@ class Draws:
 
   def mean(self, column: np.ndarray | None = None) -> np.ndarray:
     """Weighted mean of the values, or of another column in their order, [draws]."""
-    # Not @: the threads of a BLAS wait for each other longer than this sum takes.
+    # einsum, not @, since the threads of a BLAS wait for each other longer than this sum takes.
     return np.einsum("dn,n->d", self._weights, self.values if column is None else column) / self.sum
 
   def cdf(self) -> np.ndarray:
-    """Share of the weight up to each value: [draws, n + 1] from 0 to 1."""
+    """Share of the weight up to each value, from 0 to 1, [draws, n + 1]."""
     total = np.pad(np.cumsum(self._weights, axis=1), ((0, 0), (1, 0)))
     return total / total[:, -1:]
 
   def quantile(self, share: float) -> np.ndarray:
     """The value below which a share of the weight lies, [draws].
 
-    Where the running sum equals the share at a value, it is the mean of that
-    value and the next: the usual median, and what repeating each galaxy as
-    often as its (whole) weight says gives.  Named "averaged_inverted_cdf" in
-    numpy; numpy's default interpolates between neighbours everywhere, which
-    differs by less than the distance of neighbours.
+    Where the running sum equals the share at a value, the result is the mean of
+    that value and the next one.  This gives the usual median, and for whole weights
+    the same as repeating each galaxy so many times.  numpy calls it
+    "averaged_inverted_cdf"; numpy's default interpolates between neighbours
+    everywhere, which differs by less than the distance between neighbours.
 
     Args:
-      share: in (0, 1).
+      share: the share, in (0, 1).
     """
     target = self._before + share * self.sum
     places = np.stack([np.searchsorted(self._total[1:], target, side) - self._start
@@ -69,18 +69,18 @@ class Draws:
     return self.values[np.clip(places, 0, self.values.size - 1)].mean(axis=0)
 
   def share_beyond(self, limit: np.ndarray | float) -> np.ndarray:
-    """Share of the weight on abs(value) > limit, [draws]."""
+    """Share of the weight of values with abs(value) > limit, [draws]."""
     limit = np.broadcast_to(limit, self.sum.shape)
     return (self.sum - self._weight_of(*self._range(-limit, limit))) / self.sum
 
   def median_deviation(self, center: np.ndarray) -> np.ndarray:
-    """Median of abs(value - center), the median as in `quantile`, [draws].
+    """Median of abs(value - center), [draws], with the median as in `quantile`.
 
     Args:
-      center: [draws].
+      center: centre of each sample, [draws].
     """
     half = 0.5 * self.sum
-    # The two sides of a median: half of the weight is reached, or exceeded.
+    # The two values that a median averages: where half of the weight is reached, and exceeded.
     lower = np.zeros((2, center.size))
     upper = np.tile(np.abs(self.values[[0, -1], None] - center).max(axis=0), (2, 1))
     inside_lower, inside_upper = np.zeros_like(lower), np.full_like(upper, self.values.size)
@@ -93,18 +93,18 @@ class Draws:
       inside_lower = np.where(reached, inside_lower, last - first)
       inside_upper = np.where(reached, last - first, inside_upper)
       if np.all(inside_upper - inside_lower <= 1):
-        break  # one value is left between the bounds
+        break  # at most one value is left between the bounds
     first, last = self._range(center - upper, center + upper)
     ends = np.clip(np.stack([first, last - 1]), 0, self.values.size - 1)
     return np.abs(self.values[ends] - center).max(axis=0).mean(axis=0)
 
   def _range(self, lower, upper):
-    """First value in [lower, upper] and first one beyond it."""
+    """Index of the first value in [lower, upper], and of the first one beyond."""
     return np.searchsorted(self.values, lower, "left"), np.searchsorted(
         self.values, upper, "right")
 
   def _weight_of(self, first, last):
-    """Weight of values [first, last) in each sample; bounds [..., draws]."""
+    """Weight of the values [first, last) in each sample; bounds [..., draws]."""
     return self._total[last + self._start] - self._total[first + self._start]
 
 
@@ -112,16 +112,22 @@ def single(values: np.ndarray, weights: np.ndarray) -> Draws:
   """The sample itself, as one draw.
 
   Args:
-    values: [n] float64, in any order.
-    weights: [n] float64, positive.
+    values: the values, [n] float64, in any order.
+    weights: weight of each value, [n] float64, positive.
   """
   order = np.argsort(values, kind="stable")
   return Draws(values[order], weights[order][None], effective_number(weights))
 
 
 def effective_number(weights: np.ndarray) -> float:
-  """(sum of weights)^2 / sum of squares (Kish): how many equal weights tell as much.
+  """Kish's effective sample size, (sum of weights)^2 / (sum of squared weights).
 
-  The number of galaxies where their weights are equal.
+  So many galaxies of equal weight would give the same error of the mean.
+
+  Args:
+    weights: weight of each galaxy, [n].
+
+  Returns:
+    The number of galaxies if all weights are equal, else less.
   """
   return float(weights.sum() ** 2 / np.sum(weights ** 2))

@@ -1,9 +1,9 @@
 """Metrics of redshift PDFs: CRPS, PIT and its distances from uniform, CDE loss, Brier score.
 
 A PDF is given as the probabilities of the redshift bins, as a softmax returns
-them; densities must be multiplied by the bin width first.  Both grids of a
-survey are accepted and told apart by the number of bins: the one of Baseline to
-Step 2, and the extended one of Step 3.
+them; multiply densities by the bin width first.  Both grids of a survey are
+accepted, that of Baseline to Step 2 and the extended one of Step 3; the number of
+bins tells which it is.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ _PIT_EXTREME = 1e-4
 
 
 class PdfScores(NamedTuple):
-  """What each galaxy's PDF is worth, [n] float64 each; see the functions of these names.
+  """Scores of each galaxy's PDF, [n] float64 each; see the functions of these names.
 
   Attributes:
-    crps: continuous ranked probability score.
-    cde_loss: its term of the conditional density estimation loss.
-    brier: its Brier score.
-    pit: CDF at z_spec.
+    crps: continuous ranked probability score, in redshift.
+    cde_loss: the galaxy's term of the conditional density estimation loss, in
+      1 / redshift.
+    brier: Brier score, in [0, 2].
+    pit: CDF at z_spec, in [0, 1].
   """
 
   crps: np.ndarray
@@ -49,17 +50,17 @@ def _extended(probabilities, survey):
     raise ValueError(
         f"probabilities must have shape [n, {survey.bins}] or [n, {survey.bins_extended}] "
         f"for survey {survey.name!r}, got {list(probabilities.shape)}; pass the survey with "
-        "the number of bins of the predictions")
+        "the bins of these predictions")
   return probabilities.shape[1] != survey.bins
 
 
 def _chunks(
     probabilities: np.ndarray, z_spec: np.ndarray,
     survey: Survey) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-  """Yields (PDFs, bin of z_spec, place of z_spec within its bin) a few at a time.
+  """Yields (PDFs, bin of z_spec, place of z_spec within its bin) of some galaxies at a time.
 
-  z_spec's bin is that of the un-extended grid, clipped to it, also where the
-  PDFs are on the extended grid.
+  z_spec is clipped to the un-extended grid, even if the PDFs are on the extended
+  one.  Its bin counts from the first bin of the PDFs.
   """
   probabilities = np.asarray(probabilities)
   (z_spec,) = arguments.columns(z_spec=z_spec)
@@ -67,7 +68,7 @@ def _chunks(
   if len(probabilities) != z_spec.size:
     raise ValueError(
         f"probabilities are given for {len(probabilities)} galaxies and z_spec for "
-        f"{z_spec.size}; pass the same galaxies")
+        f"{z_spec.size}; pass both for the same galaxies")
   own_bin = survey.redshift_bin(z_spec)
   place = np.clip((z_spec - survey.z_min) / survey.bin_width - own_bin, 0.0, 1.0)
   for start in range(0, z_spec.size, _CHUNK):
@@ -78,7 +79,7 @@ def _chunks(
 
 
 def _check_sums(pdf, start):
-  """Refuses rows that are no probabilities."""
+  """Refuses PDFs that are not probabilities."""
   good = np.abs(pdf.sum(axis=1) - 1.0) <= _SUM_TOLERANCE
   good &= np.all(pdf >= 0.0, axis=1)  # False for NaN as well
   if not good.all():
@@ -89,16 +90,19 @@ def _check_sums(pdf, start):
 
 
 def pdf_scores(probabilities: np.ndarray, z_spec: np.ndarray, survey: Survey) -> PdfScores:
-  """Every score of each galaxy, in one walk through the PDFs.
+  """All scores of each galaxy, in one pass over the PDFs.
 
   Args:
-    probabilities: [n, bins] or [n, bins_extended], each row summing to 1.
+    probabilities: [n, bins] or [n, bins_extended], each galaxy summing to 1.
     z_spec: spectroscopic redshifts, [n]; clipped to the un-extended grid.
     survey: the survey.
 
+  Returns:
+    The scores, [n] each.
+
   Raises:
-    ValueError: shapes do not match, a row is no distribution, or z_spec is
-      empty or not finite.
+    ValueError: the shapes do not match, a PDF holds negative or missing values or
+      does not sum to 1, or z_spec is empty or not finite.
   """
   parts = [_scores(*chunk, survey.bin_width)
            for chunk in _chunks(probabilities, z_spec, survey)]
@@ -106,7 +110,7 @@ def pdf_scores(probabilities: np.ndarray, z_spec: np.ndarray, survey: Survey) ->
 
 
 def _scores(pdf, own_bin, place, width):
-  """`PdfScores` of a few galaxies."""
+  """`PdfScores` of some galaxies."""
   galaxy = np.arange(len(pdf))
   cdf, inside = np.cumsum(pdf, axis=1), pdf[galaxy, own_bin]
   pit_values = np.clip(cdf[galaxy, own_bin] - (1.0 - place) * inside, 0.0, 1.0)
@@ -125,14 +129,14 @@ def _mean(scores, weights):
 def crps(
     probabilities: np.ndarray, z_spec: np.ndarray, survey: Survey, *,
     weights: np.ndarray | None = None) -> float:
-  """Continuous ranked probability score (Lin et al. 2022), smaller is better.
+  """Continuous ranked probability score (Lin et al. 2022); smaller is better.
 
-  Mean over galaxies of sum over bins of (CDF - step)^2 x bin width, where CDF
-  counts the bin itself and the step is 1 from z_spec's bin on.  (Others place
-  the step at z_spec itself, within the bin.)
+  The mean over galaxies of the sum over bins of (CDF - step)^2 x bin width.  The
+  CDF includes the bin itself, and the step is 1 from the bin of z_spec on.  (Other
+  definitions place the step at z_spec itself, within the bin.)
 
   Args:
-    probabilities: [n, bins] or [n, bins_extended], each row summing to 1.
+    probabilities: [n, bins] or [n, bins_extended], each galaxy summing to 1.
     z_spec: spectroscopic redshifts, [n]; clipped to the un-extended grid.
     survey: the survey.
     weights: weight of each galaxy, [n], not negative; 1 unless given.
@@ -149,14 +153,14 @@ def crps(
 def brier(
     probabilities: np.ndarray, z_spec: np.ndarray, survey: Survey, *,
     weights: np.ndarray | None = None) -> float:
-  """Brier score over the redshift bins (as qp and RAIL), smaller is better.
+  """Brier score over the redshift bins (as in qp and RAIL); smaller is better.
 
-  Mean over galaxies of sum over bins of (probability - truth)^2, the truth
-  being 1 in z_spec's bin and 0 elsewhere.  It depends on the bin width:
-  compare on one grid only.
+  The mean over galaxies of the sum over bins of (probability - truth)^2, where the
+  truth is 1 in the bin of z_spec and 0 elsewhere.  It depends on the bin width, so
+  compare values on the same grid only.
 
   Args:
-    probabilities: [n, bins] or [n, bins_extended], each row summing to 1.
+    probabilities: [n, bins] or [n, bins_extended], each galaxy summing to 1.
     z_spec: spectroscopic redshifts, [n]; clipped to the un-extended grid.
     survey: the survey.
     weights: weight of each galaxy, [n], not negative; 1 unless given.
@@ -173,13 +177,14 @@ def brier(
 def cde_loss(
     probabilities: np.ndarray, z_spec: np.ndarray, survey: Survey, *,
     weights: np.ndarray | None = None) -> float:
-  """Conditional density estimation loss (Izbicki & Lee 2016; as RAIL), smaller is better.
+  """Conditional density estimation loss (Izbicki & Lee 2016; as in RAIL); smaller is better.
 
-  Mean of integral p(z)^2 dz - 2 p(z_spec), with the density constant within a
-  bin; up to a constant, the mean square error of the density.
+  The mean over galaxies of integral p(z)^2 dz - 2 p(z_spec), with a density that is
+  constant within a bin.  Up to a constant, this is the mean square error of the
+  density.
 
   Args:
-    probabilities: [n, bins] or [n, bins_extended], each row summing to 1.
+    probabilities: [n, bins] or [n, bins_extended], each galaxy summing to 1.
     z_spec: spectroscopic redshifts, [n]; clipped to the un-extended grid.
     survey: the survey.
     weights: weight of each galaxy, [n], not negative; 1 unless given.
@@ -194,13 +199,13 @@ def cde_loss(
 
 
 def pit(probabilities: np.ndarray, z_spec: np.ndarray, survey: Survey) -> np.ndarray:
-  """Probability integral transform (as RAIL): the CDF at z_spec.
+  """Probability integral transform (as in RAIL): the CDF at z_spec.
 
-  The CDF is linear within a bin, so that PIT values of a calibrated PDF are
-  uniform even where a PDF fills few bins.
+  The CDF is linear within a bin, so that PIT values of calibrated PDFs are uniform
+  even if the PDFs fill few bins.
 
   Args:
-    probabilities: [n, bins] or [n, bins_extended], each row summing to 1.
+    probabilities: [n, bins] or [n, bins_extended], each galaxy summing to 1.
     z_spec: spectroscopic redshifts, [n]; clipped to the un-extended grid.
     survey: the survey.
 
@@ -208,7 +213,7 @@ def pit(probabilities: np.ndarray, z_spec: np.ndarray, survey: Survey) -> np.nda
     [n] float64 in [0, 1].
 
   Raises:
-    ValueError: as `pdf_scores`.
+    ValueError: as in `pdf_scores`.
   """
   return pdf_scores(probabilities, z_spec, survey).pit
 
@@ -220,16 +225,17 @@ def pdf_metrics(
   """Every metric of PDFs, for each group of galaxies, with errors.
 
   Args:
-    scores: of `pdf_scores`.
+    scores: the scores of the galaxies, from `pdf_scores`.
     group: group of each galaxy, [n] integers in [0, num_groups).
     num_groups: number of groups.
     weights: weight of each galaxy, [n]; 1 unless given.
     bootstrap: how errors are estimated.
 
   Returns:
-    "crps", "cde_loss", "brier"; "pit_ks", "pit_cvm" and "pit_ad"
-    (`uniformity.PitDistances`); and "pit_outlier_rate", RAIL's: the fraction of
-    PIT values below 0.0001 or above 0.9999.
+    {name of the metric: its value and error in each group}: "crps", "cde_loss",
+    "brier"; "pit_ks", "pit_cvm" and "pit_ad" (`uniformity.PitDistances`); and
+    RAIL's "pit_outlier_rate", the fraction of PIT values below 0.0001 or above
+    0.9999.
 
   Raises:
     ValueError: the columns differ in length, are empty or not finite, or the

@@ -1,8 +1,9 @@
-"""The peaks of p(z), between which the point estimate chooses.
+"""Peaks of p(z): whether mode collapse comes from choosing one of several peaks.
 
-Where several bins have nearly the same probability, small errors of p(z), which many
-galaxies share, decide which of them is the estimate, and the estimates pile up.  Other
-estimates of the same p(z) tell that from errors of p(z) as a whole.
+The usual point estimate is the most probable bin.  Where several bins have nearly the
+same probability, small errors of p(z) decide between them.  Many galaxies share these
+errors, so their estimates pile up.  Other estimates of the same p(z) show whether that is
+the cause, or p(z) as a whole is wrong.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from pzbias_tf.predictions.estimates import quantiles
 from pzbias_tf.survey import Survey
 
 LEAST_HEIGHT = 0.3
-"""Of the highest peak: lower ones do not count."""
+"""Lowest height of a peak that counts, as a fraction of the highest peak."""
 SMOOTHING_BINS = 4.0
-"""Standard deviation of the normal law that p(z) is smoothed with, in redshift bins."""
+"""Standard deviation, in redshift bins, of the Gaussian that smooths p(z)."""
 
 _CHUNK = 4096  # galaxies at a time
 
@@ -26,10 +27,10 @@ def peak_numbers(pdf: np.ndarray) -> np.ndarray:
   """Number of peaks of each p(z): bins above both neighbours and LEAST_HEIGHT of the highest.
 
   Args:
-    pdf: probability of each bin [n, bins].
+    pdf: probability of each bin, [n, bins].
 
   Returns:
-    [n] int; a bin at the edge of the grid counts where it exceeds its one neighbour.
+    [n] int; a bin at the edge of the grid is a peak if it exceeds its one neighbour.
   """
   inner = np.pad(pdf, ((0, 0), (1, 1)), constant_values=-np.inf)
   peaks = (pdf > inner[:, :-2]) & (pdf > inner[:, 2:])
@@ -37,11 +38,14 @@ def peak_numbers(pdf: np.ndarray) -> np.ndarray:
 
 
 def smoothed_modes(edges: np.ndarray, pdf: np.ndarray) -> np.ndarray:
-  """Centre of the most probable bin of each p(z) smoothed by SMOOTHING_BINS, [n].
+  """Centre of the most probable bin of each p(z) after smoothing by SMOOTHING_BINS.
 
   Args:
-    edges: edges of the redshift bins [bins + 1].
-    pdf: probability of each bin [n, bins].
+    edges: edges of the redshift bins, [bins + 1].
+    pdf: probability of each bin, [n, bins].
+
+  Returns:
+    [n] redshifts.
   """
   smoothed = ndimage.gaussian_filter1d(pdf, SMOOTHING_BINS, axis=1, mode="constant")
   return (0.5 * (edges[:-1] + edges[1:]))[np.argmax(smoothed, axis=1)]
@@ -49,20 +53,20 @@ def smoothed_modes(edges: np.ndarray, pdf: np.ndarray) -> np.ndarray:
 
 def summarize_peaks(edges: np.ndarray, pdf: np.ndarray, z_spec: np.ndarray, survey: Survey, *,
                     num_bootstrap: int, seed: int) -> dict[str, object]:
-  """Peaks of p(z) and the mode collapse of other estimates than the most probable bin.
+  """Number of peaks of p(z), and mode collapse of other estimates than the most probable bin.
 
   Args:
-    edges: edges of the redshift bins [bins + 1].
-    pdf: probability of each bin [n, bins].
-    z_spec: spectroscopic redshifts [n].
+    edges: edges of the redshift bins, [bins + 1].
+    pdf: probability of each bin, [n, bins].
+    z_spec: spectroscopic redshifts, [n].
     survey: the survey.
-    num_bootstrap: as of `total_variation`.
-    seed: as of `total_variation`.
+    num_bootstrap: as in `total_variation`.
+    seed: as in `total_variation`.
 
   Returns:
-    "peaks", the mean number of them; "total_variation_smoothed" and
-    "total_variation_median", as `total_variation`, of the peak of the smoothed p(z) and
-    of its median.
+    "peaks", the mean number of peaks; "total_variation_smoothed" and
+    "total_variation_median", the `total_variation` of the most probable bin of the
+    smoothed p(z), and of the median of p(z).
   """
   parts = [pdf[start:start + _CHUNK] for start in range(0, len(pdf), _CHUNK)]
   estimates = {

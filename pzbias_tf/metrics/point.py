@@ -1,14 +1,13 @@
-"""Metrics of point estimates.
+"""Metrics of point estimates: bias, scatter and outliers of the residuals.
 
-Two conventions are in use, and every function says which it follows: that of
-Lin et al. 2022 (mean residual, sigma_MAD, eta), and that of RAIL and the LSST
+Two conventions are in use, and every function names the one that it follows: that
+of Lin et al. 2022 (mean residual, sigma_MAD, eta), and that of RAIL and the LSST
 photo-z community (median bias, sigma_IQR, outliers relative to the scatter;
-functions whose name ends in `_rail`).  sigma_68 is that of the Dark Energy
-Survey.
+functions whose names end in `_rail`).  sigma_68 is that of the Dark Energy Survey.
 
-Throughout dz = (z_photo - z_spec) / (1 + z_spec).  Medians and quantiles are
-those of `draws.Draws.quantile`.  Weights, say those of a reweighting of n(z),
-may be in any unit; galaxies of weight 0 are left out.
+Throughout, dz = (z_photo - z_spec) / (1 + z_spec).  Medians and quantiles are
+those of `draws.Draws.quantile`.  Weights, for instance of a reweighted n(z), may be
+in any unit; galaxies of weight 0 are left out.
 """
 
 from __future__ import annotations
@@ -28,12 +27,13 @@ _RAIL_MIN_OUTLIER = 0.06
 
 
 class MagnitudeCurve(NamedTuple):
-  """A quantity by magnitude bin; NaN where a bin holds no galaxies.
+  """A quantity by magnitude bin; NaN in bins without galaxies.
 
   Attributes:
-    r_mag: magnitude of each bin, [bins]; what it is, the function says.
+    r_mag: r magnitude of each bin, [bins]: its centre or the mean of its galaxies,
+      as the function that made the curve says.
     mean: mean over bootstraps, [bins].
-    error: standard deviation over bootstraps, [bins]; NaN for one galaxy.
+    error: standard deviation over bootstraps, [bins]; NaN for a single galaxy.
   """
 
   r_mag: np.ndarray
@@ -42,11 +42,14 @@ class MagnitudeCurve(NamedTuple):
 
 
 def normalized_residual(z_spec: np.ndarray, z_photo: np.ndarray) -> np.ndarray:
-  """dz = (z_photo - z_spec) / (1 + z_spec), [n] float64.
+  """The residuals dz = (z_photo - z_spec) / (1 + z_spec).
 
   Args:
     z_spec: spectroscopic redshifts, [n], above -1.
     z_photo: point estimates, [n].
+
+  Returns:
+    dz, [n] float64.
 
   Raises:
     ValueError: the columns differ in length, are empty or not finite, or a
@@ -55,13 +58,13 @@ def normalized_residual(z_spec: np.ndarray, z_photo: np.ndarray) -> np.ndarray:
   z_spec, z_photo = arguments.columns(z_spec=z_spec, z_photo=z_photo)
   if np.any(z_spec <= -1.0):
     raise ValueError(
-        f"z_spec = {z_spec.min()} makes 1 + z_spec vanish; leave out galaxies with "
+        f"z_spec = {z_spec.min()}, but 1 + z_spec must be positive; leave out galaxies with "
         "placeholder redshifts")
   return (z_photo - z_spec) / (1.0 + z_spec)
 
 
 def _sample(z_spec, z_photo, weights):
-  """The sample's dz, as one draw."""
+  """The dz of the sample, as one draw."""
   dz = normalized_residual(z_spec, z_photo)
   weights, dz = arguments.weighted_columns(weights, dz=dz)
   return single(dz, weights)
@@ -77,6 +80,9 @@ def mean_residual(
     z_photo: point estimates, [n].
     weights: weight of each galaxy, [n], not negative; 1 unless given.
 
+  Returns:
+    The mean of dz, dimensionless.
+
   Raises:
     ValueError: as `normalized_residual`, or a weight is not valid.
   """
@@ -86,12 +92,15 @@ def mean_residual(
 def sigma_mad(
     z_spec: np.ndarray, z_photo: np.ndarray, *,
     weights: np.ndarray | None = None) -> float:
-  """1.4826 x median(abs(dz - median dz)) (Lin et al. 2022).
+  """Scatter sigma_MAD = 1.4826 x median(abs(dz - median dz)) (Lin et al. 2022).
 
   Args:
     z_spec: spectroscopic redshifts, [n].
     z_photo: point estimates, [n].
     weights: weight of each galaxy, [n], not negative; 1 unless given.
+
+  Returns:
+    The scatter of dz, dimensionless.
 
   Raises:
     ValueError: as `normalized_residual`, or a weight is not valid.
@@ -106,12 +115,12 @@ def _sigma_mad(draws):
 def outlier_fraction(
     z_spec: np.ndarray, z_photo: np.ndarray, survey: Survey, *,
     weights: np.ndarray | None = None) -> float:
-  """eta: fraction with abs(dz) above the survey's threshold (Lin et al. 2022).
+  """Outlier fraction eta, with abs(dz) above the survey's threshold (Lin et al. 2022).
 
   Args:
     z_spec: spectroscopic redshifts, [n].
     z_photo: point estimates, [n].
-    survey: gives the threshold, 0.05 for SDSS and 0.15 for CFHTLS.
+    survey: the survey; its `outlier_threshold` is 0.05 for SDSS and 0.15 for CFHTLS.
     weights: weight of each galaxy, [n], not negative; 1 unless given.
 
   Returns:
@@ -133,6 +142,9 @@ def sigma_68(
     z_photo: point estimates, [n].
     weights: weight of each galaxy, [n], not negative; 1 unless given.
 
+  Returns:
+    The scatter of dz, dimensionless.
+
   Raises:
     ValueError: as `normalized_residual`, or a weight is not valid.
   """
@@ -146,12 +158,15 @@ def _sigma_68(draws):
 def bias_rail(
     z_spec: np.ndarray, z_photo: np.ndarray, *,
     weights: np.ndarray | None = None) -> float:
-  """Median dz (RAIL convention).
+  """Median dz (RAIL's convention).
 
   Args:
     z_spec: spectroscopic redshifts, [n].
     z_photo: point estimates, [n].
     weights: weight of each galaxy, [n], not negative; 1 unless given.
+
+  Returns:
+    The median of dz, dimensionless.
 
   Raises:
     ValueError: as `normalized_residual`, or a weight is not valid.
@@ -162,12 +177,15 @@ def bias_rail(
 def sigma_iqr_rail(
     z_spec: np.ndarray, z_photo: np.ndarray, *,
     weights: np.ndarray | None = None) -> float:
-  """Interquartile range of dz divided by 1.349 (RAIL convention).
+  """Interquartile range of dz, divided by 1.349 (RAIL's convention).
 
   Args:
     z_spec: spectroscopic redshifts, [n].
     z_photo: point estimates, [n].
     weights: weight of each galaxy, [n], not negative; 1 unless given.
+
+  Returns:
+    The scatter of dz, dimensionless.
 
   Raises:
     ValueError: as `normalized_residual`, or a weight is not valid.
@@ -182,7 +200,7 @@ def _sigma_iqr(draws):
 def outlier_fraction_rail(
     z_spec: np.ndarray, z_photo: np.ndarray, *,
     weights: np.ndarray | None = None) -> float:
-  """Fraction with abs(dz) > max(0.06, 3 sigma_IQR) (RAIL convention).
+  """Fraction of galaxies with abs(dz) > max(0.06, 3 sigma_IQR) (RAIL's convention).
 
   Args:
     z_spec: spectroscopic redshifts, [n].
@@ -213,12 +231,12 @@ def point_metrics(
     z_photo: point estimates, [n].
     group: group of each galaxy, [n] integers in [0, num_groups).
     num_groups: number of groups.
-    survey: gives the threshold of `outlier_fraction`.
+    survey: the survey, for the threshold of `outlier_fraction`.
     weights: weight of each galaxy, [n]; 1 unless given.
     bootstrap: how errors are estimated.
 
   Returns:
-    {name of the function: its estimates}.
+    {name of the function: its value and error in each group}.
 
   Raises:
     ValueError: as `normalized_residual`, or a weight is not valid.
@@ -241,23 +259,24 @@ def sigma_mad_by_magnitude(
     z_spec: np.ndarray, z_photo: np.ndarray, r_mag: np.ndarray, survey: Survey, *,
     num_bootstrap: int = 100, seed: int = 0,
     weights: np.ndarray | None = None) -> MagnitudeCurve:
-  """sigma_MAD of each magnitude row, bootstrapped within the row.
+  """sigma_MAD in each magnitude row (Lin et al. 2022), bootstrapped within the magnitude row.
 
   Args:
     z_spec: spectroscopic redshifts, [n].
     z_photo: point estimates, [n].
-    r_mag: r magnitudes, [n]; the first and the last row are open-ended.
+    r_mag: r magnitudes, [n]; the first and the last magnitude row are open-ended.
     survey: the survey.
     num_bootstrap: number of bootstraps, at least 2.
-    seed: not negative.
+    seed: seed of the bootstraps, not negative.
     weights: weight of each galaxy, [n]; 1 unless given.
 
   Returns:
-    A curve of length rows, with the mean r of each row; NaN in all three where
-    a row holds no galaxies.
+    A curve of length rows, at the mean r of the galaxies of each magnitude row;
+    all three are NaN in a magnitude row without galaxies.
 
   Raises:
-    ValueError: as `normalized_residual`, or a setting is out of range.
+    ValueError: as in `normalized_residual`, a setting is out of range, or the
+      weights are not valid.
   """
   dz = normalized_residual(z_spec, z_photo)
   weights, dz, r_mag = arguments.weighted_columns(weights, dz=dz, r_mag=r_mag)
@@ -265,13 +284,14 @@ def sigma_mad_by_magnitude(
       dz, survey.magnitude_row(r_mag), survey.rows,
       lambda draws, _: {"sigma_mad": _sigma_mad(draws)}, weights=weights,
       bootstrap=Bootstrap(number=num_bootstrap, seed=seed))["sigma_mad"]
-  return MagnitudeCurve(mean_by_row(r_mag, r_mag, weights, survey), scatter.mean, scatter.error)
+  return MagnitudeCurve(mean_by_magnitude_row(r_mag, r_mag, weights, survey), scatter.mean,
+                        scatter.error)
 
 
-def mean_by_row(
+def mean_by_magnitude_row(
     column: np.ndarray, r_mag: np.ndarray, weights: np.ndarray, survey: Survey) -> np.ndarray:
-  """Weighted mean of a column in each magnitude row, [rows]; NaN in empty rows."""
-  row = survey.magnitude_row(r_mag)
-  total = np.bincount(row, weights, survey.rows)
-  sums = np.bincount(row, weights * column, survey.rows)
+  """Weighted mean of a column [n] in each magnitude row, [rows]; NaN in empty ones."""
+  magnitude_row = survey.magnitude_row(r_mag)
+  total = np.bincount(magnitude_row, weights, survey.rows)
+  sums = np.bincount(magnitude_row, weights * column, survey.rows)
   return np.where(total > 0, sums / np.where(total > 0, total, 1.0), np.nan)

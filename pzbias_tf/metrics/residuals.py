@@ -1,8 +1,8 @@
-"""Residual curves: how the mean residual depends on z_spec, or on z_photo.
+"""Residual curves: how the mean residual depends on z_spec or on z_photo.
 
 A slope against z_spec or z_photo is the class-dependent bias that Steps 2 to 4
-remove.  Curves have a fixed length, one value for each of the 40 wide redshift
-bins, so that a bin keeps its index whether or not others are empty.
+remove.  Curves have a fixed length, one value per wide redshift bin (there are
+40), so that a bin keeps its index even if others are empty.
 
 Source: Lin et al. 2022 (evaluation of residuals).
 """
@@ -28,7 +28,7 @@ class Curve(NamedTuple):
   Attributes:
     z: centres of the wide bins, [40] float64.
     mean: mean dz of each bin, [40] float64; NaN where a bin has no galaxies.
-    error: its error, [40] float64; NaN where it cannot be told.
+    error: its standard error, [40] float64; NaN where it is unknown.
   """
 
   z: np.ndarray
@@ -37,7 +37,7 @@ class Curve(NamedTuple):
 
 
 class LineFit(NamedTuple):
-  """A straight line and its errors, which the scatter about the line scales.
+  """A straight line and its errors, scaled by the scatter about the line.
 
   Attributes:
     slope: change of dz per unit of redshift.
@@ -53,24 +53,25 @@ class LineFit(NamedTuple):
 
 
 def _closed_above_membership(r_mag, survey):
-  """Outputs of each galaxy, for rows that are closed above: (lower, upper].
+  """Outputs of each galaxy, for magnitude rows that are closed above: (lower, upper].
 
-  Output k then covers r in (r_min - 0.5 + k, r_min + 1 + k], open-ended at both
-  ends of the magnitude range.
+  With magnitude rows of 0.5 mag, output k covers r in (r_min - 0.5 + k,
+  r_min + 1 + k]; the first and the last output are open-ended.
   """
-  row = np.ceil((r_mag - survey.r_min) / survey.r_step) - 1
+  magnitude_row = np.ceil((r_mag - survey.r_min) / survey.r_step) - 1
   return channels.row_membership(survey)[
-      np.clip(row, 0, survey.rows - 1).astype(np.int64)]
+      np.clip(magnitude_row, 0, survey.rows - 1).astype(np.int64)]
 
 
 def variances(
     z_spec: np.ndarray, z_photo: np.ndarray, r_mag: np.ndarray, sigma_disp: np.ndarray,
     survey: Survey, *, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-  """Variance of z_photo - z_spec by redshift bin and magnitude.
+  """Variance of z_photo - z_spec by redshift bin and magnitude (Lin et al. 2022).
 
-  Per output, (median + mean)/2 of the squared residuals in each redshift bin of
-  z_spec, smoothed by the output's dispersion as in `scatter.smooth`.  A galaxy,
-  or a row, of two outputs takes the mean of the two.
+  For each output, it is (median + mean) / 2 of the squared residuals in each
+  redshift bin of z_spec, smoothed by the output's dispersion as in
+  `scatter.smooth`.  A galaxy or a magnitude row that belongs to two outputs gets
+  the mean of the two.
 
   Args:
     z_spec: spectroscopic redshifts, [n]; clipped to the un-extended grid.
@@ -83,12 +84,13 @@ def variances(
       unless given.
 
   Returns:
-    The variance of each galaxy, [n] float64, and the grid, [rows, bins]
-    float64; 0 in bins outside the range that an output's galaxies span.
+    The variance of each galaxy, [n] float64, and by magnitude row and redshift
+    bin, [rows, bins] float64; 0 in bins outside the range that an output's
+    galaxies span.
 
   Raises:
     ValueError: the columns differ in length, are empty or not finite, or
-      `sigma_disp` does not hold one number for each output.
+      `sigma_disp` does not hold one number per output, none negative.
   """
   z_spec, z_photo, r_mag = arguments.columns(z_spec=z_spec, z_photo=z_photo, r_mag=r_mag)
   (sigma_disp,) = arguments.columns(sigma_disp=sigma_disp)
@@ -109,7 +111,7 @@ def variances(
 
 
 def _wide_sums(cell, *weights):
-  """Sums of each weight over the wide bins, without under- and overflow."""
+  """Sums of each weight in the wide bins, without the cells below z_min and above z_max."""
   return [
       np.bincount(cell, weights=weight, minlength=cells.WIDE_CELLS)[1:-1]
       for weight in weights]
@@ -124,13 +126,13 @@ def _divide(numerator, denominator):
 def residual_vs_z_spec(
     z_spec: np.ndarray, z_photo: np.ndarray, variance: np.ndarray, survey: Survey, *,
     weights: np.ndarray | None = None) -> Curve:
-  """Inverse-variance weighted mean of dz in wide bins of z_spec.
+  """Inverse-variance weighted mean of dz in wide bins of z_spec (Lin et al. 2022).
 
   The variance of dz is max(variance, 1e-5) / (1 + z_spec)^2, and the error of
-  the mean 1 / sqrt(sum of inverse variances).
+  the mean is 1 / sqrt(sum of inverse variances).
 
   Args:
-    z_spec: spectroscopic redshifts, [n]; those off the grid fall out.
+    z_spec: spectroscopic redshifts, [n]; those off the grid are left out.
     z_photo: point estimates, [n].
     variance: variance of z_photo - z_spec of each galaxy, [n], as `variances`
       returns it.
@@ -143,7 +145,8 @@ def residual_vs_z_spec(
     The curve; NaN in bins without galaxies.
 
   Raises:
-    ValueError: the columns differ in length, are empty, or not finite.
+    ValueError: the columns differ in length, are empty, or not finite, or the
+      weights are not valid.
   """
   dz = point.normalized_residual(z_spec, z_photo)
   weights, dz, z_spec, variance = arguments.weighted_columns(
@@ -159,22 +162,24 @@ def residual_vs_z_spec(
 def residual_vs_z_photo(
     z_spec: np.ndarray, z_photo: np.ndarray, survey: Survey, *,
     weights: np.ndarray | None = None) -> Curve:
-  """Mean dz in wide bins of z_photo.
+  """Mean dz in wide bins of z_photo (Lin et al. 2022).
 
-  The error of the mean is std / sqrt(n - 1), std being the population's
-  (divided by n); with weights, see `cells.Means`.
+  The error of the mean is std / sqrt(n - 1), with the population's std (divided
+  by n); with weights, see `cells.Means`.
 
   Args:
     z_spec: spectroscopic redshifts, [n].
-    z_photo: point estimates, [n]; those off the grid fall out.
+    z_photo: point estimates, [n]; those off the grid are left out.
     survey: the survey.
     weights: weight of each galaxy, [n], not negative; 1 unless given.
 
   Returns:
-    The curve; NaN in bins without galaxies, and in the error of bins with one.
+    The curve; NaN in bins without galaxies, the error also in bins of a single
+    galaxy.
 
   Raises:
-    ValueError: the columns differ in length, are empty, or not finite.
+    ValueError: the columns differ in length, are empty, or not finite, or the
+      weights are not valid.
   """
   dz = point.normalized_residual(z_spec, z_photo)
   weights, dz, z_photo = arguments.weighted_columns(weights, dz=dz, z_photo=z_photo)
@@ -185,15 +190,15 @@ def residual_vs_z_photo(
 def rms_by_galaxies(curve: Curve, z: np.ndarray, survey: Survey) -> float:
   """Root mean square of a residual curve, each bin weighted with its number of galaxies.
 
-  Bins of a few galaxies, which decide the plain root mean square, hardly count.
+  Bins of a few galaxies, which dominate the plain root mean square, hardly count.
 
   Args:
     curve: the curve.
-    z: the redshifts that its bins are of, [n].
+    z: the redshifts that were sorted into its bins, z_spec or z_photo, [n].
     survey: the survey.
 
   Returns:
-    NaN where no bin has a mean.
+    The root mean square of dz; NaN if no bin with galaxies has a mean.
   """
   count = np.bincount(cells.wide_cell(z, survey), minlength=cells.WIDE_CELLS)[1:-1]
   good = np.isfinite(curve.mean)
@@ -206,8 +211,8 @@ def linear_fit(curve: Curve, z_min: float) -> LineFit:
   """Weighted straight-line fit to a residual curve.
 
   Weights are 1 / error^2.  The errors of the fit are scaled by the square root
-  of the reduced chi-square, so that they tell the scatter about the line, not
-  the errors of the curve alone.
+  of the reduced chi-square, so that they reflect the scatter about the line, not
+  only the errors of the curve.
 
   Args:
     curve: the curve; bins whose mean or error is NaN, or whose error is 0, are
@@ -225,7 +230,7 @@ def linear_fit(curve: Curve, z_min: float) -> LineFit:
   count = np.count_nonzero(good)
   if count < 3:
     raise ValueError(
-        f"a line and its errors need three bins above z = {z_min}, the curve has {count}; "
+        f"a line and its errors need three bins above z = {z_min}, but the curve has {count}; "
         "lower z_min or evaluate more galaxies")
   z, mean, weight = curve.z[good], curve.mean[good], curve.error[good] ** -2
   total = weight.sum()
@@ -240,7 +245,7 @@ def linear_fit(curve: Curve, z_min: float) -> LineFit:
 
 
 def _wide_average(survey):
-  """Matrix [bins, WIDE_BINS] that averages over wide bins, by overlap."""
+  """Matrix that averages redshift bins over wide bins, by overlap, [bins, WIDE_BINS]."""
   fine, wide = survey.edges(), survey.wide_edges()
   overlap = np.minimum(fine[1:, None], wide[None, 1:]) - np.maximum(
       fine[:-1, None], wide[None, :-1])
@@ -250,29 +255,31 @@ def _wide_average(survey):
 def simulated_residual(
     z_spec: np.ndarray, r_mag: np.ndarray, variance_grid: np.ndarray, survey: Survey, *,
     weights: np.ndarray | None = None) -> Curve:
-  """Residual curve that regression to the crowded redshifts alone would give.
+  """Residual curve that regression to the crowded redshifts alone would give (Lin et al. 2022).
 
-  Per magnitude row and wide bin with centre z_i, the row's histogram over the
-  wide bins' centres z is weighted with exp(-(z_i - z)^2 / 2 var_i), where var_i
-  is the row's variance averaged over the wide bin; the residual is (weighted
-  mean of z - z_i) / (1 + z_i).  Rows are averaged with weight count / var_i.
+  In each magnitude row and wide bin with centre z_i, the histogram of the
+  magnitude row over the wide bins' centres z is weighted with
+  exp(-(z_i - z)^2 / 2 var_i), where var_i is the magnitude row's variance averaged
+  over the wide bin.  The residual is (weighted mean of z - z_i) / (1 + z_i).
+  Magnitude rows are averaged with the weight count / var_i.
 
   Args:
-    z_spec: spectroscopic redshifts of the galaxies under evaluation, [n]; those
-      off the grid fall out.
+    z_spec: spectroscopic redshifts of the evaluated galaxies, [n]; those off the
+      grid are left out.
     r_mag: their r magnitudes, [n].
-    variance_grid: [rows, bins], as `variances` returns it for them.
-    survey: the survey, of any number of bins.
+    variance_grid: variance by magnitude row and redshift bin, [rows, bins], as
+      `variances` returns it for them.
+    survey: the survey, with any number of bins.
     weights: weight of each galaxy in the counts, [n], not negative; 1 unless
       given.
 
   Returns:
-    The curve; its error is NaN throughout, since nothing was measured.  NaN in
-    bins where no row has galaxies and a positive variance.
+    The curve, NaN in bins where no magnitude row has galaxies and a positive
+    variance.  Its error is NaN everywhere, since nothing is measured.
 
   Raises:
-    ValueError: the columns differ in length, are empty or not finite, or the
-      grid has another shape.
+    ValueError: the columns differ in length, are empty or not finite, the grid has
+      another shape, or the weights are not valid.
   """
   weights, z_spec, r_mag = arguments.weighted_columns(weights, z_spec=z_spec, r_mag=r_mag)
   variance_grid = np.asarray(variance_grid, np.float64)

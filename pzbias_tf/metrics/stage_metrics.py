@@ -17,7 +17,7 @@ from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.survey import Survey
 
 PIT_BINS = 20
-"""Number of equal bins in [0, 1] of a PIT histogram, a density that is 1 where it is uniform."""
+"""Number of equal bins of a PIT histogram over [0, 1]; as a density it is 1 if uniform."""
 
 _FEW_BINS = residuals.LineFit(math.nan, math.nan, math.nan, math.nan)
 
@@ -28,19 +28,19 @@ def summarize(
   """The metrics of a stage (Lin et al. 2022, Section 4).
 
   Args:
-    predictions: of galaxies with spectroscopic redshifts.
+    predictions: predictions for galaxies with spectroscopic redshifts.
     survey: the survey.
     bootstrap: how errors are estimated.
-    z_photo: other point estimates [n] (Step 4); the metrics of p(z) are then
-      left out.
-    weights: weight of each galaxy [n], say of a reweighting of n(z); 1 unless
-      given.
+    z_photo: point estimates, [n], that replace those of `predictions` (Step 4);
+      the metrics of p(z) are then left out.
+    weights: weight of each galaxy, [n], for instance of a reweighted n(z); 1
+      unless given.
 
   Returns:
-    A dictionary of numbers, of {"mean", "error"} pairs, of curves and of
-    tables, fit for `to_json`; "errors" holds the error of each plain number.  A
-    number that the sample cannot give is NaN: slopes with fewer than three wide
-    bins, metrics of rows and bins without galaxies, errors of one galaxy.
+    A dictionary of numbers, {"mean", "error"} pairs, curves and tables, ready for
+    `to_json`; "errors" holds the error of each plain number.  Numbers that the
+    sample does not determine are NaN: slopes from fewer than three wide bins,
+    metrics of magnitude rows and bins without galaxies, errors of a single galaxy.
 
   Raises:
     ValueError: the sample is empty, holds values that are not finite or PDFs
@@ -48,7 +48,7 @@ def summarize(
   """
   z_spec, r_mag = predictions.z_spec, predictions.r_mag
   if not len(predictions):
-    raise ValueError(f"no galaxy of {survey.name} to evaluate")
+    raise ValueError(f"no galaxy of {survey.name} to evaluate; predict galaxies of this survey")
   scores = None if z_photo is not None else pdf.pdf_scores(predictions.pdf, z_spec, survey)
   z_photo = predictions.z_photo if z_photo is None else z_photo
   tables = Breakdown(z_spec, z_photo, r_mag, survey, scores, weights, bootstrap)
@@ -69,14 +69,17 @@ def summarize(
 def summarize_pdfs(
     predictions: Predictions, scores: pdf.PdfScores, survey: Survey, weights: np.ndarray | None,
     *, edges: np.ndarray) -> dict[str, Any]:
-  """What only PDFs have: the histogram of PIT values, and n(z) of tomographic bins.
+  """Summaries of PDFs alone: the histogram of PIT values, and n(z) of tomographic bins.
 
   Args:
-    predictions: of galaxies with spectroscopic redshifts.
-    scores: of their PDFs.
+    predictions: predictions for galaxies with spectroscopic redshifts.
+    scores: scores of their PDFs.
     survey: the survey.
-    weights: weight of each galaxy [n]; None for 1.
-    edges: of the tomographic bins in z_photo.
+    weights: weight of each galaxy, [n]; None for 1.
+    edges: edges of the tomographic bins in z_photo, [number + 1].
+
+  Returns:
+    "pit_histogram", [PIT_BINS], and "tomography".
   """
   weights = arguments.weight_column(weights, len(predictions))
   density, _ = np.histogram(scores.pit, bins=PIT_BINS, range=(0.0, 1.0), weights=weights,
@@ -86,7 +89,7 @@ def summarize_pdfs(
 
 
 def _curves(z_spec, z_photo, r_mag, survey, weights, bootstrap):
-  """Residual curves, their slopes, and distances of distributions."""
+  """Residual curves, their slopes, and distances between distributions."""
   drawn = dict(seed=bootstrap.seed, weights=weights)
   sigma_disp = fit_dispersions(z_spec, z_photo, r_mag, survey, weights=weights)
   variance, grid = residuals.variances(
@@ -111,7 +114,7 @@ def _curves(z_spec, z_photo, r_mag, survey, weights, bootstrap):
 
 
 def to_json(value: Any) -> Any:
-  """Named tuples to dictionaries, arrays to lists, NaN to None."""
+  """A summary as JSON values: named tuples to dictionaries, arrays to lists, NaN to None."""
   if hasattr(value, "_asdict"):
     value = value._asdict()
   if isinstance(value, dict):
@@ -126,10 +129,10 @@ def to_json(value: Any) -> Any:
 
 
 def _slope(curve, z_min):
-  """The line's fit, NaN where too few bins have data."""
+  """The fitted line, NaN if too few bins have data."""
   try:
     return residuals.linear_fit(curve, z_min)
-  except ValueError:  # a small sample; nothing else is wrong with a curve of ours
+  except ValueError:  # raised for too few bins only
     return _FEW_BINS
 
 

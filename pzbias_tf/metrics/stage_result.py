@@ -18,19 +18,19 @@ REFERENCE = "reference"
 """Name of the result that holds the photometric redshifts of the source catalogue."""
 
 WEIGHT = "weight"
-"""Column of predictions that weighs galaxies in the metrics, where there is one."""
+"""Name of the optional column of predictions that weights galaxies in the metrics."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StageResult:
-  """Point estimates of one stage and what they are worth.
+  """Point estimates of one stage and their metrics.
 
   Attributes:
-    name: "baseline", "step1" to "step4" or "reference"; chooses colour and marker.
-    title: how tables and figures call it.
-    z_spec: spectroscopic redshifts [n].
-    z_photo: point estimates [n].
-    summary: the metrics, as `summary.summarize` gives them.
+    name: "baseline", "step1" to "step4" or "reference"; decides colour and marker.
+    title: its name in tables and figures.
+    z_spec: spectroscopic redshifts, [n].
+    z_photo: point estimates, [n].
+    summary: the metrics, as `stage_metrics.summarize` returns them.
   """
 
   name: str
@@ -45,13 +45,19 @@ def measure(name: str, title: str, predictions: Predictions, survey: Survey, boo
   """Computes the metrics of a stage.
 
   Args:
-    name: the stage's name.
-    title: how tables and figures call it.
-    predictions: of galaxies with spectroscopic redshifts; a column WEIGHT, if
-      there is one, weighs them in the metrics.
+    name: the stage's name, as in `StageResult`.
+    title: its name in tables and figures.
+    predictions: predictions for galaxies with spectroscopic redshifts; their
+      column WEIGHT, if there is one, weights the galaxies in the metrics.
     survey: the survey.
     bootstrap: how errors are estimated.
-    z_photo: other point estimates [n] than those of `predictions` (Step 4).
+    z_photo: point estimates, [n], that replace those of `predictions` (Step 4).
+
+  Returns:
+    The result.
+
+  Raises:
+    ValueError: as in `stage_metrics.summarize`.
   """
   return StageResult(name=name, title=title, z_spec=predictions.z_spec,
                      z_photo=predictions.z_photo if z_photo is None else z_photo,
@@ -62,16 +68,16 @@ def measure(name: str, title: str, predictions: Predictions, survey: Survey, boo
 def measure_calibrated_pdfs(
     predictions: Predictions, calibration: PdfCalibration, survey: Survey,
     bootstrap: Bootstrap) -> dict[str, Any]:
-  """The metrics of PDFs after their calibration; point estimates stay what they were.
+  """The metrics of PDFs after their calibration; point estimates stay as they are.
 
   Args:
-    predictions: as `measure`.
-    calibration: fitted on other galaxies.
+    predictions: as in `measure`.
+    calibration: calibration of p(z), fitted on other galaxies.
     survey: the survey.
     bootstrap: how errors are estimated.
 
   Returns:
-    The numbers of PDFs that a stage's summary has, with their "errors".
+    The metrics of PDFs in a stage's summary, with their "errors".
   """
   weights = predictions.ancil.get(WEIGHT)
   mended = dataclasses.replace(
@@ -88,11 +94,11 @@ def measure_calibrated_pdfs(
 
 
 def check_same_galaxies(results: Sequence[StageResult]) -> None:
-  """Refuses stages that predicted different galaxies: their numbers cannot be compared.
+  """Refuses stages that predicted different galaxies, since their metrics cannot be compared.
 
   Args:
-    results: the stages; the reference, which may know fewer galaxies, is not
-      looked at.
+    results: the stages; the reference, which may hold fewer galaxies, is not
+      checked.
 
   Raises:
     ValueError: the spectroscopic redshifts of a stage are not those of the first.
@@ -101,22 +107,22 @@ def check_same_galaxies(results: Sequence[StageResult]) -> None:
     if result.name != REFERENCE and not np.array_equal(result.z_spec, results[0].z_spec):
       raise ValueError(
           f"{result.title} predicted other galaxies than {results[0].title} ({len(result.z_spec)} "
-          f"and {len(results[0].z_spec)}, or of other redshifts); predict both with the same data "
-          "set")
+          f"and {len(results[0].z_spec)}, or with other redshifts); predict both with the same "
+          "data set")
 
 
 def measure_reference(predictions: Predictions, survey: Survey,
                       bootstrap: Bootstrap) -> StageResult | None:
-  """The same metrics of the source catalogue's own photometric redshifts.
+  """The metrics of the photometric redshifts that came with the source catalogue.
 
   Args:
-    predictions: of any stage; the column "z_photo_ref" is looked at, and values
-      that are not finite, or placeholders of -1 and below, are left out.
+    predictions: predictions of any stage, for their column "z_photo_ref"; values
+      that are not finite and placeholders (-1 and below) are left out.
     survey: the survey.
     bootstrap: how errors are estimated.
 
   Returns:
-    None where the catalogue has none.
+    The result; None if the catalogue has no such redshifts.
   """
   z_photo = predictions.ancil.get("z_photo_ref")
   if z_photo is None:

@@ -1,8 +1,8 @@
-"""n(z) of tomographic bins: stacked PDFs against the true distribution.
+"""n(z) of tomographic bins: stacked PDFs compared with the true distribution.
 
-Cosmic shear and clustering use galaxies in bins of z_photo, of which they must
-know n(z); how far the mean redshift of the stacked PDFs is off is the number
-that their error budgets are written in.
+Cosmic shear and clustering use galaxies in bins of z_photo, and must know the n(z)
+of each bin.  Their error budgets state by how much the mean redshift of the
+stacked PDFs may be wrong.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ class Tomography(NamedTuple):
     mean_z_spec: mean true redshift, [number].
     mean_z_pdf: mean redshift of the stacked PDF, [number].
     shift: mean_z_pdf - mean_z_spec, [number].
-    error: standard error of the shift, [number]; that of the mean over the
-      bin's galaxies of (mean of the PDF - z_spec); NaN below two galaxies.
+    error: standard error of the shift, [number], that is, of the mean of (mean of
+      the PDF - z_spec) over the bin's galaxies; NaN for fewer than two galaxies.
     z_edges: edges of the redshift bins, [bins + 1].
     stacked: n(z) of the stacked PDFs, [number, bins], density per unit redshift.
-    true: n(z) of z_spec, [number, bins], likewise; redshifts off the grid count
-      in its edge bins.
+    true: n(z) of z_spec, [number, bins], density per unit redshift; redshifts off
+      the grid count in its edge bins.
   """
 
   z_photo_edges: np.ndarray
@@ -44,18 +44,18 @@ class Tomography(NamedTuple):
 
 
 def equal_number_edges(z_photo: np.ndarray, number: int = 5) -> np.ndarray:
-  """Edges of bins of z_photo that hold the same number of galaxies, as nearly as may be.
+  """Edges of bins of z_photo that hold numbers of galaxies as equal as possible.
 
   Args:
     z_photo: point estimates, [n].
     number: number of bins.
 
   Returns:
-    [up to number + 1] float64, rising strictly: fewer where many estimates are
-    equal.  The last edge lies just above the largest estimate.
+    [number + 1] float64, rising strictly; fewer if many estimates are equal.  The
+    last edge lies just above the largest estimate.
 
   Raises:
-    ValueError: the column is empty or not finite, or `number` is no positive
+    ValueError: the column is empty or not finite, or `number` is not a positive
       whole number.
   """
   (z_photo,) = arguments.columns(z_photo=z_photo)
@@ -67,19 +67,23 @@ def equal_number_edges(z_photo: np.ndarray, number: int = 5) -> np.ndarray:
 def tomography(
     probabilities: np.ndarray, z_spec: np.ndarray, z_photo: np.ndarray, edges: np.ndarray,
     survey: Survey, *, weights: np.ndarray | None = None) -> Tomography:
-  """Stacks the PDFs of the galaxies of each tomographic bin.
+  """Stacks the PDFs of the galaxies in each tomographic bin.
 
   Args:
-    probabilities: [n, bins] or [n, bins_extended], each row summing to 1.
+    probabilities: [n, bins] or [n, bins_extended], each galaxy summing to 1.
     z_spec: spectroscopic redshifts, [n].
-    z_photo: what galaxies are binned by, [n]; those outside of the edges belong
-      to no bin.
-    edges: of the bins in z_photo, [number + 1], rising; bins are half-open.
+    z_photo: point estimates that decide the bin, [n]; galaxies outside the edges
+      belong to no bin.
+    edges: edges of the bins in z_photo, [number + 1], rising; bins are half-open.
     survey: the survey.
     weights: weight of each galaxy, [n], not negative; 1 unless given.
 
+  Returns:
+    The n(z) of the bins.
+
   Raises:
-    ValueError: the shapes do not match, or something is not finite.
+    ValueError: the shapes do not match, a column is not finite, or the edges do not
+      rise.
   """
   z_spec, z_photo = arguments.columns(z_spec=z_spec, z_photo=z_photo)
   (edges,) = arguments.columns(edges=edges)
@@ -89,7 +93,8 @@ def tomography(
     raise ValueError(f"probabilities have shape {list(probabilities.shape)} for {z_spec.size} "
                      f"galaxies of survey {survey.name!r}; pass p(z) of the same galaxies")
   if edges.size < 2 or np.any(np.diff(edges) <= 0.0):
-    raise ValueError(f"edges must rise and be at least two, got {edges.tolist()}")
+    raise ValueError(f"edges must rise and be at least two, got {edges.tolist()}; make them with "
+                     "equal_number_edges")
   number = edges.size - 1
   group = np.searchsorted(edges, z_photo, side="right") - 1
   own = (group >= 0) & (group < number) & (weights > 0.0)

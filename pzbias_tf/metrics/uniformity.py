@@ -1,8 +1,8 @@
 """Distances of PIT values from the uniform distribution.
 
 scipy has the first two (`scipy.stats.kstest`, `cramervonmises`) for values of
-equal weight, and the tests compare with it; with weights, and for many
-bootstraps at once, they are computed here.
+equal weight, and the tests compare with it.  Here they are computed with weights,
+and for many bootstraps at once.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ _AD_CLIP = 1e-6
 
 
 class PitDistances(NamedTuple):
-  """Distances of PIT values from the uniform distribution; 0 is the best.
+  """Distances of PIT values from the uniform distribution, as in RAIL; 0 is best.
 
-  Those of RAIL.  n is the number of galaxies or, with weights, the effective
-  number (sum of weights)^2 / (sum of squares).
+  F_n is the distribution function of the values.  n is the number of galaxies or,
+  with weights, the effective number (sum of weights)^2 / (sum of squares).
 
   Attributes:
     ks: Kolmogorov-Smirnov, max abs(F_n(u) - u), in [0, 1].
     cvm: Cramer-von Mises, n x integral of (F_n(u) - u)^2 du.
-    ad: Anderson-Darling, n x integral of (F_n(u) - u)^2 / (u (1 - u)) du, of
-      values clipped to [1e-6, 1 - 1e-6] since it is infinite at 0 and 1.
+    ad: Anderson-Darling, n x integral of (F_n(u) - u)^2 / (u (1 - u)) du, with
+      values clipped to [1e-6, 1 - 1e-6], since it is infinite at 0 and 1.
   """
 
   ks: Any
@@ -58,7 +58,14 @@ def pit_distances(values: np.ndarray, *, weights: np.ndarray | None = None) -> P
 
 
 def distances(draws: Draws) -> PitDistances:
-  """The distances of many samples of the same PIT values, [draws] each."""
+  """The distances of many samples of the same PIT values.
+
+  Args:
+    draws: the samples; their values are PIT values.
+
+  Returns:
+    The three distances, [draws] each.
+  """
   cdf, values = draws.cdf(), draws.values
   ks = np.maximum(np.max(cdf[:, 1:] - values, axis=1), np.max(values - cdf[:, :-1], axis=1))
   return PitDistances(
@@ -66,17 +73,17 @@ def distances(draws: Draws) -> PitDistances:
 
 
 def _cramer(cdf, values):
-  """Integral of (F(u) - u)^2, exactly, over the steps between values."""
+  """Integral of (F(u) - u)^2, exact, since F is constant between values."""
   edges = np.concatenate([[0.0], values, [1.0]])
   below, above = cdf - edges[:-1], cdf - edges[1:]
   return (below ** 2 + below * above + above ** 2) @ np.diff(edges) / 3.0
 
 
 def _anderson(cdf, values):
-  """Integral of (F(u) - u)^2 / (u (1 - u)), exactly.
+  """Integral of (F(u) - u)^2 / (u (1 - u)), exact.
 
-  F^2 / u + (1 - F)^2 / (1 - u) - 1 is the integrand.  F is constant between
-  values, so logarithms of the values remain.
+  The integrand is F^2 / u + (1 - F)^2 / (1 - u) - 1.  F is constant between
+  values, so the integral is a sum of logarithms of the values.
   """
   inner = np.clip(values, _AD_CLIP, 1.0 - _AD_CLIP)
   return (-1.0 - np.diff(cdf ** 2, axis=1) @ np.log(inner)

@@ -33,7 +33,7 @@ class BalanceTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual(chosen, np.unique(chosen))
     self.assertEqual(chosen.dtype, np.int64)
 
-  def test_five_experiments_go_round_the_cell(self):
+  def test_five_folds_go_round_the_cell(self):
     # One cell of 7 with threshold 3: positions 0-2, 3-5, 6 0 1, 2-4, 5 6 0.
     z, r = np.full(7, 0.1), np.full(7, 15.2)
     sets = [set(_subset(z, r, threshold=3, experiment=e)) for e in range(1, 6)]
@@ -41,7 +41,7 @@ class BalanceTest(tf.test.TestCase, parameterized.TestCase):
     positions = ([0, 1, 2], [3, 4, 5], [6, 0, 1], [2, 3, 4], [5, 6, 0])
     self.assertEqual(sets, [set(order[p]) for p in positions])
 
-  def test_large_cell_gives_disjoint_experiments(self):
+  def test_large_cell_gives_disjoint_folds(self):
     z, r = np.full(50, 0.1), np.full(50, 15.2)
     sets = [_subset(z, r, threshold=10, experiment=e) for e in range(1, 6)]
     self.assertAllEqual(np.sort(np.concatenate(sets)), np.arange(50))

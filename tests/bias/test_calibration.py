@@ -28,8 +28,8 @@ class WideCellTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(SDSS, CFHTLS_WIDE)
   def test_an_edge_belongs_to_the_cell_above_it(self, survey):
-    found = cells.wide_cell(survey.wide_edges(), survey)
-    self.assertAllEqual(found, list(range(1, 41)) + [40])
+    cell = cells.wide_cell(survey.wide_edges(), survey)
+    self.assertAllEqual(cell, list(range(1, 41)) + [40])
 
 
 class ResampleTest(tf.test.TestCase, parameterized.TestCase):
@@ -123,7 +123,7 @@ class CalibrationTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual(loaded.count, fitted.count)
     self.assertAllEqual(np.nan_to_num(loaded.error, nan=9.0), np.nan_to_num(fitted.error, nan=9.0))
 
-  def test_file_tells_where_it_comes_from_and_what_it_leaves_alone(self):
+  def test_file_holds_provenance_and_uncorrected_cells(self):
     path = pathlib.Path(self.get_temp_dir()) / "calibration.json"
     fitted = self._fitted()
     fitted.save(path, provenance={"seed": 3})
@@ -159,11 +159,11 @@ class CalibrationTest(tf.test.TestCase, parameterized.TestCase):
   def test_another_grid_and_other_files_are_refused(self):
     folder = pathlib.Path(self.get_temp_dir())
     self._fitted().save(folder / "calibration.json")
-    with self.assertRaisesRegex(ValueError, "another grid than that of survey 'cfhtls_wide'"):
+    with self.assertRaisesRegex(ValueError, "different grid than that of survey 'cfhtls_wide'"):
       calibration.Calibration.load(folder / "calibration.json", CFHTLS_WIDE)
     for name, text in (("a.json", "[1]"), ("b.json", "{"), ("c.json", '{"format": "x"}')):
       (folder / name).write_text(text)
-      with self.assertRaisesRegex(ValueError, f"{name} is no calibration"):
+      with self.assertRaisesRegex(ValueError, f"{name} is not a calibration"):
         calibration.Calibration.load(folder / name, SDSS)
 
   def test_bad_columns_are_refused(self):
@@ -207,10 +207,10 @@ class SmoothingTest(tf.test.TestCase):
     noise = [np.std(fitted.offset[6:16] - truth) for fitted in (plain, smooth)]
     self.assertLess(noise[1], 0.5 * noise[0])
     self.assertAllClose(np.mean(smooth.offset[6:16] - truth), 0.0, atol=3e-4)
-    # Seven cells' worth of galaxies stand behind a kernel of width 2.
+    # A kernel of width 2 averages over the galaxies of seven cells.
     self.assertAllClose(np.nanmean(smooth.error[6:16] / plain.error[6:16]), 7.1 ** -0.5, rtol=0.1)
 
-  def test_empty_and_outer_cells_are_left_alone(self):
+  def test_empty_and_outer_cells_are_unchanged(self):
     plain, smooth = self._fit(0.0), self._fit(3.0)
     self.assertAllEqual(smooth.count, plain.count)
     self.assertAllEqual(smooth.offset[21], np.zeros(11))  # no galaxy there

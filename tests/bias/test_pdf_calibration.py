@@ -37,11 +37,11 @@ class PdfCalibrationTest(tf.test.TestCase):
     for settings in (dict(blur=(2.0, 2.0)), dict(blur=(0.5, 0.5)), dict(shift=0.02)):
       fitted = _fit(_sample(20000, 0, **settings))
       probability, z_spec, r_mag = _sample(5000, 1, **settings)
-      mended = fitted.apply(probability, r_mag)
+      calibrated = fitted.apply(probability, r_mag)
       self.assertGreater(pit_distances(pit(probability, z_spec, SDSS)).ks, 0.1)
       self.assertLess(_ks(fitted, (probability, z_spec, r_mag)), 1.95 / np.sqrt(5000))
       for score in (crps, cde_loss):  # better PDFs, not only more uniform ones
-        self.assertLess(score(mended, z_spec, SDSS), score(probability, z_spec, SDSS))
+        self.assertLess(score(calibrated, z_spec, SDSS), score(probability, z_spec, SDSS))
 
   def test_calibrated_pdfs_stay_as_they_are(self):
     probability, _, r_mag = _sample(100, 1)
@@ -49,15 +49,15 @@ class PdfCalibrationTest(tf.test.TestCase):
     fitted = PdfCalibration.fit(uniform, np.full(32000, 16.2), SDSS)
     self.assertAllClose(fitted.apply(probability, r_mag), probability, atol=1e-4)
 
-  def test_galaxies_beyond_all_of_their_pdf_give_nothing_to_empty_bins(self):
+  def test_galaxies_outside_their_whole_pdf_give_nothing_to_empty_bins(self):
     values = np.concatenate([np.zeros(500), np.linspace(0, 1, 500), np.ones(500)])
     fitted = PdfCalibration.fit(values, np.full(1500, 16.2), SDSS)
     probability = np.array([[0.0, 0.1, 0.8, 0.1, 0.0]])
-    mended = fitted.apply(probability, [16.2])
-    self.assertAllEqual(mended[0, [0, 4]], [0.0, 0.0])
-    self.assertAllClose(mended.sum(), 1.0)
+    calibrated = fitted.apply(probability, [16.2])
+    self.assertAllEqual(calibrated[0, [0, 4]], [0.0, 0.0])
+    self.assertAllClose(calibrated.sum(), 1.0)
 
-  def test_by_magnitude_mends_rows_that_err_in_different_ways(self):
+  def test_by_magnitude_corrects_rows_that_err_in_different_ways(self):
     train, test = (_sample(20000, seed, blur=(2.0, 0.5)) for seed in (0, 1))
     together, apart = _fit(train), _fit(train, by_magnitude=True)
     bright = test[2] < 17.0
@@ -71,10 +71,10 @@ class PdfCalibrationTest(tf.test.TestCase):
     fitted = _fit(_sample(1000, 0, blur=(2.0, 2.0)))
     for dtype in (np.float32, np.float64):
       sure = np.eye(20, dtype=dtype)
-      mended = fitted.apply(sure, np.full(20, 16.2))
-      self.assertEqual(mended.dtype, dtype)
-      self.assertAllClose(mended.sum(axis=1), np.ones(20))
-      self.assertAllEqual(mended, sure)  # a sure PDF cannot be widened
+      calibrated = fitted.apply(sure, np.full(20, 16.2))
+      self.assertEqual(calibrated.dtype, dtype)
+      self.assertAllClose(calibrated.sum(axis=1), np.ones(20))
+      self.assertAllEqual(calibrated, sure)  # a sure PDF cannot be widened
 
   def test_whole_weights_are_repeated_galaxies(self):
     probability, z_spec, r_mag = _sample(1000, 0, shift=0.01)
@@ -93,11 +93,11 @@ class PdfCalibrationTest(tf.test.TestCase):
     self.assertAllEqual(loaded.count, fitted.count)
     with self.assertRaisesRegex(ValueError, "other weights"):
       PdfCalibration.load(path, SDSS, weights_digest="b2")
-    with self.assertRaisesRegex(ValueError, "another grid"):
+    with self.assertRaisesRegex(ValueError, "different grid"):
       PdfCalibration.load(path, CFHTLS_WIDE)
     with open(path, "w", encoding="utf-8") as file:
       file.write('{"format": "x"}')
-    with self.assertRaisesRegex(ValueError, "is no pdf calibration .its format is 'x'"):
+    with self.assertRaisesRegex(ValueError, "is not a pdf calibration .its format is 'x'"):
       PdfCalibration.load(path, SDSS)
 
   def test_bad_input_is_refused(self):

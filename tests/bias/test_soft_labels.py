@@ -153,7 +153,7 @@ class SaveTest(tf.test.TestCase, parameterized.TestCase):
     np.save(folder / "array.npy", np.ones(3))
     np.savez(folder / "pickled.npz", sigma_disp=np.array([{}], dtype=object))
     for name in ("text.npz", "other.npz", "array.npy", "pickled.npz"):
-      with self.assertRaisesRegex(ValueError, f"{name} is no label model"):
+      with self.assertRaisesRegex(ValueError, f"{name} is not a label model"):
         soft_labels.LabelModel.load(folder / name, _SURVEY)
     with self.assertRaises(FileNotFoundError):
       soft_labels.LabelModel.load(folder / "missing.npz", _SURVEY)

@@ -52,7 +52,7 @@ class InputScalingTest(tf.test.TestCase):
     with self.assertRaisesRegex(ValueError, "empty"):
       InputScaling.fit("sqrt_whitened", images)
     images[..., 1] = images[..., 2]
-    with self.assertRaisesRegex(ValueError, "twice"):
+    with self.assertRaisesRegex(ValueError, "one band twice"):
       InputScaling.fit("sqrt_whitened", images)
 
   def test_bad_attributes(self):

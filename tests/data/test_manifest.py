@@ -47,7 +47,7 @@ class ManifestTest(tf.test.TestCase, parameterized.TestCase):
     self.assertNotEqual(_manifest().digest(), _manifest(seed=4).digest())
 
   def test_missing(self):
-    with self.assertRaisesRegex(FileNotFoundError, "no complete data set.*make_tfrecords"):
+    with self.assertRaisesRegex(FileNotFoundError, "not a complete data set.*make_tfrecords"):
       Manifest.load(self.folder)
 
   def test_cut_off(self):
@@ -58,7 +58,7 @@ class ManifestTest(tf.test.TestCase, parameterized.TestCase):
         Manifest.load(self.folder)
 
   @parameterized.parameters(
-      ("schema_version", 1, "schema version 1, this package reads 2"),
+      ("schema_version", 1, "schema version 1, but this package reads 2"),
       ("schema_version", None, "schema version None"),
       ("shards", None, "damaged"), ("shards", [{"split": "train"}], "damaged"),
       ("bands", None, "damaged"), ("catalogs", None, "damaged"), ("unknown", 1, "damaged"))

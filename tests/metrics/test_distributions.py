@@ -27,14 +27,14 @@ class TotalVariationTest(tf.test.TestCase, parameterized.TestCase):
     # Three quarters stay in bin 2, one quarter moves to bin 5.
     z = np.full(4000, 0.1)
     z_photo = np.where(np.arange(4000) % 4 == 0, 0.22, 0.1)
-    found = distributions.total_variation(z, z_photo, _BINS10, num_bootstrap=400)
-    self.assertAllClose(found.mean, 0.25, atol=4 * found.error / 20)
-    self.assertAllClose(found.error, np.sqrt(0.25 * 0.75 / 4000), rtol=0.15)
+    measured = distributions.total_variation(z, z_photo, _BINS10, num_bootstrap=400)
+    self.assertAllClose(measured.mean, 0.25, atol=4 * measured.error / 20)
+    self.assertAllClose(measured.error, np.sqrt(0.25 * 0.75 / 4000), rtol=0.15)
 
   def test_estimates_off_the_grid_fall_out_and_are_counted(self):
     z, z_photo = np.full(4, 0.1), np.array([-0.1, 0.5, 0.6, 0.1])
-    found = distributions.total_variation(z, z_photo, _BINS10, num_bootstrap=2000)
-    self.assertAllClose(found.mean, 0.375, atol=0.02)  # half of 3/4: they leave no other bin
+    measured = distributions.total_variation(z, z_photo, _BINS10, num_bootstrap=2000)
+    self.assertAllClose(measured.mean, 0.375, atol=0.02)  # half of 3/4: they fill no other bin
     self.assertEqual(distributions.off_grid(z_photo, _BINS10), (1, 2))
     self.assertEqual(distributions.off_grid([0.0, 0.4], _BINS10), (0, 0))
 
@@ -58,19 +58,19 @@ class TotalVariationTest(tf.test.TestCase, parameterized.TestCase):
 class ExpectedTotalVariationTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_draws_follow_the_normal_law(self):
-    """Against the same law written out with its own generator."""
+    """Compared with the same law, written out with a generator of its own."""
     rng = np.random.default_rng(0)
     z = np.full(2000, 0.205)
     curve = _curve(mean=0.01, error=3e-4)
-    found = distributions.expected_total_variation(z, curve, SDSS)
+    expected = distributions.expected_total_variation(z, curve, SDSS)
     other = []
     for _ in range(100):
       drawn = rng.normal(0.205 + 1.205 * 0.01, 1.205 * 3e-4 * np.sqrt(2000), 2000)
       edges = SDSS.edges()
       other.append(0.5 * np.abs(
           np.histogram(drawn, edges)[0] - np.histogram(z, edges)[0]).sum() / 2000)
-    self.assertAllClose(found.mean, np.mean(other), atol=4 * np.std(other) / 7)
-    self.assertAllClose(found.error, np.std(other), rtol=0.5)
+    self.assertAllClose(expected.mean, np.mean(other), atol=4 * np.std(other) / 7)
+    self.assertAllClose(expected.error, np.std(other), rtol=0.5)
 
   def test_smooth_estimates_reach_it(self):
     """A sample without mode collapse has the total variation that is expected of it."""
@@ -79,8 +79,8 @@ class ExpectedTotalVariationTest(tf.test.TestCase, parameterized.TestCase):
     z_photo = z + rng.normal(0, 0.01, 20000)
     curve = residuals.residual_vs_z_spec(z, z_photo, np.full(20000, 1e-4), SDSS)
     expected = distributions.expected_total_variation(z, curve, SDSS)
-    found = distributions.total_variation(z, z_photo, SDSS)
-    self.assertAllClose(found.mean, expected.mean, atol=0.02)
+    measured = distributions.total_variation(z, z_photo, SDSS)
+    self.assertAllClose(measured.mean, expected.mean, atol=0.02)
     collapsed = np.round(z_photo / 0.02) * 0.02 + 1e-4
     self.assertGreater(
         distributions.total_variation(z, collapsed, SDSS).mean, 5 * expected.mean)
@@ -117,7 +117,7 @@ class WassersteinTest(tf.test.TestCase, parameterized.TestCase):
   def test_bins_without_galaxies_are_nan(self):
     curve = distributions.wasserstein_by_magnitude([0.1], [0.1], [30.0], SDSS)
     self.assertAllEqual(np.isnan(curve.mean), [True] * 5 + [False])
-    self.assertAllEqual(np.isnan(curve.error), [True] * 6)  # one galaxy tells no error
+    self.assertAllEqual(np.isnan(curve.error), [True] * 6)  # a single galaxy has no error
     curve = distributions.wasserstein_by_magnitude([0.1] * 2, [0.1] * 2, [30.0] * 2, SDSS)
     self.assertAllEqual(np.isnan(curve.error), [True] * 5 + [False])
 

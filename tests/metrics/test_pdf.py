@@ -99,10 +99,10 @@ class PitTest(tf.test.TestCase, parameterized.TestCase):
     values = np.array([0.1, 0.25, 0.25, 0.7])
     u = (np.arange(400000) + 0.5) / 400000
     difference = np.searchsorted(np.sort(values), u, side="right") / 4 - u
-    found = pdf.pit_distances(values)
-    self.assertAllClose(found.ks, np.abs(difference).max(), atol=1e-4)
-    self.assertAllClose(found.cvm, 4 * np.mean(difference ** 2), atol=1e-4)
-    self.assertAllClose(found.ad, 4 * np.mean(difference ** 2 / (u * (1 - u))), atol=1e-3)
+    distances = pdf.pit_distances(values)
+    self.assertAllClose(distances.ks, np.abs(difference).max(), atol=1e-4)
+    self.assertAllClose(distances.cvm, 4 * np.mean(difference ** 2), atol=1e-4)
+    self.assertAllClose(distances.ad, 4 * np.mean(difference ** 2 / (u * (1 - u))), atol=1e-3)
 
   def test_distances_stay_finite_at_the_ends(self):
     self.assertAllInRange(pdf.pit_distances([0.0, 1.0]), 0.0, 20.0)

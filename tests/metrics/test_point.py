@@ -80,7 +80,7 @@ class PointTest(tf.test.TestCase, parameterized.TestCase):
     self.assertNotEqual(means[0], means[2])
 
   def test_bad_settings_are_refused(self):
-    with self.assertRaisesRegex(ValueError, "num_bootstrap must be a whole number at least 2"):
+    with self.assertRaisesRegex(ValueError, "num_bootstrap must be a whole number of at least 2"):
       point.sigma_mad_by_magnitude([0.1], [0.1], [15.0], SDSS, num_bootstrap=1)
     with self.assertRaisesRegex(ValueError, "r_mag has 2"):
       point.sigma_mad_by_magnitude([0.1], [0.1], [15.0, 16.0], SDSS)

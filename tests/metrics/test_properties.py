@@ -85,7 +85,7 @@ class PropertiesTest(tf.test.TestCase):
   @_QUICK
   @given(_columns((-1.0, 1.0)), st.integers(0, 1000))
   def test_draws_are_the_same_as_copied_samples(self, sample, seed):
-    """Ranks, fractions and deviations of weighted rows against the galaxies written out."""
+    """Ranks, fractions and deviations of weighted samples, compared with repeated galaxies."""
     values = np.sort(sample[0])
     counts = np.random.default_rng(seed).multinomial(
         values.size, np.full(values.size, 1 / values.size), size=5)
@@ -93,7 +93,7 @@ class PropertiesTest(tf.test.TestCase):
     center = draws.quantile(0.5)
     copies = [np.repeat(values, count) for count in counts]
     self.assertAllEqual(center, [np.median(copy) for copy in copies])
-    # Found by halving an interval that holds it: not to the last bit of a tiny one.
+    # It is found by halving an interval, so the last bit of a tiny one may differ.
     self.assertAllClose(
         draws.median_deviation(center), [np.median(np.abs(c - np.median(c))) for c in copies],
         rtol=1e-12, atol=1e-15)
@@ -105,9 +105,9 @@ class PropertiesTest(tf.test.TestCase):
   def test_distances_of_distributions_stay_in_bounds(self, sample):
     z_spec, z_photo, r_mag = sample
     few = dict(num_bootstrap=3)
-    found = distributions.total_variation(z_spec, z_photo, _BINS10, **few)
-    self.assertBetween(found.mean, 0.0, 1.0)
-    self.assertEqual(np.isnan(found.error), len(z_spec) == 1)
+    measured = distributions.total_variation(z_spec, z_photo, _BINS10, **few)
+    self.assertBetween(measured.mean, 0.0, 1.0)
+    self.assertEqual(np.isnan(measured.error), len(z_spec) == 1)
     curve = residuals.residual_vs_z_spec(z_spec, z_photo, np.full(len(z_spec), 1e-4), _BINS10)
     expected = distributions.expected_total_variation(z_spec, curve, _BINS10, num_draws=3)
     self.assertBetween(expected.mean, 0.0, 1.0 + 1e-12)
@@ -120,15 +120,15 @@ class PropertiesTest(tf.test.TestCase):
   @_QUICK
   @given(_columns((0.0, 0.375), (0.0, 0.375), most=40))
   def test_total_variation_of_a_bootstrap_is_that_of_copied_galaxies(self, sample):
-    """The mean over very many bootstraps, both ways, within its error."""
+    """The means over 200 bootstraps, computed both ways, agree within their error."""
     z_spec, z_photo = sample
-    found = distributions.total_variation(z_spec, z_photo, _BINS10, num_bootstrap=200)
+    measured = distributions.total_variation(z_spec, z_photo, _BINS10, num_bootstrap=200)
     rng, draws = np.random.default_rng(1), []
     for _ in range(200):
       drawn = rng.integers(len(z_spec), size=len(z_spec))
       histograms = [np.histogram(z[drawn], _BINS10.edges())[0] for z in (z_spec, z_photo)]
       draws.append(0.5 * np.abs(histograms[0] - histograms[1]).sum() / len(z_spec))
-    self.assertAllClose(found.mean, np.mean(draws), atol=6.0 * np.std(draws) / 10.0 + 1e-12)
+    self.assertAllClose(measured.mean, np.mean(draws), atol=6.0 * np.std(draws) / 10.0 + 1e-12)
 
   @_QUICK
   @given(_pdfs())
@@ -161,46 +161,47 @@ class PropertiesTest(tf.test.TestCase):
   @_QUICK
   @given(_columns((0.0, 1.0)))
   def test_distances_from_uniform_are_those_of_scipy(self, sample):
-    found = pdf.pit_distances(sample[0])
-    self.assertAllClose(found.ks, stats.ks_1samp(sample[0], stats.uniform.cdf).statistic)
-    if sample[0].size > 1:  # scipy's asks for two
-      self.assertAllClose(found.cvm, stats.cramervonmises(sample[0], "uniform").statistic)
+    distances = pdf.pit_distances(sample[0])
+    self.assertAllClose(distances.ks, stats.ks_1samp(sample[0], stats.uniform.cdf).statistic)
+    if sample[0].size > 1:  # scipy needs two values
+      self.assertAllClose(distances.cvm, stats.cramervonmises(sample[0], "uniform").statistic)
     ranked = np.clip(np.sort(sample[0]), 1e-6, 1 - 1e-6)
     odd = 2 * np.arange(1, ranked.size + 1) - 1
-    self.assertAllClose(  # as textbooks write it
-        found.ad, -ranked.size - np.mean(odd * (np.log(ranked) + np.log1p(-ranked[::-1]))))
+    self.assertAllClose(  # the formula of textbooks
+        distances.ad, -ranked.size - np.mean(odd * (np.log(ranked) + np.log1p(-ranked[::-1]))))
 
   @_QUICK
   @given(_columns((0.0, 1.0)), st.integers(0, 1000))
   def test_distances_from_uniform_of_whole_weights_are_those_of_repeats(self, sample, seed):
     weights = np.random.default_rng(seed).integers(1, 5, sample[0].size)
-    found = pdf.pit_distances(sample[0], weights=weights)
+    distances = pdf.pit_distances(sample[0], weights=weights)
     repeated = pdf.pit_distances(np.repeat(sample[0], weights))
-    number = single(sample[0], weights).number / weights.sum()  # repeats are no new galaxies
-    self.assertAllClose(list(found), [repeated.ks, number * repeated.cvm, number * repeated.ad])
+    number = single(sample[0], weights).number / weights.sum()  # repeats are not new galaxies
+    self.assertAllClose(
+        list(distances), [repeated.ks, number * repeated.cvm, number * repeated.ad])
 
   @_QUICK
   @given(_columns((0.0, 4.0), (0.0, 3.875)), st.integers(0, 1000))
   def test_weighted_medians_of_groups(self, sample, seed):
     values, group = sample[0], sample[1].astype(int)
     weights = np.random.default_rng(seed).integers(0, 4, values.size)
-    found = scatter.grouped_median(values, group, 5, weights)
+    medians = scatter.grouped_median(values, group, 5, weights)
     for index in range(5):
       own = np.repeat(values[group == index], weights[group == index])
-      self.assertEqual(found[index], np.median(own) if own.size else 0.0)
+      self.assertEqual(medians[index], np.median(own) if own.size else 0.0)
 
   @_QUICK
   @given(_SAMPLES_WITH_R)
   def test_tables_agree_with_the_metrics_of_each_group(self, sample):
     z_spec, z_photo, r_mag = sample
-    row = SDSS.magnitude_row(r_mag)
-    found = point.point_metrics(
-        z_spec, z_photo, row, SDSS.rows, SDSS, bootstrap=Bootstrap(number=2))
+    magnitude_row = SDSS.magnitude_row(r_mag)
+    metrics = point.point_metrics(
+        z_spec, z_photo, magnitude_row, SDSS.rows, SDSS, bootstrap=Bootstrap(number=2))
     for index in range(SDSS.rows):
-      own = row == index
+      own = magnitude_row == index
       expected = point.sigma_mad(z_spec[own], z_photo[own]) if own.any() else np.nan
-      self.assertAllEqual(found["sigma_mad"].value[index], expected)
-      self.assertEqual(np.isfinite(found["sigma_mad"].error[index]), own.sum() > 1)
+      self.assertAllEqual(metrics["sigma_mad"].value[index], expected)
+      self.assertEqual(np.isfinite(metrics["sigma_mad"].error[index]), own.sum() > 1)
 
 
 if __name__ == "__main__":

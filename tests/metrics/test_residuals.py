@@ -131,7 +131,7 @@ class LinearFitTest(tf.test.TestCase):
     self.assertAllClose(fit[:2], [-0.03, 0.01], atol=1e-12)
 
   def test_too_few_bins_are_refused(self):
-    with self.assertRaisesRegex(ValueError, "three bins above z = 0.385, the curve has 1"):
+    with self.assertRaisesRegex(ValueError, "three bins above z = 0.385, but the curve has 1"):
       residuals.linear_fit(self._curve(), 0.385)
 
 

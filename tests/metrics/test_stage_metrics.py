@@ -1,4 +1,4 @@
-"""All metrics of a stage: tables, errors, and input that is no good."""
+"""All metrics of a stage: tables, errors, and refusal of bad input."""
 
 import dataclasses
 import json
@@ -22,10 +22,11 @@ def _predictions(num, seed=0, **columns):
   rng = np.random.default_rng(seed)
   z_spec = rng.uniform(0.0, 0.4, num)
   center = z_spec + rng.normal(0, 0.01, num)
-  found = np.exp(-0.5 * ((SDSS.centers() - center[:, None]) / 0.01) ** 2)
+  pdf_values = np.exp(-0.5 * ((SDSS.centers() - center[:, None]) / 0.01) ** 2)
   columns = {"redshift": z_spec, "r_mag": rng.uniform(13.0, 18.0, num),
              "id": np.array([f"g{index}" for index in range(num)]), **columns}
-  return Predictions.make(SDSS.edges(), found / found.sum(axis=1, keepdims=True), **columns)
+  return Predictions.make(
+      SDSS.edges(), pdf_values / pdf_values.sum(axis=1, keepdims=True), **columns)
 
 
 def _summary(predictions, **options):
@@ -87,7 +88,7 @@ class SummaryTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(1, 2, 12)
   def test_few_galaxies(self, num):
-    """One galaxy a bin, most bins empty: null where a number cannot be told."""
+    """At most one galaxy per bin, most bins empty: null where a number is not determined."""
     summary = _summary(_predictions(num))
     self.assertEqual(summary["total_variation"]["error"] is None, num == 1)
     self.assertEqual(summary["errors"]["sigma_mad"] is None, num == 1)

@@ -12,8 +12,8 @@ def _sample(num=4000, shift=0.0, extended=False):
   """PDFs of width 0.02 around z_photo; z_spec drawn from them, then shifted."""
   rng = np.random.default_rng(0)
   z_photo = rng.uniform(0.1, 0.3, num)
-  found = np.exp(-0.5 * ((SDSS.centers(extended=extended) - z_photo[:, None]) / 0.02) ** 2)
-  return (found / found.sum(axis=1, keepdims=True),
+  pdf = np.exp(-0.5 * ((SDSS.centers(extended=extended) - z_photo[:, None]) / 0.02) ** 2)
+  return (pdf / pdf.sum(axis=1, keepdims=True),
           z_photo + rng.normal(0.0, 0.02, num) + shift, z_photo)
 
 
@@ -24,36 +24,36 @@ class TomographyTest(tf.test.TestCase, parameterized.TestCase):
     probability, z_spec, z_photo = _sample(300, extended=extended)
     weights = np.random.default_rng(1).uniform(0.5, 2.0, 300)
     edges = np.array([0.1, 0.17, 0.25])
-    found = tomography(probability, z_spec, z_photo, edges, SDSS, weights=weights)
+    bins = tomography(probability, z_spec, z_photo, edges, SDSS, weights=weights)
     for index in range(2):
       own = (z_photo >= edges[index]) & (z_photo < edges[index + 1])
-      self.assertEqual(found.galaxies[index], own.sum())
+      self.assertEqual(bins.galaxies[index], own.sum())
       w = weights[own] / weights[own].sum()
       stacked = sum(weight * pdf for weight, pdf in zip(w, probability[own])) / SDSS.bin_width
-      self.assertAllClose(found.stacked[index], stacked)
-      self.assertAllClose(found.true[index], np.histogram(
-          z_spec[own], found.z_edges, weights=w)[0] / SDSS.bin_width)
-      center = 0.5 * (found.z_edges[1:] + found.z_edges[:-1])
-      self.assertAllClose(found.mean_z_pdf[index], np.sum(stacked * center) * SDSS.bin_width)
-      self.assertAllClose(found.mean_z_spec[index], np.sum(w * z_spec[own]))
-    self.assertAllClose(found.shift, found.mean_z_pdf - found.mean_z_spec)
+      self.assertAllClose(bins.stacked[index], stacked)
+      self.assertAllClose(bins.true[index], np.histogram(
+          z_spec[own], bins.z_edges, weights=w)[0] / SDSS.bin_width)
+      center = 0.5 * (bins.z_edges[1:] + bins.z_edges[:-1])
+      self.assertAllClose(bins.mean_z_pdf[index], np.sum(stacked * center) * SDSS.bin_width)
+      self.assertAllClose(bins.mean_z_spec[index], np.sum(w * z_spec[own]))
+    self.assertAllClose(bins.shift, bins.mean_z_pdf - bins.mean_z_spec)
 
   def test_true_pdfs_have_no_shift_and_shifted_ones_show_theirs(self):
     for shift in (0.0, 0.005):
       probability, z_spec, z_photo = _sample(shift=shift)
-      found = tomography(probability, z_spec, z_photo, equal_number_edges(z_photo), SDSS)
-      self.assertAllLess(np.abs(found.shift + shift) / found.error, 4.0)
-      self.assertAllClose(found.error, np.full(5, 0.02 / np.sqrt(800)), rtol=0.1)
-      self.assertAllEqual(found.galaxies, np.full(5, 800))
+      bins = tomography(probability, z_spec, z_photo, equal_number_edges(z_photo), SDSS)
+      self.assertAllLess(np.abs(bins.shift + shift) / bins.error, 4.0)
+      self.assertAllClose(bins.error, np.full(5, 0.02 / np.sqrt(800)), rtol=0.1)
+      self.assertAllEqual(bins.galaxies, np.full(5, 800))
 
   def test_bins_without_galaxies_are_nan_without_a_warning(self):
     probability, z_spec, z_photo = _sample(1)
     with np.errstate(all="raise"):
-      found = tomography(probability, z_spec, z_photo, [0.0, 0.05, 0.4], SDSS)
-    self.assertAllEqual(found.galaxies, [0, 1])
-    self.assertAllEqual(np.isnan(found.shift), [True, False])
-    self.assertAllEqual(np.isnan(found.error), [True, True])
-    self.assertAllEqual(np.isnan(found.stacked[:, 0]), [True, False])
+      bins = tomography(probability, z_spec, z_photo, [0.0, 0.05, 0.4], SDSS)
+    self.assertAllEqual(bins.galaxies, [0, 1])
+    self.assertAllEqual(np.isnan(bins.shift), [True, False])
+    self.assertAllEqual(np.isnan(bins.error), [True, True])
+    self.assertAllEqual(np.isnan(bins.stacked[:, 0]), [True, False])
 
   def test_edges_of_equal_estimates(self):
     self.assertAllEqual(equal_number_edges(np.full(9, 0.1)), [0.1, np.nextafter(0.1, 1.0)])

@@ -1,4 +1,4 @@
-"""Weights of galaxies, in every metric of point estimates."""
+"""Weights of galaxies in every metric of point estimates."""
 
 from absl.testing import parameterized
 import numpy as np
@@ -74,7 +74,7 @@ class WeightsTest(tf.test.TestCase, parameterized.TestCase):
                         rtol=1e-12, atol=1e-14)
 
   @parameterized.parameters(*_ALL)
-  def test_galaxies_without_weight_are_as_good_as_absent(self, name):
+  def test_galaxies_without_weight_do_not_count(self, name):
     sample, weights = _sample(), np.random.default_rng(2).uniform(0.1, 1.0, 400)
     weights[::3] = 0.0
     own = weights > 0.0
@@ -106,11 +106,11 @@ class WeightsTest(tf.test.TestCase, parameterized.TestCase):
   def test_bootstrap_of_weighted_galaxies_scatters_as_the_weighted_mean_does(self):
     rng = np.random.default_rng(4)
     dz, weights = rng.normal(0.0, 0.02, 5000), rng.uniform(0.0, 1.0, 5000) ** 3
-    found = point.point_metrics(
+    metric = point.point_metrics(
         np.zeros(5000), dz, np.zeros(5000, int), 1, SDSS, weights=weights,
         bootstrap=Bootstrap(number=1000))["mean_residual"]
     own = 0.02 * np.sqrt(np.sum(weights ** 2)) / weights.sum()
-    self.assertAllClose(found.error, [own], rtol=0.1)
+    self.assertAllClose(metric.error, [own], rtol=0.1)
 
 
 if __name__ == "__main__":

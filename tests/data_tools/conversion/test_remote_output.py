@@ -166,7 +166,7 @@ class InterruptedTest(remote_sets.RemoteTest):
       with self.assertRaisesRegex(OSError, f"{self.output}/.*tfrecord: the network is gone"):
         self.convert()
     self.assertLen([name for name in remote_sets.remote_files(self.output) if "/" not in name], 3)
-    with self.assertRaisesRegex(FileNotFoundError, "no complete data set"):
+    with self.assertRaisesRegex(FileNotFoundError, "not a complete data set"):
       Dataset.open(self.output)
     self.assertLess(len(self.read_again()), 10)  # of the duplicate image
     self.assertEqual(remote_sets.remote_files(self.output), self.expected())

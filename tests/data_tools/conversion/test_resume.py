@@ -60,7 +60,7 @@ class KilledTest(interrupted_sets.InterruptedTest, parameterized.TestCase):
   def check_event(self, event, workers, workers_then):
     self.kill(workers, event)
     if manifest_lib.MANIFEST_NAME not in os.listdir(self.output):
-      with self.assertRaisesRegex(FileNotFoundError, "no complete data set"):
+      with self.assertRaisesRegex(FileNotFoundError, "not a complete data set"):
         Dataset.open(self.output)
     self.convert(workers=workers_then)
     self.assertEqual(files_of(self.output), self.undisturbed())

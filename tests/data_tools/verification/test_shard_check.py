@@ -97,7 +97,7 @@ class ShardsTest(damaged_sets.DamagedSetTest, parameterized.TestCase):
 
   def test_records_of_another_kind(self):
     self.rewrite(lambda feature: feature.pop("ebv"))
-    self.assert_one(self.shard.name, "damaged in record 1 of", "no record of a galaxy")
+    self.assert_one(self.shard.name, "damaged in record 1 of", "not the record of a galaxy")
 
   def test_undamaged_records_of_another_data_set(self):
     other = os.path.join(self.folder, "other")
