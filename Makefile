@@ -2,6 +2,7 @@
 # make test        the test suite, in two processes
 # make test-all    the same under every Python from 3.11 to 3.13 that is found
 # make test-other  the same under the newest of those that is not PYTHON
+# make lint        ruff and mypy
 # make test-slow   the tests that take an hour: the quickstart for three seeds, kills at random moments
 # make quickstart  simulated galaxies, all stages, metrics: within ten minutes on a laptop
 # make study       every experiment of the paper at small scale, and RESULTS.md: some hours
@@ -24,7 +25,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 RUN := $(BIN)/python
 
-.PHONY: setup test test-all test-other test-slow quickstart study clean
+.PHONY: setup lint test test-all test-other test-slow quickstart study clean
 
 setup: $(READY)
 
@@ -39,6 +40,10 @@ $(READY): pyproject.toml constraints/python$(VERSION).txt
 	  --constraint constraints/python$(VERSION).txt --editable '.[test]'
 	@touch $@
 endif
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/mypy
 
 # Two processes, each takes whole files, in which tests share what they train; tests/conftest.py
 # puts the longest files first.

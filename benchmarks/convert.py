@@ -106,7 +106,6 @@ def converter(num_workers: int, mapper=None):
 
 def warm_up(seconds: float) -> None:
   """Keeps a new process busy until all have started."""
-  from data_tools.conversion import resume  # as the tasks do  pylint: disable=unused-import
 
   time.sleep(seconds)
 

@@ -3,9 +3,9 @@
   python -m data_tools.make_cutouts --frames=FOLDER --positions=galaxies.fits --output=cutouts
   python -m data_tools.make_tfrecords --input=cutouts --output=data/mine
 
-Reads SDSS corrected frames (frame-<band>-<run>-<camcol>-<field>.fits, .bz2, .gz) or,
-with --frame_template, tiles of any name with one image a band; of many fields at once.
-Needs the extra `cutouts` (reproject).
+Reads SDSS corrected frames (frame-<band>-<run>-<camcol>-<field>.fits, .bz2, .gz) or, with
+--frame_template, tiles of other names with one image per band.  One run handles many fields.
+Needs the optional dependency reproject: pip install '.[cutouts]'.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from pzbias_tf import survey as survey_lib
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CutoutConfig:
-  """All that the command line says.
+  """All values of the command line.
 
   Attributes:
     frames: folder of the frames.
     positions: table of positions.
     output: folder to write.
-    survey: name of a survey, or FILE.toml: bands and size.
-    reference_band: the band whose pixels are kept; "" is r, or the middle band.
-    frame_template: file names of frames with {band} and {field}.
+    survey: name of a survey, or FILE.toml; gives bands and size.
+    reference_band: the band whose pixel grid the cutouts use; "" is r, or the middle band.
+    frame_template: file names of the frames, with {band} and {field}.
     size: side of a cutout, pixels; 0 is the survey's.
-    columns: {"id", "ra", "dec": column name} where they have unusual ones.
-    scratch: folder for unpacked frames; "" is the system's.
+    columns: {"id", "ra" or "dec": column name}, for unusual names.
+    scratch: folder for unpacked frames; "" is the system's temporary folder.
   """
 
   frames: str
@@ -57,35 +57,37 @@ def run(config: CutoutConfig) -> str:
   """Cuts, writes and reports.
 
   Returns:
-    The folder, as an absolute path; it appears when it is complete, not before.
+    The folder, as an absolute path; it appears only when it is complete.
 
   Raises:
-    FileExistsError: the folder holds something.
+    FileExistsError: the folder exists and is not empty.
     OSError: a file is missing, or reproject is not installed.
     ValueError: a setting is wrong, or no position has a cutout.
   """
   output = os.path.abspath(config.output)
   if os.path.lexists(output) and not (os.path.isdir(output) and not os.listdir(output)):
-    raise FileExistsError(f"{output} is there already; name another --output, or remove it")
-  job = _job(config)
+    raise FileExistsError(f"{output} already exists; name another --output, or remove it")
+  settings = _settings(config)
   positions = positions_lib.read_positions(config.positions, config.columns)
-  fields = fields_lib.find_fields(config.frames, job.bands, config.frame_template)
-  found = assignment.assign(positions, fields, bands=job.bands, reference=job.reference,
-                            size=job.size)
+  fields = fields_lib.find_fields(config.frames, settings.bands, config.frame_template)
+  assigned = assignment.assign(positions, fields, bands=settings.bands,
+                               reference=settings.reference, size=settings.size)
   with files.appearing(output, "cutting") as hidden:
-    rows = cutting.write_cube(os.path.join(hidden, "cube.npy"), found, fields, job)
+    rows = cutting.write_cube(os.path.join(hidden, "cube.npy"), assigned, fields, settings)
     if not len(rows):
-      raise ValueError(f"none of {len(positions)} positions has a cutout: {_counted(found)}")
-    cutout_writer.write_catalog(hidden, _columns(positions, fields, found, rows))
-    cutout_writer.write_rejected(hidden, positions.ids, found.reason)
+      raise ValueError(f"none of {len(positions)} positions has a cutout: {_counted(assigned)}; "
+                       "check --positions and --frames")
+    cutout_writer.write_catalog(hidden, _columns(positions, fields, assigned, rows))
+    cutout_writer.write_rejected(hidden, positions.ids, assigned.reason)
     cutout_writer.write_record(hidden, {
-        **dataclasses.asdict(config), **dataclasses.asdict(job), "version": pzbias_tf.__version__,
-        "read": len(positions), "written": len(rows), "rejected": _counted(found)})
-  _report(output, config, positions, rows, found)
+        **dataclasses.asdict(config), **dataclasses.asdict(settings),
+        "version": pzbias_tf.__version__, "read": len(positions), "written": len(rows),
+        "rejected": _counted(assigned)})
+  _report(output, config, positions, rows, assigned)
   return output
 
 
-def _job(config: CutoutConfig) -> cutting.Job:
+def _settings(config: CutoutConfig) -> cutting.CutoutSettings:
   survey = survey_lib.load_survey(config.survey)
   bands = tuple(survey.bands)
   reference = config.reference_band or ("r" if "r" in bands else bands[len(bands) // 2])
@@ -95,27 +97,27 @@ def _job(config: CutoutConfig) -> cutting.Job:
   if config.size < 0:
     raise ValueError(f"--size={config.size}: must be positive, or 0 for the survey's size")
   regridding.check_installed()
-  return cutting.Job(bands, reference, config.size or survey.image_size, config.scratch)
+  return cutting.CutoutSettings(bands, reference, config.size or survey.image_size, config.scratch)
 
 
-def _columns(positions, fields, found, rows) -> dict[str, np.ndarray]:
-  """The catalogue's own columns, and where each cutout comes from."""
+def _columns(positions, fields, assigned, rows) -> dict[str, np.ndarray]:
+  """The columns of the positions, and the origin of each cutout."""
   names = np.array([field.name for field in fields])
   return {"id": positions.ids[rows],
           **{name: values[rows] for name, values in positions.columns.items()
              if name.lower() != "id"},
-          "cutout_field": names[found.field[rows]],
-          "cutout_x": found.first[rows, 0], "cutout_y": found.first[rows, 1]}
+          "cutout_field": names[assigned.field[rows]],
+          "cutout_x": assigned.first[rows, 0], "cutout_y": assigned.first[rows, 1]}
 
 
-def _counted(found) -> dict[str, int]:
-  return dict(collections.Counter(str(reason) for reason in found.reason if reason))
+def _counted(assigned) -> dict[str, int]:
+  return dict(collections.Counter(str(reason) for reason in assigned.reason if reason))
 
 
-def _report(output, config, positions, rows, found) -> None:
+def _report(output, config, positions, rows, assigned) -> None:
   print(f"{output}: {len(positions)} positions read, {len(rows)} cutouts written, "
         f"{len(positions) - len(rows)} rejected")
-  for reason, number in _counted(found).items():
+  for reason, number in _counted(assigned).items():
     print(f"  rejected: {number} x {reason}")
   print(f"Next: python -m data_tools.make_tfrecords --survey={config.survey} --input={output}")
 
@@ -126,14 +128,16 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   text("frames", None, "Folder of the frames.", required=True)
   text("positions", None, "Table with ra and dec (deg), .fits, .csv, .parquet, .npy or .npz; its "
        "other columns are kept.", required=True)
-  text("output", None, "Folder to write; must not exist.", required=True)
-  text("survey", "sdss", "sdss, cfhtls or FILE.toml: bands and size.")
-  text("reference_band", "", "Band whose pixels are kept; default r.")
-  text("frame_template", fields_lib.SDSS_TEMPLATE, "File names of the frames.")
+  text("output", None, "Folder to write; must not exist or be empty.", required=True)
+  text("survey", "sdss", "sdss, cfhtls or FILE.toml; gives bands and size.")
+  text("reference_band", "", "Band whose pixel grid the cutouts use; default: r, or the "
+       "middle band.")
+  text("frame_template", fields_lib.SDSS_TEMPLATE,
+       "File names of the frames, with {band} and {field}.")
   flags.DEFINE_integer("size", 0, "Side of a cutout, pixels; 0 is the survey's.",
                        flag_values=values)
   for role in ("id", "ra", "dec"):
-    text(f"{role}_column", "", f"Column of {role}, where it is called otherwise.")
+    text(f"{role}_column", "", f"Column of {role}, if it has an unusual name.")
   text("scratch_dir", "", "Folder for unpacked frames.")
 
 
@@ -148,7 +152,7 @@ def config_from_flags(values: flags.FlagValues) -> CutoutConfig:
 
 
 def main(argv) -> None:
-  """Cuts; a mistake of the user ends in one line, not in a traceback."""
+  """Cuts; a user's mistake ends in one line, not in a traceback."""
   command.refuse_words(argv)
   logging.set_verbosity(logging.INFO)
   with command.one_line_errors():

@@ -2,12 +2,12 @@
 
   python -m data_tools.simulate --survey=sdss --num=20000 --seed=1 --output=/data/sim
 
-Simple, and true in what redshift estimation needs: colours come from real spectra
-and filter curves, numbers from a luminosity function and a magnitude limit, images
-from bulges and discs seen through a PSF with sky and photon noise, beside the odd
-neighbour.  There are no artefacts and no clusters.  With --photometry=TABLE, redshifts
-and magnitudes are those of real galaxies.  What it writes is read by
-`data_tools.make_tfrecords`, like real data.
+The simulation is simple, but realistic where redshift estimation needs it: colours come
+from real spectra and filter curves, numbers from a luminosity function and a magnitude
+limit, images from bulges and discs seen through a PSF, with sky noise, photon noise and
+neighbours.  There are no artefacts and no clusters.  With --photometry=TABLE, redshifts and
+magnitudes are those of real galaxies.  `data_tools.make_tfrecords` reads the files like real
+data.
 """
 
 from __future__ import annotations
@@ -27,32 +27,32 @@ from pzbias_tf.survey import load_survey
 def simulate(survey_name: str, num: int, seed: int, output: str,
              layout: str | None = None, *,
              options: options_lib.SimulationOptions = options_lib.SimulationOptions()) -> str:
-  """Simulates a survey, or finds it simulated already.
+  """Simulates a survey, unless the folder holds this simulation already.
 
   Args:
     survey_name: "sdss" or "cfhtls", or a survey whose data set is one of them.
     num: number of galaxies.
-    seed: equal settings give equal bytes.
-    output: folder to write; it appears when it is complete, not before.
-    layout: file layout, a key of `layouts.LAYOUTS[data set]`; None takes the first.
-    options: size, neighbours, PSF, real photometry.
+    seed: not negative; equal settings give equal bytes.
+    output: folder to write; it appears only when it is complete.
+    layout: file layout, a key of `layouts.LAYOUTS[data set]`; None is the first.
+    options: image size, neighbours, PSF, real photometry.
 
   Returns:
     The folder, as an absolute path.
 
   Raises:
     ValueError: a setting is wrong.
-    FileExistsError: the folder holds something else.
+    FileExistsError: the folder holds other files.
   """
   survey = load_survey(survey_name)
   settings = {
       "survey": survey.dataset, "num": num, "seed": seed,
-      "layout": _check(survey.dataset, num, seed, layout), **options.recorded(),
+      "layout": _checked_layout(survey.dataset, num, seed, layout), **options.recorded(),
       "image_size": options.image_size or survey.image_size, "neighbours": options.neighbours}
   words = ", ".join(f"{name} {value}" for name, value in settings.items())
   output = os.path.abspath(output)
   if simulated_folder.is_finished(output, settings):
-    logging.info("%s already holds this simulation (%s); it is used as it is", output, words)
+    logging.info("%s already holds this simulation (%s); it is reused", output, words)
     return output
   observation = Observation(survey.dataset, seed=seed, image_size=settings["image_size"],
                             options=options)
@@ -64,8 +64,8 @@ def simulate(survey_name: str, num: int, seed: int, output: str,
   return output
 
 
-def _check(dataset, num, seed, layout) -> str:
-  """The layout to write, after a look at all settings."""
+def _checked_layout(dataset, num, seed, layout) -> str:
+  """The layout to write, after a check of all settings."""
   if dataset not in layouts.LAYOUTS:
     raise ValueError(f"no simulation of data set {dataset!r}; "
                      f"choose one of {', '.join(layouts.LAYOUTS)}")
@@ -77,20 +77,22 @@ def _check(dataset, num, seed, layout) -> str:
   return layout or known[0]
 
 
-def define_flags() -> None:
+def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   """Defines the command line."""
-  flags.DEFINE_enum("survey", "sdss", sorted(layouts.LAYOUTS), "Survey to simulate.")
-  flags.DEFINE_integer("num", 2000, "Number of galaxies.", lower_bound=1)
-  flags.DEFINE_integer("seed", 1, "Equal seeds give equal files.", lower_bound=0)
-  flags.DEFINE_string("output", None, "Folder to write.", required=True)
+  flags.DEFINE_enum("survey", "sdss", sorted(layouts.LAYOUTS), "Survey to simulate.",
+                    flag_values=values)
+  flags.DEFINE_integer("num", 2000, "Number of galaxies.", lower_bound=1, flag_values=values)
+  flags.DEFINE_integer("seed", 1, "Seed; equal seeds give equal files.", lower_bound=0,
+                       flag_values=values)
+  flags.DEFINE_string("output", None, "Folder to write.", required=True, flag_values=values)
   flags.DEFINE_string("layout", "", "File layout; " + "; ".join(
       f"{dataset}: {', '.join(known)}" for dataset, known in layouts.LAYOUTS.items())
-      + ". Default: the first.")
-  options_lib.define_flags()
+      + ". Default: the first.", flag_values=values)
+  options_lib.define_flags(values)
 
 
 def main(argv) -> None:
-  """Simulates; a mistake of the user ends in one line, not in a traceback."""
+  """Simulates; a user's mistake ends in one line, not in a traceback."""
   command.refuse_words(argv)
   logging.set_verbosity(logging.INFO)
   values = flags.FLAGS

@@ -1,9 +1,9 @@
-"""Shows what is in a data set: counts, distributions, pixels and pictures.
+"""Shows the contents of a data set: counts, distributions, pixel statistics and pictures.
 
   python -m data_tools.summarize data/sdss
 
-Prints tables and writes, into the folder `summary` of the data set or --output,
-distribution.png and .svg, and contact_sheet.png.
+Prints tables and writes distribution.png, distribution.svg and contact_sheet.png to the
+folder `summary` of the data set, or to --output.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pzbias_tf import survey as survey_lib
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.report.figures import save_figure
 
-_PICTURES = 24
+_NUM_PICTURES = 24
 
 
 def summarize(folder: str, output: str = "", *, sample: int = 1000) -> list[str]:
@@ -30,11 +30,11 @@ def summarize(folder: str, output: str = "", *, sample: int = 1000) -> list[str]
 
   Args:
     folder: the data set's folder.
-    output: where the pictures go; "" is the folder `summary` of the data set.
-    sample: images that the statistics of pixels are taken from, about.
+    output: folder of the pictures; "" is the folder `summary` of the data set.
+    sample: approximate number of images for the pixel statistics.
 
   Returns:
-    The files written.
+    The files that were written.
 
   Raises:
     OSError: a file is missing.
@@ -45,17 +45,17 @@ def summarize(folder: str, output: str = "", *, sample: int = 1000) -> list[str]
     raise ValueError(f"{output}: pictures are written to local folders; name one with --output")
   galaxies = Galaxies.of(data)
   images, rows = read_sample(data, sample)
-  print(words(data, galaxies, images), flush=True)
+  print(summary_text(data, galaxies, images), flush=True)
   os.makedirs(output, exist_ok=True)
   paths = save_figure(distribution_figure.draw_distribution(galaxies), output, "distribution")
   paths.append(os.path.join(output, "contact_sheet.png"))
-  draw_sheet(data, images, rows, paths[-1])
+  draw_contact_sheet(data, images, rows, paths[-1])
   print(f"wrote {', '.join(paths)}")
   return paths
 
 
-def words(data: Dataset, galaxies: Galaxies, images: np.ndarray) -> str:
-  """The tables, with a line above each."""
+def summary_text(data: Dataset, galaxies: Galaxies, images: np.ndarray) -> str:
+  """The tables, each with a heading."""
   manifest = data.manifest
   height, width, _ = manifest.image_shape
   return "\n".join([
@@ -70,21 +70,21 @@ def words(data: Dataset, galaxies: Galaxies, images: np.ndarray) -> str:
       ""])
 
 
-def draw_sheet(data: Dataset, images: np.ndarray, rows: np.ndarray, path: str) -> None:
-  """Draws galaxies of all magnitudes, bright ones first, with z and r under each.
+def draw_contact_sheet(data: Dataset, images: np.ndarray, rows: np.ndarray, path: str) -> None:
+  """Draws galaxies of all magnitudes, bright ones first, with z and r below each.
 
   Args:
     data: the data set.
-    images: [n, height, width, band] a sample.
-    rows: [n] their rows in the catalogue.
+    images: [n, height, width, band], a sample.
+    rows: [n], rows of these galaxies in the catalogue.
     path: PNG file to write.
   """
   r_mag, z_spec = data.column("r_mag")[rows], data.column("z_spec")[rows]
   order = np.argsort(r_mag, kind="stable")
-  chosen = order[np.unique(np.linspace(0, len(order) - 1, _PICTURES).astype(int))]
+  chosen = order[np.unique(np.linspace(0, len(order) - 1, _NUM_PICTURES).astype(int))]
   manifest, survey = data.manifest, survey_lib.SURVEYS.get(data.manifest.survey)
   pictures.contact_sheet(
-      images[chosen], [pictures.caption(r_mag[at], z_spec[at]) for at in chosen],
+      images[chosen], [pictures.caption(r_mag[index], z_spec[index]) for index in chosen],
       manifest.bands, path, title=f"{manifest.survey}: {len(chosen)} of "
       f"{manifest.galaxies['written']} galaxies, bright to faint",
       scale_arcsec=survey.pixel_scale_arcsec if survey else 0.0)
@@ -92,16 +92,16 @@ def draw_sheet(data: Dataset, images: np.ndarray, rows: np.ndarray, path: str) -
 
 def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   """Defines the command line."""
-  flags.DEFINE_string("data", "", "Folder of the data set; may also stand alone, without --data=.",
+  flags.DEFINE_string("data", "", "Folder of the data set; may also be given without --data=.",
                       flag_values=values)
-  flags.DEFINE_string("output", "", "Folder of the pictures; default: summary in the data set.",
-                      flag_values=values)
-  flags.DEFINE_integer("sample", 1000, "Images that the statistics of pixels are taken from.",
+  flags.DEFINE_string("output", "", "Folder of the pictures; default: the data set's folder "
+                      "summary.", flag_values=values)
+  flags.DEFINE_integer("sample", 1000, "Approximate number of images for the pixel statistics.",
                        lower_bound=1, flag_values=values)
 
 
 def main(argv) -> None:
-  """Summarizes; a mistake of the user ends in one line, not in a traceback."""
+  """Summarizes; a user's mistake ends in one line, not in a traceback."""
   values = flags.FLAGS
   with command.one_line_errors():
     summarize(command.one_folder(argv, values.data), values.output, sample=values.sample)

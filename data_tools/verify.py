@@ -1,9 +1,9 @@
-"""Checks a data set: are all files there, whole, and in agreement with each other?
+"""Checks that all files of a data set exist, are undamaged and agree with each other.
 
   python -m data_tools.verify data/sdss
 
-Prints what is wrong, one line each, and ends with status 1; a sound data set gets one
-line and status 0.
+Prints one line per problem and ends with status 1; for a sound data set it prints one
+line and ends with status 0.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from pzbias_tf.data.manifest import Manifest
 
 
 def verify(folder: str, *, num_workers: int = 1) -> int:
-  """Verifies a data set and prints what was found.
+  """Verifies a data set and prints the problems.
 
   Args:
     folder: the data set's folder.
-    num_workers: processes that read shards.
+    num_workers: number of processes that read shards.
 
   Returns:
     The exit status: 0 for a sound data set, else 1.
   """
   with tqdm(unit="B", unit_scale=True, disable=not sys.stderr.isatty()) as bar:
-    found = all_checks.verify(folder, num_workers=num_workers, progress=bar.update)
-  for problem in found.problems:
+    verification = all_checks.verify(folder, num_workers=num_workers, progress=bar.update)
+  for problem in verification.problems:
     print(problem)
-  if found.problems:
+  if verification.problems or verification.manifest is None:
     return 1
-  print(summary(folder, found.manifest))
+  print(summary(folder, verification.manifest))
   return 0
 
 
@@ -48,9 +48,9 @@ def summary(folder: str, manifest: Manifest) -> str:
 
 def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   """Defines the command line."""
-  flags.DEFINE_string("data", "", "Folder of the data set; may also stand alone, without --data=.",
+  flags.DEFINE_string("data", "", "Folder of the data set; may also be given without --data=.",
                       flag_values=values)
-  flags.DEFINE_integer("num_workers", 1, "Processes that read shards.", lower_bound=1,
+  flags.DEFINE_integer("num_workers", 1, "Number of processes that read shards.", lower_bound=1,
                        flag_values=values)
 
 

@@ -29,11 +29,13 @@ from pzbias_tf.training.stages import STAGES, STEP3
 ABOUT = os.path.join("assets.extra", "pzbias_tf.json")
 
 
-def define_flags() -> None:
+def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   """Defines the command line."""
-  flags.DEFINE_string("run", None, "Folder of the experiment.", required=True)
-  flags.DEFINE_enum("stage", STEP3.name, [stage.name for stage in STAGES], "Stage to export.")
-  flags.DEFINE_string("output", "", "Folder to write. Default: saved_model in the stage's.")
+  flags.DEFINE_string("run", None, "Folder of the run.", required=True, flag_values=values)
+  flags.DEFINE_enum("stage", STEP3.name, [stage.name for stage in STAGES], "Stage to export.",
+                    flag_values=values)
+  flags.DEFINE_string("output", "", "Folder to write. Default: saved_model in the stage's.",
+                      flag_values=values)
 
 
 def main(argv):
@@ -54,12 +56,12 @@ def export(stage_dir: str, output: str = "") -> str:
     What was done, as text.
 
   Raises:
-    FileExistsError: the folder is there already.
+    FileExistsError: the folder exists.
     OSError: the stage is not trained.
   """
   output = os.path.abspath(output or os.path.join(stage_dir, "saved_model"))
   if os.path.exists(output):
-    raise FileExistsError(f"{output} is there already; name another --output, or delete it")
+    raise FileExistsError(f"{output} exists; name another --output, or delete it")
   config, _ = load_config(stage_dir)
   network = make_network(config)
   weights = StageFiles(stage_dir).last

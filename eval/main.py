@@ -5,11 +5,11 @@
   python -m eval.main --compare RUN1 RUN2 ...    runs that have been evaluated, side by side
 
 Writes into the run's folder: metrics.json; report/ with figures (PNG and SVG),
-table.md and index.html; and where Step 3 is there, calibration.json and
+table.md and index.html; and, if the run has a Step 3, calibration.json and
 calibrated_test.fits.
 
-p(z) of the last stage is calibrated as well, and pdf_calibration.json written,
-where there are enough validation galaxies, which it was not trained on.
+If there are enough validation galaxies, on which no network was trained, p(z) of
+the last stage is calibrated as well, and pdf_calibration.json is written.
 """
 
 from __future__ import annotations
@@ -21,41 +21,51 @@ import os
 from absl import app, flags
 from astropy.table import Table
 
+from eval.evaluation.calibrations import (
+  CATALOG,
+  PDF_CALIBRATION,
+  step4_result,
+  too_few,
+  with_calibrated_pdfs,
+)
 from eval.evaluation.compare import compare
 from eval.evaluation.description import describe_run
 from eval.evaluation.worst_outliers import worst_outliers
-from eval.pdf_calibration import PDF_CALIBRATION, load_validation, too_few, with_calibrated_pdfs
-from eval.stage_results import load_test_predictions, reference_result, stage_result
-from eval.stages import find_stages, newest_run, run_survey
-from eval.step4 import CALIBRATION, CATALOG, step4_result
+from eval.run import EvaluatedRun, newest_run
 from pzbias_tf import command
 from pzbias_tf.files import write_text
 from pzbias_tf.metrics.stage_metrics import Bootstrap, to_json
-from pzbias_tf.metrics.stage_result import check_same_galaxies
+from pzbias_tf.metrics.stage_result import check_same_galaxies, measure, measure_reference
 from pzbias_tf.report.captions import DIRECTION
 from pzbias_tf.report.run_report import write_report
 from pzbias_tf.report.stage_table import format_table
-from pzbias_tf.training.config import load_config, package_versions
+from pzbias_tf.training.config import package_versions
+from pzbias_tf.training.run_folder import CALIBRATION
 from pzbias_tf.training.stages import STEP3
 
 REPORT = "report"
 
 
-def define_flags() -> None:
+def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   """Defines the command line."""
-  flags.DEFINE_string("run", "", "Folder of the experiment. Default: the newest one in --workdir.")
-  flags.DEFINE_string("workdir", "runs", "Folder of all runs.")
-  flags.DEFINE_integer("num_bootstrap", 100, "Bootstraps behind each error.", lower_bound=2)
-  flags.DEFINE_integer("seed", 0, "Seed of bootstraps and of Step 4's resampling.", lower_bound=0)
+  flags.DEFINE_string("run", "", "Folder of the run. Default: the newest one in --workdir.",
+                      flag_values=values)
+  flags.DEFINE_string("workdir", "runs", "Folder of all runs.", flag_values=values)
+  flags.DEFINE_integer("num_bootstrap", 100, "Bootstraps behind each error.", lower_bound=2,
+                       flag_values=values)
+  flags.DEFINE_integer("seed", 0, "Seed of bootstraps and of Step 4's resampling.", lower_bound=0,
+                       flag_values=values)
   flags.DEFINE_float("smooth_calibration", 0.0, "Width, in wide redshift bins, over which Step 4's "
-                     "corrections are smoothed; 0 for none.", lower_bound=0.0)
+                     "corrections are smoothed; 0 for none.", lower_bound=0.0, flag_values=values)
   flags.DEFINE_bool("pdfs_by_magnitude", False, "Whether p(z) is calibrated in each magnitude row "
-                    "by itself.")
-  flags.DEFINE_list("compare", [], "Runs to compare, separated by commas or blanks.")
+                    "by itself.", flag_values=values)
+  flags.DEFINE_list("compare", [], "Runs to compare, separated by commas or blanks.",
+                    flag_values=values)
   flags.DEFINE_string("output", "", "Folder of the comparison. Default: comparison beside the "
-                      "first run.")
+                      "first run.", flag_values=values)
   flags.DEFINE_string("weights", "", "Table with columns id and weight (FITS, CSV, ...): weights "
-                      "of the test galaxies in the metrics, say those of another n(z).")
+                      "of the test galaxies in the metrics, say those of another n(z).",
+                      flag_values=values)
 
 
 def main(argv):
@@ -66,8 +76,8 @@ def main(argv):
     if values.compare:
       print(compare([*values.compare, *argv[1:]], values.output))
       return
-    run = values.run or newest_run(values.workdir)
-    print(evaluate(run, Bootstrap(number=values.num_bootstrap, seed=values.seed),
+    folder = values.run or newest_run(values.workdir)
+    print(evaluate(folder, Bootstrap(number=values.num_bootstrap, seed=values.seed),
                    Options(smoothing=values.smooth_calibration,
                            pdfs_by_magnitude=values.pdfs_by_magnitude,
                            weights=values.weights)))
@@ -89,11 +99,11 @@ class Options:
   weights: str = ""
 
 
-def evaluate(run: str, bootstrap: Bootstrap, options: Options = Options()) -> str:
+def evaluate(folder: str, bootstrap: Bootstrap, options: Options = Options()) -> str:
   """Evaluates a run and writes its results.
 
   Args:
-    run: folder of the experiment.
+    folder: folder of the run.
     bootstrap: how errors are estimated.
     options: how estimates are calibrated, and galaxies weighed.
 
@@ -104,62 +114,62 @@ def evaluate(run: str, bootstrap: Bootstrap, options: Options = Options()) -> st
     FileNotFoundError: the run holds no test predictions.
     ValueError: predictions are damaged, or stages predicted different galaxies.
   """
-  stages = find_stages(run)
-  if not stages:
-    raise FileNotFoundError(f"{run} holds no stage with test predictions. Run first:\n"
-                            "  python -m train.main --tstep=1 --multir")
-  survey = run_survey(stages)
-  results, written, remarks = _measure(run, stages, survey, bootstrap, options)
-  written.insert(0, _save_metrics(run, stages, survey, bootstrap, options, results))
-  last = list(stages.values())[-1]
-  outliers, why_not = worst_outliers(last, survey)
+  run = EvaluatedRun.open(folder, Table.read(options.weights) if options.weights else None)
+  results, written, remarks = _measure(run, bootstrap, options)
+  written.insert(0, _save_metrics(run, bootstrap, options, results))
+  outliers, why_not = worst_outliers(run.last)
   remarks += [why_not] if why_not else []
-  written += write_report(os.path.join(run, REPORT), results, survey,
-                          describe_run(run, stages, results, survey, bootstrap,
-                                       weights=options.weights, flags=load_test_predictions(
-                                           last, survey).ancil.get("flags")), outliers)
+  written += write_report(os.path.join(folder, REPORT), results, run.survey,
+                          describe_run(run, results, bootstrap, weights=options.weights), outliers)
   return "\n".join([
-      f"{run}: {survey.name}, test set", "",
+      f"{folder}: {run.survey.name}, test set", "",
       format_table({result.title: result.summary for result in results}), "", DIRECTION, "",
       *remarks, *(f"wrote {path}" for path in written),
-      f"look at: tensorboard --logdir {os.path.dirname(run) or run}"])
+      f"look at: tensorboard --logdir {os.path.dirname(folder) or folder}"])
 
 
-def _measure(run, stages, survey, bootstrap, options):
+def _measure(run: EvaluatedRun, bootstrap, options):
   """The results in the order of the method, the files of the calibrations, and remarks."""
-  weights = Table.read(options.weights) if options.weights else None
-  results = [stage_result(name, folder, survey, bootstrap, weights)
-             for name, folder in stages.items()]
-  last, written = list(stages.values())[-1], []
-  held_out = load_validation(last, survey)
-  remarks = [] if held_out is None else list(filter(None, [too_few(held_out)]))
-  if held_out is not None and not remarks:
-    results[-1] = with_calibrated_pdfs(results[-1], held_out, run, last, survey, bootstrap,
-                                       by_magnitude=options.pdfs_by_magnitude, weights=weights)
-    written.append(os.path.join(run, PDF_CALIBRATION))
-  if STEP3.name in stages:
-    results.append(step4_result(run, stages[STEP3.name], survey, bootstrap,
-                                smoothing=options.smoothing, weights=weights))
-    written += [os.path.join(run, name) for name in (CALIBRATION, CATALOG)]
-  reference = reference_result(last, survey, bootstrap, weights)
+  results, written, remarks = _measure_stages(run, bootstrap), [], []
+  last, held_out = run.last, run.last.validation
+  if held_out is not None and too_few(held_out):
+    remarks.append(too_few(held_out))
+  elif held_out is not None:
+    results[-1] = with_calibrated_pdfs(results[-1], last, run.folder, bootstrap,
+                                       by_magnitude=options.pdfs_by_magnitude)
+    written.append(os.path.join(run.folder, PDF_CALIBRATION))
+  if last.name == STEP3.name:
+    results.append(step4_result(last, run.folder, bootstrap, smoothing=options.smoothing))
+    written += [os.path.join(run.folder, name) for name in (CALIBRATION, CATALOG)]
+  reference = measure_reference(last.test, run.survey, bootstrap)
   results += [reference] if reference else []
   check_same_galaxies(results)
   return results, written, remarks
 
 
-def _save_metrics(run, stages, survey, bootstrap, options, results):
+def _measure_stages(run: EvaluatedRun, bootstrap):
+  """The results of the stages with a network; the last one's predictions stay loaded."""
+  results = []
+  for stage in run.stages:
+    results.append(measure(stage.name, stage.spec.title, stage.test, run.survey, bootstrap))
+    if stage is not run.last:
+      stage.forget()
+  return results
+
+
+def _save_metrics(run: EvaluatedRun, bootstrap, options, results):
   """metrics.json of the run, and of each of its own stages."""
   summaries = {result.name: to_json(result.summary) for result in results}
-  for name, folder in stages.items():
-    if os.path.dirname(folder) == os.path.normpath(run):
-      _write_json(os.path.join(folder, "metrics.json"), summaries[name])
-  path = os.path.join(run, "metrics.json")
+  for stage in run.stages:
+    if os.path.dirname(stage.folder) == os.path.normpath(run.folder):
+      _write_json(os.path.join(stage.folder, "metrics.json"), summaries[stage.name])
+  path = os.path.join(run.folder, "metrics.json")
   _write_json(path, {
-      "survey": to_json(dataclasses.asdict(survey)),
+      "survey": to_json(dataclasses.asdict(run.survey)),
       "bootstrap": dataclasses.asdict(bootstrap), "options": dataclasses.asdict(options),
       "versions": package_versions(),
-      "stage_folders": stages,
-      "settings": {name: load_config(folder)[0].settings() for name, folder in stages.items()},
+      "stage_folders": {stage.name: stage.folder for stage in run.stages},
+      "settings": {stage.name: stage.config.settings() for stage in run.stages},
       "stages": summaries})
   return path
 

@@ -4,16 +4,15 @@
   python -m eval.predict --run=runs/sdss_net0_ne1 --input=new.npz --output=new.hdf5
 
 Writes p(z) and point estimates as HDF5 for `qp.read`, and the estimates as FITS
-and, where pyarrow is installed, Parquet beside it.  A prediction that was cut off
-goes on when the same command is given again.
+and, if pyarrow is installed, Parquet beside it.  An interrupted prediction goes on
+when the same command is given again.
 
-For Step 3 there are point estimates after Step 4 as well: it is fitted to the
-magnitudes and estimates of the galaxies that are predicted, and saved beside
-them, or, with --calibration=run, taken from the run as eval.main has fitted it
-to the run's test set (the better choice for a few hundred galaxies, whose own
-distribution is mostly noise).  It corrects the estimates of one network, so that
---tta and --ensemble go without.  --calibrate_pdf mends p(z) itself, as the run's
-validation galaxies tell.
+For Step 3, point estimates after Step 4 are added.  Step 4 is fitted to the
+magnitudes and estimates of the predicted galaxies, and saved beside them; with
+--calibration=run it is the one that eval.main fitted to the run's test set, the
+better choice for a few hundred galaxies, whose own distribution is mostly noise.
+It corrects the estimates of one network, so --tta and --ensemble do without.
+--calibrate_pdf calibrates p(z) itself, by a fit to the run's validation galaxies.
 """
 
 from __future__ import annotations
@@ -29,11 +28,11 @@ from absl import app, flags, logging
 import numpy as np
 import tensorflow as tf
 
+from eval.evaluation.calibrations import calibrate_target
 from eval.prediction.members import Members, check_data_fit
 from eval.prediction.request import Request, define_flags, read_request
 from eval.prediction.temporary_data_set import convert_cutouts
-from eval.stage_results import own_part
-from eval.step4 import CALIBRATION, calibrate_target
+from eval.run import own_part
 from pzbias_tf import command
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.data.allocator import keep_freed_memory
@@ -45,7 +44,7 @@ from pzbias_tf.predictions.predictions import Estimates
 from pzbias_tf.predictions.predictions_file import concatenate, read_columns
 from pzbias_tf.predictions.sharded import ShardFiles, begin, predict_shards
 from pzbias_tf.training.devices import make_strategy
-from pzbias_tf.training.run_folder import DOMAIN
+from pzbias_tf.training.run_folder import CALIBRATION, DOMAIN
 from pzbias_tf.training.stages import STEP3
 
 LISTED = 20  # galaxies shown on the terminal
@@ -95,7 +94,7 @@ def run(request: Request) -> str:
 
 @contextlib.contextmanager
 def _working_folder(path: str) -> Iterator[str]:
-  """A hidden folder beside the predictions; it stays where a prediction is cut off."""
+  """A hidden folder beside the predictions; it stays if the prediction is interrupted."""
   parent, name = os.path.split(os.path.abspath(path))
   folder = os.path.join(parent, f".{name}.unfinished")
   with exclusive_folder(folder):
@@ -123,7 +122,7 @@ def _write(request, members, files: ShardFiles):
   columns, written = read_columns(files.paths), [request.path]
   calibrated, remarks = {}, [_about_flags(columns.get("flags"))]
   if members.config.stage == STEP3.name:
-    if len(members.folders) > 1 or request.tta:
+    if len(members.stages) > 1 or request.tta:
       remarks.append("Step 4 corrects the estimates of one network and view: not applied")
     else:
       beside = request.beside(f"_{CALIBRATION}") if request.refit else ""
@@ -142,14 +141,14 @@ def _about_flags(flags):
 
 def _calibrated(estimates: Estimates, members: Members, refitted: str) -> dict[str, np.ndarray]:
   """"zmode_calibrated" by Step 4: fitted and saved at `refitted`, or, if "", the run's."""
-  (stage_dir,), survey = members.folders, members.config.survey
+  (stage,), survey = members.stages, members.config.survey
   if refitted:
-    # Data sets that surveys share hold galaxies of another depth as well; others do not tell.
+    # A data set that surveys share holds galaxies of another depth as well.
     own = own_part(estimates, survey)
-    calibration = calibrate_target(stage_dir, own if len(own) else estimates, survey, refitted)
+    calibration = calibrate_target(stage, own if len(own) else estimates, refitted)
   else:
-    path = os.path.join(os.path.dirname(os.path.normpath(stage_dir)), CALIBRATION)
-    calibration = Calibration.load(path, survey, weights_digest=members.weights_digest)
+    calibration = Calibration.load(os.path.join(members.run, CALIBRATION), survey,
+                                   weights_digest=stage.weights_digest)
   return {"zmode_calibrated": calibration.apply(estimates.z_photo, estimates.r_mag)}
 
 
@@ -171,12 +170,12 @@ def _speed(files: ShardFiles, strategy):
 
 
 def _listing(path, galaxies):
-  """The first galaxies, one a line."""
-  found = read_columns([path], stop=LISTED)
+  """The first galaxies, one per line."""
+  first = read_columns([path], stop=LISTED)
   columns = [name for name in ("id", "r_mag", "redshift", "zmode", "zmode_calibrated", "zmean",
-                               "zmedian", "zbest") if name in found]
+                               "zmedian", "zbest") if name in first]
   lines = ["  ".join(f"{name:>16}" for name in columns)]
-  for values in zip(*(found[name] for name in columns)):
+  for values in zip(*(first[name] for name in columns)):
     lines.append("  ".join(
         f"{value:16.4f}" if isinstance(value, float) else f"{value:>16}" for value in values))
   if galaxies > LISTED:

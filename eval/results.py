@@ -1,9 +1,9 @@
 """The study's results: small files that are kept, and the page that is written from them.
 
-  python -m eval.results --workdir=runs/study/sdss   measures what train.experiments has left there
+  python -m eval.results --workdir=runs/study/sdss   measures what train.experiments trained there
   python -m eval.results                             writes RESULTS.md and its figures
 
-The first writes results/<name of the folder>/<experiment>.json, and then the page, like the second.
+The first writes results/<name of the folder>/<study item>.json, and then the page, like the second.
 """
 
 from __future__ import annotations
@@ -22,15 +22,18 @@ from pzbias_tf.metrics.stage_metrics import Bootstrap
 from pzbias_tf.training.run_folder import EXPERIMENT_RECORD
 
 
-def define_flags() -> None:
+def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   """Defines the command line."""
   flags.DEFINE_string("workdir", "", "Folder of the runs of train.experiments to measure. Default: "
-                      "none, the page alone is written.")
-  flags.DEFINE_list("experiments", [], "Experiments to measure. Default: all that are there.")
-  flags.DEFINE_string("results", "results", "Folder of the results files.")
-  flags.DEFINE_string("page", "RESULTS.md", "The page.")
-  flags.DEFINE_integer("num_bootstrap", 100, "Bootstraps behind each error.", lower_bound=2)
-  flags.DEFINE_integer("seed", 0, "Seed of bootstraps and of Step 4's resampling.", lower_bound=0)
+                      "none, the page alone is written.", flag_values=values)
+  flags.DEFINE_list("experiments", [], "Study items to measure. Default: all that exist.",
+                    flag_values=values)
+  flags.DEFINE_string("results", "results", "Folder of the results files.", flag_values=values)
+  flags.DEFINE_string("page", "RESULTS.md", "The page.", flag_values=values)
+  flags.DEFINE_integer("num_bootstrap", 100, "Bootstraps behind each error.", lower_bound=2,
+                       flag_values=values)
+  flags.DEFINE_integer("seed", 0, "Seed of bootstraps and of Step 4's resampling.", lower_bound=0,
+                       flag_values=values)
 
 
 def main(argv):
@@ -39,7 +42,7 @@ def main(argv):
   values = flags.FLAGS
   with command.one_line_errors():
     if values.experiments and not values.workdir:
-      raise ValueError("--experiments names experiments of --workdir, which is missing")
+      raise ValueError("--experiments names study items of --workdir, which is missing")
     if values.workdir:
       measure(values.workdir, values.results, values.experiments,
               Bootstrap(number=values.num_bootstrap, seed=values.seed))
@@ -48,23 +51,23 @@ def main(argv):
 
 
 def measure(workdir: str, results: str, experiments: list[str], bootstrap: Bootstrap) -> None:
-  """Measures the experiments of a folder of runs.
+  """Measures the study items of a folder of runs.
 
   Args:
     workdir: the folder.
     results: folder of the results files.
-    experiments: their names; [] for all that are there and complete.
+    experiments: their names; [] for all that are complete.
     bootstrap: how errors are estimated.
 
   Raises:
-    OSError: there is no such experiment, or it is not complete.
+    OSError: there is no such item, or it is not complete.
     ValueError: the page has no place for a sample of this name.
   """
   names = experiments or sorted(os.path.basename(path).removesuffix(EXPERIMENT_RECORD) for path in
                                 glob.glob(os.path.join(glob.escape(workdir),
                                                        "*" + EXPERIMENT_RECORD)))
   if not names:
-    raise FileNotFoundError(f"{workdir} holds no experiment. Run first:\n"
+    raise FileNotFoundError(f"{workdir} holds no study item. Run first:\n"
                             f"  python -m train.experiments --run=NAME --workdir={workdir}")
   collector = Collector(bootstrap)
   sample = os.path.basename(os.path.abspath(workdir))

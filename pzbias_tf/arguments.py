@@ -24,7 +24,7 @@ def columns(**arrays: np.ndarray) -> tuple[np.ndarray, ...]:
     ValueError: a column is not one-dimensional, is empty, differs in length
       from the first one, or holds a value that is not finite.
   """
-  checked = []
+  checked: list[np.ndarray] = []
   for name, values in arrays.items():
     values = np.asarray(values, np.float64)
     if values.ndim != 1:
@@ -65,8 +65,7 @@ def weight_column(weights: np.ndarray | None, size: int) -> np.ndarray:
     return np.ones(size)
   (weights,) = columns(weights=weights)
   if weights.size != size:
-    raise ValueError(f"weights are given for {weights.size} galaxies of {size}; pass one weight "
-                     "per galaxy")
+    raise ValueError(f"{weights.size} weights are given for {size} galaxies; pass one per galaxy")
   if weights.min() < 0.0:
     raise ValueError(f"weights must not be negative, but galaxy {np.argmin(weights)} has "
                      f"{weights.min()}; pass 0 for galaxies to leave out")

@@ -99,7 +99,7 @@ class Means(NamedTuple):
   mean: np.ndarray
   error: np.ndarray
   weight: np.ndarray
-  count: np.ndarray
+  count: np.ndarray  # type: ignore[assignment]  # hides tuple.count
 
 
 def means(values: np.ndarray, weights: np.ndarray, cell: np.ndarray, num_cells: int) -> Means:

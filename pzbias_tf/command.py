@@ -53,6 +53,8 @@ def one_line_errors(*further: type[Exception]) -> Iterator[None]:
   """
   try:
     yield
-  except (ValueError, OSError, *further) as error:
+  except Exception as error:
+    if not isinstance(error, (ValueError, OSError, *further)):
+      raise
     logging.debug("", exc_info=True)
     sys.exit(f"Error: {error}")

@@ -1,4 +1,4 @@
-"""Local files that are written completely or not at all, and folders for one process at a time."""
+"""Local files and folders that appear whole or not at all."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ _COLUMNS = 6
 _PANEL_INCHES = 1.35
 
 
-# Flux (nanomaggies per pixel) of mid-grey in i, r, g: roughly the colours of SDSS's pictures.
+# Flux (nanomaggies per pixel) of mid-grey in i, r, g: the colours of SDSS's pictures, roughly.
 SDSS_GREY = (0.35, 0.22, 0.12)
 _GREY_NOISE = 8.0  # mid-grey in units of a pixel's noise, as SDSS_GREY is in SDSS's frames
 _SOFTENING = 8.0
@@ -28,7 +28,7 @@ def colour_channels(bands: Sequence[str]) -> tuple[int, int, int]:
     Those of i, r, g if all are there, else of the last, the middle and the first band.
   """
   if {"g", "r", "i"} <= set(bands):
-    return tuple(bands.index(band) for band in "irg")
+    return bands.index("i"), bands.index("r"), bands.index("g")
   return len(bands) - 1, len(bands) // 2, 0
 
 
@@ -46,7 +46,7 @@ def grey_of(images: np.ndarray) -> np.ndarray:
   return _GREY_NOISE * np.maximum(noise, np.finfo(np.float32).tiny).astype(np.float64)
 
 
-def colour_picture(image: np.ndarray, grey: Sequence[float] = SDSS_GREY) -> np.ndarray:
+def colour_picture(image: np.ndarray, grey: Sequence[float] | np.ndarray = SDSS_GREY) -> np.ndarray:
   """Red, green and blue with an asinh stretch that keeps colours.
 
   The stretch is that of Lupton et al. (2004): the mean of the bands is compressed

@@ -106,7 +106,7 @@ def make_folders(folder: str) -> None:
 
 
 def move(path: str, target: str) -> None:
-  """Renames a file within its file system, replacing an existing `target`.
+  """Renames a file on its file system, in place of any file of that name.
 
   An object store copies it and removes the original.  `target` is complete at any time.
   """

@@ -124,7 +124,8 @@ class Survey:
   def extension(self) -> tuple[int, int]:
     """Numbers of bins that Step 3 adds below z_min and above z_max."""
     if self.bins in self.extend_exceptions:
-      return tuple(self.extend_exceptions[self.bins])
+      left, right = self.extend_exceptions[self.bins]
+      return left, right
     return int(self.bins * self.extend_left), int(self.bins * self.extend_right)
 
   @property
@@ -303,5 +304,5 @@ def survey_from_mapping(settings: Mapping, *, origin: str) -> Survey:
       settings["extend_exceptions"] = {
           int(bins): tuple(sides) for bins, sides in settings["extend_exceptions"].items()}
     return Survey(**settings)
-  except (TypeError, ValueError) as error:  # a key is missing, or its value is wrong
+  except (TypeError, ValueError) as error:  # a key is missing, or its value is not valid
     raise ValueError(f"{origin}: {error}") from error

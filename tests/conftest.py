@@ -24,6 +24,7 @@ FOLDER = os.path.dirname(os.path.abspath(__file__))
 LONGEST = (
     "training/test_interruption.py", "training/test_stages.py", "training/test_killed.py",
     "training/test_multi_worker.py", "test_commands.py", "eval/test_main.py",
+    "train/test_published_lines.py",
     "eval/test_predict.py", "training/test_damaged_checkpoints.py", "training/test_features.py",
     "eval/test_results.py", "train/test_experiments.py", "data_tools/conversion/test_resume.py",
     "data_tools/conversion/executors/test_beam.py", "training/test_cfhtls.py",

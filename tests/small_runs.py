@@ -14,7 +14,7 @@ from pzbias_tf.training.config import TrainConfig, load_config
 from pzbias_tf.training.one_stage import make_network
 from pzbias_tf.training.stages import STAGES
 from tests.small_data import SIZE
-from train import flags as train_flags
+from train.flags import Request
 
 SMALL_SDSS = dataclasses.replace(SDSS, image_size=SIZE, balance_threshold=5)
 
@@ -26,18 +26,18 @@ def small_config(**settings) -> TrainConfig:
              fth=5, iterations=10, batch_size=8, learning_rate=1e-3), **settings})
 
 
-def request(number: int, data_dir: str, workdir: str, **settings) -> train_flags.Request:
+def request(number: int, data_dir: str, workdir: str, **settings) -> Request:
   """The request that train.main makes from its flags; `settings` replace its defaults."""
-  return train_flags.Request(**{
+  return Request(**{
       **dict(stage=STAGES[number], survey=SMALL_SDSS, data_dir=data_dir, workdir=workdir,
              experiment="", init_from="", testphase=False, net=5, image_size=None,
              input_scaling="sqrt_whitened",
              iterations=12, batch_size=16, learning_rate=1e-3, fth=None, ne=1, nsub=0, errl=0.0,
-             midreduce=False, itealter=0, softlabel=True, shiftlabel=True, augment="dihedral",
-             optimizer="adam", warmup=0, cache_features=True, feature_dtype="float32",
-             precision="float32", steps_per_loop=0, checkpoint_minutes=10.0, data_service="",
-             histograms=False, profile=(), xla="off", num_devices=1, seed=0, bins=None,
-             given=()), **settings})
+             midreduce=False, itealter=0, softlabel=True, shiftlabel=True,
+             dispersions="global", augment="dihedral", optimizer="adam", warmup=0,
+             cache_features=True, feature_dtype="float32", precision="float32", steps_per_loop=0,
+             checkpoint_minutes=10.0, data_service="", histograms=False, profile=(),
+             xla="off", num_devices=1, seed=0, bins=None, given=()), **settings})
 
 
 def weights(stage_dir: str) -> dict[str, np.ndarray]:

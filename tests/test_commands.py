@@ -68,13 +68,13 @@ class CommandsTest(tf.test.TestCase):
 
   def test_repeated_commands_say_so(self):
     again = run(self.folder, "data_tools.make_tfrecords", "--num=600")
-    self.assertIn("600", again)
+    self.assertIn("data/sdss already holds this data set; nothing to do", again)
     again = run(self.folder, "train.main", "--tstep=1", "--multir", "--iterations=20")
     self.assertIn("trained already", again)
 
   def test_mistakes_end_in_one_line(self):
     for words in (("train.main", "--tstep=2", "--multir", "--data_dir=nowhere"),
-                  ("train.main", "--tstep=1"), ("eval.main", "--run=nowhere"),
+                  ("train.main", "--tstep=1", "--multir=0"), ("eval.main", "--run=nowhere"),
                   ("eval.predict", "--run=nowhere", "--data=nowhere")):
       said = run(self.folder, *words, fails=True)
       self.assertIn("Error: ", said)

@@ -113,7 +113,8 @@ class Step4DifferencesTest(tf.test.TestCase, parameterized.TestCase):
       fitted = self._fit(z[chosen], r[chosen])
     self.assertEqual(fitted.uncorrected_rows, (0, 1, 2, 3, 4, 6, 7, 8, 9, 10))
     self.assertAllClose(fitted.apply([0.105, 0.105], [17.2, 15.2]), [0.105, 0.095])
-    self.assertAllEqual(fitted.is_corrected([0.105, 0.105], [17.2, 15.2]), [False, True])
+    self.assertAllEqual(
+        fitted.correct([0.105, 0.105], [17.2, 15.2]).has_correction, [False, True])
 
 
 class MetricDifferencesTest(tf.test.TestCase, parameterized.TestCase):

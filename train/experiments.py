@@ -1,12 +1,13 @@
-"""Runs experiments of the published study by name.
+"""Runs items of the published study by name.
 
   python -m train.experiments --list
   python -m train.experiments --run=sdss_main --scale=small --data_dir=data/quickstart
   python -m train.experiments --run=balancing_threshold --values=5,50,500
 
-Prints the plan first: which stages are there, which will be trained, and how long
-that takes, as far as iterations of the kind have been timed.  Run again, it goes
-on where it stopped.  With --plan it ends there, and shows the commands.
+Prints the plan first: which stages are complete, which will be trained, and how
+long that takes, as far as iterations of their kind have been timed.  When it is
+called again, it goes on where it stopped.  With --plan it only prints the plan
+and its commands.
 """
 
 from __future__ import annotations
@@ -20,22 +21,28 @@ import time
 from absl import app, flags, logging
 
 from pzbias_tf import command
-from train.plan import Run, in_order, plan_variants, save_record, step_time_s
-from train.study_items import EXPERIMENTS, SCALES
+from train.plan import StageJob, Variants, in_order, plan_variants, save_record, step_time_s
+from train.study_items import SCALES, STUDY_ITEMS, SURVEYS
 
 
-def define_flags() -> None:
+def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   """Defines the command line."""
-  flags.DEFINE_bool("list", False, "Lists the experiments.")
-  flags.DEFINE_list("run", [], "Experiments to run, by name.")
-  flags.DEFINE_list("values", [], "Values of the flag that varies. Default: the published ones.")
+  flags.DEFINE_bool("list", False, "Lists the study items.", flag_values=values)
+  flags.DEFINE_list("run", [], "Study items to run, by name.", flag_values=values)
+  flags.DEFINE_enum("survey", "sdss", list(SURVEYS), "Survey of the items; the main items of "
+                    "CFHTLS have names of their own.", flag_values=values)
+  flags.DEFINE_list("values", [], "Values of the flag that varies. Default: the published ones.",
+                    flag_values=values)
   flags.DEFINE_enum("scale", "full", list(SCALES), "full: the published schedule; medium: a few "
-                    "GPU hours; small: a CPU and simulated galaxies.")
-  flags.DEFINE_bool("plan", False, "Shows the plan and its commands, and runs nothing.")
-  flags.DEFINE_integer("jobs", 1, "Runs at a time, one a GPU where there are any.", lower_bound=1)
-  flags.DEFINE_string("data_dir", "", "Data set. Default: data/<data set of the survey>.")
-  flags.DEFINE_string("workdir", "runs", "Folder of all runs.")
-  flags.DEFINE_integer("seed", 0, "Seed of every run.", lower_bound=0)
+                    "GPU hours; small: a CPU and simulated galaxies.", flag_values=values)
+  flags.DEFINE_bool("plan", False, "Prints the plan and its commands, and runs nothing.",
+                    flag_values=values)
+  flags.DEFINE_integer("jobs", 1, "Stages to train at a time, one per GPU where there are any.",
+                       lower_bound=1, flag_values=values)
+  flags.DEFINE_string("data_dir", "", "Data set. Default: data/<data set of the survey>.",
+                      flag_values=values)
+  flags.DEFINE_string("workdir", "runs", "Folder of all runs.", flag_values=values)
+  flags.DEFINE_integer("seed", 0, "Seed of every run.", lower_bound=0, flag_values=values)
 
 
 def main(argv):
@@ -46,125 +53,141 @@ def main(argv):
     print(listing())
     return
   with command.one_line_errors():
-    variants = plan(values)
-    runs = runs_of(variants)
-    print(describe(runs, values.workdir, commands=values.plan))
+    items = plan(values)
+    jobs = jobs_of(items)
+    print(describe(jobs, values.workdir, commands=values.plan))
     if not values.plan:
-      for name, own in variants.items():
-        save_record(name, EXPERIMENTS[name], own, scale=values.scale, workdir=values.workdir,
-                    seed=values.seed, command=_command(name, values))
-      execute(runs, values.jobs)
+      _save_records(items, values)
+      execute(jobs, at_once=values.jobs)
       print(f"Next: python -m eval.results --workdir={values.workdir}")
 
 
 def listing() -> str:
-  """All experiments, one a line."""
-  width = max(map(len, EXPERIMENTS))
+  """All study items, one per line."""
+  width = max(map(len, STUDY_ITEMS))
   lines = []
-  for name, experiment in EXPERIMENTS.items():
-    varies = f" (--{experiment.varies}={','.join(experiment.values)})" if experiment.varies else ""
-    lines.append(f"{name:{width}}  {experiment.title}{varies}")
+  for name, item in STUDY_ITEMS.items():
+    varies = f" (--{item.varies}={','.join(item.values)})" if item.varies else ""
+    lines.append(f"{name:{width}}  {item.title}{varies}")
   return "\n".join(lines)
 
 
-def plan(values: flags.FlagValues) -> dict[str, dict[str, list[list[Run]]]]:
-  """All runs of the wanted experiments: {experiment: as `plan_variants`}.
+def plan(values: flags.FlagValues) -> dict[str, Variants]:
+  """All jobs of the wanted study items: {item: as `plan_variants`}.
 
   Raises:
-    ValueError: there is no such experiment, or flags contradict each other.
+    ValueError: there is no such item, or flags contradict each other.
     OSError: the data set is missing.
   """
-  unknown = sorted(set(values.run) - set(EXPERIMENTS))
+  unknown = sorted(set(values.run) - set(STUDY_ITEMS))
   if unknown:
-    raise ValueError(f"no experiment {', '.join(unknown)}; choose from\n{listing()}")
+    raise ValueError(f"no study item {', '.join(unknown)}; choose from\n{listing()}")
   common = [f"--workdir={values.workdir}", f"--seed={values.seed}"]
   common += [f"--data_dir={values.data_dir}"] if values.data_dir else []
-  return {name: plan_variants(EXPERIMENTS[name], scale=values.scale, values=tuple(values.values),
+  return {name: plan_variants(STUDY_ITEMS[name], scale=values.scale, survey=values.survey,
+                              values=tuple(values.values),
                               common=tuple(common)) for name in values.run}
 
 
-def runs_of(variants: dict[str, dict[str, list[list[Run]]]]) -> list[Run]:
-  """The runs of several experiments, shared ones once, each after those that it needs."""
-  runs = {}
-  for own in variants.values():
-    for run in in_order(own):
-      runs.setdefault(run.stage_dir, run)
-  return list(runs.values())
+def jobs_of(items: dict[str, Variants]) -> list[StageJob]:
+  """The jobs of several study items, each once, and after those whose stages it needs."""
+  jobs: dict[str, StageJob] = {}
+  for variants in items.values():
+    for job in in_order(variants):
+      jobs.setdefault(job.stage_dir, job)
+  return list(jobs.values())
+
+
+def _save_records(items, values):
+  for name, variants in items.items():
+    # Items of WIDE and DEEP may share a folder of runs.
+    record = name if values.survey == "sdss" else f"{name}_{values.survey}"
+    save_record(record, STUDY_ITEMS[name], variants, scale=values.scale, workdir=values.workdir,
+                seed=values.seed, command=_command(name, values))
 
 
 def _command(name, values):
-  """The command line of one experiment."""
+  """The command line of one study item."""
   words = [f"--run={name}", *(values[flag].serialize() for flag in (
-      "values", "scale", "seed", "jobs") if values[flag].present)]
+      "survey", "values", "scale", "seed", "jobs") if values[flag].present)]
   # As seen from here: a results file is kept, and must not name folders of this machine.
   words += [f"--{flag}={os.path.relpath(values[flag].value)}" for flag in ("data_dir", "workdir")
             if values[flag].present]
   return shlex.join(["python", "-m", "train.experiments", *words])
 
 
-def describe(runs: list[Run], workdir: str, *, commands: bool = False) -> str:
-  """The plan as text, one line a run, with what is known of its time."""
-  lines, total_s, unknown = [], 0.0, 0
-  for run in runs:
-    time_s = step_time_s(run, workdir)
-    if run.done:
-      state = "is there"
-    elif not run.iterations:
-      state = "predicts"
-    elif time_s is None:
-      state, unknown = f"{run.iterations} iterations", unknown + 1
-    else:
-      total_s += run.iterations * time_s
-      state = f"{run.iterations} iterations, {run.iterations * time_s / 60:.1f} min"
-    lines.append(f"  {os.path.relpath(run.stage_dir, workdir)}: {state}")
-    if commands and not run.done:
-      lines.append(f"    python -m train.main {' '.join(run.words)}")
-  lines.append(f"{sum(not run.done for run in runs)} of {len(runs)} runs are to be made"
+def describe(jobs: list[StageJob], workdir: str, *, commands: bool = False) -> str:
+  """The plan as text, one line per job, with what is known of its time."""
+  lines, total_s, not_timed = [], 0.0, 0
+  for job in jobs:
+    time_s = None if job.done else step_time_s(job, workdir)
+    lines.append(f"  {os.path.relpath(job.stage_dir, workdir)}: {_state(job, time_s)}")
+    if commands and not job.done:
+      lines.append(f"    python -m train.main {' '.join(job.words)}")
+    if not job.done and job.iterations:
+      total_s += job.iterations * (time_s or 0.0)
+      not_timed += time_s is None
+  lines.append(f"{sum(not job.done for job in jobs)} of {len(jobs)} stages remain"
                + (f", {total_s / 60:.1f} min of training" if total_s else "")
-               + (f"; {unknown} of a kind that has not been timed yet" if unknown else ""))
+               + (f"; {not_timed} of a kind that has not been timed yet" if not_timed else ""))
   return "\n".join(lines)
 
 
-def execute(runs: list[Run], jobs: int) -> None:
-  """Makes the runs that are missing, several at a time, each after those that it needs.
+def _state(job, time_s):
+  if job.done:
+    return "complete"
+  if not job.iterations:
+    return "only predicts"
+  iterations = f"{job.iterations} iterations"
+  return iterations if time_s is None else (
+      f"{iterations}, {job.iterations * time_s / 60:.1f} min")
+
+
+def execute(jobs: list[StageJob], *, at_once: int) -> None:
+  """Runs the jobs that are not done, several at a time, each after those that it needs.
 
   Raises:
-    OSError: one failed; the others are not started.
+    OSError: one failed; the others are stopped.
   """
-  waiting = [run for run in runs if not run.done]
-  missing = {run.stage_dir for run in waiting}
-  running: dict[int, tuple[Run, subprocess.Popen]] = {}
+  waiting = [job for job in jobs if not job.done]
+  missing = {job.stage_dir for job in waiting}
+  running: dict[int, tuple[StageJob, subprocess.Popen]] = {}
   while waiting or running:
-    for slot in set(range(jobs)) - set(running):
-      ready = [run for run in waiting if not missing & set(run.needs)]
+    for slot in set(range(at_once)) - set(running):
+      ready = [job for job in waiting if not missing & set(job.needs)]
       if ready:
         waiting.remove(ready[0])
-        running[slot] = (ready[0], _start(ready[0], slot, jobs))
-    for slot, (run, process) in list(running.items()):
-      if process.poll() is None:
-        continue
-      del running[slot]
-      if process.returncode:
-        _end(running)
-        raise OSError(f"{run.stage_dir} failed; its messages stand above. Run the same again to "
-                      "go on")
-      missing.discard(run.stage_dir)
+        running[slot] = (ready[0], _start(ready[0], slot, at_once))
+    for stage_dir in _take_ended(running):
+      missing.discard(stage_dir)
     time.sleep(0.2)
 
 
-def _start(run, slot, jobs):
-  words = [sys.executable, "-m", "train.main", *run.words]
+def _take_ended(running):
+  """Removes the jobs that have ended; returns their folders."""
+  ended = [slot for slot, (_, process) in running.items() if process.poll() is not None]
+  jobs = [running.pop(slot) for slot in ended]
+  for job, process in jobs:
+    if process.returncode:
+      _stop_all(running)
+      raise OSError(f"{job.stage_dir} failed; its messages stand above. Give the same command "
+                    "again to go on")
+  return [job.stage_dir for job, _ in jobs]
+
+
+def _start(job, slot, at_once):
+  words = [sys.executable, "-m", "train.main", *job.words]
   logging.info("%s", " ".join(["python", *words[1:]]))
   environment = dict(os.environ)
-  if jobs > 1:  # each has a GPU, or its share of the cores
+  if at_once > 1:  # each has a GPU, or its share of the cores
     given = environment.get("CUDA_VISIBLE_DEVICES", "")
-    devices = given.split(",") if given else [str(number) for number in range(jobs)]
+    devices = given.split(",") if given else [str(number) for number in range(at_once)]
     environment["CUDA_VISIBLE_DEVICES"] = devices[slot % len(devices)]
-    environment.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
+    environment.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, (os.cpu_count() or 1) // at_once)))
   return subprocess.Popen(words, env=environment)
 
 
-def _end(running):
+def _stop_all(running):
   for _, process in running.values():
     process.terminate()  # it saves a checkpoint
     process.wait()

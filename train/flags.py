@@ -1,113 +1,131 @@
-"""The flags of train.main, and how they become settings.
-
-A value comes from the first of: a flag that was given, the data set's preset,
-the survey and the stage.
-"""
+"""The flags of train.main, and the request that they become."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 import os
-from typing import Any
 
 from absl import flags
 
+from pzbias_tf.bias.dispersion import SEARCHES
 from pzbias_tf.data.augment import INTERPOLATING
-from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.flux import KINDS as INPUT_SCALINGS
 from pzbias_tf.models.network import PRECISIONS
 from pzbias_tf.survey import Survey, load_survey
 from pzbias_tf.training.features import DTYPES as FEATURE_DTYPES
 from pzbias_tf.training.optimizers import OPTIMIZERS
-from pzbias_tf.training.run_folder import Variant
-from pzbias_tf.training.stages import ITEALTER_ITERATIONS, ITEALTER_KEPT, STAGES, Stage
+from pzbias_tf.training.stages import STAGES, Stage
 
 
 def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   """Defines the command line."""
-  integer, real, text, switch, choice = (
-      functools.partial(define, flag_values=values) for define in (
-          flags.DEFINE_integer, flags.DEFINE_float, flags.DEFINE_string, flags.DEFINE_bool,
-          flags.DEFINE_enum))
+  define = _Definers(values)
+  _define_published(define)
+  _define_folders(define)
+  _define_schedule(define)
+  _define_network_input(define)
+  _define_execution(define)
 
-  # The published flags, under their names and with their meaning.
-  integer("ne", 1,
-          "Experiment: seeds of Baseline and Step 1, balanced subset of Steps 2 and 3.",
-          lower_bound=1, upper_bound=5)
-  integer("fth", None,
-          "Balancing threshold of Steps 2 and 3; 10000 keeps every galaxy and lets Step 2 train "
-          "nothing. Default: the survey's.", lower_bound=1)
-  integer("nsub", 0, "Training galaxies of Baseline and Step 1, 0 for all.", lower_bound=0)
-  real("errl", 0.0,
-       "Standard deviation of Gaussian errors put on the training redshifts of Baseline and Step 1 "
-       "(SDSS).", lower_bound=0.0)
-  switch("midreduce", False,
-         "Keep 10% of the training galaxies with 0.08 <= z <= 0.12 (SDSS, in every step).")
-  switch("testphase", False, "Only predict, with weights that are there.")
-  integer("tstep", 0, "Stage: 0 Baseline, 1 to 3 Steps 1 to 3.", lower_bound=0, upper_bound=3)
-  switch("multir", False, "Several redshift outputs; needed for --tstep >= 1.")
-  switch("usecfht", False, "CFHTLS instead of SDSS.")
-  switch("usecfhtd", False, "With --usecfht: DEEP instead of WIDE.")
-  integer("bins", None, "Redshift bins. Default: the survey's.", lower_bound=1)
-  integer("net", None,
-          "Network: 0 Net_P, 1 Net_T, 2 to 4 Net_S1 to Net_S3, 5 Net_Q. Default: 0.",
-          lower_bound=0, upper_bound=5)
-  integer("itealter", 0,
-          "1: Baseline and Step 1 for 240,000 iterations at constant rate, weights kept on the "
-          "way. K > 1: test those of iteration K, or start Steps 2 and 3 from them (SDSS).",
-          lower_bound=0)
-  switch("softlabel", True, "Soften the labels of Step 3.")
-  switch("shiftlabel", True, "Shift the labels of Step 3.")
 
-  # This package's own.
-  text("survey", "",
-       "Another survey: sdss, cfhtls_wide, cfhtls_deep, or a .toml file that defines one.")
-  text("data_dir", "", "Data set. Default: data/<data set of the survey>.")
-  text("workdir", "runs", "Folder of all runs.")
-  text("experiment", "",
-       "Name of the run. Default: made from survey, network, ne and the variants above.")
-  text("init_from", "", "Folder of the stage to start from, e.g. of another run's Step 1.")
-  integer("iterations", None, "Iterations. Default: the stage's.", lower_bound=1)
-  integer("batch_size", None,
-          "Galaxies a batch, over all devices. Default: the survey's.", lower_bound=1)
-  real("learning_rate", None, "Initial learning rate. Default: the stage's.", lower_bound=0.0)
-  integer("image_size", None,
-          "Use the central pixels only. Default: the whole image.", lower_bound=1)
-  choice("input_scaling", None, list(INPUT_SCALINGS),
-         "Scaling of the flux; sqrt_whitened also makes the bands independent: small networks "
-         "learn faster. Default: sqrt.")
-  choice("optimizer", "adam", list(OPTIMIZERS),
-         "Optimizer; lamb is for batches of thousands over many devices.")
-  integer("warmup", 0, "Iterations over which the learning rate rises to its initial value.",
-          lower_bound=0)
-  choice("augment", "dihedral", ["dihedral", *INTERPOLATING, "none"],
-         "Augmentation; rotate adds rotation by any angle, shift moves by up to a pixel.")
-  switch("cache_features", True,
-         "Compute the frozen representation of Steps 2 and 3 once and keep it on disk; "
-         "--nocache_features runs the whole network in each step.")
-  choice("feature_dtype", "float32", list(FEATURE_DTYPES),
-         "How those features are kept; float16 halves the disk space.")
-  choice("xla", "auto", ["auto", "on", "off"],
-         "Compile the training step with XLA; auto: exactly where there is a GPU.")
-  choice("precision", "float32", list(PRECISIONS),
-         "What the network computes in; weights, softmax, loss and metrics stay float32. On a GPU, "
-         "TensorFlow multiplies float32 in TF32; NVIDIA_TF32_OVERRIDE=0 forbids it to cuBLAS and "
-         "cuDNN.")
-  integer("steps_per_loop", 0,
-          "Iterations between two looks of the host, 0 for as many as take some seconds.",
-          lower_bound=0)
-  real("checkpoint_minutes", 10.0, "Longest time between two checkpoints.", lower_bound=0.0)
-  text("data_service", "",
-       "Address of a tf.data service (grpc://host:port) that reads the images of Baseline and "
-       "Step 1; such a run cannot be repeated bit by bit.")
-  switch("histograms", False, "Histograms of all weights for TensorBoard.")
-  flags.DEFINE_list("profile", [], "First and last iteration of a profile, e.g. 100,110.",
-                    flag_values=values)
-  integer("num_devices", 0,
-          "Devices: 0 for all GPUs, or one CPU; more than one without GPUs means logical CPU "
-          "devices.", lower_bound=0)
-  integer("seed", 0, "Seed of the run.", lower_bound=0)
+class _Definers:
+  """absl's functions that define flags, bound to one set of values."""
+
+  def __init__(self, values: flags.FlagValues):
+    self.integer, self.real, self.text, self.words, self.switch, self.choice = (
+        functools.partial(define, flag_values=values) for define in (
+            flags.DEFINE_integer, flags.DEFINE_float, flags.DEFINE_string, flags.DEFINE_list,
+            flags.DEFINE_bool, flags.DEFINE_enum))
+
+
+def _define_published(define):
+  """The flags of the published code, under their names and with their meaning."""
+  define.integer("ne", 1, "Fold: seeds of Baseline and Step 1, balanced subset of Steps 2 and 3.",
+                 lower_bound=1, upper_bound=5)
+  define.integer("fth", None, "Balancing threshold of Steps 2 and 3; 10000 keeps every galaxy and "
+                 "lets Step 2 train nothing. Baseline and Step 1 ignore it (0, as published). "
+                 "Default: the survey's.", lower_bound=0)
+  define.integer("nsub", 0, "Training galaxies of Baseline and Step 1, 0 for all.", lower_bound=0)
+  define.real("errl", 0.0, "Standard deviation of the Gaussian errors added to the training "
+              "redshifts of Baseline and Step 1 (SDSS).", lower_bound=0.0)
+  define.switch("midreduce", False, "Keep 10% of the training galaxies with 0.08 <= z <= 0.12 "
+                "(SDSS, in every stage).")
+  define.switch("testphase", False, "Only predict, with existing weights.")
+  define.integer("tstep", 0, "Stage: 0 Baseline, 1 to 3 Steps 1 to 3.",
+                 lower_bound=0, upper_bound=3)
+  define.switch("multir", None, "Several redshift outputs. Default: what --tstep needs.")
+  define.switch("usecfht", False, "CFHTLS instead of SDSS.")
+  define.switch("usecfhtd", False, "With --usecfht: DEEP instead of WIDE.")
+  define.integer("bins", None, "Redshift bins. Default: the survey's.", lower_bound=1)
+  define.integer("net", None, "Network: 0 Net_P, 1 Net_T, 2 to 4 Net_S1 to Net_S3, 5 Net_Q. "
+                 "Default: 0.", lower_bound=0, upper_bound=5)
+  define.integer("itealter", 0, "1: Baseline and Step 1 for 240,000 iterations at a constant "
+                 "learning rate, with weights kept on the way. K > 1: test the weights of "
+                 "iteration K, or start Steps 2 and 3 from them (SDSS).", lower_bound=0)
+  define.switch("softlabel", True, "Soften the labels of Step 3.")
+  define.switch("shiftlabel", True, "Shift the labels of Step 3.")
+
+
+def _define_folders(define):
+  """Which data set, and which run."""
+  define.text("survey", "", "Another survey: sdss, cfhtls_wide, cfhtls_deep, or a .toml file that "
+              "defines one.")
+  define.text("data_dir", "", "Data set. Default: data/<data set of the survey>.")
+  define.text("workdir", "runs", "Folder of all runs.")
+  define.text("experiment", "", "Name of the run. Default: made from survey, network, ne and the "
+              "variants above.")
+  define.text("init_from", "", "Folder of the stage to start from, e.g. Step 1 of another run.")
+  define.integer("seed", 0, "Seed of the run.", lower_bound=0)
+
+
+def _define_schedule(define):
+  """How long the stage trains, on which labels, and how."""
+  define.choice("dispersions", "global", list(SEARCHES), "Widths of Step 3's soft labels: as "
+                "the search of the published code finds them, or the global minimum of its "
+                "cross-entropy.")
+  define.integer("iterations", None, "Iterations. Default: the stage's.", lower_bound=1)
+  define.integer("batch_size", None, "Galaxies per batch, over all devices. Default: the survey's.",
+                 lower_bound=1)
+  define.real("learning_rate", None, "Initial learning rate. Default: the stage's.",
+              lower_bound=0.0)
+  define.choice("optimizer", "adam", list(OPTIMIZERS), "Optimizer; lamb is for batches of "
+                "thousands over many devices.")
+  define.integer("warmup", 0, "Iterations over which the learning rate rises to its initial value.",
+                 lower_bound=0)
+
+
+def _define_network_input(define):
+  """What the network sees of an image."""
+  define.integer("image_size", None, "Use the central pixels only. Default: the whole image.",
+                 lower_bound=1)
+  define.choice("input_scaling", None, list(INPUT_SCALINGS), "Scaling of the flux; sqrt_whitened "
+                "also makes the bands independent, which lets small networks learn faster. "
+                "Default: sqrt.")
+  define.choice("augment", "dihedral", ["dihedral", *INTERPOLATING, "none"], "Augmentation; rotate "
+                "adds rotation by any angle, shift moves by up to a pixel.")
+  define.text("data_service", "", "Address of a tf.data service (grpc://host:port) that reads the "
+              "images of Baseline and Step 1; such a run cannot be repeated bit by bit.")
+  define.switch("cache_features", True, "Compute the frozen representation of Steps 2 and 3 once "
+                "and keep it on disk; --nocache_features runs the whole network in each iteration.")
+  define.choice("feature_dtype", "float32", list(FEATURE_DTYPES), "How those features are stored; "
+                "float16 halves the disk space.")
+
+
+def _define_execution(define):
+  """Devices, precision, checkpoints, monitoring."""
+  define.integer("num_devices", 0, "Devices: 0 for all GPUs, or one CPU; more than one without "
+                 "GPUs means logical CPU devices.", lower_bound=0)
+  define.choice("xla", "auto", ["auto", "on", "off"], "Compile the training step with XLA; auto: "
+                "exactly where there is a GPU.")
+  define.choice("precision", "float32", list(PRECISIONS), "Number format in which the "
+                "network computes; weights, softmax, loss and metrics stay float32. On a GPU, "
+                "TensorFlow multiplies float32 in TF32; NVIDIA_TF32_OVERRIDE=0 forbids it to "
+                "cuBLAS and cuDNN.")
+  define.integer("steps_per_loop", 0, "Iterations per compiled call, 0 for as many as take some "
+                 "seconds.", lower_bound=0)
+  define.real("checkpoint_minutes", 10.0, "Longest time between two checkpoints.", lower_bound=0.0)
+  define.switch("histograms", False, "Histograms of all weights for TensorBoard.")
+  define.words("profile", [], "First and last iteration of a profile, e.g. 100,110.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -144,6 +162,7 @@ class Request:
   itealter: int
   softlabel: bool
   shiftlabel: bool
+  dispersions: str
   augment: str
   optimizer: str
   warmup: int
@@ -167,10 +186,7 @@ def read_request(values: flags.FlagValues = flags.FLAGS) -> Request:
     ValueError: they contradict each other; the message names the flags.
   """
   stage = STAGES[values.tstep]
-  if stage.multi_output and not values.multir:
-    raise ValueError(f"--tstep={stage.number} has several redshift outputs: add --multir")
-  if values.multir and not stage.multi_output:
-    raise ValueError("--multir belongs to --tstep=1, 2 or 3; the Baseline has a single output")
+  _check_published(stage, values)
   survey, bins = _survey(values)
   names = {field.name for field in dataclasses.fields(Request)} - {
       "stage", "survey", "bins", "given", "data_dir"}
@@ -181,54 +197,16 @@ def read_request(values: flags.FlagValues = flags.FLAGS) -> Request:
   return request
 
 
-def resolve(request: Request, data: Dataset) -> dict[str, Any]:
-  """Settings that a flag, the data set's preset or the survey and stage decide.
-
-  Returns:
-    net, fth, image_size, input_scaling (its kind), iterations, batch_size,
-    learning_rate, lr_drops, keep_weights_at.
-  """
-  stage, survey = request.stage, request.survey
-  preset = stage_preset(request, data)
-  defaults = {
-      "net": 0, "fth": survey.balance_threshold, "image_size": survey.image_size,
-      "input_scaling": "sqrt", "iterations": stage.iterations,
-      "batch_size": survey.batch_size if stage.trains_all else survey.batch_size_output,
-      "learning_rate": stage.learning_rate, "lr_drops": stage.lr_drops}
-  settings = {name: preset.get(name, default) for name, default in defaults.items()}
-  settings["lr_drops"] = tuple(settings["lr_drops"])
-  settings["keep_weights_at"] = ()
-  if request.itealter == 1:
-    settings.update(iterations=ITEALTER_ITERATIONS, lr_drops=(), keep_weights_at=ITEALTER_KEPT)
-  for name in defaults:
-    if getattr(request, name, None) is not None:
-      settings[name] = getattr(request, name)
-  return settings
-
-
-def stage_preset(request: Request, data: Dataset) -> dict[str, Any]:
-  """The data set's preset for a stage; {} where there is none, or it is for another network."""
-  preset = data.manifest.preset
-  if request.net is not None and request.net != preset.get("net"):
-    return {}
-  return {**preset, **preset.get("stages", {}).get(request.stage.name, {})}
-
-
-def variant(request: Request, settings: dict[str, Any], data: Dataset) -> Variant:
-  """What names the default experiments: see `Variant`."""
-  survey = request.survey
-  whole = [(f"bins{request.bins}", request.bins),
-           (f"nsub{request.nsub}", request.nsub), (f"errl{request.errl:g}", request.errl),
-           ("midreduce", request.midreduce), ("itealter", request.itealter == 1),
-           (f"itealter{request.itealter}", request.itealter > 1),
-           (f"seed{request.seed}", request.seed)]
-  default_fth = stage_preset(request, data).get("fth", survey.balance_threshold)
-  return Variant(
-      dataset=survey.dataset, survey=survey.name, net=settings["net"], ne=request.ne,
-      whole=tuple(tag for tag, on in whole if on),
-      balance=(f"fth{settings['fth']}",) if settings["fth"] != default_fth else (),
-      labels=tuple(tag for tag, on in (("hardlabel", not request.softlabel),
-                                       ("noshift", not request.shiftlabel)) if on))
+def _check_published(stage, values):
+  """Refuses values of the published flags that cannot be meant."""
+  if stage.multi_output and values.multir is False:
+    raise ValueError(f"--multir=0 --tstep={stage.number}: {stage.title} has several redshift "
+                     "outputs; leave --multir out, or give --multir=1")
+  if values.multir and not stage.multi_output:
+    raise ValueError("--multir=1 belongs to --tstep=1, 2 or 3; the Baseline has a single output")
+  if not stage.trains_all and values.fth == 0:
+    raise ValueError(f"--fth=0 --tstep={stage.number}: {stage.title} trains on a balanced subset; "
+                     "give its threshold, e.g. --fth=200, or --fth=10000 for all galaxies")
 
 
 def _survey(values):

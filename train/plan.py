@@ -1,4 +1,4 @@
-"""From an experiment to the stages that have to be trained, each once, in order."""
+"""From a study item to the stages that have to be trained, each once, in order."""
 
 from __future__ import annotations
 
@@ -6,35 +6,31 @@ import dataclasses
 import itertools
 import json
 import os
-from typing import Mapping, Sequence
+from typing import Any, Mapping, Sequence
 
 from absl import flags
 
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.files import write_text
 from pzbias_tf.training.config import load_config
-from pzbias_tf.training.run_folder import (
-  EXPERIMENT_RECORD,
-  PREDICTIONS_TEST,
-  TIMING,
-  is_stage,
-  timing_kind,
-)
-from train import flags as train_flags
-from train import main as train_main
-from train.study_items import NETWORKS, SCALES, Experiment
+from pzbias_tf.training.run_folder import EXPERIMENT_RECORD, PREDICTIONS_TEST, TIMING, is_stage
+from pzbias_tf.training.training_log import timing_kind
+from train.flags import define_flags, read_request
+from train.settings import resolve
+from train.study_items import NETWORKS, SCALES, StudyItem
+from train.variants import default_stage_folder, stage_folder, variant_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Run:
+class StageJob:
   """One call of train.main.
 
   Attributes:
     words: its flags.
     stage_dir: the folder that it fills.
     needs: folders of stages that have to be complete first.
-    iterations: how many it trains; 0 where it predicts with weights of another run.
-    kind: runs of a kind take the same time an iteration.
+    iterations: how many it trains; 0 where it predicts with weights of another stage.
+    kind: jobs of one kind take the same time per iteration.
   """
 
   words: tuple[str, ...]
@@ -45,75 +41,85 @@ class Run:
 
   @property
   def done(self) -> bool:
-    """Whether its predictions are there."""
+    """Whether its predictions exist."""
     return os.path.exists(os.path.join(self.stage_dir, PREDICTIONS_TEST))
 
 
-def plan_variants(experiment: Experiment, *, scale: str, values: tuple[str, ...] = (),
-                  common: tuple[str, ...] = ()) -> dict[str, list[list[Run]]]:
-  """All runs of an experiment, variant by variant.
+Variants = Mapping[str, Sequence[Sequence[StageJob]]]
+"""{value of the flag that varies: the jobs of each stage, of which the last fills its folder}."""
+
+
+def plan_variants(item: StudyItem, *, scale: str, survey: str = "sdss",
+                  values: tuple[str, ...] = (), common: tuple[str, ...] = ()) -> Variants:
+  """All jobs of a study item, variant by variant.
 
   Args:
-    experiment: the experiment.
+    item: the study item.
     scale: a key of `SCALES`.
+    survey: a key of `SURVEYS`.
     values: of the flag that varies; () for those of the scale.
-    common: further flags of every run, such as --data_dir and --workdir.
+    common: further flags of every job, such as --data_dir and --workdir.
 
   Returns:
-    {value of the flag that varies: the runs of each stage, whose last is the stage itself}.
+    {value: for each stage its jobs, of which the last one fills the stage's folder}.
 
   Raises:
     ValueError: flags contradict each other.
     OSError: the data set is missing.
   """
-  return {value: [_runs(number, (*_network(experiment, scale), *words, *common), scale)
-                  for number in experiment.stages]
-          for value, words in experiment.variants(values, scale=scale).items()}
+  return {value: [_stage_jobs(number, (*_network(item, scale), *words, *common), scale)
+                  for number in item.stages]
+          for value, words in item.variants(values, scale=scale, survey=survey).items()}
 
 
-def in_order(variants: Mapping[str, list[list[Run]]]) -> list[Run]:
-  """The runs of an experiment, each once, in an order in which each finds what it needs."""
-  stages = itertools.chain.from_iterable(variants.values())
-  return list({run.stage_dir: run for run in itertools.chain.from_iterable(stages)}.values())
+def in_order(variants: Variants) -> list[StageJob]:
+  """The jobs of a study item, each once, and after those whose stages it needs."""
+  jobs = itertools.chain.from_iterable(itertools.chain.from_iterable(variants.values()))
+  return list({job.stage_dir: job for job in jobs}.values())
 
 
-def _network(experiment, scale):
-  return () if experiment.varies == "net" else (f"--net={NETWORKS[scale]}",)
+def _network(item, scale):
+  return () if item.varies == "net" else (f"--net={NETWORKS[scale]}",)
 
 
-def _runs(number, words, scale):
-  """The run of a stage, after the one whose weights --itealter=K tests."""
+def _stage_jobs(number, words, scale):
+  """The job of a stage, after the one whose weights --itealter=K tests."""
   words = (f"--tstep={number}", *(("--multir",) if number else ()),
            *SCALES[scale][number], *words)
   kept = next((word for word in words if word.startswith("--itealter=")), "")
   if not kept or number >= 2:
-    return [_run(words)]
-  # Weights kept on the way are those of one long run, whatever the iteration.
-  long = _run(tuple("--itealter=1" if word == kept else word for word in words))
+    return [_job(words)]
+  # Weights kept on the way are those of one long training, whatever the iteration.
+  long = _job(tuple("--itealter=1" if word == kept else word for word in words))
   if int(kept.split("=")[1]) > long.iterations:
-    raise ValueError(f"{kept}: the run ends at iteration {long.iterations}; name earlier ones, "
-                     "e.g. --values=2000,5000")
-  tested = _run((*words, "--testphase"))
+    raise ValueError(f"{kept}: the training ends at iteration {long.iterations}; name earlier "
+                     "ones, e.g. --values=2000,5000")
+  tested = _job((*words, "--testphase"))
   return [long, dataclasses.replace(tested, needs=(long.stage_dir,), iterations=0)]
 
 
-def _run(words):
-  values = flags.FlagValues()
-  train_flags.define_flags(values)
-  values(["train.main", *words])
-  request = train_flags.read_request(values)
+def _job(words):
+  """The job of a command line."""
+  request = _request(words)
   data = Dataset.open(request.data_dir)
-  settings = train_flags.resolve(request, data)
-  variant = train_flags.variant(request, settings, data)
-  stage = request.stage
+  settings = resolve(request, data)
+  variant, stage = variant_of(request, settings, data), request.stage
+  stage_dir = stage_folder(request, variant)
   if not request.testphase:
-    _check_same_settings(train_main.stage_folder(request, variant), settings, data)
-  needs = [train_main.default_stage_folder(request, variant, name)
-           for name in (stage.predecessor, stage.labels_from) if name]
-  return Run(words=tuple(words), needs=tuple(needs), iterations=settings["iterations"],
-             stage_dir=train_main.stage_folder(request, variant),
-             kind=timing_kind(stage.name, settings["net"], settings["image_size"],
-                              settings["batch_size"], request.survey.bins))
+    _check_same_settings(stage_dir, settings, data)
+  return StageJob(
+      words=tuple(words), stage_dir=stage_dir, iterations=settings["iterations"],
+      needs=tuple(default_stage_folder(request, variant, name)
+                  for name in (stage.predecessor, stage.labels_from) if name),
+      kind=timing_kind(stage.name, settings["net"], settings["image_size"],
+                       settings["batch_size"], request.survey.bins))
+
+
+def _request(words):
+  values = flags.FlagValues()
+  define_flags(values)
+  values(["train.main", *words])
+  return read_request(values)
 
 
 def _check_same_settings(stage_dir, settings, data):
@@ -121,39 +127,39 @@ def _check_same_settings(stage_dir, settings, data):
   if not is_stage(stage_dir):
     return
   config = load_config(stage_dir)[0]
-  found = {"data set": config.data_digest, "input_scaling": config.input_scaling.kind,
-           **{name: getattr(config, name) for name in ("iterations", "batch_size", "image_size")}}
+  trained = {"data set": config.data_digest, "input_scaling": config.input_scaling.kind,
+             **{name: getattr(config, name) for name in ("iterations", "batch_size", "image_size")}}
   wanted = {**settings, "data set": data.manifest.digest()}
-  for name, value in found.items():
+  for name, value in trained.items():
     if value != wanted[name]:
       raise ValueError(f"{stage_dir} was trained with {name} {value}, the plan has {wanted[name]}; "
                        "name another --workdir")
 
 
-def step_time_s(run: Run, workdir: str) -> float | None:
-  """Time of an iteration of a finished run of the same kind under `workdir`; None without any."""
+def step_time_s(job: StageJob, workdir: str) -> float | None:
+  """Time of an iteration of a finished job of the same kind under `workdir`; None without any."""
   for name in sorted(os.listdir(workdir)) if os.path.isdir(workdir) else []:
-    path = os.path.join(workdir, name, os.path.basename(run.stage_dir), TIMING)
+    path = os.path.join(workdir, name, os.path.basename(job.stage_dir), TIMING)
     if os.path.exists(path):
       with open(path, encoding="utf-8") as file:
         timing = json.load(file)
-      if timing["kind"] == run.kind:
+      if timing["kind"] == job.kind:
         return timing["step_time_s"]
   return None
 
 
-def save_record(name: str, experiment: Experiment, variants: Mapping[str, Sequence[Sequence[Run]]],
-                *, scale: str, workdir: str, seed: int, command: str) -> str:
-  """Writes the record of an experiment beside its runs.
+def save_record(name: str, item: StudyItem, variants: Variants, *, scale: str, workdir: str,
+                seed: int, command: str) -> str:
+  """Writes the record of a study item beside its runs.
 
   Args:
-    name: the experiment's name.
-    experiment: the experiment.
+    name: the item's name.
+    item: the study item.
     variants: of `plan_variants`.
     scale: a key of `SCALES`.
     workdir: folder of all runs.
     seed: of every run.
-    command: what made the runs.
+    command: the command that makes the runs.
 
   Returns:
     The path.
@@ -161,10 +167,15 @@ def save_record(name: str, experiment: Experiment, variants: Mapping[str, Sequen
   os.makedirs(workdir, exist_ok=True)
   path = os.path.join(workdir, name + EXPERIMENT_RECORD)
   write_text(path, json.dumps({
-      "experiment": name, "title": experiment.title, "varies": experiment.varies, "scale": scale,
+      "experiment": name, "title": item.title, "varies": item.varies, "scale": scale,
       "seed": seed, "command": command,
-      "variants": [{"value": value, "stages": [
-          os.path.relpath(runs[-1].stage_dir, workdir) for runs in stages], "trained": [
-              os.path.relpath(run.stage_dir, workdir) for runs in stages for run in runs
-              if run.iterations]} for value, stages in variants.items()]}, indent=1) + "\n")
+      "variants": [_variant_record(value, stages, workdir) for value, stages in variants.items()],
+  }, indent=1) + "\n")
   return path
+
+
+def _variant_record(value, stages, workdir) -> dict[str, Any]:
+  """The folders of the stages that are compared, and of all that was trained for them."""
+  folder = lambda job: os.path.relpath(job.stage_dir, workdir)
+  return {"value": value, "stages": [folder(jobs[-1]) for jobs in stages],
+          "trained": [folder(job) for jobs in stages for job in jobs if job.iterations]}

@@ -1,8 +1,8 @@
-"""The published study, experiment by experiment, as data.
+"""The published study as data, item by item.
 
-An experiment is a set of flags of train.main, perhaps with one that varies, and
-the stages that it looks at.  Stages are shared wherever train.main's own names
-of runs are the same: all thresholds start from one Step 1.
+A study item is a set of flags of train.main, perhaps with one that varies, and
+the stages that it compares.  Items share stages wherever train.main gives their
+runs the same name: all thresholds start from one Step 1.
 
 Source: Lin et al. 2022, Sections 4 and 5 and the appendices.
 """
@@ -13,10 +13,21 @@ import dataclasses
 
 ALL_STAGES = (0, 1, 2, 3)
 
+SURVEYS = {
+    "sdss": (),
+    "cfhtls_wide": ("--usecfht=1", "--bins=1000", "--fth=100"),
+    "cfhtls_deep": ("--usecfht=1", "--usecfhtd=1", "--bins=1000", "--fth=5"),
+}
+"""Flags of the surveys of the study."""
+
+# The published thresholds, in proportion to the galaxies at scale small.
+_SMALL_SURVEYS = {**SURVEYS, "cfhtls_wide": ("--usecfht=1", "--bins=1000", "--fth=25")}
+_CFHTLS = ("cfhtls_wide", "cfhtls_deep")
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Experiment:
-  """One experiment.
+class StudyItem:
+  """One item of the study.
 
   Attributes:
     title: what it asks, in words.
@@ -24,11 +35,12 @@ class Experiment:
     varies: a flag that takes several values ("" for none).
     values: its published values.
     stages: `--tstep` of the stages that are compared.
-    sdss_only: whether the study defines it for SDSS alone.
-    small: flags of every stage at scale small, in the place of `flags`.
-    small_values: in the place of `values` at scale small, where the published
-      ones do not fit; the last is that of the main experiment, except of
-      `iterations`, whose learning rate does not fall.
+    other_surveys: keys of `SURVEYS` besides "sdss" that it is defined for.
+    cfhtls_values: instead of `values` for CFHTLS, where they differ.
+    small: flags of every stage at scale small, instead of `flags`.
+    small_values: instead of `values` at scale small, where the published ones
+      do not fit; the last is that of the main item, except for `iterations`,
+      where the learning rate does not fall.
   """
 
   title: str
@@ -36,71 +48,80 @@ class Experiment:
   varies: str = ""
   values: tuple[str, ...] = ()
   stages: tuple[int, ...] = ALL_STAGES
-  sdss_only: bool = True
+  other_surveys: tuple[str, ...] = ()
+  cfhtls_values: tuple[str, ...] = ()
   small: tuple[str, ...] = ()
   small_values: tuple[str, ...] = ()
 
-  def variants(self, values: tuple[str, ...] = (), *,
-               scale: str = "full") -> dict[str, tuple[str, ...]]:
+  def variants(self, values: tuple[str, ...] = (), *, scale: str = "full",
+               survey: str = "sdss") -> dict[str, tuple[str, ...]]:
     """{value of the flag that varies, "" for none: the flags of that variant}.
 
     Args:
       values: of the flag that varies; () for those of the scale.
       scale: a key of `SCALES`.
+      survey: a key of `SURVEYS`.
 
     Raises:
-      ValueError: values are given, but nothing varies.
+      ValueError: values are given, but nothing varies; or the study does not
+        define the item for that survey.
     """
+    if survey not in ("sdss", *self.other_surveys):
+      raise ValueError(f'--survey={survey}: the study asks "{self.title}" of '
+                       f"{', '.join(('sdss', *self.other_surveys))} alone")
     if values and not self.varies:
-      raise ValueError(f"nothing varies in «{self.title}»: leave --values out")
+      raise ValueError(f'nothing varies in "{self.title}": leave --values out')
     small = scale == "small"
-    common = self.small if small and self.small else self.flags
+    common = (*(_SMALL_SURVEYS if small else SURVEYS)[survey],
+              *(self.small if small and self.small else self.flags))
     if not self.varies:
       return {"": common}
-    values = values or (small and self.small_values) or self.values
+    published = (survey in _CFHTLS and self.cfhtls_values) or self.values
+    values = values or (small and self.small_values) or published
     return {value: (*common, f"--{self.varies}={value}") for value in values}
 
 
-EXPERIMENTS = {
-    "sdss_main": Experiment(title="SDSS: Baseline and Steps 1 to 3"),
-    "folds": Experiment(title="five experiments with other seeds and balanced subsets",
-                        varies="ne", values=("1", "2", "3", "4", "5"), sdss_only=False,
-                        small_values=("3", "2", "1")),
-    "hard_labels": Experiment(title="Step 3a: labels that are not softened",
-                              flags=("--softlabel=0",), sdss_only=False),
-    "unshifted_labels": Experiment(title="Step 3b: labels that are not shifted",
-                                   flags=("--shiftlabel=0",), sdss_only=False),
-    "without_step2": Experiment(title="Step 3\\2: all galaxies in Steps 2 and 3",
-                                flags=("--fth=10000",), sdss_only=False),
-    "modified_sample": Experiment(title="a training sample with few galaxies around z = 0.1",
-                                  flags=("--midreduce=1",)),
-    "balancing_threshold": Experiment(
+STUDY_ITEMS = {
+    "sdss_main": StudyItem(title="SDSS: Baseline and Steps 1 to 3"),
+    "folds": StudyItem(title="five folds: other seeds and balanced subsets",
+                       varies="ne", values=("1", "2", "3", "4", "5"), other_surveys=_CFHTLS,
+                       small_values=("3", "2", "1")),
+    "hard_labels": StudyItem(title="Step 3a: labels that are not softened",
+                             flags=("--softlabel=0",), other_surveys=_CFHTLS),
+    "unshifted_labels": StudyItem(title="Step 3b: labels that are not shifted",
+                                  flags=("--shiftlabel=0",), other_surveys=_CFHTLS),
+    "without_step2": StudyItem(title="Step 3\\2: all galaxies in Steps 2 and 3",
+                               flags=("--fth=10000",), other_surveys=_CFHTLS),
+    "modified_sample": StudyItem(title="a training sample with few galaxies around z = 0.1",
+                                 flags=("--midreduce=1",)),
+    "balancing_threshold": StudyItem(
         title="the threshold of the balanced subset", varies="fth",
-        values=("5", "10", "20", "50", "100", "200", "500", "1000", "2000"), sdss_only=False,
+        values=("5", "10", "20", "50", "100", "200", "500", "1000", "2000"),
+        cfhtls_values=("5", "10", "20", "50", "100", "200"), other_surveys=_CFHTLS,
         small_values=("2", "5", "10", "50", "100", "200", "25")),
-    "bin_size": Experiment(title="the number of redshift bins", varies="bins",
-                           values=("20", "50", "180", "500", "1000"),
-                           small_values=("20", "500", "180")),
-    "iterations": Experiment(
+    "bin_size": StudyItem(title="the number of redshift bins", varies="bins",
+                          values=("20", "50", "180", "500", "1000"),
+                          small_values=("20", "500", "180")),
+    "iterations": StudyItem(
         title="how long Baseline and Step 1 train", varies="itealter",
         values=("2000", "5000", "10000", "20000", "30000", "60000", "90000", "120000", "160000",
                 "200000", "240000"),
         small_values=("2000", "5000", "10000", "20000")),
-    "sample_size": Experiment(title="the number of training galaxies of Baseline and Step 1",
-                              varies="nsub", values=("100000", "150000", "200000", "300000"),
-                              small_values=("5000", "15000", "0")),
-    "label_errors": Experiment(title="errors of the training redshifts", varies="errl",
-                               values=("0.2", "0.1", "0.06", "0.04", "0.02"),
-                               small_values=("0.1", "0.02", "0")),
-    "network": Experiment(title="the network", varies="net", values=("0", "1", "2", "3", "4"),
-                          sdss_only=False, small_values=("2", "3", "4", "5")),
-    "cfhtls_wide": Experiment(title="CFHTLS-WIDE: Baseline and Steps 1 to 3", sdss_only=False,
-                              flags=("--usecfht=1", "--bins=1000", "--fth=100"),
-                              small=("--usecfht=1", "--bins=1000", "--fth=25")),
-    "cfhtls_deep": Experiment(title="CFHTLS-DEEP: Baseline and Steps 1 to 3", sdss_only=False,
-                              flags=("--usecfht=1", "--usecfhtd=1", "--bins=1000", "--fth=5")),
+    "sample_size": StudyItem(title="the number of training galaxies of Baseline and Step 1",
+                             varies="nsub", values=("100000", "150000", "200000", "300000"),
+                             small_values=("5000", "15000", "0")),
+    "label_errors": StudyItem(title="errors of the training redshifts", varies="errl",
+                              values=("0.2", "0.1", "0.06", "0.04", "0.02"),
+                              small_values=("0.1", "0.02", "0")),
+    "network": StudyItem(title="the network", varies="net", values=("0", "1", "2", "3", "4"),
+                         other_surveys=_CFHTLS,
+                         small_values=("2", "3", "4", "5")),
+    "cfhtls_wide": StudyItem(title="CFHTLS-WIDE: Baseline and Steps 1 to 3",
+                             flags=SURVEYS["cfhtls_wide"], small=_SMALL_SURVEYS["cfhtls_wide"]),
+    "cfhtls_deep": StudyItem(title="CFHTLS-DEEP: Baseline and Steps 1 to 3",
+                             flags=SURVEYS["cfhtls_deep"]),
 }
-"""The rows of the study, by name."""
+"""All items of the study, by name."""
 
 _SMALL = ("--image_size=16", "--input_scaling=sqrt_whitened")
 _SMALL_WHOLE = (*_SMALL, "--iterations=20000", "--batch_size=64", "--learning_rate=1e-3")
@@ -118,4 +139,4 @@ SCALES = {
 images, medium is for a few GPU hours, small for a CPU and 100,000 simulated galaxies."""
 
 NETWORKS = {"full": "0", "medium": "0", "small": "5"}
-"""The network of a scale, where it does not vary."""
+"""Number of the network at each scale, where it does not vary."""

@@ -1,1 +1,1 @@
-"""From a reader's galaxies to a complete data set folder."""
+"""From a reader's galaxies to the folder of a complete data set."""

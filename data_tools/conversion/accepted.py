@@ -1,4 +1,8 @@
-"""Which objects of a source are converted as far as the catalogue tells, and into which split."""
+"""Which objects of a source are accepted by the catalogue alone, and their splits.
+
+First the rules that need no image: each object gets a reason to be rejected, or none.  Then
+the accepted ones get their splits; some published splits leave objects out.
+"""
 
 from __future__ import annotations
 
@@ -19,21 +23,21 @@ BAD_EBV = "E(B-V) negative or not finite"
 OUTSIDE_GRID = "z outside the redshift grid"
 TOO_FAINT = "r magnitude above --max_r_mag"
 NO_SPLIT = "in none of the published splits"
-CHOSEN = (TOO_FAINT, NO_SPLIT)
-"""Objects that are left out on purpose: nothing is wrong with them."""
+ON_PURPOSE = (TOO_FAINT, NO_SPLIT)
+"""Reasons of objects that are left out on purpose: nothing is wrong with them."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Selection:
+class AcceptedGalaxies:
   """What is to be converted, before any image is read.
 
   Attributes:
-    catalog: the objects as read, r magnitudes replaced where unusable.
+    catalog: the objects as read, unusable r magnitudes replaced.
     rows: [galaxies] rows of the catalogue to write.
     splits: [galaxies] uint8, their splits as numbers of `manifest.SPLITS`.
     rule: how the splits were made, in words.
-    reasons: [objects] object, "" where an object is to be written.
-    replaced: [objects] bool, where the r magnitude was replaced.
+    reasons: [objects] object, "" for an accepted object.
+    replaced: [objects] bool, whether the r magnitude was replaced.
   """
 
   catalog: Table
@@ -44,9 +48,9 @@ class Selection:
   replaced: np.ndarray
 
 
-def select(source: CutoutSource, survey: Survey, *, seed: int,
-           fractions: tuple[float, float, float] | None = None,
-           max_r_mag: float | None = None) -> Selection:
+def accept_galaxies(source: CutoutSource, survey: Survey, *, seed: int,
+                    fractions: tuple[float, float, float] | None = None,
+                    max_r_mag: float | None = None) -> AcceptedGalaxies:
   """Applies the rules to the catalogue, and makes the splits.
 
   Args:
@@ -59,81 +63,30 @@ def select(source: CutoutSource, survey: Survey, *, seed: int,
   Raises:
     ValueError: no r magnitude is usable, or a published split has an unknown name.
   """
-  catalog, reasons, replaced = catalog_reasons(source, survey, max_r_mag=max_r_mag)
+  catalog, replaced = replace_bad_r(source.catalog)
+  reasons = rejection_reasons(catalog, source, survey, max_r_mag=max_r_mag)
   rows = np.flatnonzero(reasons == "")
   splits, rule = splits_lib.assign_splits(
-      _accepted(catalog, rows), survey.dataset, seed=seed, fractions=fractions)
+      _columns_for_splits(catalog, rows), survey.dataset, seed=seed, fractions=fractions)
   reasons[rows[splits == ""]] = NO_SPLIT
-  rows, splits = rows[splits != ""], _numbers(splits[splits != ""])
+  rows, splits = rows[splits != ""], _split_numbers(splits[splits != ""])
   if replaced.any():
     logging.warning("%d galaxies have no usable r magnitude and take the largest of the "
                     "catalogue, %.3f", replaced.sum(), catalog["r_mag"][replaced][0])
-  return Selection(catalog=catalog, rows=rows, splits=splits, rule=rule, reasons=reasons,
-                   replaced=replaced)
-
-
-def _accepted(catalog, rows) -> Table:
-  """What the splits need of some rows; a copy, which takes room, where it is not all."""
-  if len(rows) == len(catalog):
-    return catalog
-  return Table({name: catalog[name][rows] for name in splits_lib.COLUMNS
-                if name in catalog.colnames}, copy=False)
-
-
-def _numbers(splits) -> np.ndarray:
-  """Splits as numbers, which take a fortieth of the room.
-
-  Raises:
-    ValueError: a published split is called by another name.
-  """
-  unknown = len(manifest_lib.SPLITS)
-  numbers = np.full(len(splits), unknown, np.uint8)
-  for number, name in enumerate(manifest_lib.SPLITS):
-    numbers[splits == name] = number
-  if np.any(numbers == unknown):
-    name = str(splits[numbers == unknown][0])
-    raise ValueError(f"the reader gives a split {name!r}; it may be "
-                     f"{', '.join(manifest_lib.SPLITS)}, or empty for none")
-  return numbers
-
-
-def catalog_reasons(source: CutoutSource, survey: Survey, *,
-                    max_r_mag: float | None = None) -> tuple[Table, np.ndarray, np.ndarray]:
-  """Applies the rules that need no image.
-
-  Args:
-    source: the galaxies as read.
-    survey: gives the redshift grid.
-    max_r_mag: faintest r magnitude (AB) to convert.
-
-  Returns:
-    The catalogue with unusable r magnitudes replaced; reasons [objects] object,
-    "" where an object is accepted; and where r was replaced, [objects] bool.
-
-  Raises:
-    ValueError: no r magnitude is usable.
-  """
-  table, replaced = replace_bad_r(source.catalog)
-  z, ebv = table["z_spec"], table["ebv"]
-  reasons = np.full(len(table), "", object)
-  for row, reason in source.rejected.items():
-    reasons[row] = reason
-  _add(reasons, hashing.repeated(table["id"]), DUPLICATE)
-  _add(reasons, ~(np.isfinite(ebv) & (ebv >= 0)), BAD_EBV)
-  # A galaxy without z is no reject: it goes to the target set.
-  _add(reasons, ~np.isnan(z) & ~_on_grid(z, survey), OUTSIDE_GRID)
-  if max_r_mag is not None:
-    _add(reasons, table["r_mag"] > max_r_mag, TOO_FAINT)
-  return table, reasons, replaced
+  return AcceptedGalaxies(catalog=catalog, rows=rows, splits=splits, rule=rule, reasons=reasons,
+                          replaced=replaced)
 
 
 def replace_bad_r(catalog: Table) -> tuple[Table, np.ndarray]:
-  """Gives r magnitudes that are negative or not finite the largest finite one.
+  """Replaces r magnitudes that are negative or not finite by the largest finite one.
 
   Source: Lin et al. 2022, Section 2; a galaxy without r is taken as faint.
 
+  Returns:
+    The new catalogue, and whether r was replaced, [objects] bool.
+
   Raises:
-    ValueError: there is no usable magnitude to take.
+    ValueError: no magnitude is usable.
   """
   table = catalog.copy(copy_data=False)  # the other columns are shared
   r_mag = np.asarray(table["r_mag"])
@@ -145,11 +98,63 @@ def replace_bad_r(catalog: Table) -> tuple[Table, np.ndarray]:
   return table, bad
 
 
+def rejection_reasons(catalog: Table, source: CutoutSource, survey: Survey, *,
+                      max_r_mag: float | None = None) -> np.ndarray:
+  """Applies the rules that need no image.
+
+  Args:
+    catalog: the galaxies, unusable r magnitudes replaced.
+    source: the galaxies as read; the reader may have rejected some.
+    survey: gives the redshift grid.
+    max_r_mag: faintest r magnitude (AB) to convert.
+
+  Returns:
+    Reasons [objects] object, "" for an accepted object.
+  """
+  z, ebv = catalog["z_spec"], catalog["ebv"]
+  reasons = np.full(len(catalog), "", object)
+  for row, reason in source.rejected.items():
+    reasons[row] = reason
+  _reject(reasons, hashing.repeated(catalog["id"]), DUPLICATE)
+  _reject(reasons, ~(np.isfinite(ebv) & (ebv >= 0)), BAD_EBV)
+  # A galaxy without z is not rejected: it goes to the target set.
+  _reject(reasons, ~np.isnan(z) & ~_on_grid(z, survey), OUTSIDE_GRID)
+  if max_r_mag is not None:
+    _reject(reasons, catalog["r_mag"] > max_r_mag, TOO_FAINT)
+  return reasons
+
+
 def _on_grid(z, survey) -> np.ndarray:
   """z_min <= z <= z_max, in the single precision that catalogues store z in."""
   z = np.asarray(z, np.float32)  # z_max itself, stored as float32, may exceed the double
   return (z >= np.float32(survey.z_min)) & (z <= np.float32(survey.z_max))
 
 
-def _add(reasons, condition, reason):
+def _reject(reasons, condition, reason):
+  """Gives a reason to the objects that have none yet."""
   reasons[np.asarray(condition) & (reasons == "")] = reason
+
+
+def _columns_for_splits(catalog, rows) -> Table:
+  """The columns of some rows that the splits need; only copied if rows are left out."""
+  if len(rows) == len(catalog):
+    return catalog
+  return Table({name: catalog[name][rows] for name in splits_lib.COLUMNS
+                if name in catalog.colnames}, copy=False)
+
+
+def _split_numbers(splits) -> np.ndarray:
+  """Splits as numbers, which take a fortieth of the memory.
+
+  Raises:
+    ValueError: a published split has an unknown name.
+  """
+  unknown = len(manifest_lib.SPLITS)
+  numbers = np.full(len(splits), unknown, np.uint8)
+  for number, name in enumerate(manifest_lib.SPLITS):
+    numbers[splits == name] = number
+  if np.any(numbers == unknown):
+    name = str(splits[numbers == unknown][0])
+    raise ValueError(f"the reader returns a split {name!r}; it must be one of "
+                     f"{', '.join(manifest_lib.SPLITS)}, or empty for none")
+  return numbers

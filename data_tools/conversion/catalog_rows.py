@@ -10,14 +10,14 @@ from pzbias_tf.data import catalog as catalog_lib
 
 
 class WrittenCatalog:
-  """A table that is made part by part, as slices of it are asked for.
+  """A table whose slices are made on demand.
 
   Args:
-    plan: the records as planned.
-    rejected: [records] bool, those that were not written.
+    plan: the planned records.
+    rejected: [records] bool, True for those that were not written.
 
   Attributes:
-    counts: [shards] records of each shard.
+    counts: [shards] number of records in each shard.
   """
 
   def __init__(self, plan: Plan, rejected: np.ndarray):

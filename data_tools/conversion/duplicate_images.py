@@ -1,34 +1,35 @@
 """Finds galaxies that have the same image under two ids.
 
-While shards are written, each image leaves a mark of 8 bytes.  Equal marks make
-candidates, which are read once more and compared as a whole.
+While shards are written, each image leaves a mark of 8 bytes.  Images with equal marks are
+read once more and compared in full.
 """
 
 from __future__ import annotations
 
 import hashlib
-from typing import Callable
+from typing import Callable, Mapping
 
 from absl import logging
 import numpy as np
 
 from data_tools.conversion import hashing
 
-SAME_IMAGE = "image of another galaxy"
+DUPLICATE_IMAGE = "image of another galaxy"
 
 
 def mark(image: np.ndarray) -> int:
-  """A 64-bit number that equal images share, and others hardly ever.
+  """A 64-bit number that equal images share, and different ones hardly ever.
 
   Args:
     image: [height, width, band].
   """
-  # Of the middle row alone: a digest of all pixels would take longer than all else about a record.
+  # Only the middle line of pixels: a digest of all pixels would take longer than all other work
+  # for a record.
   return hashing.image_hash(np.ascontiguousarray(image[image.shape[0] // 2]))
 
 
-def find(images: Callable[[int], np.ndarray], rows: np.ndarray, marks: np.ndarray
-         ) -> dict[int, int]:
+def find_duplicates(images: Callable[[int], np.ndarray], rows: np.ndarray, marks: np.ndarray
+                    ) -> dict[int, int]:
   """Galaxies whose image an earlier one has, too.
 
   Args:
@@ -42,24 +43,29 @@ def find(images: Callable[[int], np.ndarray], rows: np.ndarray, marks: np.ndarra
   order = np.lexsort((rows, marks))
   rows, marks = rows[order], marks[order]
   edges = np.flatnonzero(np.r_[True, marks[1:] != marks[:-1], True])
-  found = {}
+  first_of: dict[int, int] = {}
   for group in np.flatnonzero(np.diff(edges) > 1):
-    first_with = {}
+    first_with: dict[bytes, int] = {}
     for row in rows[edges[group]:edges[group + 1]].tolist():
       first = first_with.setdefault(_digest(images(row)), row)
       if first != row:
-        found[row] = first
-  return found
+        first_of[row] = first
+  return first_of
 
 
-def report(found: dict[int, int], ids: np.ndarray) -> None:
-  """Says which galaxies are meant, for a few of them."""
-  if found:
+def warn_of_duplicates(first_of: Mapping[int, int], ids: np.ndarray) -> None:
+  """Logs how many galaxies are duplicates, and the ids of a few of them.
+
+  Args:
+    first_of: {row: the first row that has this image}.
+    ids: [objects] str.
+  """
+  if first_of:
     pairs = ", ".join(f"{ids[row]} (that of {ids[first]})"
-                      for row, first in sorted(found.items())[:5])
-    logging.warning("%d galaxies have another one's image and are rejected: %s%s", len(found),
-                    pairs, ", ..." if len(found) > 5 else "")
+                      for row, first in sorted(first_of.items())[:5])
+    logging.warning("%d galaxies have another one's image and are rejected: %s%s", len(first_of),
+                    pairs, ", ..." if len(first_of) > 5 else "")
 
 
 def _digest(image: np.ndarray) -> bytes:
-  return hashlib.sha256(np.ascontiguousarray(image)).digest()
+  return hashlib.sha256(np.ascontiguousarray(image).data).digest()

@@ -1,19 +1,19 @@
-"""Salted hashes of object ids: what orders the records and draws the splits.
+"""Salted hashes of object ids, which order the records and draw the splits.
 
-A hash depends on the id and the salt alone, so the order of records and the
+A hash depends on nothing but the id and the salt, so that the order of records and the
 splits do not change with the order of the input or the number of processes.
 """
 
 from __future__ import annotations
 
 import hashlib
-from typing import Iterable
+from typing import Any, Iterable
 
 import numpy as np
 
 
 def object_hash(key: str, salt: str) -> int:
-  """A 64-bit hash of `key`; other salts give independent hashes."""
+  """A 64-bit hash of `key`; different salts give independent hashes."""
   digest = hashlib.blake2b(f"{salt}:{key}".encode(), digest_size=8).digest()
   return int.from_bytes(digest, "little")
 
@@ -25,7 +25,7 @@ def object_hashes(keys: Iterable[str], salt: str) -> np.ndarray:
 
 def hash_fractions(keys: Iterable[str], salt: str) -> np.ndarray:
   """The hashes as uniform numbers in [0, 1), [n] float64."""
-  # 53 bits are what a double holds: no value is rounded up to 1.
+  # A double holds 53 bits: no value is rounded up to 1.
   return (object_hashes(keys, salt) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
@@ -37,15 +37,15 @@ def repeated(keys: np.ndarray) -> np.ndarray:
   """
   hashes = object_hashes(keys, "repeated")
   order = np.argsort(hashes, kind="stable")
-  found, seen = np.zeros(len(keys), bool), set()
-  # Equal keys have equal hashes; whether those of equal hashes are equal is looked at.
+  is_repeated, seen = np.zeros(len(keys), bool), set()
+  # Equal keys have equal hashes, but not the other way round: keys of equal hashes are compared.
   again = np.flatnonzero(hashes[order[1:]] == hashes[order[:-1]])
   for row in np.unique(np.concatenate([order[again], order[again + 1]])):
-    found[row] = str(keys[row]) in seen
+    is_repeated[row] = str(keys[row]) in seen
     seen.add(str(keys[row]))
-  return found
+  return is_repeated
 
 
-def image_hash(pixels: bytes | np.ndarray) -> int:
-  """A 64-bit hash of pixels, contiguous if an array: equal images have equal ones."""
+def image_hash(pixels: Any) -> int:
+  """A 64-bit hash of pixels, bytes or a contiguous array: equal images have equal hashes."""
   return int.from_bytes(hashlib.blake2b(pixels, digest_size=8).digest(), "little")

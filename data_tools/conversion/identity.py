@@ -1,11 +1,12 @@
-"""Recognises a data set that is already there, or one that was begun."""
+"""Recognises a complete data set in its folder, and the shards of an interrupted conversion."""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
-from typing import Any, Mapping
+from typing import Any, Iterator, Mapping
 
 from absl import logging
 import numpy as np
@@ -23,31 +24,86 @@ from pzbias_tf.survey import Survey
 _SAMPLED_IMAGES = 32
 _COMPARED = ("layout", "columns", "fingerprint", "settings", "survey", "redshift_grid",
              "survey_flux_divisor")
-_OWN_FOLDERS = (resume.FOLDER, npy_access.UNPACKED)  # they change while a conversion runs
+_OWN_FOLDERS = (resume.UNFINISHED, npy_access.UNPACKED)  # they change during a conversion
 
 
-def describe(source: CutoutSource, survey: Survey, settings: Mapping[str, Any],
-             origin: Mapping[str, Any] | None = None) -> dict[str, Any]:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DataSetRequest:
+  """The data set that a conversion is asked for.
+
+  Attributes:
+    output: its folder.
+    description: what it is made from; see `describe_source`.
+    preset: training settings for its manifest.
+  """
+
+  output: str
+  description: Mapping[str, Any]
+  preset: Mapping[str, Any]
+
+  def existing(self) -> manifest_lib.Manifest | None:
+    """The manifest of this data set if the folder holds it already, complete.
+
+    Returns:
+      None if the folder holds no complete data set.
+
+    Raises:
+      FileExistsError: it holds a complete data set of something else, or a damaged one.
+    """
+    if not _is_complete(self.output):
+      return None
+    manifest = _load_manifest(self.output)
+    self._check_same(manifest)
+    _check_shards(self.output, manifest)
+    logging.info("%s already holds this data set; nothing to do", self.output)
+    return manifest
+
+  def resume_key(self, plan: Plan) -> str:
+    """Digest of all that the shards depend on: equal keys mean equal shards.
+
+    Stricter than `existing`: sizes and dates of the input files count, since images may
+    have changed since a conversion was interrupted.
+
+    Args:
+      plan: the plan of the records.
+    """
+    facts = [pzbias_tf.__version__, manifest_lib.SCHEMA_VERSION, self.description, plan.digest(),
+             _sizes_and_dates(str(self.description.get("path", "")), self.output)]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+  def _check_same(self, manifest: manifest_lib.Manifest) -> None:
+    wanted = {key: self.description.get(key) for key in _COMPARED}
+    wanted["preset"] = _as_json(self.preset)
+    existing = {key: manifest.source.get(key) for key in _COMPARED}
+    existing["preset"] = dict(manifest.preset)
+    other = [key for key in wanted if wanted[key] != existing[key]]
+    if other:
+      raise FileExistsError(
+          f"{self.output} holds a data set with other {', '.join(other)} (made from "
+          f"{manifest.source.get('path', 'elsewhere')}); name another --output, or delete it")
+
+
+def describe_source(source: CutoutSource, survey: Survey, settings: Mapping[str, Any],
+                    origin: Mapping[str, Any] | None = None) -> dict[str, Any]:
   """What a data set is made from, for its manifest.
 
   Args:
     source: the galaxies.
     survey: the survey.
     settings: settings of the conversion.
-    origin: further words, e.g. how the source was simulated.
+    origin: further facts, e.g. how the source was simulated.
   """
-  described = dict(source.description, fingerprint=fingerprint(source),
-                   settings=dict(settings), survey=survey.name,
-                   redshift_grid=(survey.z_min, survey.z_max),
-                   survey_flux_divisor=survey.flux_divisor, **(origin or {}))
-  return json.loads(json.dumps(described, default=str))
+  return _as_json(dict(
+      source.description, fingerprint=fingerprint(source), settings=dict(settings),
+      survey=survey.name, redshift_grid=(survey.z_min, survey.z_max),
+      survey_flux_divisor=survey.flux_divisor, **(origin or {})))
 
 
 def fingerprint(source: CutoutSource) -> str:
   """Tells sources apart: SHA-256 of the catalogue and of a sample of images.
 
-  Reading all of a 50 GB cube for this would take minutes; files' dates would
-  change with every copy.
+  Reading all of a 50 GB cube for this would take minutes; file dates would change with
+  every copy.
   """
   digest = hashlib.sha256(repr((len(source.catalog), tuple(source.image_shape))).encode())
   for name in source.catalog.colnames:
@@ -64,23 +120,54 @@ def fingerprint(source: CutoutSource) -> str:
   return digest.hexdigest()
 
 
-def resume_key(described: Mapping[str, Any], plan: Plan, output: str) -> str:
-  """Digest of all that shards depend on: two conversions of one key write the same shards.
+def check_before_simulation(output: str, origin: Mapping[str, Any]) -> None:
+  """Refuses to simulate for a folder that holds another complete data set.
 
-  Stricter than `find`: sizes and dates of the input files count, since images may have
-  been changed since a conversion was cut off.
+  A simulation takes minutes.  `DataSetRequest.existing` compares the rest afterwards.
 
   Args:
-    described: see `describe`.
-    plan: the plan of the records.
-    output: the data set's folder, which may lie within the input.
+    output: folder of the data set.
+    origin: how the source would be simulated.
+
+  Raises:
+    FileExistsError: the folder holds real galaxies, or other simulated ones.
+    OSError: the folder's file system is unknown or cannot be reached.
   """
-  facts = [pzbias_tf.__version__, manifest_lib.SCHEMA_VERSION, described, plan.digest(),
-           _sizes_and_dates(str(described.get("path", "")), output)]
-  return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+  if not _is_complete(output):
+    return
+  manifest = _load_manifest(output)
+  if any(manifest.source.get(key) != wanted for key, wanted in _as_json(origin).items()):
+    raise FileExistsError(
+        f"{output} holds another data set, and no --input is given to convert; name another "
+        "--output for the simulated galaxies, or delete that folder")
 
 
-def _sizes_and_dates(path, output) -> str:
+def _is_complete(output: str) -> bool:
+  return storage.is_file(os.path.join(output, manifest_lib.MANIFEST_NAME))
+
+
+def _load_manifest(output: str) -> manifest_lib.Manifest:
+  try:
+    return manifest_lib.Manifest.load(output)
+  except ValueError as error:  # damaged, or of another version
+    raise FileExistsError(f"{error}: name another --output, or delete {output} first") from error
+
+
+def _check_shards(output: str, manifest: manifest_lib.Manifest) -> None:
+  for shard in manifest.shards:
+    path = os.path.join(output, shard.name)
+    if not storage.is_file(path) or storage.file_size(path) != shard.bytes:
+      raise FileExistsError(
+          f"{path} is missing or of another size than its manifest says: the data set is "
+          f"damaged; delete {output} and convert again")
+
+
+def _as_json(values: Mapping[str, Any]) -> dict[str, Any]:
+  """Values as a manifest holds them, e.g. lists in place of tuples."""
+  return json.loads(json.dumps(values, default=str))
+
+
+def _sizes_and_dates(path: str, output: str) -> str:
   """Digest of the names, sizes and dates of a file, or of all files of a folder."""
   digest = hashlib.sha256()
   for name in [path] if os.path.isfile(path) else _files(path, os.path.realpath(output)):
@@ -89,11 +176,12 @@ def _sizes_and_dates(path, output) -> str:
   return digest.hexdigest()
 
 
-def _files(folder, output):
+def _files(folder: str, output: str) -> Iterator[str]:
+  """All files of a folder, except for the output and what conversions leave in it."""
   seen = {output} - {os.path.realpath(folder)}
   for root, folders, names in os.walk(folder, followlinks=True):
     real = os.path.realpath(root)
-    if real in seen:  # also where links lead round in a circle
+    if real in seen:  # links may form a circle
       folders.clear()
       continue
     seen.add(real)
@@ -101,76 +189,9 @@ def _files(folder, output):
     yield from (os.path.join(root, name) for name in sorted(names) if name != LOCK_NAME)
 
 
-def _status(name) -> os.stat_result:
-  """Size and date of a file, or of a link that leads nowhere."""
+def _status(name: str) -> os.stat_result:
+  """Size and date of a file, or of a broken link itself."""
   try:
     return os.stat(name)
   except FileNotFoundError:
     return os.lstat(name)
-
-
-def check_origin(output: str, origin: Mapping[str, Any]) -> None:
-  """Refuses to simulate for an output folder that holds another complete data set.
-
-  Asked before the simulation, which takes minutes; `find` compares the rest.
-
-  Args:
-    output: folder of the data set.
-    origin: how the source would be simulated; {} for real input.
-
-  Raises:
-    FileExistsError: real galaxies, or others, are there.
-    OSError: the folder's file system is unknown or cannot be reached.
-  """
-  # Looked at in any case: an output that cannot be reached is found before the input is read.
-  if not storage.is_file(os.path.join(output, manifest_lib.MANIFEST_NAME)) or not origin:
-    return
-  manifest = _load(output)
-  for key, wanted in json.loads(json.dumps(origin, default=str)).items():
-    if manifest.source.get(key) != wanted:
-      raise FileExistsError(
-          f"{output} holds another data set, and no --input is given to convert; name another "
-          "--output for the simulated galaxies, or delete that folder")
-
-
-def find(output: str, described: Mapping[str, Any],
-         preset: Mapping[str, Any]) -> manifest_lib.Manifest | None:
-  """The complete data set in `output` if it is the one that is asked for.
-
-  Returns:
-    Its manifest, or None where there is no complete data set.
-
-  Raises:
-    FileExistsError: a complete data set of something else is there.
-  """
-  if not storage.is_file(os.path.join(output, manifest_lib.MANIFEST_NAME)):
-    return None
-  manifest = _load(output)
-  wanted = {key: described.get(key) for key in _COMPARED}
-  wanted["preset"] = json.loads(json.dumps(preset))
-  there = {key: manifest.source.get(key) for key in _COMPARED}
-  there["preset"] = dict(manifest.preset)
-  other = [key for key in wanted if wanted[key] != there[key]]
-  if other:
-    raise FileExistsError(
-        f"{output} holds a data set with other {', '.join(other)} (made from "
-        f"{manifest.source.get('path', 'elsewhere')}); name another --output, or delete it")
-  _check_files(output, manifest)
-  logging.info("%s already holds this data set; nothing to do", output)
-  return manifest
-
-
-def _load(output):
-  try:
-    return manifest_lib.Manifest.load(output)
-  except ValueError as error:  # damaged, or of another version
-    raise FileExistsError(f"{error}: name another --output, or delete {output} first") from error
-
-
-def _check_files(output, manifest):
-  for shard in manifest.shards:
-    path = os.path.join(output, shard.name)
-    if not storage.is_file(path) or storage.file_size(path) != shard.bytes:
-      raise FileExistsError(
-          f"{path} is missing or of another size than its manifest says: the data set is "
-          f"damaged; delete {output} and convert again")

@@ -1,4 +1,4 @@
-"""Which images are converted: rules that each image meets while its shard is written."""
+"""Which images are converted: rules that each image must meet when its shard is written."""
 
 from __future__ import annotations
 
@@ -14,44 +14,44 @@ EMPTY = "empty image (all pixels equal)"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImageRules:
-  """What an image must be like.
+  """The rules that an image must meet.
 
   Attributes:
     shape: (height, width, bands).
-    bands: their names.
+    bands: names of the bands.
   """
 
-  shape: tuple[int, int, int]
+  shape: tuple[int, ...]
   bands: tuple[str, ...]
 
   def check(self, image: np.ndarray) -> np.ndarray:
-    """An image that may be converted, [height, width, band] float32.
+    """Returns the image as [height, width, band] float32 if it may be converted.
 
     Args:
-      image: as the reader gives it.
+      image: as the reader delivers it.
 
     Raises:
-      ImageError: it may not; the message is the reason.
+      ImageError: it is rejected; the message is the reason.
     """
     if image.shape != self.shape:
       raise ImageError(REASON_SHAPE)
     if image.dtype.kind != "f":
       raise ImageError(f"image of {image.dtype.name} in place of floating-point numbers")
     if image.dtype != np.float32:
-      with np.errstate(over="ignore"):  # found below
+      with np.errstate(over="ignore"):  # the check below finds an overflow
         image = image.astype(np.float32)
     self._check_pixels(image)
     return image
 
   def _check_pixels(self, image):
-    # One pass: a sum of squares is finite where all pixels are, unless it overflows.
+    # One pass: the sum of squares is finite if all pixels are, unless it overflows.
     pixels = image.ravel()
     with np.errstate(over="ignore", invalid="ignore"):
       squares = np.dot(pixels, pixels)
     if not np.isfinite(squares) and not np.isfinite(pixels).all():
       raise ImageError(NOT_FINITE)
     height, width, bands = self.shape
-    # Corner and centre of a band seldom agree, which spares the look at all its pixels.
+    # Corner and centre of a band seldom agree; only if they do, all pixels are compared.
     suspects = np.flatnonzero(image[0, 0] == image[height // 2, width // 2])
     if len(suspects) == bands and np.all(image == image[0, 0, 0]):
       raise ImageError(EMPTY)
@@ -61,5 +61,5 @@ class ImageRules:
 
 
 def empty_band(band: str) -> str:
-  """The reason for a galaxy with nothing in one band."""
+  """The reason for rejecting a galaxy with one empty band."""
   return f"band {band} empty (all pixels equal)"

@@ -1,8 +1,8 @@
-"""Whose an output folder is, while data are converted into it.
+"""One writer per output folder.
 
-A local folder is locked.  A remote one cannot be: no lock there goes with a process.  It
-belongs to the conversion that began last, which leaves a token in it, and the one before
-finds another token when it wants to publish, and stops.
+A local folder is locked.  A remote folder cannot be locked: a lock on it would outlive its
+process.  It belongs to the conversion that began last, which writes a token into it.  An
+earlier conversion finds another token than its own when it wants to publish, and stops.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from pzbias_tf.files import exclusive_folder
 
 
 class Owner:
-  """A conversion that makes a folder its own; a locked folder is.
+  """A conversion's right to its output folder.
+
+  A local folder is locked and needs no token: `check` and `release` do nothing there.
 
   Args:
     output: the data set's folder.
@@ -27,22 +29,21 @@ class Owner:
 
   def __init__(self, output: str):
     self._output, self._token = output, ""
-    self._path = os.path.join(output, resume.FOLDER, resume.OWNER)
+    self._path = os.path.join(output, resume.UNFINISHED, resume.OWNER_FILE)
 
   def claim(self) -> None:
-    """Makes a remote folder this conversion's; others that are at work there will stop."""
-    if storage.is_remote(self._output):
-      self._token = uuid.uuid4().hex
-      storage.make_folders(os.path.dirname(self._path))
-      storage.write_text(self._path, self._token)
+    """Takes over a remote folder; other conversions to it will stop."""
+    self._token = uuid.uuid4().hex
+    storage.make_folders(os.path.dirname(self._path))
+    storage.write_text(self._path, self._token)
 
   def release(self) -> None:
-    """Gives a claimed folder back, in which a complete data set was found after all."""
+    """Leaves a claimed folder that turned out to hold a complete data set."""
     if self._token:
-      resume.end(self._output)
+      resume.remove_unfinished(self._output)
 
   def publish(self, manifest: manifest_lib.Manifest) -> None:
-    """Writes the manifest, and takes it back where another conversion has begun meanwhile.
+    """Writes the manifest, and removes it if another conversion began in the meantime.
 
     Raises:
       OSError: as `check`.
@@ -52,14 +53,14 @@ class Owner:
     try:
       self.check()
     except OSError:
-      # The other one has removed the shards, or will: the manifest would speak of nothing.
+      # The other one has removed the shards, or will: the manifest would describe nothing.
       path = os.path.join(self._output, manifest_lib.MANIFEST_NAME)
       if storage.is_file(path) and manifest_lib.Manifest.load(self._output) == manifest:
         storage.remove(path)
       raise
 
   def check(self) -> None:
-    """Stops a conversion that may not publish.
+    """Stops a conversion that may no longer publish.
 
     Raises:
       OSError: another conversion has begun in the folder, and may have ended.
@@ -72,18 +73,18 @@ class Owner:
       holder = ""
     if holder == self._token:
       return
-    if not holder:  # nobody is at work: what is there are shards of this conversion
-      resume.end(self._output)
+    if not holder:  # the other one has ended: whatever is left are shards of this conversion
+      resume.remove_unfinished(self._output)
     raise OSError(f"another conversion has begun in {self._output}; end one of them and give "
                   "the same command again")
 
 
 @contextlib.contextmanager
-def exclusive(output: str) -> Iterator[Owner]:
-  """Makes the folder, where it does not exist, and keeps other conversions out of it.
+def exclusive_output(output: str) -> Iterator[Owner]:
+  """Creates the folder if it does not exist, and keeps other conversions out of it.
 
   Raises:
-    OSError: another conversion is at work there.
+    OSError: another conversion works there.
   """
   owner = Owner(output)
   if not storage.is_remote(output):

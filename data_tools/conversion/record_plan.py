@@ -1,8 +1,8 @@
-"""The plan of a data set: which record stands where.
+"""The plan of a data set: the place of each record.
 
-Records are in the order of a salted hash of `<id>/<copy>`, split by split, cut
-into shards of about equal numbers of records.  The plan is made before any image
-is read: records whose image is rejected are left out of it later.
+Split by split, records are in the order of a salted hash of `<id>/<copy>`, cut into
+shards of about equal numbers of records.  The plan is made before any image is read;
+records whose image is rejected are left out when the shards are written.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from pzbias_tf.data import manifest as manifest_lib
 
 SHARD_NAME = re.compile(
     rf"(?P<split>{'|'.join(manifest_lib.SPLITS)})-\d{{5,}}-of-\d{{5,}}\.tfrecord")
-"""What `shard_name` gives."""
+"""The names that `shard_name` makes."""
 
 _RECORD_OVERHEAD = 160  # bytes of a record besides its image, roughly
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Plan:
-  """All records of a data set, before images are looked at.
+  """All records of a data set, before any image is read.
 
-  Of a survey of 10^9 galaxies, each array counts: a record is a row and a copy, and
-  what else is known of it is looked up.
+  Memory matters for a survey of 10^9 galaxies: the plan stores a row and a copy per record,
+  and looks everything else up.
 
   Attributes:
     catalog: the objects as read.
-    rows: [records] rows of the objects.
-    copies: [records] 0, or the number of the augmented copy.
-    starts: [shards + 1] first record of each shard, and the number of records.
+    rows: [records] rows of the catalogue.
+    copies: [records] 0 for the image itself, else the number of the augmented copy.
+    starts: [shards + 1] first record of each shard, then the number of records.
     splits: [shards] split of each shard.
     seed: salt of the augmentation.
   """
@@ -70,16 +70,16 @@ class Plan:
     return np.searchsorted(self.starts, records, side="right") - 1
 
   def elements(self, part: slice) -> np.ndarray:
-    """Dihedral element of the image of each of some records, uint8."""
+    """Dihedral elements of the images of some records, uint8."""
     ids, copies = np.asarray(self.catalog["id"])[self.rows[part]], self.copies[part]
     return np.fromiter((augmentation_element(str(object_id), int(copy), self.seed)
                         for object_id, copy in zip(ids, copies)), np.uint8, len(ids))
 
   def digest(self) -> str:
-    """Names one exact plan."""
+    """SHA-256 that identifies this plan."""
     digest = hashlib.sha256(repr((self.splits, self.seed)).encode())
     for values in (self.rows, self.copies, self.starts):
-      digest.update(np.ascontiguousarray(values))
+      digest.update(np.ascontiguousarray(values).data)
     return digest.hexdigest()
 
   @functools.cached_property
@@ -100,9 +100,9 @@ def shard_name(split: str, number: int, total: int) -> str:
 def augmentation_element(object_id: str, copy: int, seed: int) -> int:
   """The dihedral transform of an augmented copy.
 
-  Copy 0 is the image itself.  The others walk through the seven remaining
-  elements from a start that depends on the object, so that a few copies a
-  galaxy still show every orientation equally often.
+  Copy 0 is the image itself.  The other copies step through the seven remaining
+  elements, starting at one that depends on the object, so that even a few copies per
+  galaxy show every orientation equally often.
   """
   if copy == 0:
     return 0
@@ -113,15 +113,15 @@ def augmentation_element(object_id: str, copy: int, seed: int) -> int:
 
 def plan_records(catalog: Table, rows: np.ndarray, splits: np.ndarray, *, seed: int,
                  augment_copies: int, per_shard: int) -> Plan:
-  """Orders the records and gives each its shard and position.
+  """Orders the records and assigns each to a shard and a position.
 
   Args:
-    catalog: objects as read.
+    catalog: the objects as read.
     rows: [galaxies] rows of the objects to write.
     splits: [galaxies] their splits as numbers of `manifest.SPLITS`.
     seed: salt of the order.
-    augment_copies: records of each training galaxy.
-    per_shard: largest number of records.
+    augment_copies: records per training galaxy.
+    per_shard: largest number of records in a shard.
   """
   ids = np.asarray(catalog["id"])
   parts = [_plan_split(ids, rows[splits == number], seed,
@@ -135,8 +135,8 @@ def plan_records(catalog: Table, rows: np.ndarray, splits: np.ndarray, *, seed: 
                                      [len(part[2]) for part in parts]).tolist()))
 
 
-def record_bytes(image_shape: tuple[int, int, int], dtype: str) -> int:
-  """Size of a record, roughly."""
+def record_bytes(image_shape: tuple[int, ...], dtype: str) -> int:
+  """Size of a record in bytes, roughly."""
   return int(np.prod(image_shape)) * np.dtype(dtype).itemsize + _RECORD_OVERHEAD
 
 

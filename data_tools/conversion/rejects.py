@@ -1,4 +1,4 @@
-"""Counts objects that are not converted, lists them, and stops where they are too many."""
+"""Counts and lists the objects that are not converted, and stops if they are too many."""
 
 from __future__ import annotations
 
@@ -16,29 +16,34 @@ from pzbias_tf.storage import write_text
 
 
 class Rejects:
-  """The reason of each object, "" for one that is written.
+  """The reason of each object, "" for one that is converted.
 
   Args:
     ids: [objects] str.
-    reasons: [objects] object, as far as the catalogue tells.
-    largest: fraction of the objects that may be rejected, or None.
+    reasons: [objects] object, those that follow from the catalogue.
+    largest: largest fraction of the objects that may be rejected; None for no limit.
+
+  Attributes:
+    ids: as above.
+    reasons: [objects] object, including those that the images gave.
+    number: number of rejected objects.
 
   Raises:
-    ValueError: more are rejected already, or nothing is left.
+    ValueError: too many are rejected already, or nothing is left.
   """
 
   def __init__(self, ids: np.ndarray, reasons: np.ndarray, largest: float | None = None):
     self.ids, self._largest = ids, largest
     self.reasons = reasons.copy()
-    self._bad = int(np.sum([reason not in ("", *accepted.CHOSEN) for reason in reasons]))
+    self._bad = int(np.sum([reason not in ("", *accepted.ON_PURPOSE) for reason in reasons]))
     self.number = int(np.sum(reasons != ""))
     self._check()
 
-  def add(self, rows: Sequence[int], reasons: Sequence[str]) -> None:
-    """Adds what the images told.
+  def add(self, rows: Sequence[int] | np.ndarray, reasons: Sequence[str]) -> None:
+    """Adds the reasons that the images gave.
 
     Args:
-      rows: rows of the objects; several copies of one count once.
+      rows: rows of the objects; several copies of an object count once.
       reasons: their reasons, "" for none.
 
     Raises:
@@ -52,12 +57,12 @@ class Rejects:
     self._check()
 
   def by_reason(self) -> dict[str, int]:
-    """Number of objects by reason."""
+    """{reason: number of objects}."""
     return dict(sorted(collections.Counter(
         str(reason) for reason in self.reasons if reason).items()))
 
   def counts(self) -> dict[str, int]:
-    """Numbers of objects read, written and rejected, which add up."""
+    """Numbers of objects read, written and rejected; the last two add up to the first."""
     read = len(self.reasons)
     return {"read": read, "written": read - self.number, "rejected": self.number}
 
@@ -73,7 +78,8 @@ class Rejects:
   def _check(self):
     read = len(self.reasons)
     if self.number == read:
-      raise ValueError(f"none of {read} objects can be converted: {self.by_reason()}")
+      raise ValueError(f"none of {read} objects can be converted: {self.by_reason()}; correct the "
+                       "input, or the flags that choose its columns and galaxies")
     if self._largest is not None and self._bad > self._largest * read:
       raise ValueError(f"--max_rejected={self._largest:g}: {self._bad} of {read} objects are "
-                       f"rejected so far: {self.by_reason()}; see to the input, or allow more")
+                       f"rejected so far: {self.by_reason()}; correct the input, or allow more")

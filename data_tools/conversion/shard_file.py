@@ -1,8 +1,8 @@
 """A TFRecord file that is hashed and flushed to disk while it is written.
 
-A thread follows the writer: both the digest and the disk are then nearly done when
-the last record is.  After the last record, they would take as long as the writing.
-(The writing itself gains nothing from a thread: TFRecordWriter holds Python's lock.)
+A thread follows the writer, so that the digest and the disk are nearly done when the last
+record is written.  Done afterwards, they would take as long as the writing.  (A thread for
+the writing itself gains nothing: TFRecordWriter holds Python's lock.)
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import tensorflow as tf
 
 from pzbias_tf import storage
 
-_FOLLOW_BYTES = 16_000_000  # records written before the thread looks again
+_FOLLOW_BYTES = 16_000_000  # written before the thread reads on
 _READ_BYTES = 1 << 20
 
 
 class ShardFile:
-  """Records on their way to disk; a context, which closes the file.
+  """A file of records to write; a context manager, which closes it.
 
   Args:
     path: the file.
@@ -44,7 +44,7 @@ class ShardFile:
   def __exit__(self, error_type, *unused) -> None:
     self._thread.shutdown()
     self._file.close()
-    # After an error, what the writer still holds may fail to be written for the same reason.
+    # After an error, writing the rest of the buffer may fail for the same reason.
     with contextlib.suppress(tf.errors.OpError) if error_type else contextlib.nullcontext():
       self._writer.close()
 
@@ -62,10 +62,10 @@ class ShardFile:
       self._following = self._thread.submit(self._follow)
 
   def finish(self) -> tuple[int, str]:
-    """Ends the file; returns its size (bytes) and SHA-256 once all of it is on disk."""
+    """Ends the file; returns its size (bytes) and SHA-256 when all of it is on disk."""
     self._writer.close()
     if self._following is not None:
-      self._following.result()  # the disk tells of an error once
+      self._following.result()  # the disk reports an error only once
     self._thread.submit(self._follow).result()
     return self._file.tell(), self._digest.hexdigest()
 
@@ -73,12 +73,12 @@ class ShardFile:
     if self._following is None:
       return True
     if self._following.done():
-      self._following.result()  # raises what went wrong
+      self._following.result()  # raises its error, if any
       return True
     return False
 
   def _follow(self) -> None:
-    """Hashes what has been written since the last time and puts it on disk."""
+    """Hashes what was written since the last call and flushes it to disk."""
     while data := self._file.read(_READ_BYTES):
       self._digest.update(data)
     os.fsync(self._file.fileno())
@@ -86,8 +86,8 @@ class ShardFile:
 
 def digest(path: str) -> str:
   """SHA-256 of a file."""
-  found = hashlib.sha256()
+  sha256 = hashlib.sha256()
   with storage.opened(path) as file:
     while data := file.read(_READ_BYTES):
-      found.update(data)
-  return found.hexdigest()
+      sha256.update(data)
+  return sha256.hexdigest()

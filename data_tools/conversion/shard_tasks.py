@@ -1,4 +1,4 @@
-"""From the plan to finished shards: their tasks, and what to leave out after all."""
+"""From the plan to finished shards: their tasks, and the galaxies to leave out afterwards."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from pzbias_tf.progress import Progress
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Work:
-  """All shards of a data set, to be written.
+class ShardTasks:
+  """The tasks of all shards of a data set.
 
   Attributes:
     plan: the records.
-    fields: what all tasks share: folder, images, rules, dtype, divisor, compression.
+    shared: what all tasks share: folder, images, rules, dtype, divisor, compression.
   """
 
   plan: Plan
-  fields: Mapping[str, Any]
+  shared: Mapping[str, Any]
 
   def task(self, number: int, left_out: tuple[int, ...] = ()) -> ShardTask:
     """The task of one shard."""
@@ -36,29 +36,29 @@ class Work:
     return ShardTask(
         split=split, name=name, first_number=part.start, rows=rows,
         elements=self.plan.elements(part), ids=ids, z_spec=z_spec, r_mag=r_mag, ebv=ebv,
-        left_out=left_out, **self.fields)
+        left_out=left_out, **self.shared)
 
-  def tasks(self) -> Iterator[ShardTask]:
-    """The tasks in record order, each made when it is asked for."""
+  def in_order(self) -> Iterator[ShardTask]:
+    """All tasks in record order, each made on demand."""
     return (self.task(number) for number in range(self.plan.num_shards))
 
-  def finished(self) -> dict[int, int]:
+  def finished_records(self) -> dict[int, int]:
     """{number: records} of the shards that an earlier run finished."""
-    names, found = resume.finished(self.fields["folder"]), {}
+    names, records = resume.finished_shards(self.shared["folder"]), {}
     for number in range(self.plan.num_shards if names else 0):
       _, name, part = self.plan.shard(number)
       if name in names:
-        found[number] = part.stop - part.start
-    return found
+        records[number] = part.stop - part.start
+    return records
 
 
 @dataclasses.dataclass(kw_only=True)
-class Done:
-  """What the tasks gave.
+class WrittenShards:
+  """The results of all tasks.
 
   Attributes:
     shards: the shards, in record order.
-    left_out: [shards] records of each that were left out.
+    left_out: [shards] the records of each that were left out.
     marks: [records] uint64, marks of the images.
     float16_error: largest absolute error of float16.
   """
@@ -76,58 +76,59 @@ class Done:
     self.float16_error = max(self.float16_error, result.float16_error)
 
 
-def write(work: Work, rejects: Rejects, mapper: Callable) -> Done:
-  """Writes all shards; those that an earlier run finished are kept.
+def write_shards(tasks: ShardTasks, rejects: Rejects, mapper: Callable) -> WrittenShards:
+  """Writes all shards, except for those that an earlier run finished.
 
   Args:
-    work: the shards.
-    rejects: is told of the images that are rejected.
+    tasks: the shards.
+    rejects: collects the galaxies whose images are rejected.
     mapper: `map`, or that of a pool of processes.
 
   Raises:
     ValueError: too many images are rejected.
   """
-  num_records, kept = len(work.plan.rows), work.finished()
-  done = Done(shards=[], left_out=[], marks=np.zeros(num_records, np.uint64))
+  num_records, finished = len(tasks.plan.rows), tasks.finished_records()
+  written = WrittenShards(shards=[], left_out=[], marks=np.zeros(num_records, np.uint64))
   with Progress(num_records, title="conversion", unit="records",
-                done=sum(kept.values())) as progress:
-    for number, result in enumerate(mapper(resume.finish_shard, work.tasks())):
-      _, _, part = work.plan.shard(number)
-      done.add(result, part)
-      rejects.add(work.plan.rows[part], result.reasons)
-      if number not in kept:
+                done=sum(finished.values())) as progress:
+    for number, result in enumerate(mapper(resume.write_unless_finished, tasks.in_order())):
+      _, _, part = tasks.plan.shard(number)
+      written.add(result, part)
+      rejects.add(tasks.plan.rows[part], result.reasons)
+      if number not in finished:
         progress.advance(len(result.reasons), f"{rejects.number} galaxies rejected")
-  return done
+  return written
 
 
-def drop_same_images(work: Work, done: Done, rejects: Rejects, mapper: Callable) -> None:
-  """Rejects galaxies that have an earlier one's image; their shards are written again.
+def drop_duplicate_images(tasks: ShardTasks, written: WrittenShards, rejects: Rejects,
+                          mapper: Callable) -> None:
+  """Rejects galaxies whose image an earlier one has, and writes their shards again.
 
   Args:
-    work: the shards.
-    done: what has been written; changed in place.
-    rejects: is told of these galaxies.
-    mapper: as in `write`.
+    tasks: the shards.
+    written: what has been written; changed in place.
+    rejects: collects these galaxies.
+    mapper: as in `write_shards`.
   """
-  rows = work.plan.rows
-  looked_at = (work.plan.copies == 0) & (rejects.reasons[rows] == "")
-  images, rules = work.fields["images"], work.fields["rules"]
-  found = duplicate_images.find(lambda row: rules.check(images(row)), rows[looked_at],
-                           done.marks[looked_at])
-  duplicate_images.report(found, rejects.ids)
-  rejects.add(list(found), [duplicate_images.SAME_IMAGE] * len(found))
-  wanted = _positions(work.plan, np.array(list(found), np.int64))
-  renewed = [number for number, left_out in enumerate(done.left_out)
-             if left_out != wanted.get(number, ())]
-  tasks = (work.task(number, wanted.get(number, ())) for number in renewed)
-  for number, result in zip(renewed, mapper(resume.renew_shard, tasks)):
-    done.shards[number] = result.shard
+  rows = tasks.plan.rows
+  compared = (tasks.plan.copies == 0) & (rejects.reasons[rows] == "")
+  images, rules = tasks.shared["images"], tasks.shared["rules"]
+  first_of = duplicate_images.find_duplicates(
+      lambda row: rules.check(images(row)), rows[compared], written.marks[compared])
+  duplicate_images.warn_of_duplicates(first_of, rejects.ids)
+  rejects.add(list(first_of), [duplicate_images.DUPLICATE_IMAGE] * len(first_of))
+  left_out = _positions(tasks.plan, np.array(list(first_of), np.int64))
+  changed = [number for number, before in enumerate(written.left_out)
+             if before != left_out.get(number, ())]
+  again = (tasks.task(number, left_out.get(number, ())) for number in changed)
+  for number, result in zip(changed, mapper(resume.rewrite, again)):
+    written.shards[number] = result.shard
 
 
 def _positions(plan: Plan, rows: np.ndarray) -> dict[int, tuple[int, ...]]:
   """Planned positions of some galaxies' records, by shard."""
-  found = {}
+  positions: dict[int, list[int]] = {}
   for record in np.flatnonzero(np.isin(plan.rows, rows)).tolist():
     number = int(plan.shard_of(record))
-    found.setdefault(number, []).append(record - int(plan.starts[number]))
-  return {number: tuple(positions) for number, positions in found.items()}
+    positions.setdefault(number, []).append(record - int(plan.starts[number]))
+  return {number: tuple(places) for number, places in positions.items()}

@@ -1,7 +1,7 @@
-"""Writes TFRecord shards, each image being read, checked and written in one go.
+"""Writes TFRecord shards; each image is read, checked and written in one pass.
 
-A shard is one task with everything in it, so that any number of processes, of any
-kind, writes the same bytes.
+A task holds everything about one shard, so that any number and kind of processes writes
+the same bytes.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ class ShardTask:
   """One shard to write.
 
   Attributes:
-    folder: where to write it, local or remote.
+    folder: where to write the shard, local or remote.
     split: the shard's split.
     name: file name.
-    first_number: number of the first record; the others follow.
-    images: image [height, width, band] by row of the source; raises ImageError.
-    rules: what an image must be like.
-    rows: [records] rows of the source.
+    first_number: number of the first record; the others count on from it.
+    images: returns the image [height, width, band] of a row of the source; raises ImageError.
+    rules: the rules that an image must meet.
+    rows: [records] rows of the source's catalogue.
     elements: [records] dihedral element of each record's image.
     ids: [records] str.
-    z_spec: [records], NaN where unknown.
+    z_spec: [records], NaN if unknown.
     r_mag: [records].
     ebv: [records].
     dtype: "float32" or "float16".
     divisor: stored values are divided by this before writing.
     compression: "none" or "gzip".
-    left_out: records that are looked at, but not written.
+    left_out: records that are read and checked, but not written.
   """
 
   folder: str
@@ -63,12 +63,12 @@ class ShardTask:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ShardResult:
-  """What became of a task.
+  """The result of a task.
 
   Attributes:
     shard: the shard, for the manifest.
-    reasons: [records of the task] why a record's image was rejected, "" where it was not.
-    marks: [records of the task] see `duplicate_images.mark`; 0 where it was rejected.
+    reasons: [records of the task] why a record's image was rejected, "" if it was not.
+    marks: [records of the task] see `duplicate_images.mark`; 0 for a rejected image.
     left_out: as in the task.
     float16_error: largest absolute error of float16 (0 for float32).
   """
@@ -81,10 +81,10 @@ class ShardResult:
 
 
 def write_shard(task: ShardTask) -> ShardResult:
-  """Writes one shard, whole or not at all, and describes it.
+  """Writes one shard, completely or not at all, and describes it.
 
   Raises:
-    OSError, tf.errors.OpError: the input cannot be read any more, or the disk is full.
+    OSError, tf.errors.OpError: the input can no longer be read, or the disk is full.
     ValueError: float16 overflows.
   """
   with whole_file(os.path.join(task.folder, task.name)) as hidden:
@@ -101,28 +101,28 @@ def write_shard(task: ShardTask) -> ShardResult:
 
 def _write_record(task: ShardTask, index: int, file: shard_file.ShardFile
                   ) -> tuple[str, int, float]:
-  """Reason, mark and error of float16 of one record, which is written if it may be."""
+  """Writes one record unless it is rejected or left out; its reason, mark and float16 error."""
   try:
     image = task.rules.check(task.images(int(task.rows[index])))
   except ImageError as error:
     return str(error), 0, 0.0
-  mark, error = duplicate_images.mark(image), 0.0
+  mark, rounding = duplicate_images.mark(image), 0.0
   if index in task.left_out:
-    return "", mark, error
+    return "", mark, rounding
   if task.dtype == "float16":
-    image, error = _halved(image, task.divisor, task.ids[index])
+    image, rounding = _halved(image, task.divisor, task.ids[index])
   file.write(schema.serialize(
       augment.dihedral_numpy(image, int(task.elements[index])),
       number=task.first_number + index, object_id=str(task.ids[index]),
       z_spec=float(task.z_spec[index]), r_mag=float(task.r_mag[index]),
       ebv=float(task.ebv[index])))
-  return "", mark, error
+  return "", mark, rounding
 
 
 def _halved(image, divisor, object_id) -> tuple[np.ndarray, float]:
-  """An image divided and rounded to float16, and the largest absolute error of that."""
+  """An image divided and rounded to float16, and the largest absolute rounding error."""
   scaled = image / np.float32(divisor)
-  with np.errstate(over="ignore"):  # found below
+  with np.errstate(over="ignore"):  # the check below finds an overflow
     half = scaled.astype(np.float16)
   error = float(np.max(np.abs(half - scaled)))
   if not np.isfinite(error):

@@ -1,9 +1,9 @@
 """Which galaxies train, validate and test: by object, never by row order.
 
-Galaxies without z_spec are the target set.  The others follow the published
-index arrays or hold-outs of the survey, else a salted hash of their id.  Where
-several images show one object, a column `split_group` names the object, and it
-is hashed in place of the id: no object stands in two splits.
+Galaxies without z_spec are the target set.  The others follow the survey's published
+index arrays or hold-outs, else a salted hash of their id.  If several images show one
+object, a column `split_group` names the object and is hashed instead of the id: no object
+is in two splits.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ DEFAULT_FRACTIONS = (0.76, 0.04, 0.20)
 """Train, validation and test: the proportions of the published SDSS split."""
 
 COLUMNS = ("id", GROUP, "split", "z_spec", "field", "sample")
-"""Columns of a catalogue that the splits depend on."""
+"""The columns of a catalogue that the splits depend on."""
 
 _NAMES = np.array(["train", "validation", "test"])
 
 
 @dataclasses.dataclass(frozen=True)
 class HoldOut:
-  """Galaxies kept for testing: those with the smallest hashes of one part.
+  """Galaxies kept for testing: those of one part of the survey with the smallest hashes.
 
   Attributes:
     field: the part's `field`.
     sample: the part's `sample`.
-    size: galaxies held out.
-    enough: number of galaxies from which on `size` holds.
-    fraction: what is held out of a smaller part.
+    size: number of galaxies held out of a large part.
+    enough: number of galaxies that make a part large.
+    fraction: fraction of the galaxies held out of a smaller part.
   """
 
   field: str
@@ -47,21 +47,21 @@ class HoldOut:
 
 @dataclasses.dataclass(frozen=True)
 class SplitRule:
-  """A published rule: the hold-outs test, a fraction of the rest validates."""
+  """A published rule: the hold-outs are the test set, and a fraction of the rest validates."""
 
   holdouts: tuple[HoldOut, ...]
   validation: float
 
 
-# The study holds out 10,000 galaxies of either part of CFHTLS and has no
-# validation set; low-resolution spectra never test.
+# The published study holds out 10,000 galaxies of each part of CFHTLS and has no validation set;
+# galaxies with low-resolution spectra are never in the test set.
 RULES = {
     "cfhtls": SplitRule((HoldOut("W", "HQ"), HoldOut("D", "HQ")), validation=0.05),
 }
 
 
 def parse_fractions(text: str) -> tuple[float, float, float] | None:
-  """Reads "train,validation,test"; "" gives None.
+  """Reads "train,validation,test" fractions; "" returns None.
 
   Raises:
     ValueError: not three fractions that sum to 1.
@@ -72,7 +72,7 @@ def parse_fractions(text: str) -> tuple[float, float, float] | None:
     fractions = tuple(float(part) for part in text.split(","))
   except ValueError:
     fractions = ()
-  # Written so that NaN fails too.
+  # Written so that NaN fails, too.
   if len(fractions) != 3 or not (min(fractions) >= 0 and abs(sum(fractions) - 1) <= 1e-6):
     raise ValueError(f"--split={text}: give three fractions that sum to 1, "
                      "train,validation,test, e.g. --split=0.76,0.04,0.20")
@@ -82,18 +82,18 @@ def parse_fractions(text: str) -> tuple[float, float, float] | None:
 def assign_splits(catalog: Table, dataset: str, *, seed: int,
                   fractions: tuple[float, float, float] | None = None
                   ) -> tuple[np.ndarray, str]:
-  """Gives each galaxy its split.
+  """Assigns each galaxy to a split.
 
   Args:
-    catalog: the accepted galaxies, with those of `COLUMNS` that there are; `split` is
-      the published one or "".
-    dataset: name of the survey's data set: decides on hold-outs.
+    catalog: the accepted galaxies, with the existing ones of `COLUMNS`; `split` is the
+      published split or "".
+    dataset: name of the survey's data set, which decides on hold-outs.
     seed: salt of the hashes.
-    fractions: train, validation, test; overrides whatever is published.
+    fractions: train, validation, test; overrides a published split.
 
   Returns:
-    The split of each galaxy [galaxies] str ("" where the published splits leave
-    it out), and the rule in words.
+    The split of each galaxy [galaxies] str ("" if the published splits leave it out), and
+    the rule in words.
   """
   published = np.asarray(catalog["split"])
   if fractions is not None:
@@ -111,6 +111,7 @@ def assign_splits(catalog: Table, dataset: str, *, seed: int,
 
 
 def _by_hash(catalog, fractions, seed) -> tuple[np.ndarray, str]:
+  """Splits by a hash of the object, and the rule in words."""
   key = GROUP if GROUP in catalog.colnames else "id"
   edges = np.cumsum(fractions)[:2]
   draws = hashing.hash_fractions(catalog[key], f"{seed}/split")
@@ -120,12 +121,13 @@ def _by_hash(catalog, fractions, seed) -> tuple[np.ndarray, str]:
 
 
 def _by_holdout(catalog, rule, seed) -> tuple[np.ndarray, str]:
+  """Splits by a published rule, and the rule in words."""
   draws = hashing.hash_fractions(catalog["id"], f"{seed}/validation")
   split = np.where(draws < rule.validation, "validation", "train").astype("U10")
   order = hashing.object_hashes(catalog["id"], f"{seed}/split")
   words = []
   for holdout in rule.holdouts:
-    # Galaxies without z are targets and no part of a test sample.
+    # Galaxies without z are targets, so they cannot be in a test sample.
     part = np.flatnonzero((catalog["field"] == holdout.field) & ~np.isnan(catalog["z_spec"])
                           & (catalog["sample"] == holdout.sample))
     size = (holdout.size if len(part) >= holdout.enough

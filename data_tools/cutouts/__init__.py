@@ -1,6 +1,7 @@
 """From a survey's frames to aligned cutouts: the parts of `data_tools.make_cutouts`.
 
-Frames of a field (`fields`) and positions (`positions`) -> which field serves which
-position (`assignment`) -> pixels on the reference band's grid (`regridding`) -> a
-folder that `data_tools.make_tfrecords` reads (`writer`).
+Fields with their frames (`fields`, `frames`) and positions (`positions`) -> the field of each
+position (`assignment`, `footprints`) -> pixels on the reference band's grid (`regridding`),
+field by field (`cutting`) -> a folder that `data_tools.make_tfrecords` reads
+(`cutout_writer`).
 """

@@ -1,4 +1,4 @@
-"""Which field serves which position, and why others get none."""
+"""The field of each position, or the reason why it has none."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Mapping, Sequence
 import numpy as np
 
 from data_tools.cutouts import footprints, frames
-from data_tools.cutouts.fields import Field
+from data_tools.cutouts.fields import ImagedField
 from data_tools.cutouts.positions import Positions
 
 NO_POSITION = "position missing or not on the sky"
@@ -18,12 +18,12 @@ _NOWHERE, _AT_EDGE, _INCOMPLETE, _WHOLE = range(4)
 
 @dataclasses.dataclass(frozen=True)
 class Assignment:
-  """What each position gets.
+  """The field and cutout of each position.
 
   Attributes:
     field: [n] int, number of the field; -1 for none.
     first: [n, 2] int, first column and row of the cutout in the reference frame.
-    reason: [n] object, why there is no cutout; "" where there is one.
+    reason: [n] object, why there is no cutout; "" if there is one.
   """
 
   field: np.ndarray
@@ -32,25 +32,26 @@ class Assignment:
 
 
 def edge_of(band: str) -> str:
-  """The reason for a cutout that a frame does not hold as a whole."""
+  """The reason for a cutout that reaches beyond a frame."""
   return f"cut by the edge of the {band} frame"
 
 
-def assign(positions: Positions, fields: Sequence[Field], *, bands: Sequence[str],
+def assign(positions: Positions, fields: Sequence[ImagedField], *, bands: Sequence[str],
            reference: str, size: int) -> Assignment:
-  """Gives each position the field in which it is farthest from all edges.
+  """Assigns each position to the field in which it is farthest from all edges.
 
   Args:
     positions: where to cut.
     fields: the frames.
     bands: bands that a cutout needs.
-    reference: the band whose grid the cutouts are on.
+    reference: the band whose pixel grid the cutouts use.
     size: side of a cutout, pixels.
   """
   num = len(positions)
   state, best_room = np.full(num, _NOWHERE), np.full(num, -np.inf)
-  found = Assignment(np.full(num, -1), np.zeros((num, 2), np.int64), np.full(num, NO_FRAME, object))
-  found.reason[~positions.on_the_sky()] = NO_POSITION
+  assigned = Assignment(np.full(num, -1), np.zeros((num, 2), np.int64),
+                        np.full(num, NO_FRAME, object))
+  assigned.reason[~positions.on_the_sky()] = NO_POSITION
   sky = _Sky(positions)
   for number, field in enumerate(fields):
     grids, problem = read_grids(field, bands)
@@ -64,13 +65,13 @@ def assign(positions: Positions, fields: Sequence[Field], *, bands: Sequence[str
     better &= new_state > _NOWHERE
     taken = rows[better]
     state[taken], best_room[taken] = new_state[better], new_room[better]
-    found.reason[taken], found.first[taken] = reason[better], first[better]
-    found.field[taken] = np.where(new_state[better] == _WHOLE, number, -1)
-  return found
+    assigned.reason[taken], assigned.first[taken] = reason[better], first[better]
+    assigned.field[taken] = np.where(new_state[better] == _WHOLE, number, -1)
+  return assigned
 
 
-def read_grids(field: Field, bands: Sequence[str]) -> tuple[dict[str, frames.Grid], str]:
-  """Grids of a field's frames, and what is wrong with the first band that lacks one."""
+def read_grids(field: ImagedField, bands: Sequence[str]) -> tuple[dict[str, frames.Grid], str]:
+  """Grids of a field's frames, and the problem of the first band without one."""
   grids, problem = {}, ""
   for band in bands:
     try:
@@ -83,7 +84,7 @@ def read_grids(field: Field, bands: Sequence[str]) -> tuple[dict[str, frames.Gri
 
 
 class _Sky:
-  """Positions in the order of declination, so that those of a frame are found quickly."""
+  """Positions sorted by declination, so that those of a frame are found quickly."""
 
   def __init__(self, positions: Positions):
     rows = np.flatnonzero(positions.on_the_sky())
@@ -91,7 +92,7 @@ class _Sky:
     self._ra, self._dec = positions.ra[self._rows], positions.dec[self._rows]
 
   def near(self, grid: frames.Grid) -> np.ndarray:
-    """Rows within a frame's radius of its middle."""
+    """Rows of positions within a circle around a frame's middle that encloses the frame."""
     height, width = grid.shape
     middle, corner = grid.wcs.all_pix2world([[(width - 1) / 2, (height - 1) / 2], [-1, -1]], 0)
     radius = 1.1 * _separation(*middle, *corner)
@@ -101,7 +102,7 @@ class _Sky:
 
 
 def _separation(ra, dec, other_ra, other_dec):
-  """Angle between places on the sky, all in deg; the haversine keeps small angles exact."""
+  """Angle between two places on the sky, all in deg; haversines keep small angles exact."""
   ra, dec, other_ra, other_dec = (np.radians(angle) for angle in (ra, dec, other_ra, other_dec))
   squared = (np.sin((dec - other_dec) / 2) ** 2
              + np.cos(dec) * np.cos(other_dec) * np.sin((ra - other_ra) / 2) ** 2)

@@ -1,4 +1,4 @@
-"""A folder of cutouts: cube.npy and catalog.fits, which make_tfrecords reads, and rejected.csv."""
+"""A folder of cutouts: cube.npy and catalog.fits for make_tfrecords, and rejected.csv."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pzbias_tf.files import write_text
 
 
 class CubeWriter:
-  """Writes images to a .npy file one block after another; their number need not be known."""
+  """Writes images to a .npy file block by block; their number need not be known beforehand."""
 
   def __init__(self, path: str, image_shape: tuple[int, int, int]):
     self._shape, self._num = image_shape, 0
@@ -28,7 +28,7 @@ class CubeWriter:
     self._num += len(images)
 
   def close(self) -> None:
-    """Writes the number of images into the header, and all to the disk."""
+    """Writes the number of images into the header, and flushes all to disk."""
     self._file.seek(0)
     self._write_header()
     self._file.flush()
@@ -36,26 +36,26 @@ class CubeWriter:
     self._file.close()
 
   def _write_header(self):
-    # numpy leaves room for the largest number of rows, so the header's length is fixed.
+    # numpy reserves space for the largest number of rows, so the header's length is fixed.
     np.lib.format.write_array_header_1_0(self._file, {
         "descr": "<f4", "fortran_order": False, "shape": (self._num, *self._shape)})
 
 
 def write_catalog(folder: str, columns: Mapping[str, np.ndarray]) -> None:
-  """Writes catalog.fits, one row an image of the cube."""
+  """Writes catalog.fits, one row per image of the cube."""
   Table({name: _storable(values) for name, values in columns.items()}).write(
       os.path.join(folder, "catalog.fits"), format="fits")
 
 
 def _storable(values: np.ndarray) -> np.ndarray:
-  """A column in a type that FITS tables know: text as UTF-8, dates and the like as text."""
+  """A column in a type that FITS tables support: text as UTF-8, dates and others as text."""
   if values.dtype.kind in "biufS":
     return values.astype(np.float32) if values.dtype == np.float16 else values
   return np.char.encode(values.astype(str), "utf-8")
 
 
 def write_rejected(folder: str, ids: np.ndarray, reasons: np.ndarray) -> None:
-  """Writes rejected.csv: every position without a cutout, and why."""
+  """Writes rejected.csv: every position without a cutout, with the reason."""
   text = io.StringIO()
   writer = csv.writer(text, lineterminator="\n")
   writer.writerow(("id", "reason"))

@@ -1,4 +1,4 @@
-"""Cuts all galaxies of all fields into one cube; a few hundred are in memory at a time."""
+"""Cuts the galaxies of all fields into one cube, with a few hundred in memory at a time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from data_tools.cutouts import frames, regridding
 from data_tools.cutouts.assignment import Assignment
 from data_tools.cutouts.cutout_writer import CubeWriter
-from data_tools.cutouts.fields import Field
+from data_tools.cutouts.fields import ImagedField
 
 BLOCK = 256
 """Cutouts in memory at a time."""
@@ -20,14 +20,14 @@ NOT_FINITE = "pixels that are not finite"
 
 
 @dataclasses.dataclass(frozen=True)
-class Job:
-  """What is cut, how.
+class CutoutSettings:
+  """What a cutout is like.
 
   Attributes:
     bands: bands of a cutout, in this order.
-    reference: the band whose pixels are kept.
+    reference: the band whose pixel grid the cutouts use.
     size: side, pixels.
-    scratch: folder for unpacked frames; "" is the system's.
+    scratch: folder for unpacked frames; "" is the system's temporary folder.
   """
 
   bands: tuple[str, ...]
@@ -36,26 +36,27 @@ class Job:
   scratch: str
 
 
-def write_cube(path: str, found: Assignment, fields: Sequence[Field], job: Job) -> np.ndarray:
+def write_cube(path: str, assigned: Assignment, fields: Sequence[ImagedField],
+               settings: CutoutSettings) -> np.ndarray:
   """Writes the cutouts field by field.
 
   Args:
     path: .npy file to write, [cutouts, size, size, band] float32.
-    found: the field and the first pixel of each position; reasons are added to it
-      where pixels turn out to be unusable.
-    fields: the frames.
-    job: what to cut.
+    assigned: field and first pixel of each position; reasons are added for positions whose
+      pixels turn out to be unusable.
+    fields: the fields.
+    settings: what a cutout is like.
 
   Returns:
     [cutouts] row of each cutout in the table of positions.
   """
-  cube = CubeWriter(path, (job.size, job.size, len(job.bands)))
+  cube = CubeWriter(path, (settings.size, settings.size, len(settings.bands)))
   written = [np.zeros(0, np.int64)]
   with contextlib.closing(cube):
-    for number in np.unique(found.field[found.field >= 0]):
-      rows = np.flatnonzero(found.field == number)
-      for block, images in cut_field(fields[number], found, rows, job):
-        good = found.reason[block] == ""
+    for number in np.unique(assigned.field[assigned.field >= 0]):
+      rows = np.flatnonzero(assigned.field == number)
+      for block, images in cut_field(fields[number], assigned, rows, settings):
+        good = assigned.reason[block] == ""
         cube.append(images[good])
         written.append(block[good])
       logging.log_every_n_seconds(logging.INFO, "field %s: %d cutouts so far", 10,
@@ -63,50 +64,50 @@ def write_cube(path: str, found: Assignment, fields: Sequence[Field], job: Job) 
   return np.concatenate(written)
 
 
-def cut_field(field: Field, found: Assignment, rows: np.ndarray,
-              job: Job) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def cut_field(field: ImagedField, assigned: Assignment, rows: np.ndarray,
+              settings: CutoutSettings) -> Iterator[tuple[np.ndarray, np.ndarray]]:
   """Cuts the galaxies of one field.
 
   Args:
-    field: the frames.
-    found: as in `write_cube`.
-    rows: [n] the field's positions.
-    job: what to cut.
+    field: the field.
+    assigned: as in `write_cube`.
+    rows: [n] rows of the field's positions.
+    settings: what a cutout is like.
 
   Yields:
     [k] rows and [k, size, size, bands] float32 images.
   """
-  rows = rows[np.argsort(found.first[rows, 1], kind="stable")]  # along the file
+  rows = rows[np.argsort(assigned.first[rows, 1], kind="stable")]  # in the order of the file
   with contextlib.ExitStack() as stack:
-    opened, problem = _open(field, job, stack)
+    opened, problem = _open(field, settings, stack)
     for start in range(0, len(rows), BLOCK):
       block = rows[start:start + BLOCK]
-      images = np.zeros((len(block), job.size, job.size, len(job.bands)), np.float32)
+      images = np.zeros((len(block), settings.size, settings.size, len(settings.bands)), np.float32)
       for image, row in zip(images, block):
-        found.reason[row] = problem or _cut(image, opened, found.first[row], job)
+        assigned.reason[row] = problem or _cut(image, opened, assigned.first[row], settings)
       yield block, images
 
 
-def _open(field, job, stack) -> tuple[dict[str, frames.Frame], str]:
-  """The frames of a field, and what is wrong with the last one that cannot be opened."""
+def _open(field, settings, stack) -> tuple[dict[str, frames.Frame], str]:
+  """The frames of a field, and the problem of the last one that cannot be opened."""
   opened, problem = {}, ""
-  for band in job.bands:
+  for band in settings.bands:
     try:
       grid = frames.read_grid(field.files[band])
       opened[band] = stack.enter_context(
-          frames.open_frame(field.files[band], grid, job.scratch))
+          frames.open_frame(field.files[band], grid, settings.scratch))
     except frames.FrameError as error:
       problem = f"band {band}: {error}"
   return opened, problem
 
 
 def _cut(image: np.ndarray, opened: dict[str, frames.Frame], first: np.ndarray,
-         job: Job) -> str:
-  """Fills in one cutout; returns why it cannot be used, or ""."""
-  reference = opened[job.reference].grid
-  for column, band in enumerate(job.bands):
+         settings: CutoutSettings) -> str:
+  """Fills one cutout; returns the reason why it cannot be used, or ""."""
+  reference = opened[settings.reference].grid
+  for column, band in enumerate(settings.bands):
     try:
-      image[..., column] = regridding.cutout(opened[band], reference, first, job.size)
+      image[..., column] = regridding.cutout(opened[band], reference, first, settings.size)
     except frames.FrameError as error:
       return f"band {band}: {error}"
   return "" if np.all(np.isfinite(image)) else NOT_FINITE

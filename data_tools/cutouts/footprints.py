@@ -1,6 +1,6 @@
 """Where cutouts lie in the frames of a field.
 
-All places are pixels counted from 0, so that pixel 0 reaches from -0.5 to 0.5.
+Places are in pixels counted from 0; pixel 0 reaches from -0.5 to 0.5.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ import numpy as np
 
 from data_tools.cutouts.frames import Grid
 
-_MARGIN = 2  # pixels around a resampled cutout that interpolation needs at the least
+_MARGIN = 2  # pixels around a resampled cutout that interpolation needs at least
 
 
 def first_pixels(grid: Grid, ra: np.ndarray, dec: np.ndarray, size: int) -> np.ndarray:
-  """First column and row of cutouts whose middle is nearest to given places.
+  """First column and row of the cutouts that are centred best on given places.
 
   Args:
-    grid: of the reference band, whose pixels the cutouts take over.
+    grid: the grid of the reference band, whose pixels the cutouts keep.
     ra: [n] deg.
     dec: [n] deg.
     size: side of a cutout, pixels.
@@ -32,10 +32,10 @@ def corners(reference: Grid, first: np.ndarray, size: int, grid: Grid) -> np.nda
   """Centres of the corner pixels of cutouts, as places in another frame.
 
   Args:
-    reference: grid that the cutouts are on.
+    reference: the grid of the cutouts.
     first: [n, 2] first column and row of each.
     size: side, pixels.
-    grid: the other frame's.
+    grid: the grid of the other frame.
 
   Returns:
     [n, 4, 2] float64, (x, y), around the cutout.
@@ -49,12 +49,12 @@ def corners(reference: Grid, first: np.ndarray, size: int, grid: Grid) -> np.nda
 
 
 def room(places: np.ndarray, grid: Grid, *, resampled: bool) -> np.ndarray:
-  """Distance (pixels) of cutouts from the edge of a frame, [n]; negative: they are cut.
+  """Distance (pixels) of cutouts from the edge of a frame, [n]; negative if they are cut.
 
   Args:
     places: [n, 4, 2] of `corners`.
-    grid: the frame's.
-    resampled: whether interpolation needs a margin.
+    grid: the grid of the frame.
+    resampled: whether the cutout is interpolated, which needs a margin.
   """
   height, width = grid.shape
   low = places.min(axis=(1, 2))
@@ -63,7 +63,7 @@ def room(places: np.ndarray, grid: Grid, *, resampled: bool) -> np.ndarray:
 
 
 def scale(places: np.ndarray, size: int) -> np.ndarray:
-  """Pixels of a frame that one pixel of a cutout covers, [n], from `corners`."""
+  """Number of pixels of a frame that one cutout pixel covers, [n]; `places` from `corners`."""
   x, y = places[..., 0], places[..., 1]
   following = np.roll(places, -1, axis=1)
   doubled = (x * following[..., 1] - y * following[..., 0]).sum(axis=1)

@@ -1,7 +1,7 @@
 """One frame, a FITS image of one band: its grid on the sky, and windows of its pixels.
 
-A window is read without the rest of the frame.  Frames packed as .bz2 or .gz are
-unpacked to disk first, since nothing can be skipped inside them.
+A window is read without the rest of the frame.  .bz2 and .gz files allow no such access, so
+they are unpacked to disk first.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class Grid:
   """The pixels of a frame on the sky.
 
   Attributes:
-    wcs: celestial coordinates of pixels, counted from 0.
+    wcs: celestial coordinates of the pixels, which are counted from 0.
     shape: (height, width), pixels.
-    unit: number of the FITS unit with the image.
+    unit: number of the FITS unit (HDU) with the image.
   """
 
   wcs: WCS
@@ -49,14 +49,14 @@ class Frame:
 
   Attributes:
     grid: its pixels on the sky.
-    pixels: what slices are taken of: an array, or a FITS image's `section`.
+    pixels: an array or a FITS image's `section`, from which windows are sliced.
   """
 
   grid: Grid
   pixels: Any
 
   def window(self, left: int, top: int, right: int, bottom: int) -> np.ndarray:
-    """Pixels [top:bottom, left:right], float64 in the machine's order.
+    """Pixels [top:bottom, left:right] as float64 in native byte order.
 
     Raises:
       FrameError: the pixels cannot be read.
@@ -68,21 +68,21 @@ class Frame:
 
 
 def read_grid(path: str) -> Grid:
-  """A frame's grid, from the first bytes of its file.
+  """A frame's grid, from the header at the start of its file.
 
   Raises:
-    FrameError: the file is missing, damaged or no image of the sky.
+    FrameError: the file is missing, damaged or not an image of the sky.
   """
   try:
     with warnings.catch_warnings(), _opener(path)(path, "rb") as file:
-      warnings.simplefilter("ignore", AstropyWarning)  # headers of older standards
+      warnings.simplefilter("ignore", AstropyWarning)  # about headers of older standards
       header, unit = fits.Header.fromfile(file), 0
       if header.get("NAXIS", 0) == 0:  # the image is the first extension
         header, unit = fits.Header.fromfile(file), 1
-      prefix = "Z" if header.get("ZIMAGE") else ""  # a packed image's own shape
+      prefix = "Z" if header.get("ZIMAGE") else ""  # the shape of a compressed image
       shape = int(header[f"{prefix}NAXIS2"]), int(header[f"{prefix}NAXIS1"])
       wcs = WCS(header, naxis=2)
-      wcs.array_shape = shape  # a packed image's header tells another one
+      wcs.array_shape = shape  # the header of a compressed image has another one
   except Exception as error:  # a damaged header can raise nearly anything
     raise FrameError("frame damaged or unreadable") from error
   if not wcs.has_celestial:
@@ -95,9 +95,9 @@ def open_frame(path: str, grid: Grid, scratch: str = "") -> Iterator[Frame]:
   """Opens a frame for reading windows.
 
   Args:
-    path: the file; .bz2 and .gz are unpacked for as long as the frame is open.
+    path: the file; .bz2 and .gz are unpacked while the frame is open.
     grid: its grid, from `read_grid`.
-    scratch: folder for unpacked frames; "" is the system's.
+    scratch: folder for unpacked frames; "" is the system's temporary folder.
 
   Raises:
     FrameError: the file is damaged.
@@ -117,7 +117,7 @@ def open_frame(path: str, grid: Grid, scratch: str = "") -> Iterator[Frame]:
 
 
 def _pixels(image):
-  """A memory map where the file holds plain numbers, else what unpacks parts of it."""
+  """A memory map if the file holds plain numbers, else a `section` that decodes slices."""
   scaled = image.header.get("BSCALE", 1) != 1 or image.header.get("BZERO", 0) != 0
   return image.section if scaled or isinstance(image, fits.CompImageHDU) else image.data
 
@@ -135,7 +135,7 @@ def _unpacked(path: str, folder: str) -> str:
     except (EOFError, gzip.BadGzipFile, ValueError) as error:
       raise FrameError("frame damaged or unreadable") from error
     except OSError as error:
-      if error.errno is None:  # bz2's word for damage; a full disk has a number
+      if error.errno is None:  # how bz2 reports damage; a full disk has an errno
         raise FrameError("frame damaged or unreadable") from error
       raise
   return copy

@@ -1,9 +1,9 @@
-"""The catalogue of positions to cut, with whatever else it tells."""
+"""The catalogue of positions to cut, with all its columns."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Mapping
+from typing import Any, Mapping
 
 import numpy as np
 
@@ -33,7 +33,7 @@ class Positions:
     return len(self.ids)
 
   def on_the_sky(self) -> np.ndarray:
-    """Which positions are ones at all, [n] bool."""
+    """Whether each position is a valid one, [n] bool."""
     with np.errstate(invalid="ignore"):
       return (np.abs(self.dec) <= 90) & (self.ra >= -180) & (self.ra <= 360)
 
@@ -43,33 +43,33 @@ def read_positions(path: str, names: Mapping[str, str] | None = None) -> Positio
 
   Args:
     path: the file.
-    names: {"id", "ra" or "dec": column name}; the others are looked for.
+    names: {"id", "ra" or "dec": column name}; usual names are tried for the others.
 
   Raises:
     OSError: the file is missing.
-    ValueError: a column is missing or holds no numbers.
+    ValueError: a column is missing or does not hold numbers.
   """
   columns = table_files.columns_of(path)
   num = table_files.num_rows(columns, path)
-  found = {role: _pick(columns, role, (names or {}).get(role, ""), path) for role in _NAMES}
-  ids = columns[found["id"]] if found["id"] else np.arange(num)
+  names_of = {role: _pick(columns, role, (names or {}).get(role, ""), path) for role in _NAMES}
+  ids: Any = columns[names_of["id"]] if names_of["id"] else np.arange(num)
   if ids.dtype.kind == "S":
     ids = np.char.decode(ids, "utf-8")
   try:
-    ra, dec = (np.asarray(columns[found[role]], np.float64) for role in ("ra", "dec"))
+    ra, dec = (np.asarray(columns[names_of[role]], np.float64) for role in ("ra", "dec"))
   except ValueError as error:
     raise ValueError(f"{path}: positions must be numbers, in degrees: {error}") from error
   return Positions(np.char.strip(ids.astype(str)), ra, dec, columns)
 
 
 def _pick(columns, role, named, path) -> str:
-  """Name of a role's column; "" where ids have none."""
+  """Name of a role's column; "" for an id without a column."""
   if named and named not in columns:
     raise ValueError(f"{path}: no column {named}, named by --{role}_column; the columns are "
                      f"{', '.join(columns)}")
   lowered = {name.lower(): name for name in reversed(list(columns))}
-  found = named or next((lowered[name] for name in _NAMES[role] if name in lowered), "")
-  if not found and role != "id":
+  name = named or next((lowered[name] for name in _NAMES[role] if name in lowered), "")
+  if not name and role != "id":
     raise ValueError(f"{path}: no column {role} (deg); the columns are {', '.join(columns)}. "
                      f"Name it with --{role}_column")
-  return found
+  return name

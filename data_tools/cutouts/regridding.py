@@ -1,11 +1,11 @@
 """Pixels of all bands on the reference band's grid, flux conserved.
 
 The reference band, and any band whose pixels lie on its grid, is copied.  Others are
-interpolated by cubic splines: measured on an SDSS field, of reproject's methods these
-change the noise of pixels and apertures least (bilinear and exact overlaps take a
-third off the noise of a pixel, adaptive resampling a half).  Pixels that are much
-finer than the reference's are summed over exact overlaps instead, since interpolation
-would pick some and pass over the rest.
+interpolated by cubic splines.  On an SDSS field, splines changed the noise of pixels and
+apertures least among the methods of reproject: bilinear interpolation and exact overlaps
+reduce the noise of a pixel by a third, adaptive resampling by a half.  Pixels that are much
+finer than those of the reference are summed over exact overlaps instead, since interpolation
+would use some of them and ignore the rest.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ import numpy as np
 from data_tools.cutouts import footprints
 from data_tools.cutouts.frames import Frame, FrameError, Grid
 
-_SPLINE_BORDER = 12  # pixels after which a cubic spline has forgotten an edge
-_GOOD_BORDER = 4  # pixels after which it has forgotten all but half a percent
+_SPLINE_BORDER = 12  # pixels over which the effect of an edge on a cubic spline vanishes
+_GOOD_BORDER = 4  # pixels over which that effect falls to half a per cent
 _ON_THE_GRID = 1e-3  # pixels
-_FINER = 1.25  # pixels of a frame in one of the reference, above which they are summed
-_MOST_ZEROS = 0.05  # share of pixels of exactly 0, above which a frame has no data there
+_FINER = 1.25  # frame pixels per reference pixel, above which they are summed
+_MOST_ZEROS = 0.05  # fraction of pixels of exactly 0, above which a window has no data
 
 
 def check_installed() -> None:
-  """Raises OSError where reproject is not installed."""
+  """Raises OSError if reproject is not installed."""
   if find_spec("reproject") is None:
     raise OSError("reproject is not installed: pip install '.[cutouts]'")
 
@@ -37,7 +37,7 @@ def cutout(frame: Frame, reference: Grid, first: np.ndarray, size: int) -> np.nd
 
   Args:
     frame: the band's frame; flux per pixel.
-    reference: the grid to put it on.
+    reference: the grid of the cutout.
     first: [2] first column and row of the cutout in the reference frame.
     size: side, pixels.
 
@@ -45,7 +45,7 @@ def cutout(frame: Frame, reference: Grid, first: np.ndarray, size: int) -> np.nd
     [size, size] float32, flux per reference pixel.
 
   Raises:
-    FrameError: the frame is damaged or has no data there.
+    FrameError: the frame is damaged, or has no data in the cutout.
   """
   places = footprints.corners(reference, first[None], size, frame.grid)
   moved = places[0] - footprints.corners(reference, first[None], size, reference)[0]
@@ -61,13 +61,13 @@ def cutout(frame: Frame, reference: Grid, first: np.ndarray, size: int) -> np.nd
 
 def _resampled(frame, reference, first, size, places) -> np.ndarray:
   """Surface brightness (flux per pixel of the frame) on the reference's grid."""
-  from reproject import reproject_exact, reproject_interp  # an extra
+  from reproject import reproject_exact, reproject_interp  # an optional dependency
 
   left, top, right, bottom = _around(places, _SPLINE_BORDER, frame.grid.shape)
   window = frame.window(left, top, right, bottom)
   inner = _around(places - (left, top), _GOOD_BORDER, window.shape)
   _checked(window[inner[1]:inner[3], inner[0]:inner[2]])
-  window[~np.isfinite(window)] = 0  # out there a hole is forgotten, but NaN would spread
+  window[~np.isfinite(window)] = 0  # too far out for a hole to matter, but NaN would spread
   source = window, _part(frame.grid, left, top, right, bottom)
   target = _part(reference, *first, *(first + size))
   options = dict(shape_out=(size, size), return_footprint=False)
@@ -79,7 +79,7 @@ def _resampled(frame, reference, first, size, places) -> np.ndarray:
 
 
 def _around(places: np.ndarray, border: int, shape: tuple[int, int]) -> list[int]:
-  """Left, top, right and bottom of pixels around places [n, 2], inside of a frame."""
+  """Left, top, right and bottom of the pixels around places [n, 2], within a frame."""
   low = np.maximum(np.floor(places.min(axis=0)).astype(int) - border, 0)
   high = np.minimum(np.ceil(places.max(axis=0)).astype(int) + border + 1, shape[::-1])
   return [*low.tolist(), *high.tolist()]
@@ -91,7 +91,7 @@ def _part(grid: Grid, left, top, right, bottom):
 
 
 def _checked(window: np.ndarray) -> np.ndarray:
-  """The window, if it holds data all over.
+  """The window, if all of it holds data.
 
   Stacks have pixels of exactly 0 where nothing was observed.
   """

@@ -1,4 +1,4 @@
-"""Readers of the surveys' published files, one layout a file."""
+"""Readers of the surveys' published files, one file per layout."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from data_tools.readers.parts.cutout_source import CutoutSource, Reader, ReaderO
 from data_tools.readers.parts.images import r_from_images
 from pzbias_tf.survey import Survey
 
-# In the order of detection: from the most particular layout to the most general.
+# In the order of detection: from the most specific layout to the most general.
 READERS: dict[str, Reader] = {
     "sdss_research": sdss_research.READER,
     "cfhtls": cfhtls.READER,
@@ -34,7 +34,7 @@ AUTO = "auto"
 
 
 def detect(path: str) -> str:
-  """Recognises the layout of a path from the files that are there.
+  """Recognises the layout of a path from its files.
 
   Returns:
     A key of READERS.
@@ -49,7 +49,7 @@ def detect(path: str) -> str:
     if reader.matches(path):
       return name
   known = "\n".join(f"  --layout={name}: {reader.files}" for name, reader in READERS.items())
-  raise ValueError(f"--input={path}: no known layout; the layouts are\n{known}")
+  raise ValueError(f"--input={path}: no known layout; name one of these with --layout\n{known}")
 
 
 def read(path: str, survey: Survey, options: ReaderOptions = ReaderOptions(), *,
@@ -64,7 +64,7 @@ def read(path: str, survey: Survey, options: ReaderOptions = ReaderOptions(), *,
 
   Raises:
     OSError: a file is missing or cannot be read.
-    ValueError: the files are not what the layout says.
+    ValueError: the files do not fit the layout.
   """
   check_names(options.columns)
   if layout != AUTO and layout not in READERS:
@@ -84,15 +84,15 @@ def read(path: str, survey: Survey, options: ReaderOptions = ReaderOptions(), *,
 
 
 def _check_options(options, layout):
-  """No option is passed over in silence."""
-  particular = {name for reader in READERS.values() for name in reader.uses}
-  for name in sorted(particular - set(READERS[layout].uses)):
+  """Refuses options that the layout would ignore."""
+  special = {name for reader in READERS.values() for name in reader.uses}
+  for name in sorted(special - set(READERS[layout].uses)):
     if getattr(options, name):
       users = [other for other, reader in READERS.items() if name in reader.uses]
       raise ValueError(f"--{name} works with --layout={', '.join(users)}, not with {layout}")
 
 
 def _sum_r(source, survey, path):
-  logging.warning("%s: r magnitudes are summed from the images, as --r_from_image asks", path)
+  logging.warning("%s: r magnitudes come from the images, as requested by --r_from_image", path)
   source.catalog["r_mag"] = r_from_images(source.images, len(source.catalog), survey)
   source.description["columns"]["r"] = "sum of the r band of the image, nanomaggies"

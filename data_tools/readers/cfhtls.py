@@ -1,8 +1,8 @@
 """The CFHTLS cubes: CUBE_WD_ZHQ_0001.npz ... (HQ) and CUBE_WD_ZLR_0001.npz ... (LR).
 
-Each file holds `cube` and a record array `info`.  The files carry no id, so an
-object is called "<file name>:<row>".  HQ galaxies with a FIELD of neither W nor
-D are turned down; LR galaxies are kept whatever FIELD says; ZFLAG is not used.
+Each file holds `cube` and a record array `info`.  The files contain no ids, so an object's
+id is "<file name>:<row>".  HQ galaxies whose FIELD is neither W nor D are rejected; LR
+galaxies are kept whatever their FIELD; ZFLAG is not used.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _NAME = re.compile(r"CUBE_WD_Z(HQ|LR)_\d+\.npz")
 
 
 def matches(path: str) -> bool:
-  """A file or folder of files of the release's names."""
+  """Whether the path is a file of the release, or a folder with such files."""
   return bool(_files(path))
 
 
 def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
-  """Reads all cubes of a folder, or one file; the cubes stay on disk.
+  """Reads all files of a folder, or one file; the cubes stay on disk.
 
   Raises:
     OSError: a file is missing.
@@ -55,7 +55,7 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
   shapes = {location.shape[1:] for location in locations}
   if len(shapes) > 1:
     raise ValueError(f"{path}: cubes of different image shapes {sorted(shapes)}; "
-                     "convert them into data sets of their own")
+                     "convert each shape into its own data set")
   catalog = vstack(catalogs, metadata_conflicts="silent")
   return CutoutSource(
       catalog=with_split(catalog), images=CubeImages(tuple(locations)),
@@ -65,7 +65,7 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
 
 
 def field_of(values: np.ndarray) -> np.ndarray:
-  """"W" or "D" where FIELD contains the letter, else ""."""
+  """"W" or "D" if FIELD contains the letter, else ""."""
   text = np.asarray(values)
   text = np.char.decode(text, "latin1") if text.dtype.kind == "S" else text.astype(str)
   return np.where(np.char.find(text, "W") >= 0, "W",
@@ -82,11 +82,11 @@ def _files(path: str) -> list[str]:
 
 
 def _sample(file: str) -> str:
-  return _NAME.fullmatch(os.path.basename(file)).group(1)
+  return _NAME.sub(r"\1", os.path.basename(file))
 
 
 def _read_file(file: str, options: ReaderOptions):
-  """Catalogue, place of the cube, and columns taken, of one file."""
+  """Catalogue, location of the cube, and chosen columns of one file."""
   sample = _sample(file)
   table = table_files.columns_of(file)
   num = cube_files.check_shape(table, cube_files.CubeFiles(file, file))
@@ -98,14 +98,14 @@ def _read_file(file: str, options: ReaderOptions):
   if "FIELD" in table:
     catalog["field"] = field_of(table["FIELD"])
   elif sample == "HQ":
-    raise ValueError(f"{file}: no column FIELD, which tells WIDE from DEEP; "
-                     f"the columns are {', '.join(table)}")
+    raise ValueError(f"{file}: no column FIELD, which distinguishes WIDE from DEEP; add "
+                     f"it to the columns {', '.join(table)}")
   location = npy_access.locate(file, cube_files.CUBE, scratch=options.scratch)
   return catalog, location, chosen
 
 
 def _rejected(catalog, survey: Survey) -> dict[int, str]:
-  """The release's own cuts: a field for HQ, and z below the end of the grid."""
+  """The rules of the release: HQ galaxies have a field, and z is below the end of the grid."""
   no_field = np.flatnonzero((catalog["sample"] == "HQ") & (catalog["field"] == ""))
   too_far = np.flatnonzero(catalog["z_spec"] >= survey.z_max)
   return {**{int(row): TOO_FAR for row in too_far}, **{int(row): NO_FIELD for row in no_field}}

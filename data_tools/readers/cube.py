@@ -1,4 +1,4 @@
-"""Any cube of cutouts with a table: the layout for surveys that have no own reader."""
+"""Any cube of cutouts with a table: the layout for surveys without a reader of their own."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ FILES = ("a .npz file with cube and columns, or cube.npy beside labels or catalo
 
 
 def matches(path: str) -> bool:
-  """Whether there is a cube; its table is looked for on reading."""
+  """Whether the path holds a cube; `read` looks for its table."""
   try:
     return cube_files.find(path) is not None
   except FileNotFoundError:
-    return True  # a cube without a table: reading it says what is missing
+    return True  # a cube without a table: `read` reports what is missing
 
 
 def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
@@ -25,9 +25,9 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
 
   Raises:
     OSError: a file is missing.
-    ValueError: a column is missing, or cube and table do not belong together.
+    ValueError: a column is missing, or cube and table do not fit each other.
   """
-  del survey  # the images' bands are checked for every layout alike
+  del survey  # the caller checks the bands of the images
   files = cube_files.find(path, table=options.table)
   if files is None:
     raise FileNotFoundError(f"{path}: no cube; expected {FILES}")

@@ -1,7 +1,7 @@
-"""FITS cutouts with a catalogue: one file a galaxy, or one file a galaxy and band.
+"""FITS cutouts with a catalogue: one file per galaxy, or per galaxy and band.
 
-The catalogue (labels or catalog as .fits, .csv, .parquet, .npy or .npz, or --table)
-lists ids, z, r, ebv; the images are named by template, `{id}.fits` and the like.
+The catalogue (labels or catalog as .fits, .csv, .parquet, .npy or .npz, or --table) lists
+ids, z, r and ebv; a template such as `{id}.fits` gives the names of the images.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ TEMPLATES = tuple(f"{folder}{name}" for folder in _FOLDERS
 
 
 def matches(path: str) -> bool:
-  """A folder with a catalogue and other FITS files."""
+  """Whether the path is a folder with a catalogue and other FITS files."""
   table = table_files.find(path) if os.path.isdir(path) else ""
   return bool(table) and any(
       file != table for pattern in ("*.fits*", "*/*.fits*")
@@ -46,7 +46,7 @@ def matches(path: str) -> bool:
 def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
   """Reads the catalogue; images are opened one by one.
 
-  Images that no row of the catalogue names are added as objects that are turned down.
+  Images that no row of the catalogue names are added as rejected objects.
 
   Raises:
     OSError: a file is missing.
@@ -76,13 +76,13 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
 
 
 def _ids(table, catalog, chosen) -> np.ndarray:
-  """Ids for the template: whole numbers where they are, so that {id:06d} works."""
+  """Ids for the template: numbers if they are whole numbers, so that {id:06d} works."""
   values = np.asarray(table[chosen["id"]]) if "id" in chosen else np.arange(len(catalog))
   return values if values.dtype.kind in "iu" else np.asarray(catalog["id"])
 
 
 def _with_rows(catalog: Table, ids: list[str]) -> Table:
-  """The catalogue with further ids, about which nothing else is known."""
+  """The catalogue with further rows, of which only the ids are known."""
   if not ids:
     return catalog
   logging.warning("%d images have no row in the catalogue, e.g. %s", len(ids), ids[0])
@@ -91,4 +91,4 @@ def _with_rows(catalog: Table, ids: list[str]) -> Table:
 
 
 READER = Reader(files=FILES, matches=matches, read=read,
-                     uses=("table", "r_from_image", "image_template"))
+                uses=("table", "r_from_image", "image_template"))

@@ -1,7 +1,7 @@
-"""An HDF5 file with a dataset of images and datasets of columns, read lazily.
+"""An HDF5 file with a dataset of images and datasets of columns; images are read on demand.
 
 The images are [objects, height, width, band] or [objects, band, height, width]; the
-columns are one-dimensional datasets or the fields of one, or stand in --table.
+columns are one-dimensional datasets, the fields of such a dataset, or those of --table.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from pzbias_tf.survey import Survey
 FILES = "one .h5 or .hdf5 file with a 4-D dataset of images and one-dimensional datasets"
 REASON_DAMAGED = "image unreadable in the HDF5 file"
 _SUFFIXES = (".h5", ".hdf5")
-_SYSTEM_ERROR = "errno = "  # HDF5 passes on what the system said within its own words
+_SYSTEM_ERROR = "errno = "  # HDF5 quotes the error of the system in its own message
 _USUAL = ("cube", "images", "image")
-_CACHE_BYTES = 1 << 26  # unpacked chunks; one chunk may hold many images
+_CACHE_BYTES = 1 << 26  # of unpacked chunks; one chunk may hold many images
 
 
 class Hdf5Images:
-  """Images by row; each process opens the file for itself."""
+  """Images by row; each process opens the file itself."""
 
   def __init__(self, path: str, dataset: str, *, bands_first: bool):
     self._path, self._name, self._bands_first = path, dataset, bands_first
@@ -45,7 +45,7 @@ class Hdf5Images:
       image = self._dataset[row]
     except OSError as error:
       if error.errno or _SYSTEM_ERROR in str(error):
-        raise  # of the disk or the network
+        raise  # an error of the disk or the network
       raise ImageError(REASON_DAMAGED) from error  # a damaged chunk
     return np.moveaxis(image, 0, -1) if self._bands_first else image
 
@@ -54,7 +54,7 @@ class Hdf5Images:
 
 
 def matches(path: str) -> bool:
-  """An HDF5 file, or a folder with one."""
+  """Whether the path is an HDF5 file, or a folder with exactly one."""
   return len(_files(path)) == 1
 
 
@@ -65,26 +65,27 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
     OSError: the file is missing or damaged.
     ValueError: no dataset of images, a column is missing, or lengths differ.
   """
-  found = _files(path)
-  if len(found) != 1:
-    raise FileNotFoundError(f"{path}: {len(found) or 'no'} HDF5 files; expected {FILES}")
-  with _open(found[0]) as file:
-    datasets = _datasets(file, found[0])
-    name = _image_dataset(datasets, options.image_dataset, found[0])
+  files = _files(path)
+  if len(files) != 1:
+    raise FileNotFoundError(f"{path}: {len(files) or 'no'} HDF5 files; expected {FILES}")
+  [image_file] = files
+  with _open(image_file) as file:
+    datasets = _datasets(file, image_file)
+    name = _image_dataset(datasets, options.image_dataset, image_file)
     shape = datasets[name].shape
-    origin = options.table or found[0]
+    origin = options.table or image_file
     table = (table_files.columns_of(options.table) if options.table
              else _columns(datasets, shape[0]))
   num = table_files.num_rows(table, origin)
   if num != shape[0]:
-    raise ValueError(f"{found[0]}: {shape[0]} images in {name}, but {num} rows in {origin}")
+    raise ValueError(f"{image_file}: {shape[0]} images in {name}, but {num} rows in {origin}")
   catalog, chosen = columns_lib.build_catalog(
       table, columns_lib.USUAL_NAMES, num, options, origin=origin)
   bands_first = shape[1] == len(survey.bands) != shape[3]
   image_shape = (*shape[2:], shape[1]) if bands_first else shape[1:]
   return CutoutSource(
       catalog=with_split(catalog), image_shape=image_shape,
-      images=Hdf5Images(found[0], name, bands_first=bands_first),
+      images=Hdf5Images(image_file, name, bands_first=bands_first),
       description={"path": path, "layout": "hdf5", "columns": chosen, "image_dataset": name})
 
 
@@ -105,50 +106,51 @@ def _open(path: str) -> h5py.File:
 
 
 def _damaged(path: str, error: Exception) -> OSError:
-  return OSError(f"{path}: no HDF5 file, or cut short ({error}); fetch it again")
+  return OSError(f"{path}: not an HDF5 file, or truncated ({error}); fetch it again")
 
 
 def _datasets(file: h5py.File, path: str) -> dict[str, h5py.Dataset]:
   """All datasets by name.
 
   Raises:
-    OSError: what lists them is damaged.
-    ValueError: one of them stands in another file, which could be any file at all.
+    OSError: the list of datasets is damaged.
+    ValueError: a dataset refers to another file, which could be any file of this machine.
   """
-  found, outside = {}, []
+  datasets, outside = {}, []
 
-  def visit(name: str, link) -> None:  # must not raise: it is called from C
+  def visit(name: str, link) -> None:  # must not raise, since C code calls it
     item = None if isinstance(link, h5py.ExternalLink) else file.get(name)
     if isinstance(link, h5py.ExternalLink) or isinstance(item, h5py.Dataset) and (
         item.external or item.is_virtual):
       outside.append(name)
     elif isinstance(item, h5py.Dataset):
-      found[name] = item
+      datasets[name] = item
 
   try:
     file.visititems_links(visit)
   except RuntimeError as error:
     raise _damaged(path, error) from error
   if outside:
-    raise ValueError(f"{path}: {outside[0]} stands in another file; copy the data into one, "
-                     "e.g. with h5repack")
-  return found
+    raise ValueError(f"{path}: {outside[0]} is stored in another file; copy all data into "
+                     "one file, e.g. with h5repack")
+  return datasets
 
 
 def _image_dataset(datasets, wanted: str, path: str) -> str:
+  """Name of the dataset of images: the wanted one, a usual one, or the only one."""
   cubes = [name for name, dataset in datasets.items() if dataset.ndim == 4]
   if wanted and wanted.strip("/") in cubes:
     return wanted.strip("/")
   usual = [name for name in _USUAL if name in cubes]
   if wanted or not (usual or len(cubes) == 1):
-    raise ValueError(f"{path}: {f'no 4-D dataset {wanted}' if wanted else 'which images?'} The "
+    raise ValueError(f"{path}: {f'no 4-D dataset {wanted}.' if wanted else 'which images?'} The "
                      f"4-D datasets are {', '.join(cubes) or 'none at all'}; name one with "
                      "--image_dataset")
   return usual[0] if usual else cubes[0]
 
 
 def _columns(datasets, num: int) -> Columns:
-  """The one-dimensional datasets of as many rows as there are images, by last name."""
+  """The one-dimensional datasets with one row per image, by the last part of their names."""
   columns = {}
   for name, dataset in datasets.items():
     if dataset.shape != (num,):
@@ -164,4 +166,4 @@ def _columns(datasets, num: int) -> Columns:
 
 
 READER = Reader(files=FILES, matches=matches, read=read,
-                     uses=("table", "r_from_image", "image_dataset"))
+                uses=("table", "r_from_image", "image_dataset"))

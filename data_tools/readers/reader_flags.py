@@ -1,4 +1,4 @@
-"""The flags that tell how a survey's own files are read, for every command that reads them."""
+"""The flags for reading a survey's own files, shared by all commands that read them."""
 
 from __future__ import annotations
 
@@ -14,23 +14,24 @@ def define(values: flags.FlagValues = flags.FLAGS) -> None:
   """Defines --layout, --table, --<role>_column and the like."""
   text = functools.partial(flags.DEFINE_string, flag_values=values)
   flags.DEFINE_enum("layout", readers.AUTO, [readers.AUTO, *readers.READERS],
-                    "How the input is laid out.", flag_values=values)
+                    "Layout of the input.", flag_values=values)
   flags.DEFINE_alias("format", "layout", flag_values=values)
-  text("table", "", "Table of the images, where it has another name than usual.")
-  text("image_template", "", "Names of one file an object, e.g. {id}_{band}.fits; any column of "
-       "the table may stand in braces.")
+  text("table", "", "Table of the images, if it has an unusual name.")
+  text("image_template", "", "File names of the images, e.g. {id}_{band}.fits; braces may hold "
+       "any column of the table.")
   text("image_dataset", "", "Dataset of the images in an HDF5 file.")
   for role, column in ROLES.items():
     text(f"{role}_column", "", f"Input column of {column}; default: the layout's own name.")
-  flags.DEFINE_float("ebv", None, "One E(B-V) (mag) for all galaxies, in place of a column.",
+  flags.DEFINE_float("ebv", None, "One E(B-V) (mag) for all galaxies, instead of a column.",
                      lower_bound=0.0, flag_values=values)
-  flags.DEFINE_bool("r_from_image", False, "r magnitude from the r band summed, nanomaggies.",
+  flags.DEFINE_bool("r_from_image", False, "r magnitude from the summed r band of each "
+                    "image, which must be in nanomaggies.",
                     flag_values=values)
   text("scratch_dir", "", "Folder for unpacked copies of compressed cubes.")
 
 
 def options(values: flags.FlagValues) -> readers.ReaderOptions:
-  """What the flags say."""
+  """The values of the flags."""
   columns = {role: values[f"{role}_column"].value for role in ROLES}
   return readers.ReaderOptions(
       columns={role: name for role, name in columns.items() if name}, ebv=values.ebv,

@@ -22,7 +22,7 @@ NAMES = {
 
 
 def matches(path: str) -> bool:
-  """A cube whose table names the release's magnitude column."""
+  """Whether the path holds a cube whose table has the release's magnitude column."""
   try:
     files = cube_files.find(path)
   except FileNotFoundError:
@@ -35,9 +35,9 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
 
   Raises:
     OSError: a file is missing.
-    ValueError: a column is missing, or cube and labels do not belong together.
+    ValueError: a column is missing, or cube and labels do not fit each other.
   """
-  del survey  # the images' bands are checked for every layout alike
+  del survey  # the caller checks the bands of the images
   files = cube_files.find(path, table=options.table)
   if files is None:
     raise FileNotFoundError(f"{path}: no {FILES}")

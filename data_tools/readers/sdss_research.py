@@ -1,7 +1,7 @@
-"""The SDSS layout of the study's research code.
+"""The SDSS layout of the research code of the published study.
 
-`label` (a legacy pickle) or label.npz holds the columns, data/<index>.py.npy
-the images, and train.npy, val.npy, test.npy the indices of the published split.
+`label` (a legacy pickle) or label.npz holds the columns, data/<index>.py.npy the images,
+and train.npy, val.npy and test.npy the indices of the published split.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _SPLIT_FILES = {"train": "train.npy", "validation": "val.npy", "test": "test.npy
 
 
 def matches(path: str) -> bool:
-  """A folder with labels and a folder of images."""
+  """Whether the path holds labels and a folder of images."""
   return os.path.isdir(os.path.join(path, "data")) and any(
       os.path.isfile(os.path.join(path, name)) for name in ("label.npz", "label"))
 
@@ -64,7 +64,7 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
 
 
 def load_label(path: str) -> Columns:
-  """Reads label.npz, or a legacy pickle of columns, without executing anything.
+  """Reads label.npz, or a legacy pickle of columns, without executing anything from it.
 
   Raises:
     ValueError: the pickle holds no columns, or anything but plain data.
@@ -81,13 +81,13 @@ def load_label(path: str) -> Columns:
 
 
 def published_split(path: str, num: int) -> np.ndarray:
-  """The split of each object from the index arrays, [num] str; "" in none.
+  """The split of each object from the index arrays, [num] str; "" for an object in none.
 
-  Without any index array all are "" (the converter then splits by hash).
+  Without any index array all are "", and the conversion splits by hash.
 
   Raises:
     FileNotFoundError: one of the arrays is missing.
-    ValueError: an index is out of range or stands in two splits.
+    ValueError: an index is out of range or in two splits.
   """
   files = {name: os.path.join(path, file) for name, file in _SPLIT_FILES.items()}
   missing = [file for file in files.values() if not os.path.isfile(file)]
@@ -104,7 +104,7 @@ def _label_file(path: str) -> str:
   for name in ("label.npz", "label"):
     if os.path.isfile(os.path.join(path, name)):
       return os.path.join(path, name)
-  raise FileNotFoundError(f"{path}: neither label.npz nor label is there")
+  raise FileNotFoundError(f"{path}: neither label.npz nor label exists; name another --layout")
 
 
 READER = Reader(files=FILES, matches=matches, read=read)

@@ -1,8 +1,8 @@
-"""The later releases: zphoto_catalog_<survey>.npz beside one .npy image an object.
+"""The later releases: zphoto_catalog_<survey>.npz beside one .npy image per object.
 
-The catalogue holds `zspec` and `ebv` of all objects and the published split as
-their row numbers, `id_train`, `id_test`, `id_validation`.  It has no magnitudes: r
-comes from a further array of the catalogue, a table beside it, or the images.
+The catalogue holds `zspec` and `ebv` of all objects, and the published split as row
+numbers `id_train`, `id_test` and `id_validation`.  It has no magnitudes: r comes from a
+further array of the catalogue, from --table, or from the images.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from data_tools.readers.parts.images import NamedImages, usual_shape
 from pzbias_tf.survey import Survey
 
 FILES = ("zphoto_catalog_<survey>.npz and images/<row>.npy or data/<row>.npy; r magnitudes "
-         "there, in --table or by --r_from_image")
+         "in the catalogue, in --table or by --r_from_image")
 TEMPLATES = tuple(f"{folder}{{id}}{suffix}" for folder in ("images/", "data/", "")
                   for suffix in (".npy", ".py.npy"))
 _SPLITS = {"train": "id_train", "validation": "id_validation", "test": "id_test"}
 
 
 def matches(path: str) -> bool:
-  """A folder with such a catalogue, or the catalogue itself."""
+  """Whether the path is such a catalogue, or a folder with one."""
   return bool(_catalogs(path))
 
 
@@ -43,7 +43,7 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
   arrays = dict(table_files.columns_of(file))
   missing = sorted({"zspec", "ebv", *_SPLITS.values()} - set(arrays))
   if missing:
-    raise ValueError(f"{file}: no array {', '.join(missing)}; there are {', '.join(arrays)}")
+    raise ValueError(f"{file}: no array {', '.join(missing)}; the arrays are {', '.join(arrays)}")
   rows = {split: arrays.pop(name) for split, name in _SPLITS.items()}
   if options.table:
     arrays = {**table_files.columns_of(options.table), **arrays}
@@ -55,8 +55,8 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
       folder, TEMPLATES, columns, survey.bands)
   files = templates.ImageFiles(folder, template, columns)
   if files.per_band:
-    raise ValueError(f"--image_template={template}: these images hold all bands, so no "
-                     f"{{{templates.BAND}}} is possible")
+    raise ValueError(f"--image_template={template}: these images hold all bands; "
+                     f"leave out {{{templates.BAND}}}")
   images = NamedImages(files)
   split = indices.split_of(
       rows, num, origins={name: f"{file}: {array}" for name, array in _SPLITS.items()})
@@ -70,21 +70,21 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
 
 def _catalogs(path: str) -> list[str]:
   folder, name = os.path.split(path) if os.path.isfile(path) else (path, "*")
-  found = glob.glob(os.path.join(glob.escape(folder), "zphoto_catalog_*.npz"))
-  return sorted(file for file in found if name in ("*", os.path.basename(file)))
+  catalogs = glob.glob(os.path.join(glob.escape(folder), "zphoto_catalog_*.npz"))
+  return sorted(file for file in catalogs if name in ("*", os.path.basename(file)))
 
 
 def _catalog(path: str, survey: Survey) -> str:
-  """The one catalogue; of several that of the survey's name."""
-  found = _catalogs(path)
-  if len(found) > 1:
+  """The only catalogue; of several, the one with the survey's name."""
+  catalogs = _catalogs(path)
+  if len(catalogs) > 1:
     wanted = f"zphoto_catalog_{survey.dataset}.npz".lower()
-    found = [file for file in found if os.path.basename(file).lower() == wanted] or found
-  if len(found) != 1:
-    raise FileNotFoundError(f"{path}: {len(found) or 'no'} catalogues zphoto_catalog_*.npz; "
+    catalogs = [file for file in catalogs if os.path.basename(file).lower() == wanted] or catalogs
+  if len(catalogs) != 1:
+    raise FileNotFoundError(f"{path}: {len(catalogs) or 'no'} catalogues zphoto_catalog_*.npz; "
                             "name the one to read with --input")
-  return found[0]
+  return catalogs[0]
 
 
 READER = Reader(files=FILES, matches=matches, read=read,
-                     uses=("table", "r_from_image", "image_template"))
+                uses=("table", "r_from_image", "image_template"))

@@ -1,28 +1,29 @@
-"""What a simulated survey observes with: filters, PSF, sky, units and reddening.
+"""The instrument of a simulated survey: filters, PSF, sky, units and reddening.
 
-The first stop of the simulator; photometry, population and rendering all ask an
-`Instrument` and name no survey themselves.
+The first step of the simulator.  `photometry`, `population` and `rendering` use an
+`Instrument` and do not name any survey themselves.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
 # Extinction per unit of E(B-V) in SDSS ugriz (Stoughton et al. 2002, Table 22).
-# MegaCam's filters are close enough for a simulation that it uses the same numbers.
+# MegaCam's filters are similar enough to use the same numbers in a simulation.
 SDSS_EXTINCTION = (5.155, 3.793, 2.751, 2.086, 1.479)
 
-# Two Gaussians follow the profiles of stars of an SDSS field (run 2820, camcol 3,
-# field 122) over a hundredfold in brightness: own fits of 13 to 57 stars a band gave
-# shares of 0.16 to 0.24 and ratios of 2.5 to 3.1.
+# Two Gaussians reproduce the profiles of stars of an SDSS field (run 2820, camcol 3, field 122)
+# over a factor of 100 in brightness: our own fits of 13 to 57 stars per band gave fractions of
+# 0.16 to 0.24 and ratios of 2.5 to 3.1.
 WING_SHARE, WING_RATIO = 0.22, 2.6
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Instrument:
-  """Filters and observing conditions; tuples run over the bands, u to z.
+  """Filters and observing conditions; tuples have one value per band, u to z.
 
   Attributes:
     filters: names of kcorrect's response curves.
@@ -31,12 +32,12 @@ class Instrument:
     fwhm_arcsec: median width of the PSF.
     seeing_scatter: scatter (natural logarithm) of the PSF's width from galaxy to
       galaxy, common to all bands.
-    band_scatter: further scatter of each band by itself.
-    wing_share: share of a star's light in the wide one of the PSF's two Gaussians.
+    band_scatter: additional scatter of each single band.
+    wing_share: fraction of a star's light in the wide Gaussian of the PSF's two.
     wing_ratio: width of that Gaussian in units of the narrow one's.
-    sky_rms: field prefix -> sky noise of a pixel, stored flux units.
+    sky_rms: {prefix of the field names: sky noise of a pixel, stored flux units}.
     sky_scatter: scatter (natural logarithm) of the sky noise from galaxy to galaxy.
-    sky_mag: sky brightness, AB mag / arcsec^2; it sets the photon noise.
+    sky_mag: sky brightness, AB mag / arcsec^2; determines the photon noise.
     extinction: extinction per unit of E(B-V), mag.
   """
 
@@ -54,7 +55,7 @@ class Instrument:
   wing_ratio: float = WING_RATIO
 
   def draw_fwhm(self, num: int, rng: np.random.Generator) -> np.ndarray:
-    """PSF widths of `num` galaxies: seeing is the night's, focus the band's.
+    """Draws PSF widths of `num` galaxies: one seeing for all bands, one focus per band.
 
     Returns:
       [num, bands] float64, arcsec, around `fwhm_arcsec`.
@@ -64,15 +65,15 @@ class Instrument:
     return np.asarray(self.fwhm_arcsec) * np.exp(np.clip(seeing + focus, -0.5, 0.5))
 
   def draw_sky_rms(self, field: str, num: int, rng: np.random.Generator) -> np.ndarray:
-    """Sky noise of a pixel around `num` galaxies, [num, bands], stored flux units."""
+    """Draws the sky noise of a pixel around `num` galaxies, [num, bands], stored flux units."""
     factor = np.exp(self.sky_scatter * rng.standard_normal((num, 1)))
     return np.asarray(self.sky_rms[field]) * factor
 
   def core_sigma_pixels(self, fwhm_arcsec: np.ndarray) -> np.ndarray:
-    """Standard deviation (pixels) of the PSF's narrow Gaussian, from its full width.
+    """Standard deviation (pixels) of the PSF's narrow Gaussian, from the PSF's full width.
 
-    The half width x of the pair, in units of that standard deviation, solves
-    profile(x) = profile(0) / 2; a few steps from the lone Gaussian's 1.1774 find it.
+    The half width x of the PSF, in units of that standard deviation, solves profile(x) =
+    profile(0) / 2; a few iterations find it, starting at the single Gaussian's 1.1774.
     """
     wing_peak = self.wing_share / self.wing_ratio**2
     core_peak = 1 - self.wing_share
@@ -93,7 +94,7 @@ class Instrument:
 
 
 def _rms_of_depth(depth_mag, fwhm_arcsec, pixel_scale_arcsec, zero_point):
-  """Sky rms of a pixel at which a point source of `depth_mag` is 5 sigma.
+  """Sky rms of a pixel for which a point source of `depth_mag` has 5 sigma.
 
   A matched filter over a Gaussian PSF sums the noise of 4 pi sigma^2 pixels.
   """
@@ -112,9 +113,9 @@ def sdss_instrument() -> Instrument:
 
 
 def cfhtls_instrument() -> Instrument:
-  """MegaCam stacks with zero point 30: WIDE to about 25.5, DEEP a magnitude deeper."""
-  optics = dict(fwhm_arcsec=(0.85, 0.78, 0.71, 0.64, 0.68), pixel_scale_arcsec=0.187,
-                zero_point=30.0)
+  """MegaCam stacks with zero point 30: WIDE to r of about 25.5, DEEP a magnitude deeper."""
+  optics: dict[str, Any] = dict(
+      fwhm_arcsec=(0.85, 0.78, 0.71, 0.64, 0.68), pixel_scale_arcsec=0.187, zero_point=30.0)
   depth = {"W": (25.8, 26.0, 25.5, 25.3, 24.3), "D": (26.8, 26.9, 26.6, 26.4, 25.5)}
   return Instrument(
       filters=tuple(f"cfht_megacam_{band}" for band in "ugriz"),

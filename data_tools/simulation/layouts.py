@@ -1,7 +1,7 @@
 """Writes chunks in the file layouts that the surveys' authors publish.
 
-The last stop of the simulator, and what the converter's readers are fed with.
-Every writer streams: no more than a few chunks of images are in memory.
+The last step of the simulator; the readers of `data_tools.readers` read these files.  Every
+writer streams: only a few chunks of images are in memory.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from data_tools.simulation.observation import Chunk, Observation
 
 IMAGE_BANDS = "ugriz"
 FILE_GALAXIES = 2500
-"""Galaxies in a CFHTLS cube file."""
+"""Number of galaxies in a CFHTLS cube file."""
 
 _FIRST_OBJID = 1237645879551000000  # the range of SDSS DR8 object ids
-# Shares of training and validation galaxies in the published SDSS split.
+# Fractions of training and validation galaxies in the published SDSS split.
 _TRAIN, _VALIDATION = 393219 / 516524, 20000 / 516524
 
 Progress = Callable[[int], None]
-"""Is told the number of galaxies that were just written."""
+"""Called with the number of galaxies that were just written."""
 
 _PUBLIC_COLUMNS = np.dtype(
     [("objid", np.int64), ("ra", np.float64), ("dec", np.float64), ("z", np.float64),
@@ -42,7 +42,7 @@ def write_public_npy(folder: str, observation: Observation, num: int, seed: int,
                      progress: Progress) -> None:
   """SDSS public release, unpacked: cube.npy beside labels.npy."""
   del seed
-  tables = []
+  tables: list[np.ndarray] = []
   images = _images(observation.chunks(0, num), num, public_labels, tables, progress)
   with open(os.path.join(folder, "cube.npy"), "wb") as file:
     _write_blocks(file, images, num)
@@ -53,17 +53,17 @@ def write_public(folder: str, observation: Observation, num: int, seed: int,
                  progress: Progress) -> None:
   """SDSS public release: sdss.npz with cube and labels."""
   del seed
-  tables = []
+  tables: list[np.ndarray] = []
   images = _images(observation.chunks(0, num), num, public_labels, tables, progress)
   _write_cube_npz(os.path.join(folder, "sdss.npz"), images, num, "labels", tables)
 
 
 def write_research(folder: str, observation: Observation, num: int, seed: int,
                    progress: Progress) -> None:
-  """SDSS research code: an image a file, index arrays, labels (.npz, never a pickle)."""
+  """SDSS research code: one file per image, index arrays, labels (.npz, never a pickle)."""
   data = os.path.join(folder, "data")
   os.makedirs(data)
-  tables = []
+  tables: list[np.ndarray] = []
   rows = itertools.count()
   for images in _images(observation.chunks(0, num), num, public_labels, tables, progress):
     for image in images:
@@ -71,7 +71,7 @@ def write_research(folder: str, observation: Observation, num: int, seed: int,
   labels = np.concatenate(tables)
   columns = {name: labels[name].astype(np.float64) for name in _RESEARCH_COLUMNS}
   group = np.arange(num)
-  if _GROUP_COLUMN in labels.dtype.names:
+  if _GROUP_COLUMN in (labels.dtype.names or ()):
     columns[_GROUP_COLUMN] = labels[_GROUP_COLUMN]
     group = np.unique(labels[_GROUP_COLUMN], return_inverse=True)[1]
   np.savez(os.path.join(folder, "label.npz"), **columns)
@@ -92,7 +92,8 @@ def write_cubes(folder: str, observation: Observation, num: int, seed: int,
     with contextlib.closing(observation.chunks(sample, sample_num)) as chunks:
       for number, first in enumerate(range(0, sample_num, FILE_GALAXIES), start=1):
         path = os.path.join(folder, f"CUBE_WD_Z{name}_{number:04d}.npz")
-        file_num, tables = min(FILE_GALAXIES, sample_num - first), []
+        file_num = min(FILE_GALAXIES, sample_num - first)
+        tables: list[np.ndarray] = []
         images = _images(chunks, file_num, functools.partial(cube_info, sample=name),
                          tables, progress)
         _write_cube_npz(path, images, file_num, "info", tables)
@@ -102,11 +103,11 @@ LAYOUTS = {
     "sdss": {"public_npy": write_public_npy, "public": write_public, "research": write_research},
     "cfhtls": {"cubes": write_cubes},
 }
-"""Writers of each data set; the first one is the default."""
+"""{data set: {layout: writer}}; the first layout is the default."""
 
 
 def public_labels(chunk: Chunk, first: int) -> np.ndarray:
-  """The `labels` record array of the SDSS public release (a part of its 64 columns)."""
+  """The `labels` record array of the SDSS public release, with some of its 64 columns."""
   labels = np.empty(len(chunk.z), _PUBLIC_COLUMNS)
   labels["objid"] = _FIRST_OBJID + first + np.arange(len(chunk.z))
   labels["ra"], labels["dec"] = chunk.ra, chunk.dec
@@ -118,8 +119,8 @@ def public_labels(chunk: Chunk, first: int) -> np.ndarray:
 
 
 def cube_info(chunk: Chunk, first: int, *, sample: str) -> np.ndarray:
-  """The `info` record array of a CFHTLS cube; HQ and LR name their columns differently."""
-  del first  # the files carry no id
+  """The `info` record array of a CFHTLS cube; HQ and LR have different column names."""
+  del first  # the files have no ids
   r, i = IMAGE_BANDS.index("r"), IMAGE_BANDS.index("i")
   columns = (("zphot", "R", "Rerr", "I", "Ierr") if sample == "HQ"
              else ("ZPHOT", "R", "ERRR", "Ip_2", "ERRIp_2"))
@@ -136,7 +137,7 @@ def cube_info(chunk: Chunk, first: int, *, sample: str) -> np.ndarray:
 
 
 def _with_group(table: np.ndarray, chunk: Chunk) -> np.ndarray:
-  """Adds the rows of the table of real galaxies, where there is one."""
+  """Adds the rows of the table of real galaxies, if one was rendered."""
   if np.all(chunk.row < 0):
     return table
   wider = np.empty(len(table), table.dtype.descr + [(_GROUP_COLUMN, np.int64)])
@@ -148,7 +149,7 @@ def _with_group(table: np.ndarray, chunk: Chunk) -> np.ndarray:
 
 def _images(chunks: Iterator[Chunk], num: int, make_table: Callable[[Chunk, int], np.ndarray],
             tables: list[np.ndarray], progress: Progress) -> Iterator[np.ndarray]:
-  """Takes `num` galaxies from the chunks: yields images, collects their tables."""
+  """Takes `num` galaxies from the chunks: yields their images and collects their tables."""
   first = 0
   while first < num:
     chunk = next(chunks)
@@ -162,8 +163,8 @@ def _write_cube_npz(path: str, images: Iterator[np.ndarray], num: int, table: st
                     tables: list[np.ndarray]) -> None:
   """Writes an uncompressed .npz with `cube`, streamed, and a record array.
 
-  `np.savez` would need the whole cube in memory.  Zip members made from a ZipInfo
-  carry a fixed date, so that equal contents are equal bytes.
+  `np.savez` would need the whole cube in memory.  Zip members made from a ZipInfo have a
+  fixed date, so that equal contents give equal bytes.
   """
   with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
     with archive.open(zipfile.ZipInfo("cube.npy"), "w", force_zip64=True) as member:
@@ -173,9 +174,9 @@ def _write_cube_npz(path: str, images: Iterator[np.ndarray], num: int, table: st
 
 
 def _write_blocks(file: IO[bytes], blocks: Iterator[np.ndarray], num: int) -> None:
-  """Writes `num` rows of float32 that come in blocks, as one .npy array."""
-  block = next(blocks)
+  """Writes blocks of float32, `num` rows in all, as one .npy array."""
+  first = next(blocks)
   np.lib.format.write_array_header_1_0(
-      file, {"descr": "<f4", "fortran_order": False, "shape": (num, *block.shape[1:])})
-  for block in itertools.chain([block], blocks):
+      file, {"descr": "<f4", "fortran_order": False, "shape": (num, *first.shape[1:])})
+  for block in itertools.chain([first], blocks):
     file.write(np.ascontiguousarray(block, "<f4").data)

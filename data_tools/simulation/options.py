@@ -1,4 +1,4 @@
-"""What a user may ask of a simulation, and the flags that ask for it.
+"""The options of a simulation, and their flags.
 
 `data_tools.simulate` and `data_tools.make_tfrecords` share them.
 """
@@ -15,20 +15,20 @@ from absl import flags
 
 BANDS = "ugriz"
 MIN_IMAGE_SIZE, MAX_IMAGE_SIZE = 8, 256
-"""Sides of a cutout, pixels: room for a PSF, and memory that stays bounded."""
+"""Limits of a cutout's side, pixels: large enough for a PSF, small enough for the memory."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PhotometryTable:
   """A table of real galaxies: redshift and AB magnitudes in ugriz.
 
-  The magnitudes are taken as corrected for Galactic dust and free of errors; the
-  simulation adds its own dust to the images, and its own errors to the catalogue.
+  The magnitudes are taken to be corrected for Galactic dust and free of errors; the simulation
+  adds its own dust to the images, and its own errors to the catalogue.
 
   Attributes:
     path: ASCII, FITS or CSV file.
-    columns: names of the columns of z and of the magnitudes u, g, r, i, z; ""
-      looks for usual names.
+    columns: column names of the redshift and the magnitudes u, g, r, i, z; "" tries usual
+      names.
   """
 
   path: str
@@ -37,13 +37,13 @@ class PhotometryTable:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SimulationOptions:
-  """Choices beside survey, number, seed and layout.
+  """Options besides survey, number, seed and layout.
 
   Attributes:
-    image_size: side of a cutout, pixels; 0 takes the survey's.
-    neighbours: density of other objects in units of the sky's; 0 leaves them out.
-    fwhm_arcsec: median PSF widths u to z; () takes the survey's.
-    photometry: real galaxies to render in place of the template population.
+    image_size: side of a cutout, pixels; 0 is the survey's.
+    neighbours: density of other objects in units of the sky's; 0 for none.
+    fwhm_arcsec: median PSF widths u to z; () is the survey's.
+    photometry: real galaxies to render instead of a simulated population.
   """
 
   image_size: int = 0
@@ -54,7 +54,7 @@ class SimulationOptions:
   def __post_init__(self):
     if self.image_size and not MIN_IMAGE_SIZE <= self.image_size <= MAX_IMAGE_SIZE:
       raise ValueError(f"--image_size={self.image_size}: {MIN_IMAGE_SIZE} to "
-                       f"{MAX_IMAGE_SIZE} pixels are possible, or 0 for the survey's own")
+                       f"{MAX_IMAGE_SIZE} pixels are possible, or 0 for the survey's size")
     if not 0 <= self.neighbours <= 100:
       raise ValueError(f"--neighbours={self.neighbours:g}: give 0 (none) to 100 times the "
                        "sky's density")
@@ -64,33 +64,33 @@ class SimulationOptions:
                        "widths, u to z, of 0.3 to 5 arcsec")
 
   def recorded(self) -> dict[str, Any]:
-    """What differs from the defaults; the catalogue by its name and SHA-256."""
-    found = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)
+    """The options that differ from the defaults; a table is recorded by its name and SHA-256."""
+    changed = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)
              if getattr(self, field.name) != field.default}
-    if "fwhm_arcsec" in found:
-      found["fwhm_arcsec"] = list(self.fwhm_arcsec)
+    if "fwhm_arcsec" in changed:
+      changed["fwhm_arcsec"] = list(self.fwhm_arcsec)
     if self.photometry:
       with open(self.photometry.path, "rb") as file:
         digest = hashlib.sha256(file.read()).hexdigest()
-      found["photometry"] = {"file": os.path.basename(self.photometry.path), "sha256": digest,
+      changed["photometry"] = {"file": os.path.basename(self.photometry.path), "sha256": digest,
                              "columns": list(self.photometry.columns)}
-    return found
+    return changed
 
 
 def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   """Defines the flags of a simulation."""
   text = functools.partial(flags.DEFINE_string, flag_values=values)
-  flags.DEFINE_integer("image_size", 0, "Side of simulated cutouts, pixels; 0: the survey's.",
+  flags.DEFINE_integer("image_size", 0, "Side of simulated cutouts, pixels; 0: the survey's size.",
                        flag_values=values)
   flags.DEFINE_float("neighbours", 1.0, "Density of other galaxies and stars in simulated "
-                     "cutouts, in units of the sky's; 0: none.", flag_values=values)
+                     "cutouts, in units of the density on the sky; 0: none.", flag_values=values)
   flags.DEFINE_list("fwhm_arcsec", [], "Median PSF widths (arcsec) of simulated cutouts, u to "
                     "z, e.g. those of one field; default: the survey's.", flag_values=values)
   text("photometry", "", "Table (ASCII, FITS, CSV) of real galaxies, with redshifts and "
        "dereddened ugriz magnitudes, to simulate images of.")
-  text("photometry_redshift_column", "", "Its column of redshifts.")
+  text("photometry_redshift_column", "", "Column of redshifts in that table.")
   for band in BANDS:
-    text(f"photometry_{band}_column", "", f"Its column of {band} magnitudes.")
+    text(f"photometry_{band}_column", "", f"Column of {band} magnitudes in that table.")
 
 
 def from_flags(values: flags.FlagValues) -> SimulationOptions:

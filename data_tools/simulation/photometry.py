@@ -1,8 +1,8 @@
 """Spectra x filter curves -> AB fluxes over redshift.
 
-Five template spectra and the filters' response curves come from the kcorrect
-package (Blanton & Roweis 2007).  Its files are read directly: its own classes
-integrate the same curves but take 17 s to build their tables.
+Five template spectra and the filters' response curves come from the kcorrect package
+(Blanton & Roweis 2007).  Its data files are read directly: its classes integrate the same
+curves, but take 17 s to build their tables.
 """
 
 from __future__ import annotations
@@ -21,11 +21,10 @@ _FILTER_SAMPLES = 800
 _LIGHT_SPEED_A_S = 2.99792458e18
 _AB_ZERO_ERG = 3.631e-20  # erg / s / cm^2 / Hz
 
-# Light of each template in the rest-frame r band, along the sequence of galaxies
-# from blue to red: rest-frame u - r, then the five shares.  Means of non-negative
-# fits of the templates to the ugriz magnitudes of 5,000 SDSS main-sample galaxies
-# with spectroscopic redshifts (the table that comes with MLZ, Carrasco Kind &
-# Brunner 2013); the two outermost rows continue the sequence.
+# Fraction of rest-frame r light from each of the five templates, along the sequence of galaxies
+# from blue to red in rest-frame u - r.  Means of non-negative fits of the templates to the ugriz
+# magnitudes of 5,000 SDSS main-sample galaxies with spectroscopic redshifts (the table that comes
+# with MLZ, Carrasco Kind & Brunner 2013); the first and the last line extrapolate.
 _SEQUENCE_COLOUR = np.array([1.00, 1.32, 1.61, 1.80, 2.00, 2.21, 2.37, 2.46, 2.54, 2.64])
 _SEQUENCE_SHARES = np.array([
     [0.060, 0.090, 0.450, 0.020, 0.380],
@@ -40,10 +39,10 @@ _SEQUENCE_SHARES = np.array([
     [0.294, 0.001, 0.008, 0.696, 0.001]])
 
 RED_COLOUR = 2.47
-"""Rest-frame u - r of the red sequence (the same fits)."""
+"""Rest-frame u - r of the red sequence, from the same fits."""
 
-# Spread of single galaxies around the mean shares.  The fits gave 8 to 25, photometric
-# errors included; without those, this gives the observed spread of r - i.
+# Concentration of single galaxies around the mean fractions.  The fits gave 8 to 25 with
+# photometric errors included; without them, this value gives the observed spread of r - i.
 _CONCENTRATION = 36.0
 
 
@@ -55,7 +54,7 @@ class FluxGrid:
     z: redshifts, [redshifts] float64, equally spaced from 0.
     flux: [redshifts, templates, bands] float64.  A template of rest-frame r
       magnitude M at luminosity distance modulus D has AB flux
-      `flux * 10**(-0.4 (M + D))`, in maggies: the k-correction is included.
+      `flux * 10**(-0.4 (M + D))` in maggies, k-correction included.
   """
 
   z: np.ndarray
@@ -66,7 +65,7 @@ class FluxGrid:
 
     Args:
       z: redshifts, [n].
-      shares: of each template in rest-frame r light, [n, templates].
+      shares: fraction of each template in rest-frame r light, [n, templates].
 
     Returns:
       [n, bands] float64, in the unit of `flux`.
@@ -96,14 +95,14 @@ def flux_grid(filters: tuple[str, ...], z_max: float, num_z: int = 201) -> FluxG
 
 
 def mean_shares(colour: np.ndarray) -> np.ndarray:
-  """Mean template mixture of galaxies of a rest-frame u - r colour, [n, templates]."""
+  """Mean template fractions of galaxies with a rest-frame u - r colour, [n, templates]."""
   shares = np.stack([np.interp(colour, _SEQUENCE_COLOUR, column)
                      for column in _SEQUENCE_SHARES.T], axis=-1)
   return shares / shares.sum(-1, keepdims=True)
 
 
 def draw_shares(colour: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-  """Random mixtures around the mean (a Dirichlet law), [n, templates]."""
+  """Draws template fractions around the mean from a Dirichlet distribution, [n, templates]."""
   gamma = rng.standard_gamma(_CONCENTRATION * mean_shares(colour))
   return gamma / gamma.sum(-1, keepdims=True)
 
@@ -111,8 +110,8 @@ def draw_shares(colour: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def _band_flux(wave, spectra, z, response):
   """AB flux (up to a common factor) of every template through one filter, [templates].
 
-  Photon-counting: integral of f_lambda R lambda over that of a flat f_nu
-  spectrum.  Light is absorbed on its way by intergalactic hydrogen.
+  Photon-counting: the integral of f_lambda R lambda, divided by that of a flat f_nu spectrum.
+  Intergalactic hydrogen absorbs light on its way.
   """
   observed, passed = response
   absorbed = passed * observed * transmission(observed, z)
@@ -122,10 +121,10 @@ def _band_flux(wave, spectra, z, response):
 
 
 def transmission(observed: np.ndarray, z: float) -> np.ndarray:
-  """Share of light that intergalactic hydrogen lets through (Madau 1995, Eq. 12).
+  """Fraction of light that passes intergalactic hydrogen (Madau 1995, Eq. 12).
 
-  The Lyman lines alpha to delta blanket the light short of their redshifted
-  wavelengths; below the redshifted Lyman limit nothing is let through.
+  The Lyman lines alpha to delta absorb light short of their redshifted wavelengths; no light
+  passes below the redshifted Lyman limit.
 
   Args:
     observed: observed wavelengths, angstrom.
@@ -139,7 +138,7 @@ def transmission(observed: np.ndarray, z: float) -> np.ndarray:
 
 
 def _kcorrect_file(*parts):
-  """Path of a data file of the kcorrect package, without importing it (2 s)."""
+  """Path of a data file of the kcorrect package, without importing it, which takes 2 s."""
   spec = importlib.util.find_spec("kcorrect")
   if spec is None or spec.origin is None:
     raise OSError("the simulator reads spectra and filter curves from the kcorrect "
@@ -160,5 +159,5 @@ def _read_response(name):
                             format="fixed_width", comment="#")
   wave = np.asarray(table["lambda"], np.float64)
   fine = np.linspace(wave[0], wave[-1], _FILTER_SAMPLES)
-  # Some curves dip below zero in their wings, which is measurement noise.
+  # Some curves are negative in their wings, which is measurement noise.
   return fine, np.maximum(np.interp(fine, wave, table["pass"]), 0.0)

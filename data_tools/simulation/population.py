@@ -1,9 +1,9 @@
-"""Which galaxies there are: redshift, luminosity, type, colours, reddening.
+"""Which galaxies exist: redshift, luminosity, type, colours.
 
-Redshift and absolute magnitude come from an evolving Schechter law times the
-comoving volume, cut by the sample's r limit; so distant galaxies are luminous and
-rare, which is the underpopulation that the method is about.  Shapes follow in
-`structure`, pixels in `rendering`.
+Redshift and absolute magnitude come from an evolving Schechter law times the comoving
+volume, cut by the sample's r limit.  Distant galaxies are therefore luminous and rare: the
+underpopulation that the method deals with.  Shapes follow in `structure`, pixels in
+`rendering`.
 """
 
 from __future__ import annotations
@@ -21,31 +21,32 @@ _GRID_Z, _GRID_M = 400, 220
 _M_BRIGHT, _M_FAINT = -25.5, -14.0
 # Schechter law of SDSS galaxies in r (Blanton et al. 2003, h = 0.7).
 _M_STAR, _SLOPE = -21.2, -1.05
-# Galaxies were brighter (mag per unit of z, up to a redshift) and rarer (power of 1 + z).
+# With redshift, galaxies get brighter (mag per unit of z, up to a limit) and rarer (power of
+# 1 + z).
 _EVOLUTION, _EVOLUTION_END, _RARER = 1.2, 1.5, 0.4
 _BLUEST_COLOUR = 1.2
 _PROPOSALS = 4
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Selection:
-  """The galaxies that one part of a survey took spectra of.
+class SampleSelection:
+  """The cuts that select the galaxies with spectra in one part of a survey.
 
   Attributes:
     field: prefix of the field names ("" for none, "W", "D").
     r_bright: brightest r magnitude.
-    r_half: where half of the galaxies are kept (a logistic fall around it).
+    r_half: magnitude at which half of the galaxies are kept, in a logistic fall.
     r_width: width of that fall, mag.
-    r_faint: hard limit.
+    r_faint: faintest r magnitude.
     z_min: smallest redshift.
     z_max: largest redshift.
-    tail_share: share of galaxies put at high redshift beside the Schechter law.
-    tail_start: redshift where the tail starts.
-    tail_scale: its exponential scale.
-    z_photo_scatter: scatter of the reference photo-z, times (1 + z).
-    z_photo_slope: its regression towards `z_photo_pivot`.
+    tail_share: fraction of galaxies in a tail at high redshift, besides the Schechter law.
+    tail_start: redshift at which the tail starts.
+    tail_scale: exponential scale of the tail.
+    z_photo_scatter: scatter of the reference photo-z, in units of 1 + z.
+    z_photo_slope: strength of the regression towards `z_photo_pivot`.
     z_photo_pivot: redshift that the reference photo-z regress to.
-    z_photo_outliers: share of reference photo-z drawn at random.
+    z_photo_outliers: fraction of reference photo-z drawn at random.
   """
 
   field: str = ""
@@ -64,7 +65,7 @@ class Selection:
   z_photo_outliers: float = 0.0
 
   def kept(self, r_mag: np.ndarray) -> np.ndarray:
-    """Share of galaxies of a magnitude that the sample holds."""
+    """Fraction of the galaxies of a magnitude that the sample contains."""
     fall = np.clip((r_mag - self.r_half) / self.r_width, -50, 50)
     inside = (r_mag > self.r_bright) & (r_mag < self.r_faint)
     return np.where(inside, 1 / (1 + np.exp(fall)), 0.0)
@@ -79,7 +80,7 @@ class Galaxies:
     mag_abs: rest-frame r magnitude, [n].
     colour: rest-frame u - r, [n].
     flux: stored flux in each band, [n, bands].
-    flux_red: the same for a red-sequence galaxy of equal r magnitude (bulges).
+    flux_red: the flux of a red-sequence galaxy of equal r magnitude, for bulges, [n, bands].
   """
 
   z: np.ndarray
@@ -96,9 +97,10 @@ class Population:
     selection: the sample's cuts.
     grid: template fluxes of the instrument.
     instrument: filters and units.
+    kpc_per_arcsec: [redshifts of the table], proper kpc per arcsec.
   """
 
-  def __init__(self, selection: Selection, grid: photometry.FluxGrid, instrument: Instrument):
+  def __init__(self, selection: SampleSelection, grid: photometry.FluxGrid, instrument: Instrument):
     self.selection = selection
     self.grid = grid
     self.instrument = instrument
@@ -115,7 +117,7 @@ class Population:
 
     Args:
       num: number of galaxies.
-      rng: source of every random number.
+      rng: source of all random numbers.
     """
     parts, missing = [], num
     while missing > 0:
@@ -139,12 +141,12 @@ class Population:
     return np.interp(z, self._z, self.kpc_per_arcsec)
 
   def red_flux(self, z: np.ndarray, flux_r: np.ndarray) -> np.ndarray:
-    """Fluxes of red-sequence galaxies that have the flux `flux_r` in r, [n, bands]."""
+    """Fluxes of red-sequence galaxies with the flux `flux_r` in r, [n, bands]."""
     red = self.grid.mix(z, photometry.mean_shares(np.full(len(z), photometry.RED_COLOUR)))
     return red * (flux_r / red[:, R_BAND])[:, None]
 
   def _density(self, volume):
-    """Relative number of galaxies in a (z, M) cell that could pass, [z, M]."""
+    """Relative number of galaxies in each (z, M) cell that can be in the sample, [z, M]."""
     z, mag_abs = (self._z[:-1, None] + self._z[1:, None]) / 2, self._mag_abs[None, :-1]
     brighter = 10 ** (0.4 * (_m_star(z) - mag_abs))
     schechter = brighter ** (1 + _SLOPE) * np.exp(-brighter)
@@ -153,7 +155,7 @@ class Population:
     return schechter * number * most.reshape(schechter.shape)
 
   def _most_kept(self, z, mag_abs):
-    """Largest possible share kept at (z, M): that of the bluest, so brightest, type."""
+    """Largest fraction kept at (z, M): that of the bluest type, which is the brightest in r."""
     shares = photometry.mean_shares(np.full(np.shape(z), _BLUEST_COLOUR))
     r_mag = mag_abs + self.modulus(z) - 2.5 * np.log10(
         self.grid.mix(z, shares)[:, R_BAND]) - 0.3
@@ -161,14 +163,14 @@ class Population:
     return np.maximum(self.selection.kept(r_mag), 1e-12)
 
   def _propose(self, num, rng):
-    """Redshifts and absolute magnitudes from the density grid, uniform in a cell."""
+    """Draws redshifts and absolute magnitudes from the density grid, uniform within a cell."""
     chosen = np.searchsorted(self._cumulative, rng.random(num) * self._cumulative[-1])
     row, column = np.divmod(np.minimum(chosen, _GRID_Z * _GRID_M - 1), _GRID_M)
     z = self._z[row] + rng.random(num) * (self._z[1] - self._z[0])
     return z, self._mag_abs[column] + rng.random(num) * (self._mag_abs[1] - self._mag_abs[0])
 
   def _with_tail(self, z, mag_abs, colour, maggies, rng):
-    """Moves a small share of galaxies to high z, near the r limit, and sets fluxes."""
+    """Moves a small fraction of the galaxies to high z, near the r limit, and sets fluxes."""
     num, cut = len(z), self.selection
     tail = rng.random(num) < cut.tail_share
     span = 1 - np.exp(-(cut.z_max - cut.tail_start) / cut.tail_scale)
@@ -183,17 +185,17 @@ class Population:
     return self._finish(z, mag_abs, colour, maggies)
 
   def _finish(self, z, mag_abs, colour, maggies):
-    """Puts galaxies at their distance and expresses fluxes in stored units."""
+    """Scales the fluxes to the galaxies' distances and to stored units."""
     scale = self.instrument.flux(mag_abs + self.modulus(z))[:, None]
     flux = maggies * scale
     return Galaxies(z, mag_abs, colour, flux, self.red_flux(z, flux[:, R_BAND]))
 
 
 def draw_colour(z: np.ndarray, mag_abs: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-  """Rest-frame u - r: a red sequence and a blue cloud, redder for luminous galaxies.
+  """Draws rest-frame u - r from a red sequence and a blue cloud, redder for luminous galaxies.
 
-  The two Gaussians and the red share were fitted to SDSS main-sample galaxies
-  (see `photometry`); with redshift, red galaxies become rarer and blue ones bluer.
+  The two Gaussians and the red fraction were fitted to SDSS main-sample galaxies (see
+  `photometry`); with redshift, red galaxies become rarer and blue ones bluer.
 
   Args:
     z: redshifts, [n].
@@ -210,7 +212,7 @@ def draw_colour(z: np.ndarray, mag_abs: np.ndarray, rng: np.random.Generator) ->
 
 
 def faded(z: np.ndarray, mag_abs: np.ndarray) -> np.ndarray:
-  """Rest-frame r magnitude that a galaxy seen at z has today."""
+  """Rest-frame r magnitude today of a galaxy that is seen at z."""
   return mag_abs - _m_star(z) + _M_STAR
 
 

@@ -1,8 +1,8 @@
-"""Real galaxies from a table: their redshifts and magnitudes, in place of templates.
+"""Real galaxies from a table: their redshifts and magnitudes, instead of a simulated population.
 
-Takes the place of `population`'s draw.  Size, shape and the colours of bulge and
-disc, which a table of magnitudes does not tell, follow from the luminosity and the
-rest-frame colour of the template mixture that is nearest in observed colours.
+Replaces the draw of `population`.  Size, shape and the colours of bulge and disc, which are
+not in a table of magnitudes, follow from the luminosity and the rest-frame colour of the
+template mixture that is nearest in observed colours.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from data_tools.simulation.population import R_BAND, Galaxies, Population
 _REDSHIFTS = ("z_spec", "zspec", "zs", "redshift", "specz", "z_s")
 _MAGNITUDES = ("{}", "mag_{}", "{}_mag", "dered_petro_{}", "dered_{}", "petroMag_{}",
                "modelMag_{}", "dered_model_{}")
-_BRIGHTEST, _FAINTEST = 5.0, 32.0  # what a magnitude can be; -9999 and 99 say "none"
+_BRIGHTEST, _FAINTEST = 5.0, 32.0  # range of possible magnitudes; -9999 and 99 mean "none"
 _COLOURS = np.linspace(1.0, 2.64, 42)
-# Spread of galaxies around the sequence, mag: weights of the colours in the match.
+# Spread of galaxies around the sequence, mag; its inverse weights the colours in the match.
 _COLOUR_SPREAD = np.array([0.3, 0.12, 0.06, 0.08])
 
 
 class RealGalaxies:
-  """Galaxies of a table, taken in random order, round after round.
+  """Galaxies of a table in random order, repeated in rounds.
 
   Attributes:
     rows: rows of the table that can be rendered, [n], counted from 0.
@@ -41,7 +41,7 @@ class RealGalaxies:
     Args:
       table: file and columns.
       z_max: largest redshift that can be rendered.
-      seed: of the order of the rows.
+      seed: seed of the order of the rows.
 
     Raises:
       OSError: the file cannot be read.
@@ -53,32 +53,32 @@ class RealGalaxies:
     usable &= np.all((mag > _BRIGHTEST) & (mag < _FAINTEST), axis=1)  # False for NaN
     if not usable.any():
       raise ValueError(f"{table.path}: none of {len(z)} rows has 0 < z <= {z_max:g} and "
-                       "five magnitudes; look at the --photometry_..._column flags")
+                       "five magnitudes; check the --photometry_..._column flags")
     if not usable.all():
-      logging.warning("%s: %d of %d rows are left out: z outside (0, %g], or no magnitude",
-                      table.path, np.sum(~usable), len(z), z_max)
+      logging.warning("%s: %d of %d rows are not used: z is outside (0, %g], or a magnitude is "
+                      "missing", table.path, np.sum(~usable), len(z), z_max)
     self.rows = np.flatnonzero(usable)
     self.z, self.mag = z[usable], mag[usable]
     self._seed = seed
 
   def order(self, index: np.ndarray) -> np.ndarray:
-    """Which galaxy of the table the `index`-th simulated ones are, [n].
+    """The galaxies of the table for the simulated galaxies `index`, as indices of `rows`, [n].
 
-    Every round goes through all galaxies once, in an order of its own.
+    Every round uses all galaxies once, in its own order.
     """
     rounds, place = np.divmod(index, len(self.rows))
     chosen = np.empty(len(index), int)
     for number in np.unique(rounds):
       rng = np.random.default_rng([self._seed, int(number)])
-      here = rounds == number
-      chosen[here] = rng.permutation(len(self.rows))[place[here]]
+      inside = rounds == number
+      chosen[inside] = rng.permutation(len(self.rows))[place[inside]]
     return chosen
 
   def galaxies(self, chosen: np.ndarray, population: Population) -> Galaxies:
     """Intrinsic properties of some galaxies of the table.
 
     Args:
-      chosen: which of them, from `order`.
+      chosen: their indices, from `order`.
       population: gives distances, templates and units.
     """
     z, mag = self.z[chosen], self.mag[chosen]
@@ -90,14 +90,14 @@ class RealGalaxies:
 
 
 def read_table(path: str) -> Table:
-  """Reads a table whose format its name or its contents tell.
+  """Reads a table; the file name, or else the contents, decide on the format.
 
   Raises:
-    OSError: it cannot be opened.
-    ValueError: it cannot be understood.
+    OSError: the file cannot be opened.
+    ValueError: the file cannot be parsed.
   """
   if not os.path.isfile(path):
-    raise FileNotFoundError(f"{path}: no such file; --photometry names a table")
+    raise FileNotFoundError(f"{path}: no such file; give an existing table with --photometry")
   name = path.lower().removesuffix(".gz")
   form = "fits" if name.endswith((".fits", ".fit")) else (
       "ascii.csv" if name.endswith(".csv") else "ascii")
@@ -109,11 +109,11 @@ def read_table(path: str) -> Table:
 
 
 def _columns(table: Table, wanted: PhotometryTable) -> list[np.ndarray]:
-  """Redshifts and the magnitudes u to z, each [rows] float64, NaN where masked."""
+  """Redshifts and the magnitudes u to z, each [rows] float64, NaN if masked."""
   redshift, *named = wanted.columns
   form = max(_MAGNITUDES, key=lambda form: _fitting(table, form, named))
   names = [name or form.format(band) for band, name in zip(BANDS, named)]
-  # A lone column z is the z band where u, g, r and i are so named, else the redshift.
+  # A column z is the z band if the other bands are columns u, g, r and i, else the redshift.
   lone = () if "z" in names else ("z",)
   candidates = (redshift,) if redshift else (*_REDSHIFTS, *lone)
   names = [next((name for name in candidates if name in table.colnames), candidates[0]), *names]
@@ -122,13 +122,13 @@ def _columns(table: Table, wanted: PhotometryTable) -> list[np.ndarray]:
       raise ValueError(f"{wanted.path}: no column {name!r} of {role}; the columns are "
                        f"{', '.join(table.colnames)}. Name it with --photometry_{role}_column")
   if len(set(names)) < len(names):
-    raise ValueError(f"{wanted.path}: one column for two things ({', '.join(names)} for "
-                     "redshift and ugriz); name them with --photometry_..._column")
+    raise ValueError(f"{wanted.path}: one column has two meanings ({', '.join(names)} for "
+                     "redshift and ugriz); name the columns with --photometry_..._column")
   return [_numbers(table[name], wanted.path) for name in names]
 
 
 def _fitting(table, form, named) -> int:
-  """How many bands that the user has not named have a column of this form."""
+  """Number of bands without a name from the user that have a column of this form."""
   return sum(not name and form.format(band) in table.colnames
              for band, name in zip(BANDS, named))
 
@@ -137,17 +137,17 @@ def _numbers(column, path) -> np.ndarray:
   try:
     return np.ma.filled(np.ma.asarray(column).astype(np.float64), np.nan)
   except (TypeError, ValueError) as error:
-    raise ValueError(f"{path}: column {column.name!r} holds no numbers: {error}") from error
+    raise ValueError(f"{path}: column {column.name!r} does not hold numbers: {error}") from error
 
 
 def _rest_colour(z, mag, grid) -> np.ndarray:
-  """Rest-frame u - r of the point of the template sequence nearest in colours, [n]."""
+  """Rest-frame u - r of the point on the template sequence that is nearest in colours, [n]."""
   best, colour = np.full(len(z), np.inf), np.empty(len(z))
   observed = -np.diff(mag, axis=1)
   for value in _COLOURS:
     shares = photometry.mean_shares(np.full(len(z), value))
     model = 2.5 * np.diff(np.log10(np.maximum(grid.mix(z, shares), 1e-30)), axis=1)
-    # A dropout's colour says no more than that it is red.
+    # The colour of a dropout only shows that it is red.
     distance = np.sum(np.clip((observed - model) / _COLOUR_SPREAD, -10, 10) ** 2, axis=1)
     nearer = distance < best
     best, colour = np.where(nearer, distance, best), np.where(nearer, value, colour)

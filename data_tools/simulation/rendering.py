@@ -1,8 +1,9 @@
-"""Galaxies -> pixels: sums of elliptical Gaussians through a PSF, plus noise.
+"""Galaxies -> pixels: sums of elliptical Gaussians, convolved with a PSF, plus noise.
 
-A Gaussian convolved with a Gaussian is a Gaussian, so the PSF's core costs nothing;
-a pixel is another one, of variance 1/12 pixel^2, good to a per mille where the PSF
-is wider than a pixel.  The PSF's wings blur so much that a coarser profile will do.
+A Gaussian convolved with a Gaussian is a Gaussian, so the PSF's core costs nothing.  The
+pixel is treated as another Gaussian, of variance 1/12 pixel^2, which is accurate to a per
+mille if the PSF is wider than a pixel.  The PSF's wings blur so much that a coarser profile
+is enough for them.
 """
 
 from __future__ import annotations
@@ -13,20 +14,20 @@ from data_tools.simulation.instruments import Instrument
 from data_tools.simulation.structure import Component, Shapes
 
 _PIXEL_VARIANCE = 1.0 / 12.0
-# Galaxies rendered at once: their planes stay in the processor's cache.
+# Number of galaxies rendered at once, so that their planes stay in the processor's cache.
 _BLOCK = 16
-# A Gaussian is evaluated out to this many standard deviations, where it has fallen
-# to 4e-6 of its peak; most Gaussians of most galaxies then cover a part of the image.
+# A Gaussian is evaluated out to this many standard deviations, where it has fallen to 4e-6
+# of its peak; most Gaussians of most galaxies then cover only a part of the image.
 _REACH = 5.0
 
 
-def render(shapes: Shapes, extinction: np.ndarray, fwhm_arcsec: np.ndarray,
+def render(shapes: Shapes, transmitted: np.ndarray, fwhm_arcsec: np.ndarray,
            instrument: Instrument, size: int) -> np.ndarray:
   """Noise-free images.
 
   Args:
     shapes: n galaxies.
-    extinction: factor that dust leaves of the flux, [n, bands].
+    transmitted: fraction of the flux that passes the dust, [n, bands].
     fwhm_arcsec: width of the PSF, [n, bands].
     instrument: shape of the PSF and pixel scale.
     size: side of an image, pixels.
@@ -34,14 +35,14 @@ def render(shapes: Shapes, extinction: np.ndarray, fwhm_arcsec: np.ndarray,
   Returns:
     [n, size, size, bands] float32, stored flux units per pixel; axis 1 is y.
   """
-  num, bands = extinction.shape
+  num, bands = transmitted.shape
   images = np.empty((num, size, size, bands), np.float32)
-  # Galaxies of like size go together, since a block's largest sets the pixels covered.
+  # Galaxies of similar size share a block, since the largest one decides how many pixels it covers.
   order = np.argsort(np.max([part.radius_arcsec for part in shapes.components], axis=0))
   core = instrument.core_sigma_pixels(fwhm_arcsec)
   for band in range(bands):
     amplitude, inverse, sigma = _all_gaussians(shapes, band, core[:, band, None], instrument)
-    amplitude = amplitude * extinction[:, band, None]
+    amplitude = amplitude * transmitted[:, band, None]
     for first in range(0, num, _BLOCK):
       block = order[first:first + _BLOCK]
       images[block, :, :, band] = _sum_of_gaussians(
@@ -54,9 +55,9 @@ def add_noise(images: np.ndarray, sky_rms: np.ndarray, sky_flux: np.ndarray,
               rng: np.random.Generator) -> None:
   """Adds sky and photon noise in place.
 
-  The sky's photons give its noise, so the galaxy's own add in proportion:
-  variance = rms^2 (1 + flux / sky flux).  Galaxies are drawn one after another,
-  so that the first ones do not depend on how many follow.
+  The photons of the sky make its noise, and those of the galaxy add to it in proportion:
+  variance = rms^2 (1 + flux / sky flux).  Noise is drawn galaxy by galaxy, so that the first
+  ones do not depend on how many follow.
 
   Args:
     images: [n, size, size, bands] float32.
@@ -74,7 +75,7 @@ def add_noise(images: np.ndarray, sky_rms: np.ndarray, sky_flux: np.ndarray,
 
 
 def _all_gaussians(shapes, band, core_sigma, instrument):
-  """The Gaussians of all components, through the core and the wings of the PSF."""
+  """The Gaussians of all components, convolved with the core and the wings of the PSF."""
   parts = []
   for component in shapes.components:
     for profile, share, sigma in (
@@ -92,8 +93,8 @@ def _gaussians(component: Component, profile: np.ndarray, shapes: Shapes, band: 
   Args:
     component: a part of n galaxies.
     profile: Gaussians of its profile, [2, g].
-    shapes: orientation.
-    band: place of the band.
+    shapes: gives the orientation.
+    band: index of the band.
     blur: variance that the PSF adds, pixels^2, [n, 1].
     instrument: pixel scale.
 
@@ -118,8 +119,8 @@ def _gaussians(component: Component, profile: np.ndarray, shapes: Shapes, band: 
 def _sum_of_gaussians(amplitude, inverse, sigma, offset, size):
   """Sum over g of amplitude exp(-x'Cx / 2) for a block of galaxies, [n, size, size].
 
-  The exponent is a polynomial in x whose coefficients depend on y, so that two
-  passes over the pixels build it.
+  The exponent is a polynomial in x whose coefficients depend on y, so that it takes two
+  passes over the pixels.
   """
   total = np.zeros((len(amplitude), size, size), np.float32)
   log_amplitude = np.log(np.maximum(amplitude, 1e-30))

@@ -1,4 +1,4 @@
-"""The folder of a simulation: complete or not there, and never overwritten."""
+"""The folder of a simulation: complete or absent, and never overwritten."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ import pzbias_tf
 from pzbias_tf import files
 
 RECORD_NAME = "simulation.json"
-"""The settings; written last, so its presence means that the folder is complete."""
+"""The file of the settings; it is written last, so a folder with it is complete."""
 
 
 def is_finished(output: str, settings: Mapping[str, Any]) -> bool:
-  """True where the folder holds a simulation of these settings, False where it is free.
+  """True if the folder holds a simulation of these settings, False if it is free.
 
   Args:
     output: the folder.
-    settings: what the simulation is made of.
+    settings: the settings of the simulation.
 
   Raises:
-    FileExistsError: it holds another simulation or anything else.
-    ValueError: it could not be put in place.
+    FileExistsError: the folder holds another simulation or other files.
+    ValueError: the folder is a mount point, which a new folder cannot replace.
   """
   if not os.path.isdir(output):
     if os.path.lexists(output):
@@ -37,7 +37,7 @@ def is_finished(output: str, settings: Mapping[str, Any]) -> bool:
       raise FileExistsError(
           f"{output} holds files that the simulator did not write (no {RECORD_NAME}); "
           "name another folder, or empty this one")
-    if os.path.ismount(output):  # nothing can be renamed to it
+    if os.path.ismount(output):  # no folder can be renamed to it
       raise ValueError(f"{output} is a mount point; name a folder inside it")
     return False
   _check_same(output, _read_record(path), settings)
@@ -46,11 +46,11 @@ def is_finished(output: str, settings: Mapping[str, Any]) -> bool:
 
 @contextlib.contextmanager
 def appearing(output: str, settings: Mapping[str, Any]) -> Iterator[str]:
-  """A hidden folder beside `output` that takes its place at the end, or goes away.
+  """A hidden folder beside `output` that becomes `output` at the end, or is removed on an error.
 
   Args:
     output: absolute path of the folder; absent or empty.
-    settings: written into the folder last.
+    settings: the settings, which are written last.
 
   Yields:
     The hidden folder to fill.
@@ -61,25 +61,25 @@ def appearing(output: str, settings: Mapping[str, Any]) -> Iterator[str]:
       json.dump({**settings, "version": pzbias_tf.__version__}, file, indent=2)
 
 
-def _check_same(output, found, settings):
-  """Raises FileExistsError unless the record tells of the same settings."""
-  names = [*settings, *(name for name in found if name not in settings and name != "version")]
-  differing = [f"{name} is {found.get(name)!r}, not {settings.get(name)!r}"
-               for name in names if found.get(name) != settings.get(name)]
+def _check_same(output, recorded, settings):
+  """Raises FileExistsError unless the recorded settings are the same."""
+  names = [*settings, *(name for name in recorded if name not in settings and name != "version")]
+  differing = [f"{name} is {recorded.get(name)!r}, not {settings.get(name)!r}"
+               for name in names if recorded.get(name) != settings.get(name)]
   if differing:
     raise FileExistsError(
         f"{output} holds another simulation ({'; '.join(differing)}); "
         "name another folder, ask for the same settings, or remove this folder")
-  if found.get("version") != pzbias_tf.__version__:
+  if recorded.get("version") != pzbias_tf.__version__:
     logging.warning("%s was simulated by version %s, this is %s; remove the folder to "
-                    "simulate it anew", output, found.get("version"), pzbias_tf.__version__)
+                    "simulate it anew", output, recorded.get("version"), pzbias_tf.__version__)
 
 
 def _read_record(path) -> dict[str, Any]:
   with open(path, encoding="utf-8") as file:
     try:
-      found = json.load(file)
+      record = json.load(file)
     except ValueError as error:
       raise FileExistsError(
           f"{path} is damaged: {error}; remove the folder, or name another") from error
-  return found if isinstance(found, dict) else {}
+  return record if isinstance(record, dict) else {}

@@ -1,6 +1,6 @@
-"""What galaxies look like: bulge and disc, sizes, axis ratios, where they sit.
+"""What galaxies look like: bulge and disc, sizes, axis ratios, places in the cutout.
 
-Follows `population` (luminosity, colour) and feeds `rendering` (pixels).
+Between `population` (luminosity, colour) and `rendering` (pixels).
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import numpy as np
 from data_tools.simulation import photometry
 from data_tools.simulation.population import Galaxies, Population, faded
 
-# Surface-brightness profiles with half-light radius 1 as sums of Gaussians: share
-# of the light and standard deviation.  Own least-squares fits over radii 0.02 to 20,
-# weighted by radius^1.5, to an exponential that fades out between 3 and 4
-# half-light radii and a de Vaucouleurs law that does between 7 and 8.  They follow
-# the profile to 1% and 3% between 0.1 and 2 radii.
+# Surface-brightness profiles with half-light radius 1 as sums of Gaussians: fraction of the
+# light and standard deviation.  Our own least-squares fits over radii 0.02 to 20, weighted by
+# radius^1.5, to an exponential that fades out between 3 and 4 half-light radii, and to a de
+# Vaucouleurs law that fades out between 7 and 8.  They reproduce these profiles to 1% and 3%
+# between 0.1 and 2 radii.
 EXPONENTIAL = np.array([
     [0.0109, 0.0863, 0.3644, 0.5384],
     [0.1440, 0.3359, 0.6569, 1.2190]])
@@ -25,18 +25,18 @@ DE_VAUCOULEURS = np.array([
     [0.0325, 0.0901, 0.2201, 0.5113, 1.1906, 3.0951]])
 
 POINT = np.array([[1.0], [0.0]])
-"""A star."""
+"""The profile of a star."""
 
 _MIN_RADIUS_ARCSEC, _MAX_RADIUS_ARCSEC = 0.08, 12.0
-# Published radii are those of circles of equal area.  Along the major axis galaxies
-# reach farther, by the root of their axis ratio, on average.
+# Published radii are those of circles of equal area.  Along the major axis galaxies extend
+# farther, on average by these factors, from the square root of the axis ratio.
 _BULGE_MAJOR, _DISC_MAJOR = 1.10, 1.25
 _MIN_RADIUS_KPC, _MAX_RADIUS_KPC = 0.5, 15.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Component:
-  """One part of every galaxy: a bulge or a disc.
+  """One part of n galaxies: their bulges or their discs.
 
   Attributes:
     profile: Gaussians of the radial profile, [2, gaussians].
@@ -54,8 +54,8 @@ class Component:
   def coarse_profile(self) -> np.ndarray:
     """The profile with all Gaussians but the two widest merged, [2, at most 3].
 
-    The merged ones keep their light and variance; blurred by the wings of a PSF
-    they cannot be told from their sum.
+    The merged one keeps their light and variance; blurred by the wings of a PSF, it looks
+    like their sum.
     """
     share, sigma = self.profile
     if len(share) <= 2:
@@ -67,10 +67,10 @@ class Component:
 
 @dataclasses.dataclass(frozen=True)
 class Shapes:
-  """Everything that `rendering` needs to know of n galaxies.
+  """Everything that `rendering` needs to know about n galaxies.
 
   Attributes:
-    components: bulge and disc.
+    components: bulges and discs.
     angle: position angle of the major axis, radians from the x axis, [n].
     offset_pixels: centre relative to the middle of the cutout, [n, 2] (x, y).
   """
@@ -85,14 +85,14 @@ def draw_shapes(galaxies: Galaxies, population: Population, rng: np.random.Gener
 
   Args:
     galaxies: n galaxies.
-    population: what they were drawn from (its cosmology gives kpc per arcsec).
+    population: the population that they were drawn from; gives kpc per arcsec.
     rng: source of randomness.
   """
   num = len(galaxies.z)
   bulge_share = _bulge_share(galaxies.colour, rng)
   radius = _radius_kpc(galaxies, bulge_share, rng) / population.kpc(galaxies.z)
-  # A bulge has the colours of the red sequence as far as the galaxy's light allows:
-  # what is left, the disc, stays positive and the total keeps its colours.
+  # A bulge has the colours of the red sequence as far as the galaxy's light allows: the disc,
+  # which is the rest, stays positive, and the total keeps its colours.
   bulge_flux = np.minimum(bulge_share[:, None] * galaxies.flux_red, 0.95 * galaxies.flux)
   bulge_radius = radius * _BULGE_MAJOR * (0.4 + 0.6 * bulge_share)
   disc_radius = radius * _DISC_MAJOR * (1 + 0.3 * bulge_share)
@@ -110,7 +110,7 @@ def _limited(radius_arcsec):
 
 
 def _bulge_share(colour, rng):
-  """Bulge-to-total light in r: a tenth for blue galaxies, three quarters for red ones."""
+  """Fraction of bulge light in r: a tenth for blue galaxies, three quarters for red ones."""
   mean = 0.1 + 0.65 * np.clip((colour - 1.3) / (photometry.RED_COLOUR - 1.3), 0, 1)
   return np.clip(mean + 0.12 * rng.standard_normal(len(colour)), 0.0, 0.95)
 
@@ -118,8 +118,8 @@ def _bulge_share(colour, rng):
 def _radius_kpc(galaxies, bulge_share, rng):
   """Half-light radius, kpc: early and late types of Shen et al. (2003), by bulge share.
 
-  Their relations hold today, so the luminosity is that of the galaxy once it has
-  faded; and distant galaxies are smaller, roughly as (1 + z)^-0.5.
+  Their relations hold for galaxies of today, so the luminosity is that of the galaxy after
+  fading; distant galaxies are smaller, roughly as (1 + z)^-0.5.
   """
   mag_abs = faded(galaxies.z, galaxies.mag_abs)
   early = 10 ** (-0.26 * mag_abs - 5.06)
@@ -131,6 +131,6 @@ def _radius_kpc(galaxies, bulge_share, rng):
 
 
 def _disc_axis_ratio(num, rng):
-  """Discs of thickness 0.2 seen from random directions, the most edge-on left out."""
+  """Discs of thickness 0.2 seen from random directions, except the most edge-on ones."""
   cos_inclination = rng.uniform(0.1, 1.0, num)
   return np.sqrt(0.04 + 0.96 * cos_inclination**2)

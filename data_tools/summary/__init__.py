@@ -1,1 +1,1 @@
-"""What a data set looks like: numbers, tables and pictures, from its catalogue and a sample."""
+"""Numbers, tables and pictures of a data set, from its catalogue and a sample of its images."""

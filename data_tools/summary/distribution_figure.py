@@ -1,4 +1,4 @@
-"""The figure of a data set: galaxies in redshift and magnitude."""
+"""The figure of a data set: its galaxies in redshift and magnitude."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from data_tools.summary import galaxy_table
 from pzbias_tf.report.figures import parts, style
 
-# The training set is the ground that the others are compared with.
+# The training set is filled: the background that the others are compared with.
 _LOOKS = {"train": dict(fill=True, color=style.Z_SPEC_COLOR),
           "validation": dict(color=style.style_of("step2").color, linewidth=0.9),
           "test": dict(color=style.style_of("step3").color, linewidth=1.4),
@@ -20,7 +20,7 @@ _R_LABEL = r"magnitude $r$"
 
 @style.styled
 def draw_distribution(galaxies: galaxy_table.Galaxies) -> Figure:
-  """Galaxies in the plane of redshift and magnitude, and the distribution of each by split.
+  """Draws galaxies in the plane of redshift and magnitude, and both distributions by split.
 
   The distributions are normalised, so that splits of different sizes can be compared.
 
@@ -55,7 +55,7 @@ def _draw_plane(figure, axes, galaxies) -> None:
 
 
 def _draw_steps(axes, galaxies, values) -> None:
-  """One normalised histogram a split that has such values."""
+  """One normalised histogram per split that has finite values."""
   edges = _fine_edges(values, _number_of_bins(len(values), most=40))
   for split in galaxies.splits():
     mine = values[(galaxies.split == split) & np.isfinite(values)]
@@ -68,11 +68,11 @@ def _draw_steps(axes, galaxies, values) -> None:
 
 
 def _number_of_bins(num: int, most: int) -> int:
-  """Fewer bins where few galaxies would leave most of them empty."""
+  """Number of bins: fewer for few galaxies, which would leave most bins empty."""
   return int(np.clip(np.sqrt(num), 10, most))
 
 
 def _fine_edges(values: np.ndarray, bins: int) -> np.ndarray:
-  """`bins` equal bins between round numbers around all values."""
-  ends = galaxy_table.round_edges(values, 10)[[0, -1]]
-  return np.linspace(*ends, bins + 1)
+  """Edges of `bins` equal bins between round numbers that enclose all values."""
+  first, *_, last = galaxy_table.round_edges(values, 10)
+  return np.linspace(first, last, bins + 1)

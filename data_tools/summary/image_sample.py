@@ -1,4 +1,4 @@
-"""A sample of the images of a data set, without reading all of it."""
+"""A sample of the images of a data set, which reads a small part of it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def read_sample(data: Dataset, num: int) -> tuple[np.ndarray, np.ndarray]:
 
   Args:
     data: the data set.
-    num: number of images, about; shards contribute by their records.  Of more shards than
-      that, `num` give one image each.
+    num: approximate number of images; shards contribute in proportion to their records.  If
+      there are more shards than `num`, that many give one image each.
 
   Returns:
-    Stored images [n, height, width, band] float32, one a galaxy, and their
-    rows in the catalogue [n].
+    Stored images [n, height, width, band] float32, one per galaxy, and their rows in the
+    catalogue [n].
 
   Raises:
     ValueError: a shard is damaged, or the sample is empty.
@@ -34,15 +34,15 @@ def read_sample(data: Dataset, num: int) -> tuple[np.ndarray, np.ndarray]:
             for number in np.flatnonzero(takes)]
   rows = np.repeat(starts, takes) + np.arange(takes.sum()) - np.repeat(
       np.cumsum(takes) - takes, takes)
-  originals = data.column("copy")[rows] == 0  # the others are the same galaxies, turned
+  originals = data.column("copy")[rows] == 0  # the others show the same galaxies, rotated
   if not np.any(originals):
-    raise ValueError(f"--sample={num}: a sample of {data.folder} without any galaxy, turned copies "
-                     "aside; ask for more")
+    raise ValueError(f"--sample={num}: the sample of {data.folder} has augmented copies only; "
+                     "increase --sample")
   return np.concatenate(images)[originals], rows[originals]
 
 
 def _takes(counts: np.ndarray, num: int) -> np.ndarray:
-  """Records to read of each shard, [shards] int64."""
+  """Number of records to read from each shard, [shards] int64."""
   if np.count_nonzero(counts) <= num:
     return np.minimum(counts, -(-num * counts // counts.sum()))
   takes = np.zeros_like(counts)
@@ -62,4 +62,4 @@ def _first_images(data: Dataset, name: str, take: int) -> np.ndarray:
                                 dtype=manifest.dtype)["image"].numpy()
   except tf.errors.OpError as error:
     raise ValueError(f"{path}: damaged ({error.message}); {remedy}") from error
-  raise ValueError(f"{path}: damaged ({len(records)} records in place of {take} or more); {remedy}")
+  raise ValueError(f"{path}: damaged ({len(records)} records instead of at least {take}); {remedy}")

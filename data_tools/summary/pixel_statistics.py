@@ -1,4 +1,4 @@
-"""What the pixels of each band are like."""
+"""Statistics of the pixels of each band."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import dataclasses
 import numpy as np
 
 PERCENTILES = (0.1, 1, 16, 50, 84, 99, 99.9)
-_BORDER = 3  # pixels at each side that stand for the sky
+_BORDER = 3  # pixels on each side, taken as sky
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BandStatistics:
-  """Statistics of a sample of images, stored flux, [bands] each.
+  """Statistics of a sample of images in stored flux, [bands] each.
 
   Attributes:
-    sky_rms: 1.4826 times the median absolute deviation of the pixels at the
-      border of each image from that border's median, median over images: neither
-      a neighbour at the border nor a sky level counts.
+    sky_rms: 1.4826 times the median absolute deviation of an image's border pixels from
+      their median, median over images: neither a neighbour at the border nor the level of
+      the sky affects it.
     flux: sum of all pixels of an image, median over images.
     percentiles: [PERCENTILES, bands] of all pixels.
   """

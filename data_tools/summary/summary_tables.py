@@ -1,4 +1,4 @@
-"""Tables of numbers for a terminal."""
+"""Tables of numbers for the terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pzbias_tf.data.manifest import Manifest
 
 
 def split_table(galaxies: galaxy_table.Galaxies, manifest: Manifest) -> str:
-  """Galaxies, records, bytes, redshifts and magnitudes by split."""
+  """Galaxies, records, bytes, redshifts and magnitudes per split."""
   rows = [("split", "galaxies", "records", "shards", "MB", "median z", "median r")]
   for split in galaxies.splits():
     mine = galaxies.split == split
@@ -26,7 +26,7 @@ def split_table(galaxies: galaxy_table.Galaxies, manifest: Manifest) -> str:
 
 
 def cell_table(galaxies: galaxy_table.Galaxies) -> str:
-  """Galaxies with z_spec by magnitude (rows) and redshift (columns), with sums."""
+  """Galaxies with z_spec per magnitude bin (lines) and redshift bin (columns), with sums."""
   known = np.isfinite(galaxies.z_spec)
   r_edges = galaxy_table.round_edges(galaxies.r_mag[known], 12)
   z_edges = galaxy_table.round_edges(galaxies.z_spec, 10)
@@ -39,7 +39,7 @@ def cell_table(galaxies: galaxy_table.Galaxies) -> str:
 
 
 def band_table(bands: Sequence[str], statistics: BandStatistics) -> str:
-  """Noise, flux and percentiles of pixels, a row a band."""
+  """Noise, flux and percentiles of pixels, one line per band."""
   rows = [("band", "sky rms", "flux", *(f"{percent:g}%" for percent in PERCENTILES))]
   for index, band in enumerate(bands):
     numbers = (statistics.sky_rms[index], statistics.flux[index], *statistics.percentiles[:, index])
@@ -48,7 +48,7 @@ def band_table(bands: Sequence[str], statistics: BandStatistics) -> str:
 
 
 def count_lines(manifest: Manifest) -> list[str]:
-  """Objects read, written and rejected; reasons, frequent ones first; values replaced."""
+  """Objects read, written and rejected; reasons, most frequent first; replaced values."""
   counts = manifest.galaxies
   reasons = sorted(manifest.source.get("rejected", {}).items(), key=lambda item: -item[1])
   return [f"{counts['read']} galaxies read, {counts['written']} written, "
@@ -63,7 +63,7 @@ def _ranges(edges: np.ndarray) -> list[str]:
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:
-  """Rows of words as lines; the first column is flush left, the others flush right."""
+  """A table as text; the first column is aligned left, the others right."""
   widths = [max(map(len, column)) for column in zip(*rows)]
   return "\n".join("  " + "  ".join(
       word.rjust(width) if place else word.ljust(width)

@@ -1,1 +1,1 @@
-"""Whether a data set is what its manifest says: one kind of check a file, put together in `run`."""
+"""Whether a data set is what its manifest says: one file per kind of check, and `all_checks`."""

@@ -1,10 +1,10 @@
-"""Whether the values of manifest.json can be true: types, names, sums."""
+"""Whether the values of manifest.json are possible: types, names, sums."""
 
 from __future__ import annotations
 
 import collections
 import re
-from typing import Iterator
+from typing import Any, Iterator
 
 from data_tools.conversion.record_plan import SHARD_NAME
 from pzbias_tf.data.manifest import COMPRESSION_TYPES, Manifest, Shard
@@ -16,14 +16,14 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def manifest_faults(manifest: Manifest) -> list[str]:
-  """What cannot be, in words; [] for a sound manifest.
+  """The impossible values, in words; [] for a sound manifest.
 
   Args:
-    manifest: as loaded; JSON says nothing about the types of its values.
+    manifest: as loaded; JSON does not fix the types of its values.
   """
   no_tables = [name for name in _TABLES if not isinstance(getattr(manifest, name), dict)]
   if no_tables:
-    return [f"{name} is no table of values" for name in no_tables]
+    return [f"{name} is not a table of values" for name in no_tables]
   names = collections.Counter(str(shard.name) for shard in manifest.shards)
   return [*_image_faults(manifest), *_galaxy_faults(manifest), *_catalog_faults(manifest),
           *(fault for shard in manifest.shards for fault in _shard_faults(shard)),
@@ -46,7 +46,7 @@ def _image_faults(manifest: Manifest) -> Iterator[str]:
 
 def _galaxy_faults(manifest: Manifest) -> Iterator[str]:
   galaxies = manifest.galaxies
-  counts = [galaxies.get(key) for key in ("read", "written", "rejected")]
+  counts: list[Any] = [galaxies.get(key) for key in ("read", "written", "rejected")]
   if not all(_whole(count) for count in counts):
     yield f"galaxies is {dict(galaxies)}, not three whole numbers"
   elif counts[0] != counts[1] + counts[2]:

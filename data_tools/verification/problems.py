@@ -1,4 +1,4 @@
-"""What is wrong with a data set: one line that names the file and what helps."""
+"""What is wrong with a data set: one line that names the file and the remedy."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import os
 import numpy as np
 
 CONVERT_AGAIN = "delete the folder and convert again"
-MEND_SHARD = "copy the shard from where it is whole, or delete the folder and convert again"
+REPLACE_SHARD = "copy the shard from an intact data set, or delete the folder and convert again"
 
 
-def problem(folder: str, name: str, what: str, remedy: str = CONVERT_AGAIN) -> str:
+def problem_line(folder: str, name: str, what: str, remedy: str = CONVERT_AGAIN) -> str:
   """One line about a file.
 
   Args:
@@ -22,7 +22,7 @@ def problem(folder: str, name: str, what: str, remedy: str = CONVERT_AGAIN) -> s
   return f"{os.path.join(folder, name)}: {what}; {remedy}"
 
 
-def across_splits(keys: np.ndarray, splits: np.ndarray) -> np.ndarray:
+def pairs_across_splits(keys: np.ndarray, splits: np.ndarray) -> np.ndarray:
   """Finds equal keys in different splits.
 
   Args:
@@ -30,8 +30,8 @@ def across_splits(keys: np.ndarray, splits: np.ndarray) -> np.ndarray:
     splits: [n] split of each.
 
   Returns:
-    [pairs, 2] int64: positions of two equal keys whose splits differ, one pair
-    for each step from one split to the next.
+    [pairs, 2] int64: positions of two equal keys in different splits.  A key in three splits
+    gives two pairs.
   """
   order = np.lexsort((splits, keys))
   keys, splits = keys[order], splits[order]

@@ -1,6 +1,6 @@
-"""Whether one shard is whole, and whether its records are those of the catalogue.
+"""Whether one shard is undamaged, and whether its records agree with the catalogue.
 
-A shard is read twice: for its SHA-256 and, out of the page cache, for its records.
+A shard is read twice: for its SHA-256 and then, from the page cache, for its records.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from pzbias_tf.data.manifest import Manifest, Shard
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ShardCheck:
-  """A task: one shard to look at.
+  """The task of checking one shard.
 
   Attributes:
     folder: the data set's folder.
-    shard: what the manifest says of the shard.
+    shard: the shard's entry in the manifest.
     first_row: row of its first record in the catalogue.
-    image_bytes: size of an image.
+    image_bytes: expected size of an image.
     dtype: type of the stored pixels.
     compression_type: "" or "GZIP".
-    labels: columns of the catalogue, [records] each; {} where it is unusable.
+    labels: columns of the catalogue, [records] each; {} if it is unusable.
   """
 
   folder: str
@@ -42,14 +42,14 @@ class ShardCheck:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ShardReport:
-  """What was found.
+  """The result of a check.
 
   Attributes:
     sha256: digest of the file.
-    damage: what is wrong with the file, in words; "" for a whole one.
-    disagreements: {subject: rows} of a whole file, where "image size", "pixels"
-      or a column of the catalogue is not as it should be.
-    image_hashes: [records] uint64 of a whole file, [0] of another.
+    damage: what is wrong with the file, in words; "" for an undamaged one.
+    disagreements: {subject: rows} of an undamaged file; subjects are "image size", "pixels"
+      and columns of the catalogue that are wrong in these rows.
+    image_hashes: [records] uint64 of an undamaged file, [0] of a damaged one.
   """
 
   sha256: str
@@ -60,7 +60,7 @@ class ShardReport:
 
 def plan_checks(folder: str, manifest: Manifest,
                 labels: Mapping[str, np.ndarray]) -> list[ShardCheck]:
-  """One task for each shard that is there.
+  """One task per existing shard.
 
   Args:
     folder: the data set's folder.
@@ -80,7 +80,7 @@ def plan_checks(folder: str, manifest: Manifest,
 
 
 def check_shard(task: ShardCheck) -> ShardReport:
-  """Runs a task; a plain function, so that worker processes can be given it."""
+  """Checks a shard; a plain function, so that it can be passed to worker processes."""
   path = os.path.join(task.folder, task.shard.name)
   size, sha256 = storage.file_size(path), shard_file.digest(path)
   records = read_records(path, task.dtype, task.compression_type)
@@ -93,8 +93,8 @@ def check_shard(task: ShardCheck) -> ShardReport:
 
 
 def _damage(shard: Shard, size: int, sha256: str, records: ShardRecords) -> str:
-  """The likeliest story of a file that is not what the manifest says."""
-  cut = f"{size} of {shard.bytes} bytes are there"
+  """The most likely damage of a file that differs from the manifest; "" for an undamaged one."""
+  cut = f"{size} of {shard.bytes} bytes exist"
   number = f"{len(records) + 1} of {shard.records}"
   if records.error and size < shard.bytes:
     return f"cut off inside record {number}: {cut}"
@@ -105,12 +105,12 @@ def _damage(shard: Shard, size: int, sha256: str, records: ShardRecords) -> str:
   if len(records) != shard.records:
     return f"holds {len(records)} records, the manifest counts {shard.records}"
   if size != shard.bytes or sha256 != shard.sha256:
-    return "not the file that the manifest describes (SHA-256), though its records are whole"
+    return "not the file that the manifest describes (SHA-256), though its records are undamaged"
   return ""
 
 
 def _disagreements(task: ShardCheck, records: ShardRecords) -> dict[str, np.ndarray]:
-  """Rows of the records of a whole file that are not as manifest and catalogue say."""
+  """{subject: rows} of the records of an undamaged file that manifest or catalogue contradict."""
   rows = task.first_row + np.arange(len(records))
   wrong = {"image size": records.image_bytes != task.image_bytes, "pixels": ~records.finite}
   for name, values in task.labels.items():
@@ -119,7 +119,7 @@ def _disagreements(task: ShardCheck, records: ShardRecords) -> dict[str, np.ndar
 
 
 def _equal(stored: np.ndarray, column: np.ndarray) -> np.ndarray:
-  """Equality in the single precision of records, where NaN equals NaN."""
+  """Equality in the single precision of records; NaN equals NaN."""
   if stored.dtype.kind != "f":
     return stored == column
   column = column.astype(np.float32)

@@ -1,4 +1,4 @@
-"""Reads all records of a shard: what is compared with the catalogue, and digests of the images."""
+"""Reads all records of a shard: labels to compare with the catalogue, and hashes of the images."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pzbias_tf.data import schema
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ShardRecords:
-  """The records of one shard up to the first that cannot be read.
+  """The records of one shard up to the first unreadable one.
 
   Attributes:
     columns: {"number", "id", "z_spec", "r_mag", "ebv": [records]}, as stored.
     image_bytes: [records] int64, sizes of the images.
     finite: [records] bool, whether all pixels are finite.
     image_hashes: [records] uint64.
-    error: why reading ended early; "" where it did not.
+    error: why reading ended early; "" if it did not.
   """
 
   columns: dict[str, np.ndarray]
@@ -41,15 +41,15 @@ def read_records(path: str, dtype: str, compression_type: str = "") -> ShardReco
     dtype: "float32" or "float16".
     compression_type: "" or "GZIP".
   """
-  found, error = [], ""
+  records, error = [], ""
   try:
     for record in tf.data.TFRecordDataset(path, compression_type, 8 << 20).as_numpy_iterator():
-      found.append(_describe(schema.parse_record(record), dtype))
+      records.append(_describe(schema.parse_record(record), dtype))
   except (tf.errors.DataLossError, ValueError) as caught:
     error = getattr(caught, "message", str(caught))
-  # The type of each column also where there is no record.
+  # With types, a shard without records gives columns of the right types, too.
   types = (np.int64, np.str_, *[np.float32] * 3, np.int64, bool, np.uint64)
-  columns = [np.array([record[place] for record in found], kind)
+  columns = [np.array([record[place] for record in records], kind)
              for place, kind in enumerate(types)]
   return ShardRecords(columns=dict(zip(("number", "id", "z_spec", "r_mag", "ebv"), columns)),
                       image_bytes=columns[5], finite=columns[6], image_hashes=columns[7],
@@ -57,7 +57,8 @@ def read_records(path: str, dtype: str, compression_type: str = "") -> ShardReco
 
 
 def _describe(record: schema.Record, dtype: str) -> tuple:
-  # A broken size is reported as such; its whole pixels are looked at all the same.
+  """Labels, image size, whether all pixels are finite, and image hash of a record."""
+  # An image of the wrong size is reported as such; its complete pixels are checked all the same.
   pixels = np.frombuffer(record.image, np.dtype(dtype).newbyteorder("<"),
                          count=len(record.image) // np.dtype(dtype).itemsize)
   return (record.number, record.object_id, record.z_spec, record.r_mag, record.ebv,

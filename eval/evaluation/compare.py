@@ -25,7 +25,7 @@ def compare(runs: Sequence[str], output: str = "") -> str:
   """Compares the last stage of each run, and Step 4 where it has been fitted.
 
   Args:
-    runs: folders of experiments that eval.main has evaluated.
+    runs: folders of runs that eval.main has evaluated.
     output: folder of the page; "" for FOLDER beside the first run.
 
   Returns:

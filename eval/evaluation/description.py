@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 import os
-from typing import Mapping, Sequence
+from typing import Sequence
 
-import numpy as np
-
+from eval.run import EvaluatedRun
 import pzbias_tf
 from pzbias_tf.metrics.stage_metrics import Bootstrap
 from pzbias_tf.metrics.stage_result import StageResult
 from pzbias_tf.predictions.domain import count_flags
 from pzbias_tf.report.run_report import RunDescription
-from pzbias_tf.survey import Survey
-from pzbias_tf.training.config import TrainConfig, load_config, package_versions
+from pzbias_tf.training.config import TrainConfig, package_versions
 
 
-def describe_run(run: str, stages: Mapping[str, str], results: Sequence[StageResult],
-                 survey: Survey, bootstrap: Bootstrap, *, weights: str = "",
-                 flags: np.ndarray | None = None) -> RunDescription:
+def describe_run(run: EvaluatedRun, results: Sequence[StageResult], bootstrap: Bootstrap, *,
+                 weights: str = "") -> RunDescription:
   """Names the run, its sample, the versions and each stage's settings.
 
   Args:
-    run: folder of the experiment.
-    stages: {stage name: folder}.
+    run: the run.
     results: what was evaluated.
-    survey: the survey.
     bootstrap: how errors are estimated.
     weights: file of the weights of galaxies; "" where all weigh the same.
-    flags: of the test galaxies, see `domain.FLAGS`; None where there are none.
   """
+  survey, flags = run.survey, run.last.test.ancil.get("flags")
   versions = {"pzbias_tf": pzbias_tf.__version__, **package_versions()}
   facts = {
       "Survey": f"{survey.name}: {survey.bins} redshift bins in [{survey.z_min:g}, "
@@ -40,15 +35,15 @@ def describe_run(run: str, stages: Mapping[str, str], results: Sequence[StageRes
       **({} if flags is None else {"Outside of the training": count_flags(flags)}),
       "Errors": f"{bootstrap.number} bootstraps, seed {bootstrap.seed}",
       "Versions": ", ".join(f"{name} {version}" for name, version in versions.items())}
-  return RunDescription(name=experiment(run), facts=facts, settings={
-      config.stage_spec.title: {"experiment": experiment(os.path.dirname(folder)),
-                                **stage_settings(config)}
-      for folder in stages.values() for config in [load_config(folder)[0]]})
+  return RunDescription(name=run_name(run.folder), facts=facts, settings={
+      stage.spec.title: {"run": run_name(os.path.dirname(stage.folder)),
+                         **stage_settings(stage.config)}
+      for stage in run.stages})
 
 
-def experiment(run: str) -> str:
-  """Name of an experiment."""
-  return os.path.basename(os.path.abspath(run))
+def run_name(folder: str) -> str:
+  """Name of a run: that of its folder."""
+  return os.path.basename(os.path.abspath(folder))
 
 
 def _galaxies(results):

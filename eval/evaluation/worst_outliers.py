@@ -1,45 +1,42 @@
-"""The galaxies whose estimates are the farthest off, with their images from the data set."""
+"""The galaxies with the worst estimates, and their images from the data set."""
 
 from __future__ import annotations
 
 import numpy as np
 import tensorflow as tf
 
-from eval.stage_results import load_test_predictions
+from eval.run import EvaluatedStage
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.pipeline import ordered_batches
 from pzbias_tf.report.figures.outliers import Outliers
-from pzbias_tf.survey import Survey
-from pzbias_tf.training.config import load_config
 
 SHOWN = 12
 
 
-def worst_outliers(folder: str, survey: Survey) -> tuple[Outliers | None, str]:
+def worst_outliers(stage: EvaluatedStage) -> tuple[Outliers | None, str]:
   """Finds the test galaxies with the largest residuals, and their images.
 
   Args:
-    folder: folder of the stage whose estimates are looked at.
-    survey: the survey.
+    stage: the stage whose estimates are looked at.
 
   Returns:
-    The galaxies, None where the data set that the stage was trained on cannot
-    be read any more, and then the reason.
+    The galaxies, or None where the data set that the stage was trained on cannot
+    be read any more; and the reason then.
   """
-  config, provenance = load_config(folder)
-  predictions = load_test_predictions(folder, survey)
-  dz = np.abs(predictions.z_photo - predictions.z_spec) / (1.0 + predictions.z_spec)
-  worst = predictions.select(np.argsort(-dz, kind="stable")[:SHOWN])
+  test = stage.test
+  dz = np.abs(test.z_photo - test.z_spec) / (1.0 + test.z_spec)
+  worst = test.select(np.argsort(-dz, kind="stable")[:SHOWN])
   try:
-    data = Dataset.open(provenance["data_dir"])
-    if data.manifest.digest() != config.data_digest:
+    data = Dataset.open(stage.data_dir)
+    if data.manifest.digest() != stage.config.data_digest:
       raise ValueError(f"{data.folder} is another data set now")
     images = read_images(data, worst.ancil["row"])
   except (OSError, ValueError, tf.errors.OpError) as error:
     return None, f"no pictures of outliers: {str(error).splitlines()[0]}"
   return Outliers(
-      title=config.stage_spec.title, ids=worst.ancil["id"], images=images, bands=survey.bands,
-      seen=config.image_size, z_spec=worst.z_spec, z_photo=worst.z_photo, r_mag=worst.r_mag), ""
+      title=stage.spec.title, ids=worst.ancil["id"], images=images, bands=stage.survey.bands,
+      seen=stage.config.image_size, z_spec=worst.z_spec, z_photo=worst.z_photo,
+      r_mag=worst.r_mag), ""
 
 
 def read_images(data: Dataset, rows: np.ndarray) -> np.ndarray:

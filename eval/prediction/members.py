@@ -11,13 +11,14 @@ from absl import logging
 import numpy as np
 import tensorflow as tf
 
-from eval.pdf_calibration import PDF_CALIBRATION
+from eval.evaluation.calibrations import PDF_CALIBRATION
+from eval.run import EvaluatedStage
 from pzbias_tf.bias.pdf_calibration import FEWEST, PdfCalibration
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.predictions.domain import TrainingDomain
 from pzbias_tf.predictions.predictor import Predictor
-from pzbias_tf.training.checkpoints import StageFiles, file_digest, load_weights
-from pzbias_tf.training.config import TrainConfig, load_config
+from pzbias_tf.training.checkpoints import StageFiles, load_weights
+from pzbias_tf.training.config import TrainConfig
 from pzbias_tf.training.one_stage import make_network
 from pzbias_tf.training.run_folder import DOMAIN
 
@@ -27,14 +28,10 @@ class Members:
   """One stage, or the same stage of several runs.
 
   Attributes:
-    folders: folders of the stages.
-    config: settings of the first one; the others agree in what matters here.
-    weights_digest: SHA-256 of the weights, comma-separated.
+    stages: the stages; their settings agree in what matters here.
   """
 
-  folders: tuple[str, ...]
-  config: TrainConfig
-  weights_digest: str
+  stages: tuple[EvaluatedStage, ...]
 
   @classmethod
   def open(cls, folders: Sequence[str]) -> Members:
@@ -44,26 +41,41 @@ class Members:
       OSError: one is not trained.
       ValueError: they do not fit together, or one is named twice.
     """
-    configs = [load_config(folder)[0] for folder in folders]
-    digests = [file_digest(StageFiles(folder).last) for folder in folders]
-    for folder, config in zip(folders[1:], configs[1:]):
+    stages = tuple(EvaluatedStage(folder) for folder in folders)
+    first, digests = stages[0], [stage.weights_digest for stage in stages]
+    for other in stages[1:]:
       for name in ("stage", "survey", "image_size"):
-        first, own = getattr(configs[0], name), getattr(config, name)
-        if own != first:
-          raise ValueError(f"{folder} was trained with {name}={own!r}, {folders[0]} with "
-                           f"{first!r}; combine runs of the same {name}")
+        wanted, own = getattr(first.config, name), getattr(other.config, name)
+        if own != wanted:
+          raise ValueError(f"{other.folder} was trained with {name}={own!r}, {first.folder} with "
+                           f"{wanted!r}; combine runs of the same {name}")
     for number, digest in enumerate(digests):
       if digest in digests[:number]:
-        raise ValueError(f"{folders[number]} has the weights of {folders[digests.index(digest)]}; "
-                         "name each run once")
-    return cls(folders=tuple(folders), config=configs[0], weights_digest=",".join(digests))
+        raise ValueError(f"{stages[number].folder} has the weights of "
+                         f"{stages[digests.index(digest)].folder}; name each run once")
+    return cls(stages=stages)
+
+  @property
+  def config(self) -> TrainConfig:
+    """Settings of the first stage."""
+    return self.stages[0].config
+
+  @property
+  def weights_digest(self) -> str:
+    """SHA-256 of the weights, comma-separated."""
+    return ",".join(stage.weights_digest for stage in self.stages)
+
+  @property
+  def run(self) -> str:
+    """Folder of the first stage's run."""
+    return os.path.dirname(self.stages[0].folder)
 
   def predictor(self, strategy: tf.distribute.Strategy, *, tta: bool) -> Predictor:
     """The networks with their weights."""
     with strategy.scope():
-      networks = [make_network(load_config(folder)[0]) for folder in self.folders]
-      for network, folder in zip(networks, self.folders):
-        load_weights(network, StageFiles(folder).last)
+      networks = [make_network(stage.config) for stage in self.stages]
+      for network, stage in zip(networks, self.stages):
+        load_weights(network, StageFiles(stage.folder).last)
     edges = self.config.survey.edges(extended=self.config.stage_spec.extended)
     return Predictor(networks, edges, tta=tta, strategy=strategy, domain=self.domain)
 
@@ -74,16 +86,16 @@ class Members:
       OSError: there is none, or it cannot be read.
       ValueError: it is that of other weights: of another stage, or of an earlier training.
     """
-    path = os.path.join(os.path.dirname(os.path.normpath(self.folders[0])), PDF_CALIBRATION)
+    path = os.path.join(self.run, PDF_CALIBRATION)
     if not os.path.exists(path):
-      raise FileNotFoundError(f"{path} is not there: python -m eval.main writes it for the last "
+      raise FileNotFoundError(f"{path} is missing: python -m eval.main writes it for the last "
                               f"stage of a run that has {FEWEST} validation galaxies")
     return PdfCalibration.load(path, self.config.survey, weights_digest=self.weights_digest)
 
   @functools.cached_property
   def domain(self) -> TrainingDomain | None:
     """What the first stage was trained on; None where an older version trained it."""
-    path = os.path.join(self.folders[0], DOMAIN)
+    path = os.path.join(self.stages[0].folder, DOMAIN)
     return TrainingDomain.load(path) if os.path.exists(path) else None
 
 
@@ -110,18 +122,18 @@ def check_data_fit(data: Dataset, config: TrainConfig, *, force: bool) -> None:
 
 
 def misfits(data: Dataset, config: TrainConfig) -> list[str]:
-  """In what a data set is not like that of a run, in words."""
-  survey, manifest, found = config.survey, data.manifest, []
+  """How a data set differs from that of a run, in words."""
+  survey, manifest, problems = config.survey, data.manifest, []
   try:
     data.check_survey(survey)
   except ValueError as error:
-    found.append(str(error))
+    problems.append(str(error))
   if min(manifest.image_shape[:2]) < config.image_size:
-    found.append(f"{data.folder} has images of {manifest.image_shape[0]} x "
+    problems.append(f"{data.folder} has images of {manifest.image_shape[0]} x "
                  f"{manifest.image_shape[1]} pixels, the run was trained on {config.image_size}")
   # What float16 images were divided by before they were stored counts as well.
   divisor = manifest.flux_divisor * manifest.source.get("divided_by", 1.0)
   if not np.isclose(divisor, survey.flux_divisor):
-    found.append(f"{data.folder} has its flux divided by {divisor:g}, the run was trained on flux "
-                 f"divided by {survey.flux_divisor:g}")
-  return found
+    problems.append(f"{data.folder} has its flux divided by {divisor:g}, the run was trained on "
+                    f"flux divided by {survey.flux_divisor:g}")
+  return problems

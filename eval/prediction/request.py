@@ -76,30 +76,35 @@ class Request:
     return os.path.splitext(self.path)[0] + ending
 
 
-def define_flags() -> None:
+def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   """Defines the command line."""
-  flags.DEFINE_string("run", "", "Folder of the experiment.")
-  flags.DEFINE_list("ensemble", [], "In place of --run: folders of several, whose p(z) are "
-                    "averaged.")
-  flags.DEFINE_enum("stage", STEP3.name, [stage.name for stage in STAGES], "Stage to predict with.")
-  flags.DEFINE_string("data", "", "Data set to predict.")
-  flags.DEFINE_string("input", "", "In place of --data: file or folder of cutouts, as "
-                      "make_tfrecords reads it.")
-  reader_flags.define()
-  flags.DEFINE_enum("split", "", ["", *SPLITS], "Split of the data set; default test.")
-  flags.DEFINE_string("output", "", "Predictions file. Default: beside the stage's own.")
+  flags.DEFINE_string("run", "", "Folder of the run.", flag_values=values)
+  flags.DEFINE_list("ensemble", [], "Instead of --run: folders of several runs, whose p(z) "
+                    "are averaged.", flag_values=values)
+  flags.DEFINE_enum("stage", STEP3.name, [stage.name for stage in STAGES], "Stage to predict with.",
+                    flag_values=values)
+  flags.DEFINE_string("data", "", "Data set to predict.", flag_values=values)
+  flags.DEFINE_string("input", "", "Instead of --data: file or folder of cutouts, as "
+                      "make_tfrecords reads it.", flag_values=values)
+  reader_flags.define(values)
+  flags.DEFINE_enum("split", "", ["", *SPLITS], "Split of the data set; default test.",
+                    flag_values=values)
+  flags.DEFINE_string("output", "", "Predictions file. Default: beside the stage's own.",
+                      flag_values=values)
   flags.DEFINE_enum("calibration", "target", ["target", "run"], "Step 4 fitted to the galaxies "
-                    "that are predicted, or that of the run.")
+                    "that are predicted, or that of the run.", flag_values=values)
   flags.DEFINE_bool("tta", False, "Average p(z) over the 8 rotations and reflections of each "
-                    "image.")
+                    "image.", flag_values=values)
   flags.DEFINE_bool("calibrate_pdf", False, "Calibrate p(z) as the run's validation galaxies tell, "
                     "by the file that eval.main writes for its last stage. zmode and flags stay "
-                    "those of the p(z) before.")
-  flags.DEFINE_enum("pdf_format", "full", KINDS, "What is written of p(z).")
-  flags.DEFINE_enum("pdf_dtype", "float32", DTYPES, "Type of the densities of --pdf_format=full.")
-  flags.DEFINE_bool("force", False, "Predict data that do not fit the run, with a warning.")
+                    "those of the p(z) before.", flag_values=values)
+  flags.DEFINE_enum("pdf_format", "full", KINDS, "What is written of p(z).", flag_values=values)
+  flags.DEFINE_enum("pdf_dtype", "float32", DTYPES, "Type of the densities of --pdf_format=full.",
+                    flag_values=values)
+  flags.DEFINE_bool("force", False, "Predict data that do not fit the run, with a warning.",
+                    flag_values=values)
   flags.DEFINE_integer("num_devices", 0, "GPUs to use; 0 for all. A CPU is one device, which uses "
-                       "all of its cores.", lower_bound=0)
+                       "all of its cores.", lower_bound=0, flag_values=values)
 
 
 def read_request(values: flags.FlagValues) -> Request:

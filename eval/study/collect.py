@@ -1,7 +1,8 @@
-"""From the runs of an experiment to its results file: small, and all that the page needs."""
+"""From the runs of a study item to its results file: small, and all that the page needs."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import os
@@ -9,9 +10,8 @@ import re
 import tempfile
 from typing import Any
 
-from eval.stage_results import load_test_predictions
-from eval.stages import run_survey
-from eval.step4 import STEP4, step4_result
+from eval.evaluation.calibrations import STEP4, step4_result
+from eval.run import EvaluatedStage
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.files import write_text
 from pzbias_tf.metrics.peaks import summarize_peaks
@@ -21,7 +21,7 @@ from pzbias_tf.metrics.stage_result import measure
 from pzbias_tf.report.stage_table import COLUMNS
 from pzbias_tf.training.config import load_config
 from pzbias_tf.training.run_folder import PREDICTIONS_TEST, TIMING
-from pzbias_tf.training.stages import STEP3, stage_named
+from pzbias_tf.training.stages import STEP3
 
 RMS = "rms_by_galaxies"
 """Key of `residuals.rms_by_galaxies` of the residual by z_photo."""
@@ -29,18 +29,18 @@ RMS = "rms_by_galaxies"
 PEAKS = (("peaks of p(z)", "peaks", 1), ("TV", "total_variation", 3),
          ("TV, median", "total_variation_median", 3),
          ("TV, peak of smoothed p(z)", "total_variation_smoothed", 3))
-"""Columns, as `table.COLUMNS`, of what `peaks.summarize_peaks` gives."""
+"""Columns, as `stage_table.COLUMNS`, of what `peaks.summarize_peaks` gives."""
 
 _KEYS = ("errors", "uncorrected", RMS, *(key for _, key, _ in (*COLUMNS, *PEAKS)))
 _CURVES = ("residual_z_spec", "residual_z_photo", "sigma_mad_by_magnitude")
 _DIGITS = 5
 SMOOTHED, SMOOTHING = "step4_smoothed", 2.0
-"""Name of a Step 4 whose corrections are smoothed, and over how many wide bins."""
+"""Name of the Step 4 with smoothed corrections, and over how many wide bins they are smoothed."""
 _ARRAY = re.compile(r"\[[^\[\]{}]*\]")
 
 
 class Collector:
-  """Measures the stages of experiments, shared ones once.
+  """Measures the stages of study items, shared ones once.
 
   Args:
     bootstrap: how errors are estimated.
@@ -51,11 +51,11 @@ class Collector:
     self._measured: dict[str, dict[str, Any]] = {}
 
   def collect(self, record_path: str, output: str) -> str:
-    """Measures the stages of an experiment and writes <output>/<experiment>.json.
+    """Measures the stages of a study item and writes <output>/<experiment>.json.
 
     Args:
-      record_path: the record that train.experiments has left.
-      output: where to.
+      record_path: the item's record, written by train.experiments.
+      output: folder of the results file.
 
     Returns:
       The path of the results.
@@ -79,35 +79,38 @@ class Collector:
     return path
 
   def _variant(self, stages, *, alone):
-    """{name of the stage: its summary}, Step 4 where there is a Step 3.
+    """{name of the stage: its summary}, with Step 4 where there is a Step 3.
 
-    With curves and the smoothed Step 4 where the variant stands `alone`.
+    The only variant of its item (`alone`) also has curves and the smoothed Step 4.
     """
-    survey = run_survey(stages)
+    survey = EvaluatedStage(list(stages.values())[-1]).survey
+    opened = {name: EvaluatedStage(folder, survey) for name, folder in stages.items()}
     summaries = {
-        name: self._once((stage, survey.name), survey, functools.partial(
-            self._stage, name, stage, survey))
-        for name, stage in stages.items()}
+        name: self._once((stage.folder, survey.name), survey, functools.partial(
+            self._stage, stage))
+        for name, stage in opened.items()}
     if STEP3.name in stages:
       wanted = {STEP4: 0.0, **({SMOOTHED: SMOOTHING} if alone else {})}
+      step3 = opened[STEP3.name]
       for name, smoothing in wanted.items():
-        summaries[name] = self._once((stages[STEP3.name], name), survey, functools.partial(
-            self._step4, stages[STEP3.name], survey, smoothing))
+        summaries[name] = self._once((step3.folder, name), survey, functools.partial(
+            self._step4, step3, smoothing))
     keys = (*_KEYS, *_CURVES) if alone else _KEYS
     return {name: {key: summary[key] for key in keys if key in summary}
             for name, summary in summaries.items()}
 
-  def _stage(self, name, stage, survey):
-    predictions = load_test_predictions(stage, survey)
-    result = measure(name, stage_named(name).title, predictions, survey, self._bootstrap)
-    result.summary.update(summarize_peaks(
-        predictions.edges, predictions.pdf, predictions.z_spec, survey,
-        num_bootstrap=self._bootstrap.number, seed=self._bootstrap.seed))
-    return result
+  def _stage(self, stage: EvaluatedStage):
+    test = stage.test
+    result = measure(stage.name, stage.spec.title, test, stage.survey, self._bootstrap)
+    peaks = summarize_peaks(test.edges, test.pdf, test.z_spec, stage.survey,
+                            num_bootstrap=self._bootstrap.number, seed=self._bootstrap.seed)
+    if stage.name != STEP3.name:  # whose predictions Step 4 corrects
+      stage.forget()
+    return dataclasses.replace(result, summary={**result.summary, **peaks})
 
-  def _step4(self, step3, survey, smoothing):
+  def _step4(self, step3: EvaluatedStage, smoothing):
     with tempfile.TemporaryDirectory() as scratch:  # the run keeps the calibration that it has
-      return step4_result(scratch, step3, survey, self._bootstrap, smoothing=smoothing)
+      return step4_result(step3, scratch, self._bootstrap, smoothing=smoothing)
 
   def _once(self, key, survey, result_of):
     if key not in self._measured:
@@ -118,13 +121,13 @@ class Collector:
 
 
 def load_record(path: str) -> dict[str, Any]:
-  """The record that train.experiments has left of an experiment."""
+  """The record of a study item, written by train.experiments."""
   with open(path, encoding="utf-8") as file:
     return json.load(file)
 
 
 def missing_stages(record_path: str) -> list[str]:
-  """Folders of the stages of an experiment that are not complete."""
+  """Folders of the stages of a study item that are not complete."""
   workdir = os.path.dirname(record_path)
   variants = load_record(record_path)["variants"]
   return sorted(stage for stage in {stage for variant in variants for stage in variant["stages"]}
@@ -133,9 +136,9 @@ def missing_stages(record_path: str) -> list[str]:
 
 def _describe_data(stages) -> dict[str, Any]:
   """What the runs were made of: counts, and how the galaxies were simulated, if they were."""
-  config, provenance = load_config(list(stages.values())[-1])
-  manifest = Dataset.open(provenance["data_dir"]).manifest
-  return {"survey": config.survey.name, "train": manifest.records("train"),
+  last = EvaluatedStage(list(stages.values())[-1])
+  manifest = Dataset.open(last.data_dir).manifest
+  return {"survey": last.survey.name, "train": manifest.records("train"),
           "test": manifest.records("test"), "simulated": manifest.source.get("simulated")}
 
 
@@ -149,12 +152,12 @@ def _training_s(stage) -> float | None:
 
 
 def _on_a_line(array: re.Match) -> str:
-  """A list of numbers as one line, so that changes can be read."""
+  """A list of numbers on one line, so that differences are readable."""
   return re.sub(r"\s+", " ", array[0])
 
 
 def _rounded(value):
-  """Numbers with as many digits as they are worth: the files are kept for good."""
+  """Numbers with as many digits as are significant: the files are kept for good."""
   if isinstance(value, float):
     return float(f"{value:.{_DIGITS}g}")
   if isinstance(value, dict):

@@ -7,7 +7,7 @@ from typing import Any, Mapping, Sequence
 
 from matplotlib.figure import Figure
 
-from eval.step4 import STEP4
+from eval.evaluation.calibrations import STEP4
 from eval.study.collect import PEAKS, SMOOTHED
 from eval.study.sections import Section
 from pzbias_tf.report.figures.comparison import draw_comparison
@@ -27,7 +27,7 @@ def contents(section: Section, results: Results) -> tuple[str, Figure, str]:
 
   Args:
     section: the section.
-    results: those of `section.results` that are there.
+    results: the existing ones of `section.results`.
   """
   return _KINDS[section.kind](section, results)
 
@@ -55,7 +55,7 @@ def _trends(section: Section, results):
 
 
 def _tables(summaries, what) -> str:
-  """The table of metrics and, where p(z) was looked at, that of its peaks."""
+  """The table of metrics and, where p(z) was analysed, that of its peaks."""
   tables = [format_table(summaries, what=what)]
   peaks = {title: summary for title, summary in summaries.items() if PEAKS[0][1] in summary}
   if peaks:
@@ -64,30 +64,31 @@ def _tables(summaries, what) -> str:
 
 
 def _place(section, value):
-  """Order of the values; one with a word of its own, such as 0 for all, stands last."""
+  """Order of the values; those with a name of their own, such as 0 for all, come last."""
   return (value in section.words, float(value))
 
 
 def _folds(section: Section, results):
-  """Mean over the experiments and their standard deviation, one row a stage."""
+  """Mean and standard deviation over the folds, one row per stage."""
   _, figure, caption = _trends(section, results)
   variants = next(iter(results.values()))["variants"]
   rows = {TITLES[name]: _mean([variant["stages"][name] for variant in variants])
           for name in section.stages if name in variants[0]["stages"]}
   return (format_table(rows, what=f"mean of {len(variants)}"), figure,
-          "Errors of the table are standard deviations over the experiments. " + caption)
+          "Errors of the table are standard deviations over the folds. " + caption)
 
 
 def _mean(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-  """Each metric's mean and its standard deviation over several runs."""
-  mean = {"errors": {}, "galaxies": summaries[0]["galaxies"]}
+  """Mean and standard deviation of each metric over several folds."""
+  mean: dict[str, Any] = {"errors": {}, "galaxies": summaries[0]["galaxies"]}
   for _, key, _ in COLUMNS[1:]:
     values = [value_and_error(with_error(summary, key))[0] for summary in summaries]
-    if None in values:
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
       mean[key] = None
       continue
-    center = sum(values) / len(values)
-    spread = math.sqrt(sum((value - center)**2 for value in values) / max(1, len(values) - 1))
+    center = sum(known) / len(known)
+    spread = math.sqrt(sum((value - center)**2 for value in known) / max(1, len(known) - 1))
     mean[key] = {"mean": center, "error": spread}
   return mean
 

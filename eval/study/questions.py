@@ -1,4 +1,4 @@
-"""What the paper claims, as a table: one row a question, one column a sample."""
+"""What the paper claims, as a table: one row per question, one column per sample."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ def table(results: Mapping[str, Mapping[str, Any]]) -> str:
   """The table in Markdown.
 
   Args:
-    results: {name of a results file: its content}; samples that are missing have no column.
+    results: {name of a results file: its content}; missing samples have no column.
   """
-  found = {title: results[name]["variants"][-1]["stages"] for title, name in MAIN.items()
+  samples = {title: results[name]["variants"][-1]["stages"] for title, name in MAIN.items()
            if name in results}
-  lines = ["| | " + " | ".join(found) + " |", "|---" * (1 + len(found)) + "|"]
+  lines = ["| | " + " | ".join(samples) + " |", "|---" * (1 + len(samples)) + "|"]
   for title, (answer, stages) in _QUESTIONS.items():
     cells = [" -> ".join(answer(stages_of[stage]) for stage in stages)
-             for stages_of in found.values()]
+             for stages_of in samples.values()]
     lines.append(f"| {title} | " + " | ".join(cells) + " |")
   return "\n".join(lines)
 

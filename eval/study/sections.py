@@ -13,16 +13,16 @@ class Section:
 
   Attributes:
     title: its heading.
-    published: the published figure that it stands beside, "" where none is named.
+    published: the published figure to compare with, "" for none.
     results: the results files that it shows, folder and name without ending;
       each may be missing.
     kind: "main" (all stages of one run), "trends" (along the flag that varies),
       "folds" (mean and scatter over the values) or "rows" (one stage of several
-      experiments).
+      study items).
     stages: the stages that it shows.
     label: of the axis of what varies.
-    words: {value of the flag: how the page calls it}.
-    names: for "rows": how the page calls each of `results`.
+    words: {value of the flag: its name on the page}.
+    names: for "rows": the name of each of `results` on the page.
   """
 
   title: str
@@ -42,8 +42,8 @@ class Section:
 
 SECTIONS = (
     Section(title="SDSS", published="Figure 12", results=("sdss/sdss_main",), kind="main"),
-    Section(title="SDSS: experiments with other seeds and balanced subsets",
-            results=("sdss/folds",), kind="folds", label="experiment (`--ne`)"),
+    Section(title="SDSS: folds with other seeds and balanced subsets",
+            results=("sdss/folds",), kind="folds", label="fold (`--ne`)"),
     Section(title="SDSS, redshifts and magnitudes of real galaxies",
             results=("sdss_photometry/sdss_main",), kind="main"),
     Section(title="CFHTLS-WIDE", results=("cfhtls/cfhtls_wide",), kind="main"),
@@ -55,7 +55,7 @@ SECTIONS = (
             names=("Step 3", "Step 3a: hard labels", "Step 3b: unshifted labels",
                    "Step 3\\2: all galaxies")),
     Section(title="Threshold of the balanced subset", results=("sdss/balancing_threshold",),
-            kind="trends", stages=("step2", "step3", "step4"), label="galaxies a cell at most"),
+            kind="trends", stages=("step2", "step3", "step4"), label="galaxies per cell at most"),
     Section(title="Number of redshift bins", results=("sdss/bin_size",), kind="trends",
             label="redshift bins"),
     Section(title="Number of training galaxies", results=("sdss/sample_size",), kind="trends",
@@ -72,7 +72,7 @@ SECTIONS = (
 """In the order of the page."""
 
 SAMPLES = tuple(sorted({name.split("/")[0] for section in SECTIONS for name in section.results}))
-"""Folders of results files, one a sample of galaxies."""
+"""Folders of results files, one per sample of galaxies."""
 
 MAIN = {"SDSS": "sdss/sdss_main", "SDSS, real photometry": "sdss_photometry/sdss_main",
         "CFHTLS-WIDE": "cfhtls/cfhtls_wide", "CFHTLS-DEEP": "cfhtls/cfhtls_deep"}

@@ -19,19 +19,19 @@ _FIRST = "sdss/sdss_main"  # without which there is no page
 
 _HEAD = """# Results on simulated surveys
 
-Every experiment of Lin et al. 2022 (arXiv:2202.09964), on simulated galaxies and at a scale that
-a CPU can do: central 16 x 16 pixels, the small network Net_Q, {train} training galaxies of SDSS in
-place of 393,000. What can be compared with the paper are directions and orders, not values; and no
-number here says how well the redshifts of real galaxies are estimated. Those of the section on real
-galaxies have real redshifts and magnitudes, and simulated images.
+Every item of the study of Lin et al. 2022 (arXiv:2202.09964), on simulated galaxies and at a scale
+that a CPU can do: central 16 x 16 pixels, the small network Net_Q, {train} training galaxies of
+SDSS in place of 393,000. What can be compared with the paper are directions and orders, not values;
+and no number here says how well the redshifts of real galaxies are estimated. Those of the section
+on real galaxies have real redshifts and magnitudes, and simulated images.
 
 `make study PHOTOMETRY=TABLE` makes all of it again, without TABLE all but the sample of real
 galaxies. Tables and figures are written by `python -m eval.results` from the files in `results/`;
 what stands beside them is in `results/remarks.json`. {direction}
 Errors are one standard deviation, of {bootstrap} bootstraps of the test galaxies unless another
 source is named. Step 4 with smoothing is `eval.main --smooth_calibration={smoothing:g}`.
-Peaks of p(z) are bins above both neighbours and {least:.0%} of the highest; p(z) is smoothed by a
-normal law of {bins:g} bins.
+Peaks of p(z) are bins above both neighbours and {least:.0%} of the highest; p(z) is smoothed with
+a Gaussian of {bins:g} bins.
 """
 
 
@@ -46,7 +46,7 @@ def render(folder: str) -> str:
 
   Raises:
     OSError: a file is missing.
-    ValueError: no results are there, or a section has no remarks.
+    ValueError: there are no results, or a section has no remarks.
   """
   results = load_results(folder)
   if _FIRST not in results:
@@ -66,7 +66,7 @@ def render(folder: str) -> str:
 
 
 def _head(results) -> str:
-  """What the galaxies and the scale are.
+  """The page's opening: what the galaxies and the scale are.
 
   Raises:
     ValueError: results are of another scale, or of another number of bootstraps.
@@ -119,7 +119,7 @@ def _made(results, result) -> str:
   minutes = sum(filter(None, taken_s.values())) / 60
   return (f"{result['data']['train']:,} galaxies in the training split, {_tested(result):,} "
           f"tested, seed {result['seed']}; {minutes:.0f} min of training, the sum over runs, "
-          f"those shared with other experiments included.\n\n{commands}")
+          f"those shared with other items of the study included.\n\n{commands}")
 
 
 def _tested(result) -> int:

@@ -1,4 +1,4 @@
-"""The paper's bias corrections, one idea per file.
+"""The paper's contribution, one idea per file.
 
 Step 1: `channels`.  Step 2: `balance`.  Step 3: `soft_labels`, with `dispersion` and
 `scatter`.  Step 4: `resampling`, `calibration` and `smoothing`.  Beyond the paper:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from typing import Any, Mapping
+from typing import Any, Mapping, NamedTuple
 
 from absl import logging
 import numpy as np
@@ -27,6 +27,21 @@ from pzbias_tf.survey import Survey
 __all__ = ["Calibration", "resample_to_expected"]
 
 _FORMAT = "pzbias_tf calibration 1"
+
+
+class Corrected(NamedTuple):
+  """Point estimates after Step 4, [n] each.
+
+  Attributes:
+    z_photo: corrected estimates, float64; unchanged in cells without training galaxies.
+    error: standard error of what was subtracted; NaN where fewer than two
+      training galaxies stand behind it.
+    has_correction: bool, whether the cell held training galaxies.
+  """
+
+  z_photo: np.ndarray
+  error: np.ndarray
+  has_correction: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -103,9 +118,9 @@ class Calibration:
     weights, z_spec, z_photo, r_mag = arguments.weighted_columns(
         weights, z_spec=z_spec, z_photo=z_photo, r_mag=r_mag)
     shape = (cells.WIDE_CELLS, survey.rows)
-    found = cells.means(
+    means = cells.means(
         z_photo - z_spec, weights, _calibration_cell(z_photo, r_mag, survey), shape[0] * shape[1])
-    tables = smooth_means(cells.Means(*(table.reshape(shape) for table in found)), smoothing)
+    tables = smooth_means(cells.Means(*(table.reshape(shape) for table in means)), smoothing)
     fitted = cls(survey=survey, offset=np.nan_to_num(tables.mean), count=tables.count,
                  error=tables.error)
     if fitted.uncorrected_rows:
@@ -127,41 +142,22 @@ class Calibration:
     Raises:
       ValueError: the columns differ in length, are empty, or not finite.
     """
-    z_photo, r_mag = arguments.columns(z_photo=z_photo, r_mag=r_mag)
-    return z_photo - self.offset.ravel()[_calibration_cell(z_photo, r_mag, self.survey)]
+    return self.correct(z_photo, r_mag).z_photo
 
-  def is_corrected(self, z_photo: np.ndarray, r_mag: np.ndarray) -> np.ndarray:
-    """Whether `apply` corrects each estimate, that is, its cell held training galaxies.
+  def correct(self, z_photo: np.ndarray, r_mag: np.ndarray) -> Corrected:
+    """Corrects point estimates, and says how well each correction is known.
 
     Args:
-      z_photo: point estimates, [n].
+      z_photo: Step 3 point estimates, [n].
       r_mag: r magnitudes, [n].
-
-    Returns:
-      [n] bool.
 
     Raises:
       ValueError: as in `apply`.
     """
     z_photo, r_mag = arguments.columns(z_photo=z_photo, r_mag=r_mag)
-    return self.count.ravel()[_calibration_cell(z_photo, r_mag, self.survey)] > 0
-
-  def correction_error(self, z_photo: np.ndarray, r_mag: np.ndarray) -> np.ndarray:
-    """Standard error of what `apply` subtracts from each estimate.
-
-    Args:
-      z_photo: point estimates, [n].
-      r_mag: r magnitudes, [n].
-
-    Returns:
-      [n] float64, in redshift; NaN where the correction is the mean of fewer than
-      two galaxies.
-
-    Raises:
-      ValueError: as in `apply`.
-    """
-    z_photo, r_mag = arguments.columns(z_photo=z_photo, r_mag=r_mag)
-    return self.error.ravel()[_calibration_cell(z_photo, r_mag, self.survey)]
+    cell = _calibration_cell(z_photo, r_mag, self.survey)
+    return Corrected(z_photo - self.offset.ravel()[cell], np.asarray(self.error).ravel()[cell],
+                     self.count.ravel()[cell] > 0)
 
   def save(
       self, path: str | os.PathLike, *, weights_digest: str = "",
@@ -182,7 +178,7 @@ class Calibration:
         "weights_sha256": weights_digest, "provenance": dict(provenance or {}),
         "offset": self.offset.tolist(), "count": self.count.tolist(),
         "error": [[value if np.isfinite(value) else None for value in row]
-                  for row in self.error.tolist()],
+                  for row in np.asarray(self.error).tolist()],
         "uncorrected_cells": self.uncorrected_cells.tolist()}
     write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 

@@ -9,7 +9,9 @@ Source: Lin et al. 2022 (Step 3, soft labels).
 
 from __future__ import annotations
 
+from absl import logging
 import numpy as np
+from scipy import optimize
 
 from pzbias_tf import arguments, cells
 from pzbias_tf.bias import channels
@@ -20,6 +22,16 @@ MAX_DISPERSION = 1000.0
 
 EMPTY_DISPERSION = 1.0
 """Dispersion of an output without galaxies, in bins."""
+
+SEARCHES = ("published", "global")
+"""How dispersions are found: by the search of the published code, or the least cross-entropy."""
+
+FLAT_NATS = 0.01
+"""A minimum is flat where a width more than `FLAT_FACTOR` times as large is no worse than this."""
+
+FLAT_FACTOR = 2.0
+WIDE_SHARE = 0.25
+"""Share of the grid above which a dispersion says little about the estimates."""
 
 _CLIP = 1e-5
 # Below 0.2 bins the kernel is smaller than _CLIP in the next bin, so nothing changes.
@@ -152,7 +164,7 @@ def output_distributions(density_by_row: np.ndarray, survey: Survey) -> np.ndarr
 
 def fit_dispersions(
     z_spec: np.ndarray, z_photo: np.ndarray, r_mag: np.ndarray, survey: Survey, *,
-    weights: np.ndarray | None = None) -> np.ndarray:
+    weights: np.ndarray | None = None, search: str = "global") -> np.ndarray:
   """Fits the dispersion of every output.
 
   Args:
@@ -162,16 +174,78 @@ def fit_dispersions(
     r_mag: r magnitudes, [n].
     survey: the survey.
     weights: weight of each galaxy, [n], not negative; 1 unless given.
+    search: one of `SEARCHES`.  "published" is one local search from 1 for all
+      outputs, which stops early; "global" finds the least cross-entropy of each
+      output, which can be much narrower or, where the curve is flat, wider.
 
   Returns:
     [outputs] float64, in bins; 1 for an output without galaxies.
 
   Raises:
-    ValueError: the columns differ in length, are empty, or not finite, or the
-      weights are not valid.
+    ValueError: the columns differ in length, are empty, or not finite; or there
+      is no such search.
   """
+  if search not in SEARCHES:
+    raise ValueError(f"--dispersions={search}: choose one of {', '.join(SEARCHES)}")
+  x, y = _both_distributions(z_spec, z_photo, r_mag, survey, weights)
+  if search == "published":
+    sigma = _published_search(x, y)
+  else:
+    sigma = np.array([fit_dispersion(x_k, y_k) if y_k.any() else 0.0 for x_k, y_k in zip(x, y)])
+  return np.where(y.any(axis=1), sigma, EMPTY_DISPERSION)
+
+
+def doubtful_dispersions(
+    sigma_disp: np.ndarray, z_spec: np.ndarray, z_photo: np.ndarray, r_mag: np.ndarray,
+    survey: Survey) -> list[str]:
+  """Which dispersions the estimates hardly determine, one line per output.
+
+  Args:
+    sigma_disp: dispersions, [outputs], in bins.
+    z_spec: spectroscopic redshifts that they were fitted to, [n].
+    z_photo: point estimates, [n].
+    r_mag: r magnitudes, [n].
+    survey: the survey.
+  """
+  lines = []
+  for k, (sigma, x, y) in enumerate(zip(
+      sigma_disp, *_both_distributions(z_spec, z_photo, r_mag, survey, None))):
+    other = _equally_good_width(sigma, x, y) if y.any() else None
+    if other is not None:
+      lines.append(f"output {k}: {other:.3g} bins fit as well as {sigma:.3g}, to within "
+                   f"{FLAT_NATS} nats")
+    elif sigma > WIDE_SHARE * survey.bins:
+      lines.append(f"output {k}: {sigma:.3g} bins are more than a quarter of the grid of "
+                   f"{survey.bins}")
+  return lines
+
+
+def warn_of_doubtful_dispersions(*args) -> None:
+  """Logs what `doubtful_dispersions` finds, with the same arguments."""
+  lines = doubtful_dispersions(*args)
+  if lines:
+    logging.warning("Step 3: the width of the labels is uncertain: %s", "; ".join(lines))
+
+
+def _both_distributions(z_spec, z_photo, r_mag, survey, weights):
+  """Distributions of z_photo and z_spec by output, [outputs, bins] each."""
   z_spec, z_photo, r_mag = arguments.columns(z_spec=z_spec, z_photo=z_photo, r_mag=r_mag)
-  x = output_distributions(density(z_photo, r_mag, survey, weights=weights), survey)
-  y = output_distributions(density(z_spec, r_mag, survey, weights=weights), survey)
-  return np.array([
-      fit_dispersion(x_k, y_k) if y_k.any() else EMPTY_DISPERSION for x_k, y_k in zip(x, y)])
+  return tuple(output_distributions(density(z, r_mag, survey, weights=weights), survey)
+               for z in (z_photo, z_spec))
+
+
+def _published_search(x, y):
+  """The published code's search: all outputs at once, from 1, on the sum of cross-entropies."""
+  def total(sigma):
+    return sum(_cross_entropy(*one) for one in zip(sigma, x, y))
+
+  return optimize.least_squares(total, np.ones(len(x)), bounds=(0.0, MAX_DISPERSION)).x
+
+
+def _equally_good_width(sigma, x, y):
+  """A width more than FLAT_FACTOR times as large that fits nearly as well; None without one."""
+  wider = _COARSE[_COARSE > FLAT_FACTOR * sigma]
+  values = np.array([_cross_entropy(width, x, y) for width in wider])
+  if not wider.size or values.min() > _cross_entropy(sigma, x, y) + FLAT_NATS:
+    return None
+  return float(wider[np.argmin(values)])

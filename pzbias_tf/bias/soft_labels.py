@@ -217,7 +217,7 @@ class LabelModel:
 
 def fit_label_model(
     z_spec: np.ndarray, z_photo: np.ndarray, r_mag: np.ndarray, survey: Survey, *,
-    sigma_disp: np.ndarray | None = None) -> LabelModel:
+    sigma_disp: np.ndarray | None = None, dispersions: str = "global") -> LabelModel:
   """Fits the label model of Step 3 on the Step 2 estimates of the balanced subset.
 
   sigma_scatter(k, l) = sqrt(s2_k(l) + sigma_disp(k)^2), where s2_k(l) is the
@@ -229,10 +229,11 @@ def fit_label_model(
     z_photo: point estimates of Step 2, [n].
     r_mag: r magnitudes, [n].
     survey: the survey.
-    sigma_disp: dispersion of each output, in bins, [outputs]; fitted unless given.
+    sigma_disp: dispersions in bins, [outputs]; fitted unless given.
+    dispersions: how they are fitted, one of `dispersion.SEARCHES`.
 
   Returns:
-    The label model.
+    The label model.  Fitted dispersions that are uncertain are logged.
 
   Raises:
     ValueError: the columns differ in length, are empty or not finite, or
@@ -240,12 +241,13 @@ def fit_label_model(
   """
   z_spec, z_photo, r_mag = arguments.columns(z_spec=z_spec, z_photo=z_photo, r_mag=r_mag)
   if sigma_disp is None:
-    sigma_disp = dispersion.fit_dispersions(z_spec, z_photo, r_mag, survey)
+    sigma_disp = dispersion.fit_dispersions(z_spec, z_photo, r_mag, survey, search=dispersions)
+    dispersion.warn_of_doubtful_dispersions(sigma_disp, z_spec, z_photo, r_mag, survey)
   sigma_disp = np.asarray(sigma_disp, np.float64)
   if sigma_disp.shape != (survey.outputs,):
     raise ValueError(
-        f"sigma_disp must have shape [{survey.outputs}], got {list(sigma_disp.shape)}; pass one "
-        "number per output")
+        f"sigma_disp must have shape [{survey.outputs}], one number per output, got "
+        f"{list(sigma_disp.shape)}")
   squares = scatter.smoothed_squares(
       ((z_photo - z_spec) / survey.bin_width) ** 2, survey.redshift_bin(z_spec),
       channels.membership(r_mag, survey), sigma_disp, survey.bins)

@@ -1,4 +1,4 @@
-"""catalog.fits: one row per record, in record order; several files if it is very long.
+"""catalog.fits: one row per record, in record order; several files where it is very long.
 
 A record's labels (redshift bin, magnitude row) are computed from its row, in
 double precision, so that records and tables never disagree about a bin.
@@ -64,7 +64,7 @@ def object_table(num: int, **columns) -> Table:
   if unknown:
     raise ValueError(f"no catalogue column is called {', '.join(unknown)}; "
                      f"known are {', '.join(OBJECT_COLUMNS)}")
-  arrays = {}
+  arrays: dict[str, np.ndarray] = {}
   for name, (dtype, _, _) in OBJECT_COLUMNS.items():
     # A broadcast value takes no memory.
     missing = np.broadcast_to("" if dtype is str else np.nan, num)

@@ -52,7 +52,7 @@ class Dataset:
 
   @functools.cached_property
   def catalog(self) -> Table:
-    """The catalogue, one row per record; read once, then kept.
+    """The catalogue, one row per record (read once).
 
     Raises:
       OSError: a file is missing or is not a FITS file.

@@ -45,7 +45,7 @@ def draw_views(seed: int, step: tf.Tensor, batch_size: int, *, dihedral: bool = 
     seed: seed of the views.
     step: number of the batch, [] int.
     batch_size: galaxies per batch.
-    dihedral: False gives every galaxy view 0.
+    dihedral: False gives view 0 to all.
 
   Returns:
     [batch_size] int32 in [0, 8).

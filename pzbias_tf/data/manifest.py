@@ -1,7 +1,7 @@
 """manifest.json: the contents of a data set's folder, and the proof that it is complete.
 
-The manifest is written last, by atomic rename: its presence means that all
-shards are complete.  Readers compare the records that they see with it.
+The manifest is written last, by atomic rename, so that its presence means that
+every shard is complete.  Readers compare the records that they see with it.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Manifest:
   dataset: str
   survey: str
   bands: tuple[str, ...]
-  image_shape: tuple[int, int, int]
+  image_shape: tuple[int, ...]
   dtype: str = "float32"
   byte_order: str = "little"
   compression: str = "none"

@@ -77,7 +77,7 @@ def training_batches(data: Dataset, *, keep: np.ndarray, labels: Labels, batch_s
     keep: which records to use, [records] bool; only training records.
     labels: labels of all records.
     batch_size: galaxies per batch.
-    image_size: side of the central square to keep, pixels.
+    image_size: central pixels to keep.
     seed: seed of order and views.
     start_step: number of batches to skip, where interrupted training continues.
     dihedral: whether to draw one of the 8 views for each galaxy; else view 0.
@@ -132,7 +132,7 @@ def _batches_from_shards(data, *, num, keep, labels, batch_size, image_size, see
 
 def _batches_from_service(data, data_service, *, keep, labels, batch_size, image_size, seed,
                           start_step, augment):
-  """(step, batch), read and parsed by the workers of a service; each record once per pass."""
+  """(step, batch) read and parsed by the workers of a service; each record once per pass."""
   paths, starts, records = _shard_table(data, "train")
   # A new order at each start, lest often interrupted training see the same shards first each time.
   order = np.random.default_rng((seed, start_step)).permutation(len(paths))
@@ -161,8 +161,9 @@ def _prepared(blocks, data, labels, batch_size, image_size, seed, start_step, au
 
 
 def _batches_from_memory(data, *, keep, labels, batch_size, image_size, seed, start_step):
-  """(step, batch), from images that are read once and kept in memory."""
-  columns, num = {}, int(np.sum(keep))
+  """(step, batch) from images that are read once."""
+  columns: dict[str, np.ndarray] = {}
+  num = int(np.sum(keep))
   for number, batch in enumerate(ordered_batches(
       data, "train", keep=keep, labels=labels, batch_size=1024,
       image_size=image_size).as_numpy_iterator()):
@@ -190,10 +191,10 @@ def ordered_batches(data: Dataset, split: str, *, keep: np.ndarray, labels: Labe
   Args:
     data: the data set.
     split: "train", "validation", "test" or "target".
-    keep: which records to use, [records] bool; only records of the split.
-    labels: labels of all records, or None for galaxies without labels.
+    keep: [records] bool, which records to use.
+    labels: labels of all records, or None for galaxies without any.
     batch_size: galaxies per batch.
-    image_size: side of the central square to keep, pixels.
+    image_size: central pixels to keep.
 
   Returns:
     A tf.data.Dataset of batches as in `training_batches`, without "view".
@@ -272,9 +273,8 @@ def _read_shards(data, split, shards, keep, *, cycle, block):
   """Blocks of (rows, records) of the kept records of some shards; checks the shards' counts."""
 
   def read(path, start, records):
-    serialized = tf.data.TFRecordDataset(path, data.manifest.compression_type,
-                                         READ_BUFFER_BYTES)
-    counted = serialized.apply(tf.data.experimental.assert_cardinality(records))
+    shard = tf.data.TFRecordDataset(path, data.manifest.compression_type, READ_BUFFER_BYTES)
+    counted = shard.apply(tf.data.experimental.assert_cardinality(records))
     return _kept(data, split, counted.enumerate(start), keep).batch(block)
 
   return tf.data.Dataset.from_tensor_slices(tuple(shards)).interleave(

@@ -78,7 +78,7 @@ def parse_record(record: bytes) -> Record:
     raise ValueError(f"not the record of a galaxy: {error}") from error
 
 
-def parse_batch(records: tf.Tensor, *, image_shape: tuple[int, int, int],
+def parse_batch(records: tf.Tensor, *, image_shape: tuple[int, ...],
                 dtype: str = "float32") -> dict[str, tf.Tensor]:
   """Parses a batch of serialized records.
 

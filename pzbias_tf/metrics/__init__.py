@@ -1,1 +1,1 @@
-"""Metrics of redshift estimates and PDFs: one kind per file, combined by `stage_metrics`."""
+"""Metrics of estimates and p(z): one kind per file, put together in `stage_metrics`."""

@@ -53,8 +53,8 @@ class Measurement(NamedTuple):
   error: float
 
 
-class GroupedMetric(NamedTuple):
-  """A metric of several groups of galaxies; NaN in a group without galaxies.
+class GroupMetric(NamedTuple):
+  """A metric of several groups; NaN in a group without galaxies.
 
   Attributes:
     value: the metric of the group's galaxies, [groups].
@@ -75,7 +75,7 @@ Statistics = Callable[[Draws, Mapping[str, np.ndarray]], Mapping[str, np.ndarray
 def by_group(
     values: np.ndarray, group: np.ndarray, num_groups: int, statistics: Statistics, *,
     weights: np.ndarray, bootstrap: Bootstrap,
-    columns: Mapping[str, np.ndarray] | None = None) -> dict[str, GroupedMetric]:
+    columns: Mapping[str, np.ndarray] | None = None) -> dict[str, GroupMetric]:
   """Metrics of each group, with errors.
 
   Args:
@@ -101,7 +101,7 @@ def by_group(
         statistics, bootstrap.number, np.random.default_rng((bootstrap.seed, int(index))))
     for name, triple in sample.items():
       if name not in metrics:
-        metrics[name] = GroupedMetric(*np.full((3, num_groups), np.nan))
+        metrics[name] = GroupMetric(*np.full((3, num_groups), np.nan))
       for target, number in zip(metrics[name], triple):
         target[index] = number
   return metrics

@@ -65,7 +65,7 @@ class Draws:
     """
     target = self._before + share * self.sum
     places = np.stack([np.searchsorted(self._total[1:], target, side) - self._start
-                       for side in ("left", "right")])
+                      for side in ("left", "right")])
     return self.values[np.clip(places, 0, self.values.size - 1)].mean(axis=0)
 
   def share_beyond(self, limit: np.ndarray | float) -> np.ndarray:

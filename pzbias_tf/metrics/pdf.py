@@ -13,7 +13,7 @@ from typing import Iterator, Mapping, NamedTuple
 import numpy as np
 
 from pzbias_tf import arguments
-from pzbias_tf.metrics.bootstrap import Bootstrap, GroupedMetric, by_group
+from pzbias_tf.metrics.bootstrap import Bootstrap, GroupMetric, by_group
 from pzbias_tf.metrics.draws import Draws
 from pzbias_tf.metrics.uniformity import PitDistances, distances, pit_distances
 from pzbias_tf.survey import Survey
@@ -145,7 +145,7 @@ def crps(
     The score, in redshift.
 
   Raises:
-    ValueError: as in `pdf_scores`, or the weights are not valid.
+    ValueError: as `pdf_scores`, or a weight is not valid.
   """
   return _mean(pdf_scores(probabilities, z_spec, survey).crps, weights)
 
@@ -169,7 +169,7 @@ def brier(
     The score, in [0, 2].
 
   Raises:
-    ValueError: as in `pdf_scores`, or the weights are not valid.
+    ValueError: as `pdf_scores`, or a weight is not valid.
   """
   return _mean(pdf_scores(probabilities, z_spec, survey).brier, weights)
 
@@ -193,7 +193,7 @@ def cde_loss(
     The loss, in 1 / redshift; may be negative.
 
   Raises:
-    ValueError: as in `pdf_scores`, or the weights are not valid.
+    ValueError: as `pdf_scores`, or a weight is not valid.
   """
   return _mean(pdf_scores(probabilities, z_spec, survey).cde_loss, weights)
 
@@ -221,8 +221,8 @@ def pit(probabilities: np.ndarray, z_spec: np.ndarray, survey: Survey) -> np.nda
 def pdf_metrics(
     scores: PdfScores, group: np.ndarray, num_groups: int, *,
     weights: np.ndarray | None = None,
-    bootstrap: Bootstrap = Bootstrap()) -> dict[str, GroupedMetric]:
-  """All metrics of PDFs in each group of galaxies, with errors.
+    bootstrap: Bootstrap = Bootstrap()) -> dict[str, GroupMetric]:
+  """Every metric of PDFs, for each group of galaxies, with errors.
 
   Args:
     scores: the scores of the galaxies, from `pdf_scores`.
@@ -241,9 +241,9 @@ def pdf_metrics(
     ValueError: the columns differ in length, are empty or not finite, or the
       weights are not valid.
   """
-  weights, group, *columns = arguments.weighted_columns(
+  weights, group, *scored = arguments.weighted_columns(
       weights, group=group, **scores._asdict())
-  columns = dict(zip(PdfScores._fields, columns))
+  columns = dict(zip(PdfScores._fields, scored))
 
   def statistics(draws: Draws, own: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     metrics = {name: draws.mean(own[name]) for name in ("crps", "cde_loss", "brier")}

@@ -73,6 +73,6 @@ def summarize_peaks(edges: np.ndarray, pdf: np.ndarray, z_spec: np.ndarray, surv
       "total_variation_smoothed": [smoothed_modes(edges, part) for part in parts],
       "total_variation_median": [quantiles(edges, part, [0.5])[:, 0] for part in parts]}
   return {"peaks": float(np.mean(np.concatenate([peak_numbers(part) for part in parts]))),
-          **{name: total_variation(z_spec, np.concatenate(z_photo), survey,
+          **{name: total_variation(z_spec, np.concatenate(pieces), survey,
                                    num_bootstrap=num_bootstrap, seed=seed)
-             for name, z_photo in estimates.items()}}
+             for name, pieces in estimates.items()}}

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pzbias_tf import arguments
-from pzbias_tf.metrics.bootstrap import Bootstrap, GroupedMetric, by_group
+from pzbias_tf.metrics.bootstrap import Bootstrap, GroupMetric, by_group
 from pzbias_tf.metrics.draws import Draws, single
 from pzbias_tf.survey import Survey
 
@@ -84,7 +84,7 @@ def mean_residual(
     The mean of dz, dimensionless.
 
   Raises:
-    ValueError: as in `normalized_residual`, or the weights are not valid.
+    ValueError: as `normalized_residual`, or a weight is not valid.
   """
   return float(_sample(z_spec, z_photo, weights).mean()[0])
 
@@ -103,7 +103,7 @@ def sigma_mad(
     The scatter of dz, dimensionless.
 
   Raises:
-    ValueError: as in `normalized_residual`, or the weights are not valid.
+    ValueError: as `normalized_residual`, or a weight is not valid.
   """
   return float(_sigma_mad(_sample(z_spec, z_photo, weights))[0])
 
@@ -127,7 +127,7 @@ def outlier_fraction(
     A fraction in [0, 1].
 
   Raises:
-    ValueError: as in `normalized_residual`, or the weights are not valid.
+    ValueError: as `normalized_residual`, or a weight is not valid.
   """
   return float(_sample(z_spec, z_photo, weights).share_beyond(survey.outlier_threshold)[0])
 
@@ -146,7 +146,7 @@ def sigma_68(
     The scatter of dz, dimensionless.
 
   Raises:
-    ValueError: as in `normalized_residual`, or the weights are not valid.
+    ValueError: as `normalized_residual`, or a weight is not valid.
   """
   return float(_sigma_68(_sample(z_spec, z_photo, weights))[0])
 
@@ -169,7 +169,7 @@ def bias_rail(
     The median of dz, dimensionless.
 
   Raises:
-    ValueError: as in `normalized_residual`, or the weights are not valid.
+    ValueError: as `normalized_residual`, or a weight is not valid.
   """
   return float(_sample(z_spec, z_photo, weights).quantile(0.5)[0])
 
@@ -188,7 +188,7 @@ def sigma_iqr_rail(
     The scatter of dz, dimensionless.
 
   Raises:
-    ValueError: as in `normalized_residual`, or the weights are not valid.
+    ValueError: as `normalized_residual`, or a weight is not valid.
   """
   return float(_sigma_iqr(_sample(z_spec, z_photo, weights))[0])
 
@@ -211,7 +211,7 @@ def outlier_fraction_rail(
     A fraction in [0, 1].
 
   Raises:
-    ValueError: as in `normalized_residual`, or the weights are not valid.
+    ValueError: as `normalized_residual`, or a weight is not valid.
   """
   return float(_outliers_rail(_sample(z_spec, z_photo, weights))[0])
 
@@ -223,8 +223,8 @@ def _outliers_rail(draws):
 def point_metrics(
     z_spec: np.ndarray, z_photo: np.ndarray, group: np.ndarray, num_groups: int, survey: Survey, *,
     weights: np.ndarray | None = None,
-    bootstrap: Bootstrap = Bootstrap()) -> dict[str, GroupedMetric]:
-  """All metrics of this file in each group of galaxies, with errors.
+    bootstrap: Bootstrap = Bootstrap()) -> dict[str, GroupMetric]:
+  """Every metric of this file, for each group of galaxies, with errors.
 
   Args:
     z_spec: spectroscopic redshifts, [n].
@@ -239,7 +239,7 @@ def point_metrics(
     {name of the function: its value and error in each group}.
 
   Raises:
-    ValueError: as in `normalized_residual`, or the weights are not valid.
+    ValueError: as `normalized_residual`, or a weight is not valid.
   """
   dz = normalized_residual(z_spec, z_photo)
   weights, dz, group = arguments.weighted_columns(weights, dz=dz, group=group)
@@ -284,8 +284,8 @@ def sigma_mad_by_magnitude(
       dz, survey.magnitude_row(r_mag), survey.rows,
       lambda draws, _: {"sigma_mad": _sigma_mad(draws)}, weights=weights,
       bootstrap=Bootstrap(number=num_bootstrap, seed=seed))["sigma_mad"]
-  return MagnitudeCurve(
-      mean_by_magnitude_row(r_mag, r_mag, weights, survey), scatter.mean, scatter.error)
+  return MagnitudeCurve(mean_by_magnitude_row(r_mag, r_mag, weights, survey), scatter.mean,
+                        scatter.error)
 
 
 def mean_by_magnitude_row(

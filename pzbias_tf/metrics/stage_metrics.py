@@ -1,8 +1,4 @@
-"""All metrics of one stage as one dictionary, the summary that metrics.json holds.
-
-`summarize` reads the predictions of a stage and calls `breakdown`, `residuals`,
-`distributions` and `tomography`.  `stage_result` keeps its summary for the report.
-"""
+"""All metrics of one stage as one dictionary, from its predictions: what metrics.json holds."""
 
 from __future__ import annotations
 
@@ -48,7 +44,7 @@ def summarize(
 
   Raises:
     ValueError: the sample is empty, holds values that are not finite or PDFs
-      that do not sum to 1, or the weights are not valid.
+      that do not sum to 1, or a weight is not valid.
   """
   z_spec, r_mag = predictions.z_spec, predictions.r_mag
   if not len(predictions):

@@ -1,8 +1,4 @@
-"""The estimates of a stage for the test sample and their metrics: the input of the report.
-
-`measure` makes a `StageResult` from the predictions of a stage.  Figures, tables
-and pages are drawn from results alone.
-"""
+"""A measured stage: its test estimates with their metrics, the input of figures and report."""
 
 from __future__ import annotations
 
@@ -87,11 +83,11 @@ def measure_calibrated_pdfs(
   mended = dataclasses.replace(
       predictions, pdf=calibration.apply(predictions.pdf, predictions.r_mag))
   scores = pdf_scores(mended.pdf, mended.z_spec, survey)
-  found = pdf_metrics(scores, np.zeros(len(mended), np.int64), 1, weights=weights,
+  metrics = pdf_metrics(scores, np.zeros(len(mended), np.int64), 1, weights=weights,
                       bootstrap=bootstrap)
   return {
-      **{name: float(estimates.value[0]) for name, estimates in found.items()},
-      "errors": {name: float(estimates.error[0]) for name, estimates in found.items()},
+      **{name: float(estimates.value[0]) for name, estimates in metrics.items()},
+      "errors": {name: float(estimates.error[0]) for name, estimates in metrics.items()},
       **summarize_pdfs(mended, scores, survey, weights,
                        edges=equal_number_edges(
                            mended.z_photo if weights is None else mended.z_photo[weights > 0]))}

@@ -7,7 +7,7 @@ and for many bootstraps at once.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,9 +30,9 @@ class PitDistances(NamedTuple):
       values clipped to [1e-6, 1 - 1e-6], since it is infinite at 0 and 1.
   """
 
-  ks: float
-  cvm: float
-  ad: float
+  ks: Any
+  cvm: Any
+  ad: Any
 
 
 def pit_distances(values: np.ndarray, *, weights: np.ndarray | None = None) -> PitDistances:

@@ -1,4 +1,4 @@
-"""The networks: a representation, an output module, and the two joined."""
+"""The networks: a representation, an output module, and both joined."""
 
 from pzbias_tf.models.network import build_network
 

@@ -1,7 +1,7 @@
 """A trained stage as a SavedModel that needs TensorFlow alone.
 
-Pixels and E(B-V) go in, p(z) and point estimates come out; cropping and the
-scaling of the flux are inside.
+Pixels and E(B-V) go in, p(z) and point estimates come out; the model itself
+crops the images and scales the flux.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Estimator(tf.Module):
     def estimate(image, ebv):
       flux = _central(image, size) / survey.flux_divisor
       pdf = redshift_pdf(network({"image": flux, "ebv": ebv}))
-      return {"pdf": pdf, **point_estimates(self.edges.value(), tf.cast(pdf, tf.float64))}
+      return {"pdf": pdf, **estimates_in_graph(self.edges.value(), tf.cast(pdf, tf.float64))}
 
     self.estimate = estimate
 
@@ -53,8 +53,8 @@ class Estimator(tf.Module):
     tf.saved_model.save(self, folder, signatures={"serving_default": self.estimate})
 
 
-def point_estimates(edges: tf.Tensor, pdf: tf.Tensor) -> dict[str, tf.Tensor]:
-  """Some of `estimates.point_estimates` as a graph.
+def estimates_in_graph(edges: tf.Tensor, pdf: tf.Tensor) -> dict[str, tf.Tensor]:
+  """Three of `predictions.estimates.point_estimates`, in TensorFlow operations.
 
   Args:
     edges: edges of the redshift bins [bins + 1] float64.

@@ -8,15 +8,14 @@ import tensorflow as tf
 
 from pzbias_tf.data.flux import InputScaling
 
-keras = tf.keras
-
 INITIAL_BIAS = 0.1
 
 
-class FluxScaling(keras.layers.Layer):
+class FluxScaling(tf.keras.layers.Layer):
   """The input scaling as the first layer, so that a network takes flux.
 
-  In float32 whatever the network computes in: half precision ends at 65,504.
+  It computes in float32 even where the network does not: half precision ends at
+  65,504.
   """
 
   def __init__(self, scaling: InputScaling, **kwargs):
@@ -34,35 +33,35 @@ class FluxScaling(keras.layers.Layer):
 
 def conv(x, filters: int, size: int, name: str, activation: str, *, padding: str = "same",
          strides: int = 1):
-  """A convolution with its activation ("prelu", "relu" or "tanh")."""
+  """A convolution and its activation ("prelu", "relu" or "tanh")."""
   built_in = None if activation == "prelu" else activation
-  x = keras.layers.Conv2D(filters, size, strides=strides, padding=padding, activation=built_in,
-                          bias_initializer=keras.initializers.Constant(INITIAL_BIAS),
+  x = tf.keras.layers.Conv2D(filters, size, strides=strides, padding=padding, activation=built_in,
+                          bias_initializer=tf.keras.initializers.Constant(INITIAL_BIAS),
                           name=name)(x)
   if activation == "prelu":  # one slope per channel, starting at 0
-    x = keras.layers.PReLU(shared_axes=[1, 2], name=f"{name}_prelu")(x)
+    x = tf.keras.layers.PReLU(shared_axes=[1, 2], name=f"{name}_prelu")(x)
   return x
 
 
 def avg_pool(x, name: str, *, strides: int = 2):
-  """2 x 2 average pooling, 'same'."""
-  return keras.layers.AveragePooling2D(2, strides=strides, padding="same", name=name)(x)
+  """2 x 2 average pooling with "same" padding."""
+  return tf.keras.layers.AveragePooling2D(2, strides=strides, padding="same", name=name)(x)
 
 
 def dense(x, units: int, name: str):
   """A dense layer with ReLU."""
-  return keras.layers.Dense(units, activation="relu",
-                            bias_initializer=keras.initializers.Constant(INITIAL_BIAS),
+  return tf.keras.layers.Dense(units, activation="relu",
+                            bias_initializer=tf.keras.initializers.Constant(INITIAL_BIAS),
                             name=name)(x)
 
 
 def linear(x, units: int, name: str, *, blocks: int = 1):
-  """`blocks` linear layers of `units` each, as one matrix product.
+  """`blocks` linear layers of `units` each, computed as one matrix product.
 
-  Glorot's range counts the units of one block, so that the initial values are
-  those of separate layers.
+  The range of Glorot's initial values counts the units of one block, so that they
+  are those of separate layers.
   """
   limit = math.sqrt(6.0 / (x.shape[-1] + units))
-  return keras.layers.Dense(
-      blocks * units, kernel_initializer=keras.initializers.RandomUniform(-limit, limit),
-      bias_initializer=keras.initializers.Constant(INITIAL_BIAS), dtype="float32", name=name)(x)
+  return tf.keras.layers.Dense(
+      blocks * units, kernel_initializer=tf.keras.initializers.RandomUniform(-limit, limit),
+      bias_initializer=tf.keras.initializers.Constant(INITIAL_BIAS), dtype="float32", name=name)(x)

@@ -1,4 +1,4 @@
-"""A representation and an output module, joined; p(z) from their logits."""
+"""The whole network, a representation and an output module, and p(z) from its logits."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ from pzbias_tf.models.output_module import REDSHIFT_LAYER, build_output_module
 from pzbias_tf.models.representation import build_representation
 from pzbias_tf.survey import Survey
 
-keras = tf.keras
-
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
 
 def build_network(net: int, survey: Survey, *, multi_output: bool, extended: bool = False,
                   image_size: int | None = None, input_scaling: InputScaling | None = None,
-                  precision: str = "float32") -> keras.Model:
+                  precision: str = "float32") -> tf.keras.Model:
   """Builds one of the networks.
 
   Args:
@@ -26,27 +24,27 @@ def build_network(net: int, survey: Survey, *, multi_output: bool, extended: boo
     extended: True for Step 3, whose redshift outputs are extended.
     image_size: side of the input, pixels; None means the survey's.
     input_scaling: None means `InputScaling("sqrt")`.
-    precision: "float32", "mixed_float16" or "mixed_bfloat16": what the
-      representation computes in.  Weights and logits are float32.
+    precision: "float32", "mixed_float16" or "mixed_bfloat16": type in which the
+      representation computes.  Weights and logits are float32.
 
   Returns:
     A model of {"image": [batch, size, size, band] flux, "ebv": [batch]} to
     {"z_logits": [batch, outputs, bins]} and, with multi_output,
-    {"r_logits": [batch, outputs]}.  Its two layers of interest are the models
-    "representation" and "output_module".
+    {"r_logits": [batch, outputs]}.  Its layers "representation" and
+    "output_module" are models themselves.
 
   Raises:
-    ValueError: no such network or precision, or the image is too small for it.
+    ValueError: there is no such network or precision, or the image is too small.
   """
   if precision not in PRECISIONS:
     raise ValueError(f"--precision={precision}; choose one of {', '.join(PRECISIONS)}")
-  before = keras.mixed_precision.global_policy()
-  keras.mixed_precision.set_global_policy(precision)
+  before = tf.keras.mixed_precision.global_policy()
+  tf.keras.mixed_precision.set_global_policy(precision)
   try:
     return _build(net, survey, multi_output, extended, image_size or survey.image_size,
                   input_scaling or InputScaling())
   finally:
-    keras.mixed_precision.set_global_policy(before)
+    tf.keras.mixed_precision.set_global_policy(before)
 
 
 def _build(net, survey, multi_output, extended, size, input_scaling):
@@ -54,18 +52,18 @@ def _build(net, survey, multi_output, extended, size, input_scaling):
       net, image_size=size, bands=len(survey.bands), input_scaling=input_scaling)
   output_module = build_output_module(
       representation.output_shape[-1], survey, multi_output=multi_output, extended=extended)
-  inputs = {"image": keras.Input([size, size, len(survey.bands)], name="image"),
-            "ebv": keras.Input([], name="ebv")}
-  return keras.Model(inputs, output_module(representation(inputs)), name="network")
+  inputs = {"image": tf.keras.Input([size, size, len(survey.bands)], name="image"),
+            "ebv": tf.keras.Input([], name="ebv")}
+  return tf.keras.Model(inputs, output_module(representation(inputs)), name="network")
 
 
-def input_size(model: keras.Model) -> int:
-  """Side of the images that a network or a representation takes, pixels."""
+def input_size(model: tf.keras.Model) -> int:
+  """Side of the images that a network or a representation takes, in pixels."""
   return next(tensor.shape[1] for tensor in model.inputs if len(tensor.shape) == 4)
 
 
-def redshift_variables(network: keras.Model) -> list[tf.Variable]:
-  """The weights of the redshift layers: all that Steps 2 and 3 train."""
+def redshift_variables(network: tf.keras.Model) -> list[tf.Variable]:
+  """The weights of the redshift layer, the only ones that Steps 2 and 3 train."""
   return network.get_layer("output_module").get_layer(REDSHIFT_LAYER).trainable_variables
 
 

@@ -7,22 +7,20 @@ import tensorflow as tf
 from pzbias_tf.models.layers import linear
 from pzbias_tf.survey import Survey
 
-keras = tf.keras
-
 REDSHIFT_LAYER = "redshift"
 MAGNITUDE_LAYER = "magnitude"
 
 
 def build_output_module(features: int, survey: Survey, *, multi_output: bool,
-                        extended: bool = False) -> keras.Model:
-  """Builds the linear layers behind a representation.
+                        extended: bool = False) -> tf.keras.Model:
+  """Builds the linear layers that follow a representation.
 
   Args:
     features: length of the feature vector.
     survey: gives the number of bins and of outputs.
-    multi_output: one redshift output (Baseline), or one per magnitude range
-      and the magnitude output (Step 1 on).
-    extended: on the extended redshift grid (Step 3).
+    multi_output: False: one redshift output (Baseline); True: one for each
+      magnitude range, and the magnitude output (from Step 1 on).
+    extended: whether the redshift grid is the extended one (Step 3).
 
   Returns:
     A model of features [batch, features] to "z_logits" [batch, outputs, bins]
@@ -30,11 +28,11 @@ def build_output_module(features: int, survey: Survey, *, multi_output: bool,
   """
   outputs = survey.outputs if multi_output else 1
   bins = survey.bins_extended if extended else survey.bins
-  inputs = keras.Input([features], name="features")
+  inputs = tf.keras.Input([features], name="features")
   z_logits = linear(inputs, bins, REDSHIFT_LAYER, blocks=outputs)
   # Logits stay float32: a mixed precision policy would have the reshape cast them.
-  by_output = keras.layers.Reshape([outputs, bins], dtype="float32", name="by_output")
+  by_output = tf.keras.layers.Reshape([outputs, bins], dtype="float32", name="by_output")
   logits = {"z_logits": by_output(z_logits)}
   if multi_output:
     logits["r_logits"] = linear(inputs, outputs, MAGNITUDE_LAYER)
-  return keras.Model(inputs, logits, name="output_module")
+  return tf.keras.Model(inputs, logits, name="output_module")

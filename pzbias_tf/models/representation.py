@@ -2,7 +2,7 @@
 
 Net_P (after Pasquet et al. 2019), Net_T (after Treyer et al. 2023) and the
 shallow Net_S1 to Net_S3 are those of Lin et al. 2022, Section 3.2; Net_Q is a
-small network of our own that learns on a CPU within minutes.
+small network of our own that trains on a CPU within minutes.
 """
 
 from __future__ import annotations
@@ -14,14 +14,12 @@ import tensorflow as tf
 from pzbias_tf.data.flux import InputScaling
 from pzbias_tf.models.layers import FluxScaling, avg_pool, conv, dense
 
-keras = tf.keras
-
 # The image is reduced by 8 and then loses 6 pixels to 'valid' convolutions.
 NET_T_MIN_SIZE = 49
 
 
 def build_representation(net: int, *, image_size: int, bands: int,
-                         input_scaling: InputScaling) -> keras.Model:
+                         input_scaling: InputScaling) -> tf.keras.Model:
   """Builds the representation part of a network.
 
   Args:
@@ -35,23 +33,28 @@ def build_representation(net: int, *, image_size: int, bands: int,
     features [batch, 1024] (Net_P, Net_T) or [batch, 256].
 
   Raises:
-    ValueError: no such network, or the image is too small for it.
+    ValueError: there is no such network, or the image is too small for it.
   """
   if net not in _TRUNKS:
-    raise ValueError(f"no network --net={net}; choose one of "
+    raise ValueError(f"there is no network --net={net}; choose one of "
                      + ", ".join(f"{n} ({name})" for n, (name, _, _) in _TRUNKS.items()))
   name, trunk, units = _TRUNKS[net]
   if name == "Net_T" and image_size < NET_T_MIN_SIZE:
     raise ValueError(f"Net_T needs images of at least {NET_T_MIN_SIZE} pixels, got {image_size}")
-  image = keras.Input([image_size, image_size, bands], name="image")
-  ebv = keras.Input([], name="ebv")
+  image = tf.keras.Input([image_size, image_size, bands], name="image")
+  ebv = tf.keras.Input([], name="ebv")
   x = FluxScaling(input_scaling, name="flux_scaling")(image)
   x = trunk(x)
-  ebv_column = keras.layers.Reshape([1], name="ebv_column")(ebv)
-  x = keras.layers.Concatenate(name="with_ebv")([x, ebv_column])
+  ebv_column = tf.keras.layers.Reshape([1], name="ebv_column")(ebv)
+  x = tf.keras.layers.Concatenate(name="with_ebv")([x, ebv_column])
   x = dense(x, units, "dense1")
   x = dense(x, units, "dense2")
-  return keras.Model({"image": image, "ebv": ebv}, x, name="representation")
+  return tf.keras.Model({"image": image, "ebv": ebv}, x, name="representation")
+
+
+def network_name(net: int) -> str:
+  """Name of the network with the number `--net`, e.g. "Net_P"."""
+  return _TRUNKS[net][0]
 
 
 def _net_p(x):
@@ -64,7 +67,7 @@ def _net_p(x):
   x = _inception(x, 92, 128, "inception4")
   x = avg_pool(x, "pool3")
   x = _inception(x, 92, 128, "inception5", wide_branch=False)
-  return keras.layers.Flatten(name="flatten")(x)
+  return tf.keras.layers.Flatten(name="flatten")(x)
 
 
 def _inception(x, narrow, wide, name, *, wide_branch=True):
@@ -75,7 +78,7 @@ def _inception(x, narrow, wide, name, *, wide_branch=True):
     branches.append(conv(reduced, wide, size, f"{name}_{size}x{size}", "prelu"))
   pooled = conv(x, narrow, 1, f"{name}_pool_reduce", "prelu")
   branches.append(avg_pool(pooled, f"{name}_pool", strides=1))
-  return keras.layers.Concatenate(name=name)(branches)
+  return tf.keras.layers.Concatenate(name=name)(branches)
 
 
 def _net_t(x):
@@ -92,7 +95,7 @@ def _net_t(x):
   for number in (3, 4, 5):
     x = conv(x, 96, 3, f"conv{number}", "relu", padding="valid")
   x = avg_pool(x, "pool4", strides=1)
-  return keras.layers.Flatten(name="flatten")(x)
+  return tf.keras.layers.Flatten(name="flatten")(x)
 
 
 def _treyer_block(x, name, width=156):
@@ -105,7 +108,7 @@ def _treyer_block(x, name, width=156):
   pooled = conv(x, narrow, 1, f"{name}_pool_reduce", "relu")
   branches.append(avg_pool(pooled, f"{name}_pool", strides=1))
   branches.append(conv(x, int(0.7 * width), 1, f"{name}_1x1", "relu"))
-  return keras.layers.Concatenate(name=name)(branches)
+  return tf.keras.layers.Concatenate(name=name)(branches)
 
 
 def _net_s(depth: int) -> Callable:
@@ -114,7 +117,7 @@ def _net_s(depth: int) -> Callable:
       if number > 1:
         x = avg_pool(x, f"pool{number - 1}")
       x = conv(x, 64, 3, f"conv{number}", "prelu")
-    return keras.layers.GlobalAveragePooling2D(name="global_mean")(x)
+    return tf.keras.layers.GlobalAveragePooling2D(name="global_mean")(x)
   return trunk
 
 
@@ -123,7 +126,7 @@ def _net_q(x):
   x = conv(x, 32, 4, "conv1", "prelu", strides=2)
   x = conv(x, 64, 4, "conv2", "prelu", strides=2)
   x = conv(x, 64, 3, "conv3", "prelu")
-  return keras.layers.Flatten(name="flatten")(x)
+  return tf.keras.layers.Flatten(name="flatten")(x)
 
 
 # --net -> (name, trunk, units of the two dense layers).

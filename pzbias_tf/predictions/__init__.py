@@ -1,1 +1,1 @@
-"""From networks to p(z), point estimates, flags and their files."""
+"""From networks to p(z), point estimates and flags, and their files."""

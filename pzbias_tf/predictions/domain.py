@@ -1,6 +1,6 @@
-"""What a network was trained on, and flags of galaxies that lie outside of it.
+"""What a network was trained on, and flags for galaxies outside of it.
 
-An estimate for such a galaxy may be right, but no test sample says so.
+An estimate for such a galaxy may be right, but no test sample has shown it.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ import numpy as np
 from pzbias_tf.files import write_text
 
 SHARE = 0.999
-"""Ranges hold this central share of the training galaxies: a single odd one opens none."""
+"""Ranges hold this central share of the training galaxies, so that a single odd one widens none."""
 
 PEAK_OFFSET = 4.0
-"""Pixels: brightest places up to here from the centre are never called off-centre."""
+"""Pixels: a brightest place this close to the centre is never off-centre."""
 
 PLATEAU = 4
-"""Pixels with one and the same highest value that make an image saturated."""
+"""An image is saturated where at least this many pixels share the highest value of a band."""
 
 EDGE_BINS, EDGE_PROBABILITY = 0.01, 0.1
-"""p(z) is piled up where one end's share of the bins holds more than this probability."""
+"""p(z) is at the edge where this share of bins, at one end, has more than this probability."""
 
 FLAGS = {"magnitude": 1, "colour": 2, "off-centre": 4, "saturated": 8, "p(z) at edge": 16}
 """{reason: bit}."""
@@ -37,11 +37,11 @@ class TrainingDomain:
   """Ranges that hold SHARE of the training galaxies.
 
   Attributes:
-    galaxies: number of galaxies whose images were measured.
+    galaxies: number of galaxies with measured images.
     r_mag: lowest and highest r magnitude.
     softening: flux of each band below which magnitudes become linear in flux.
-    colours: lowest and highest colour of neighbouring bands, mag; colours of
-      flux as the images have it, so up to constants.
+    colours: lowest and highest colour of neighbouring bands, mag; from the flux
+      of the images without zero points, so up to constants.
     peak_offset: largest distance of the brightest place from the centre, pixels.
   """
 
@@ -57,7 +57,7 @@ class TrainingDomain:
 
     Args:
       r_mag: r magnitudes of all training galaxies.
-      images: of `apertures.measure_images`, for some of them.
+      images: measurements of some of them, by `apertures.measure_images`.
     """
     flux = np.asarray(images["aperture_flux"], np.float64)
     softening = np.maximum(_SOFTENING * np.median(np.abs(flux), axis=0), np.finfo(np.float32).tiny)
@@ -68,25 +68,25 @@ class TrainingDomain:
 
   def flags(self, r_mag: np.ndarray, images: Mapping[str, np.ndarray],
             pdf: np.ndarray) -> np.ndarray:
-    """Says in what galaxies are unlike those of the training.
+    """Tells in what respect galaxies are unlike those of the training.
 
     Args:
       r_mag: r magnitudes [n].
-      images: of `apertures.measure_images`.
+      images: their measurements, by `apertures.measure_images`.
       pdf: probability of each bin [n, bins].
 
     Returns:
-      Sums of FLAGS, [n] int16; 0 for galaxies inside.
+      Sums of FLAGS, [n] int16; 0 for galaxies inside of all ranges.
     """
     colours = _colours(images["aperture_flux"], np.array(self.softening))
-    found = {
+    reasons = {
         "magnitude": _outside(r_mag, *self.r_mag),
         "colour": np.any([_outside(colour, *ends)
                           for colour, ends in zip(colours.T, self.colours)], axis=0),
         "off-centre": images["peak_offset"] > max(PEAK_OFFSET, self.peak_offset),
         "saturated": images["plateau"] >= PLATEAU,
         "p(z) at edge": _piled_up(pdf)}
-    return sum(FLAGS[reason] * is_so.astype(np.int16) for reason, is_so in found.items())
+    return sum(FLAGS[reason] * is_so.astype(np.int16) for reason, is_so in reasons.items())
 
   def save(self, path: str) -> None:
     """Writes JSON, whole or not at all."""
@@ -105,17 +105,17 @@ class TrainingDomain:
       try:
         fields = json.load(file)
         if fields.pop("format") != _FORMAT:
-          raise ValueError("of another format")
+          raise ValueError("another format")
         return cls(**{**fields, "r_mag": tuple(fields["r_mag"]),
                       "softening": tuple(fields["softening"]),
                       "colours": tuple(map(tuple, fields["colours"]))})
       except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} is no training domain ({error}); delete it, and give that "
+        raise ValueError(f"{path} is not a training domain ({error}); delete it, and give that "
                          "stage's python -m train.main again") from error
 
 
 def count_flags(flags: np.ndarray) -> str:
-  """How many galaxies have flags, and which, in words."""
+  """How many galaxies have flags, and which ones, in words."""
   flagged = int(np.count_nonzero(flags))
   counts = {reason: int(np.count_nonzero(flags & bit)) for reason, bit in FLAGS.items()}
   share = 100.0 * flagged / max(len(flags), 1)

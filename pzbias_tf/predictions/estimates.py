@@ -17,7 +17,7 @@ _CHUNK = 4096  # galaxies at a time: 80 MB of float64 at 2500 bins
 
 
 def point_estimates(edges: np.ndarray, pdf: np.ndarray) -> dict[str, np.ndarray]:
-  """What catalogues say of each p(z).
+  """The point estimates and intervals that catalogues give of each p(z).
 
   Args:
     edges: edges of the redshift bins [bins + 1].
@@ -50,8 +50,8 @@ def lowest_risk(edges: np.ndarray, pdf: np.ndarray) -> np.ndarray:
 
   The loss of estimating z where the truth is z' is 1 - 1 / (1 + (dz / gamma)^2),
   dz = (z - z') / (1 + z'), with gamma = LOSS_WIDTH: quadratic for small errors,
-  and the same for all that are hopeless.  Below z' = 0, where Step 3's grid has
-  bins as well, 1 + z' is 1.
+  and constant for very large ones.  Below z' = 0, where Step 3's grid has bins as
+  well, 1 + z' is taken as 1.
 
   Args:
     edges: edges of the redshift bins [bins + 1].
@@ -80,17 +80,17 @@ def quantiles(edges: np.ndarray, pdf: np.ndarray, levels: Sequence[float]) -> np
   Args:
     edges: edges of the redshift bins [bins + 1].
     pdf: probability of each bin [n, bins].
-    levels: in [0, 1]; 0 and 1 give the ends of the bins with any probability.
+    levels: in [0, 1]; 0 and 1 give the ends of the bins that have probability.
 
   Returns:
     [n, levels] float64.
   """
   cdf = np.cumsum(pdf, -1, dtype=np.float64)
-  galaxy, found = np.arange(len(pdf)), np.empty([len(pdf), len(levels)])
+  galaxy, redshift = np.arange(len(pdf)), np.empty([len(pdf), len(levels)])
   for column, level in enumerate(levels):
     reached = level * cdf[:, -1]
     upper = np.argmax(cdf >= reached[:, np.newaxis], -1)
     inside = np.maximum(pdf[galaxy, upper], np.finfo(np.float32).tiny)
     fraction = 1.0 - (cdf[galaxy, upper] - reached) / inside
-    found[:, column] = edges[upper] + fraction * np.diff(edges)[upper]
-  return found
+    redshift[:, column] = edges[upper] + fraction * np.diff(edges)[upper]
+  return redshift

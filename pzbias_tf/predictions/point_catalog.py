@@ -1,6 +1,6 @@
 """Catalogues of point estimates that TOPCAT and astropy open: FITS, and Parquet with pyarrow.
 
-Units, descriptions and UCDs (UCD1+ words of the IVOA) stand in the files: in FITS as TUNITn,
+The files hold units, descriptions and UCDs (UCD1+ words of the IVOA): in FITS as TUNITn,
 TCOMMn and TUCDn, in Parquet as the VOTable header that the IVOA's note "Parquet in the VO"
 describes.
 """
@@ -21,7 +21,7 @@ _PHOTO_Z = "src.redshift.phot"
 
 
 class ColumnInfo(NamedTuple):
-  """What a file says of a column: description, unit ("" for none) and UCD."""
+  """What a file says about a column: description, unit ("" for none) and UCD."""
 
   description: str
   unit: str
@@ -57,7 +57,7 @@ COLUMN_INFO = {
         "standard error of Step 4's correction", "", f"stat.error;{_PHOTO_Z}"),
     "corrected": ColumnInfo("False: Step 4 had no galaxies in this cell", "", "meta.code"),
 }
-"""What is known of each column; columns are written in this order."""
+"""The known columns, in the order in which they are written."""
 
 
 def can_write_parquet() -> bool:
@@ -72,7 +72,7 @@ def write_fits(path: str, columns: Mapping[str, np.ndarray]) -> None:
     path: the file.
     columns: {a name of COLUMN_INFO: values [n]}.
   """
-  table = _table(columns)
+  table = _with_units(columns)
   hdu = fits.table_to_hdu(table)
   for number, name in enumerate(table.colnames, 1):
     hdu.header[f"TCOMM{number}"] = COLUMN_INFO[name].description
@@ -87,19 +87,32 @@ def write_parquet(path: str, columns: Mapping[str, np.ndarray]) -> None:
   Raises:
     ImportError: pyarrow is not installed.
   """
-  table = _table(columns)
+  table = _with_units(columns)
   with whole_file(path) as hidden:
     table.write(hidden, format="parquet.votable", metadata={
         name: {"unit": COLUMN_INFO[name].unit, "ucd": COLUMN_INFO[name].ucd,
                "description": COLUMN_INFO[name].description} for name in table.colnames})
 
 
-def _table(columns):
+def point_table(columns: Mapping[str, np.ndarray]) -> Table:
+  """Columns as a table in memory, with units and descriptions; arguments as `write_fits`.
+
+  Columns that COLUMN_INFO does not describe come last.
+  """
+  others = {name: column for name, column in columns.items() if name not in COLUMN_INFO}
+  table = _with_units({name: column for name, column in columns.items() if name not in others})
+  for name in table.colnames:
+    table[name].description = COLUMN_INFO[name].description
+  for name, column in others.items():
+    table[name] = column
+  return table
+
+
+def _with_units(columns):
   """The columns in the order of COLUMN_INFO, with their units."""
   unknown = sorted(set(columns) - set(COLUMN_INFO))
   if unknown:
-    raise ValueError(f"nothing is known of the column {', '.join(unknown)}; describe it in "
-                     "COLUMN_INFO")
+    raise ValueError(f"unknown column {', '.join(unknown)}; describe it in COLUMN_INFO")
   table = Table({name: columns[name] for name in COLUMN_INFO if name in columns})
   for name in table.colnames:
     table[name].unit = COLUMN_INFO[name].unit or None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from typing import Mapping
+from typing import TYPE_CHECKING, Mapping
 
 import h5py
 import numpy as np
@@ -13,9 +13,12 @@ from pzbias_tf.files import whole_file
 from pzbias_tf.predictions.estimates import point_estimates
 from pzbias_tf.predictions.predictions_file import WEIGHTS, PredictionsWriter, read_columns
 
+if TYPE_CHECKING:
+  from astropy.table import Table
+
 
 class _Columns:
-  """The columns that everybody asks for, by the names of the field."""
+  """The most used columns, by the names of the field."""
 
   ancil: Mapping[str, np.ndarray]
 
@@ -34,14 +37,20 @@ class _Columns:
     """r magnitudes [n]."""
     return self.ancil["r_mag"]
 
+  def to_table(self) -> Table:
+    """All columns, without p(z), as an astropy table with units and descriptions."""
+    # Imported here: astropy takes a third of a second, and few users of this class need it.
+    # pylint: disable-next=import-outside-toplevel
+    from pzbias_tf.predictions.point_catalog import point_table
+    return point_table(self.ancil)
+
 
 @dataclasses.dataclass(frozen=True)
 class Estimates(_Columns):
-  """Point estimates, without their p(z).
+  """Point estimates without their p(z).
 
   Attributes:
-    ancil: columns [n]: "id", "redshift" (spectroscopic, NaN where unknown),
-      "r_mag", those of `point_estimates` and others.
+    ancil: as that of `Predictions`.
   """
 
   ancil: Mapping[str, np.ndarray]
@@ -50,7 +59,7 @@ class Estimates(_Columns):
     return len(self.z_photo)
 
   def select(self, keep: np.ndarray) -> Estimates:
-    """Those of some of the galaxies; `keep` is a mask or indices."""
+    """The estimates of some galaxies; `keep` is a mask or indices."""
     return Estimates({name: column[keep] for name, column in self.ancil.items()})
 
 
@@ -62,7 +71,7 @@ class Predictions(_Columns):
     edges: edges of the redshift bins [bins + 1].
     pdf: probability of each bin [n, bins] float32; rows sum to 1.
     ancil: columns [n]: "id", "redshift" (spectroscopic, NaN where unknown),
-      "r_mag", those of `point_estimates` and others.
+      "r_mag" where it is known, those of `point_estimates` and others.
   """
 
   edges: np.ndarray
@@ -92,7 +101,7 @@ class Predictions(_Columns):
         raise ValueError(f"column {name} has {len(column)} values for {n} galaxies")
 
   def select(self, keep: np.ndarray) -> Predictions:
-    """The predictions of some of the galaxies; `keep` is a mask or indices."""
+    """The predictions of some galaxies; `keep` is a mask or indices."""
     return Predictions(self.edges, self.pdf[keep],
                        {name: column[keep] for name, column in self.ancil.items()})
 
@@ -100,13 +109,13 @@ class Predictions(_Columns):
     """The same predictions with spectroscopic redshifts of another table.
 
     Args:
-      ids: object ids of the table [rows], in any order, none twice; it may hold
-        other galaxies as well.
+      ids: object ids of the table [rows], in any order, each once; the table may
+        hold other galaxies as well.
       z_spec: their spectroscopic redshifts [rows].
 
     Raises:
-      ValueError: the columns differ in length, an id stands in the table twice,
-        or a predicted galaxy is not in it.
+      ValueError: the columns differ in length, the table has an id twice, or it
+        lacks a predicted galaxy.
     """
     redshift = match_by_id(self.ancil["id"], ids, z_spec, "redshifts")
     return dataclasses.replace(self, ancil={**self.ancil, "redshift": redshift})
@@ -116,8 +125,7 @@ class Predictions(_Columns):
 
     Args:
       path: the file.
-      weights_digest: SHA-256 of the weights file that predicted; see
-        `predicted_with`.
+      weights_digest: SHA-256 of the weights file; see `predicted_with`.
     """
     with whole_file(path) as hidden, h5py.File(hidden, "w") as file:
       writer = PredictionsWriter(file, self.edges, len(self), weights_digest=weights_digest)
@@ -128,13 +136,13 @@ class Predictions(_Columns):
     """Reads a file of `save`.
 
     Raises:
-      OSError: the file is missing or no HDF5 file.
+      OSError: the file is missing or not HDF5.
       ValueError: it holds something else.
     """
     with h5py.File(path, "r") as file:
       if "meta/bins" not in file or "data/pdfs" not in file or "ancil" not in file:
-        raise ValueError(f"{path}: no predictions file with full p(z) (meta/bins, data/pdfs or "
-                         "ancil is missing)")
+        raise ValueError(f"{path} is not a predictions file with full p(z) (meta/bins, data/pdfs "
+                         "or ancil is missing)")
       edges = file["meta/bins"][0]
       density = file["data/pdfs"][()]
     pdf = density.astype(np.float32) * np.diff(edges).astype(np.float32)
@@ -144,7 +152,7 @@ class Predictions(_Columns):
 
 
 def predicted_with(path: str, weights_digest: str) -> bool:
-  """Whether a predictions file is there and belongs to those weights."""
+  """Whether a predictions file exists and was made with those weights."""
   if not os.path.exists(path):
     return False
   with h5py.File(path, "r") as file:
@@ -156,17 +164,17 @@ def match_by_id(wanted: np.ndarray, ids: np.ndarray, values: np.ndarray, what: s
 
   Args:
     wanted: ids of the galaxies [n].
-    ids: ids of the table [rows], in any order, none twice; it may hold other
+    ids: ids of the table [rows], in any order, each once; the table may hold other
       galaxies as well.
     values: numbers of the table [rows].
-    what: what the numbers are, for complaints.
+    what: what the numbers are, for messages.
 
   Returns:
     [n] float64.
 
   Raises:
-    ValueError: the columns differ in length, an id stands in the table twice, or
-      a galaxy is not in it.
+    ValueError: the columns differ in length, the table has an id twice, or it
+      lacks a galaxy.
   """
   ids, values = np.asarray(ids).astype(str), np.asarray(values, np.float64)
   if ids.shape != values.shape:
@@ -175,7 +183,7 @@ def match_by_id(wanted: np.ndarray, ids: np.ndarray, values: np.ndarray, what: s
   ranked, wanted = ids[order], np.asarray(wanted).astype(str)
   if np.any(ranked[1:] == ranked[:-1]):
     twice = ranked[1:][ranked[1:] == ranked[:-1]][0]
-    raise ValueError(f"id {str(twice)!r} stands in the table of {what} twice; keep one of them")
+    raise ValueError(f"id {str(twice)!r} stands in the table of {what} twice; keep one of its rows")
   place = np.searchsorted(ranked, wanted)
   missing = np.append(ranked, "")[place] != wanted
   if missing.any():

@@ -1,7 +1,7 @@
 """Predictions as HDF5 that the `qp` package reads, written piece by piece.
 
-Group `meta` says how p(z) is given, `data` holds it, and `ancil` has one column
-a quantity.
+The group `meta` says how p(z) is given, `data` holds it, and `ancil` holds one
+column per quantity.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from pzbias_tf.predictions.estimates import quantiles
 KINDS = ("full", "quantiles", "none")
 DTYPES = ("float32", "float16")
 WEIGHTS = "weights_sha256"
-"""Attribute that tells which weights predicted."""
+"""Attribute with the SHA-256 of the weights that predicted."""
 
 _UPPER = (0.6, 0.7, 0.8, 0.84, 0.9, 0.95, 0.975, 0.99, 0.999, 1.0)
 LEVELS = (*(round(1.0 - level, 3) for level in reversed(_UPPER)), 0.5, *_UPPER)
-"""Levels of the CDF that "quantiles" keeps: the ends of the usual intervals among them."""
+"""Levels of the CDF that "quantiles" keeps, among them the ends of the usual intervals."""
 
 _CHUNK = 4096  # galaxies at a time
 
@@ -33,7 +33,7 @@ class PdfFormat:
 
   Attributes:
     kind: "full", the density in every bin; "quantiles", the redshifts at which
-      the CDF reaches LEVELS; or "none", estimates alone (no file for qp then).
+      the CDF reaches LEVELS; or "none", estimates alone (qp cannot read that file).
     dtype: of the densities, "float32" or "float16" (11 bits of precision).
   """
 
@@ -75,8 +75,8 @@ class PredictionsWriter:
     edges: edges of the redshift bins [bins + 1].
     num: number of galaxies that will come.
     pdf_format: how p(z) is written.
-    weights_digest: SHA-256 of the weights file that predicted.
-    widths: {column of texts: bytes kept for each} where later galaxies may have
+    weights_digest: SHA-256 of the weights file.
+    widths: {column of texts: bytes of each text} where later galaxies may have
       longer texts than the first ones; see `text_width`.
   """
 
@@ -107,14 +107,14 @@ class PredictionsWriter:
     self._done += len(pdf)
 
   def check_complete(self) -> None:
-    """Raises OSError where other than the announced number of galaxies came."""
+    """Raises OSError unless the announced number of galaxies came."""
     if self._done != self._num:
-      raise OSError(f"{self._done} galaxies were predicted where {self._num} were expected; did "
-                    "the data set change meanwhile?")
+      raise OSError(f"{self._done} galaxies were predicted, {self._num} were expected; did the "
+                    "data set change meanwhile?")
 
 
 def text_width(column: np.ndarray) -> int:
-  """Bytes that hold any text of a column of str in UTF-8."""
+  """Bytes that hold any text of a column of str, as UTF-8."""
   letters = np.ascontiguousarray(column).view(np.uint32)
   return column.dtype.itemsize if (letters > 127).any() else max(column.dtype.itemsize // 4, 1)
 
@@ -142,21 +142,21 @@ def concatenate(parts: Sequence[str], path: str, extra: Mapping[str, np.ndarray]
 
 def read_columns(paths: Sequence[str], *, start: int = 0,
                  stop: int | None = None) -> dict[str, np.ndarray]:
-  """The columns of `ancil` of one file after the other; texts as str.
+  """The columns of `ancil`, joined over several files; texts as str.
 
   Args:
     paths: predictions files with the same columns.
-    start: first galaxy of each file.
-    stop: where to end in each file; None for all.
+    start: first galaxy that is read of each file.
+    stop: the galaxy to stop at in each file; None for the end.
   """
-  found: dict[str, list[np.ndarray]] = {}
+  pieces: dict[str, list[np.ndarray]] = {}
   for path in paths:
     with h5py.File(path, "r") as file:
       for name, column in file["ancil"].items():
         values = column[start:stop]
-        found.setdefault(name, []).append(
+        pieces.setdefault(name, []).append(
             np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values)
-  return {name: np.concatenate(pieces) for name, pieces in found.items()}
+  return {name: np.concatenate(parts) for name, parts in pieces.items()}
 
 
 def _as_bytes(column, width=None):
@@ -172,13 +172,13 @@ def _length(path):
 
 
 def _columns(file):
-  """Names of the datasets that have one row a galaxy."""
+  """Names of the HDF5 datasets that have one row per galaxy."""
   return [f"{group}/{name}" for group in ("data", "ancil") if group in file
           for name in file[group]]
 
 
 def _begin(joined, file, num):
-  """Makes room for `num` galaxies of the kind that `file` holds."""
+  """Makes room for `num` galaxies with the datasets of `file`."""
   joined.attrs.update(file.attrs)
   if "meta" in file:
     file.copy("meta", joined)

@@ -1,8 +1,8 @@
-"""From networks and a sample to predictions."""
+"""From networks and galaxies, of a data set or in arrays, to predictions."""
 
 from __future__ import annotations
 
-from typing import Iterator, Sequence
+from typing import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -10,7 +10,7 @@ import tensorflow as tf
 from pzbias_tf.data.apertures import measure_images
 from pzbias_tf.data.augment import DIHEDRAL_ELEMENTS, dihedral
 from pzbias_tf.data.dataset import Dataset
-from pzbias_tf.data.pipeline import ordered_batches
+from pzbias_tf.data.pipeline import crop, ordered_batches
 from pzbias_tf.models.network import input_size, redshift_pdf
 from pzbias_tf.predictions.domain import TrainingDomain
 from pzbias_tf.predictions.predictions import Predictions
@@ -27,6 +27,9 @@ Columns = dict[str, np.ndarray]
 class Predictor:
   """p(z) of galaxies, from one network or as the mean of several.
 
+  Images smaller than the networks' are filled up with 0, the level of the
+  subtracted sky; of larger ones the central pixels are used.
+
   Args:
     networks: of `build_network`, made in the scope of `strategy`, with their
       trained weights; all take images of one size and have one grid.
@@ -37,14 +40,14 @@ class Predictor:
 
   Attributes:
     edges: as above.
+    size: side of the images that the networks take, pixels.
   """
 
   def __init__(self, networks: Sequence[tf.keras.Model], edges: np.ndarray, *, tta: bool = False,
                strategy: tf.distribute.Strategy | None = None,
                domain: TrainingDomain | None = None):
-    self.edges, self._domain = edges, domain
+    self.edges, self.size, self._domain = edges, input_size(networks[0]), domain
     self._networks, self._views = networks, DIHEDRAL_ELEMENTS if tta else 1
-    self._size = input_size(networks[0])
     self._strategy = strategy or tf.distribute.get_strategy()
     self._forward = tf.function(
         lambda batch: self._strategy.run(self._replica, args=(batch,)), reduce_retracing=True)
@@ -54,11 +57,10 @@ class Predictor:
     """Predicts some records of one split, a batch at a time, in record order.
 
     Args:
-      data: the data set.  Images smaller than the networks' are filled up with 0, the
-        level of the subtracted sky.
+      data: the data set.
       split: "train", "validation", "test" or "target".
       keep: [records] bool.
-      batch_size: galaxies a batch, over all devices.
+      batch_size: galaxies per batch, over all devices.
 
     Yields:
       Probability of each bin [n, bins] float32, and "redshift" and COLUMNS of
@@ -68,28 +70,64 @@ class Predictor:
     Raises:
       FloatingPointError: a network gave NaN.
     """
-    batches = ordered_batches(data, split, keep=keep, labels=None, batch_size=batch_size,
-                              image_size=min(self._size, *data.manifest.image_shape[:2]))
-    for batch in self._strategy.experimental_distribute_dataset(batches):
-      found = {name: np.concatenate([
+    columns = {**{name: data.column(name) for name in COLUMNS},
+               "redshift": data.column("z_spec"), "row": np.arange(len(data.catalog))}
+    records = ordered_batches(data, split, keep=keep, labels=None, batch_size=batch_size,
+                              image_size=min(self.size, *data.manifest.image_shape[:2]))
+    return self._predicted(records, columns)
+
+  def array_batches(self, images: np.ndarray, columns: Mapping[str, np.ndarray], *,
+                    flux_divisor: float,
+                    batch_size: int = BATCH_SIZE) -> Iterator[tuple[np.ndarray, Columns]]:
+    """Predicts galaxies whose images are in memory, a batch at a time.
+
+    Args:
+      images: [n, height, width, band] flux as the survey delivers it, any type of
+        real numbers; a memory map is read batch by batch.
+      columns: [n] each: "id", "ebv" and others, which the result repeats.
+      flux_divisor: that of the survey.
+      batch_size: galaxies per batch, over all devices.
+
+    Yields:
+      Probability of each bin [n, bins] float32, and the columns of these galaxies
+      with "flags" where there is a domain and a column "r_mag".
+
+    Raises:
+      FloatingPointError: a network gave NaN.
+    """
+    size = min(self.size, *images.shape[1:3])
+    records = _array_records(images, columns["ebv"], size, flux_divisor, batch_size)
+    return self._predicted(records, columns)
+
+  def _predicted(self, records, columns):
+    """The one way from batches of "image", "ebv" and "row" to p(z) and columns."""
+    for batch in self._strategy.experimental_distribute_dataset(records):
+      result = {name: np.concatenate([
           part.numpy() for part in self._strategy.experimental_local_results(value)])
-               for name, value in self._forward(batch).items()}
-      pdf, row = found.pop("pdf"), found.pop("row")
-      _check_finite(pdf, data, row)
-      columns = {name: data.column(name)[row] for name in COLUMNS}
-      if self._domain:
-        columns["flags"] = self._domain.flags(columns["r_mag"], found, pdf)
-      yield pdf, {**columns, "redshift": data.column("z_spec")[row], "row": row}
+                for name, value in self._forward(batch).items()}
+      pdf, row = result.pop("pdf"), result.pop("row")
+      own = {name: column[row] for name, column in columns.items()}
+      _check_finite(pdf, own["id"])
+      if self._domain and "r_mag" in own:
+        own["flags"] = self._domain.flags(own["r_mag"], result, pdf)
+      yield pdf, own
 
   def _replica(self, batch):
     """What one device does with its part of a batch."""
-    image = tf.image.resize_with_crop_or_pad(batch["image"], self._size, self._size)
+    image = tf.image.resize_with_crop_or_pad(batch["image"], self.size, self.size)
     pdf = tf.add_n([
         redshift_pdf(network({"image": dihedral(image, tf.fill(tf.shape(batch["ebv"]), view)),
                               "ebv": batch["ebv"]}))
         for network in self._networks for view in range(self._views)])
     return {"row": batch["row"], "pdf": pdf / (len(self._networks) * self._views),
             **measure_images(image)}
+
+
+def collect(edges: np.ndarray, batches: Iterable[tuple[np.ndarray, Columns]]) -> Predictions:
+  """All batches of a `Predictor` in one table, with point estimates."""
+  pdfs, columns = zip(*batches)
+  return Predictions.make(edges, np.concatenate(pdfs), **{
+      name: np.concatenate([part[name] for part in columns]) for name in columns[0]})
 
 
 def predict(network: tf.keras.Model, data: Dataset, split: str, keep: np.ndarray, survey: Survey,
@@ -104,7 +142,7 @@ def predict(network: tf.keras.Model, data: Dataset, split: str, keep: np.ndarray
     keep: [records] bool.
     survey: gives the redshift grid.
     extended: whether the network's grid is the extended one.
-    batch_size: galaxies a batch.
+    batch_size: galaxies per batch.
     domain: what flags galaxies; None flags none.
 
   Returns:
@@ -114,13 +152,24 @@ def predict(network: tf.keras.Model, data: Dataset, split: str, keep: np.ndarray
     FloatingPointError: a network gave NaN.
   """
   predictor = Predictor([network], survey.edges(extended=extended), domain=domain)
-  pdfs, columns = zip(*predictor.batches(data, split, keep, batch_size=batch_size))
-  return Predictions.make(predictor.edges, np.concatenate(pdfs), **{
-      name: np.concatenate([part[name] for part in columns]) for name in columns[0]})
+  return collect(predictor.edges, predictor.batches(data, split, keep, batch_size=batch_size))
 
 
-def _check_finite(pdf, data, rows):
+def _array_records(images, ebv, size, flux_divisor, batch_size):
+  """Batches of arrays, as `ordered_batches` gives those of a data set."""
+
+  def batches():
+    for start in range(0, len(images), batch_size):
+      row = np.arange(start, min(start + batch_size, len(images)))
+      flux = crop(images[start:start + batch_size], size).astype(np.float32)
+      yield {"image": flux / np.float32(flux_divisor), "ebv": ebv[row], "row": row}
+
+  return tf.data.Dataset.from_generator(batches, output_signature={
+      "image": tf.TensorSpec([None, size, size, images.shape[-1]], tf.float32),
+      "ebv": tf.TensorSpec([None], tf.float32), "row": tf.TensorSpec([None], tf.int64)})
+
+
+def _check_finite(pdf, ids):
   finite = np.isfinite(pdf).all(-1)
   if not finite.all():
-    raise FloatingPointError(f"the network's p(z) of galaxy {data.column('id')[rows[~finite][0]]} "
-                             "is not finite")
+    raise FloatingPointError(f"the network's p(z) of galaxy {ids[~finite][0]} is not finite")

@@ -1,8 +1,8 @@
 """Predictions of any number of galaxies, shard by shard, in bounded memory.
 
-Each shard gives a file of its own in a working folder, there whole or not at
-all, so that a prediction that was cut off goes on with the shards that are
-missing.  The catalogue's columns are in memory, p(z) only batch by batch.
+Each shard gives a file of its own in a working folder, complete or absent, so
+that an interrupted prediction goes on with the missing shards.  The catalogue's
+columns are in memory as a whole, p(z) batch by batch.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _SUFFIX = ".hdf5"
 
 
 class ShardFiles(NamedTuple):
-  """What `predict_shards` has written.
+  """What `predict_shards` wrote.
 
   Attributes:
-    paths: one predictions file a shard that has galaxies, in record order.
+    paths: one predictions file per shard that has galaxies, in record order.
     galaxies: number of galaxies in them.
-    predicted: how many of them were predicted just now.
-    took_s: time that this took, seconds.
+    predicted: how many of them this call predicted.
+    took_s: time that it took, seconds.
   """
 
   paths: list[str]
@@ -48,12 +48,12 @@ class ShardFiles(NamedTuple):
 
 
 def begin(folder: str, key: Mapping[str, Any]) -> None:
-  """Clears a working folder of what belongs to another prediction.
+  """Removes from a working folder what belongs to another prediction.
 
   Args:
-    folder: the folder, there and locked by this process; files of shards with
-      the same key stay.
-    key: all that decides the numbers, as JSON values.
+    folder: an existing folder, locked by this process; files of shards with the
+      same key stay.
+    key: everything that decides the numbers, as JSON values.
   """
   text, path = json.dumps(key, indent=1, sort_keys=True) + "\n", os.path.join(folder, _KEY)
   if os.path.exists(path):
@@ -62,7 +62,7 @@ def begin(folder: str, key: Mapping[str, Any]) -> None:
         return
   for name in os.listdir(folder):
     if name.endswith(_SUFFIX):
-      logging.warning("%s: of an unfinished prediction with other settings; it is removed",
+      logging.warning("%s belongs to an unfinished prediction with other settings; it is removed",
                       os.path.join(folder, name))
       os.remove(os.path.join(folder, name))
   write_text(path, text)
@@ -71,16 +71,16 @@ def begin(folder: str, key: Mapping[str, Any]) -> None:
 def predict_shards(predictor: Predictor, data: Dataset, splits: Sequence[str], folder: str, *,
                    pdf_format: PdfFormat, weights_digest: str,
                    pdf_calibration: PdfCalibration | None = None) -> ShardFiles:
-  """Predicts the galaxies of some splits; one that has augmented copies, once.
+  """Predicts the galaxies of some splits, but not their augmented copies.
 
   Args:
     predictor: the networks.
     data: the data set.
     splits: names of splits.
-    folder: where the files go, see `begin`.
+    folder: where the files are written, see `begin`.
     pdf_format: how p(z) is written.
     weights_digest: SHA-256 of the weights files.
-    pdf_calibration: mends p(z), and all estimates but "zmode", which Step 4 corrects.
+    pdf_calibration: corrects p(z), and all estimates but "zmode", which Step 4 corrects.
 
   Raises:
     ValueError: the splits hold no galaxy.
@@ -88,9 +88,9 @@ def predict_shards(predictor: Predictor, data: Dataset, splits: Sequence[str], f
   """
   shards = _shards(data, splits)
   if not shards:
-    there = dict.fromkeys(shard.split for shard in data.manifest.shards if shard.records)
+    filled = dict.fromkeys(shard.split for shard in data.manifest.shards if shard.records)
     raise ValueError(f"{data.folder}: no galaxy of the split {' or '.join(splits)} is left to use; "
-                     f"it has {', '.join(there)}")
+                     f"it has {', '.join(filled)}")
   widths = {name: text_width(column) for name in COLUMNS
             for column in [data.column(name)] if column.dtype.kind == "U"}
   paths = {row: os.path.join(folder, part.manifest.shards[0].name + _SUFFIX)
@@ -99,7 +99,7 @@ def predict_shards(predictor: Predictor, data: Dataset, splits: Sequence[str], f
   missing = [row for row in shards if not os.path.exists(paths[row])]
   done, total = sum(counts.values()) - sum(counts[row] for row in missing), sum(counts.values())
   if done:
-    logging.info("%s: going on with an unfinished prediction, %d galaxies are there", folder, done)
+    logging.info("%s: going on with an unfinished prediction of %d galaxies", folder, done)
   start_s = time.monotonic()
   with Progress(total, title="predicting", unit="galaxies", done=done) as progress:
     for row in missing:
@@ -112,7 +112,7 @@ def predict_shards(predictor: Predictor, data: Dataset, splits: Sequence[str], f
 
 
 def _shards(data, splits):
-  """{row of its first record: shard as a data set} of the shards that have any galaxy."""
+  """{row of its first record: shard as a data set} of the shards that have galaxies."""
   records = [shard.records for shard in data.manifest.shards]
   starts = np.cumsum([0, *records])
   parts = {int(start): data.shard(number) for number, start in enumerate(starts[:-1])

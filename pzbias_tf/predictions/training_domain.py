@@ -1,4 +1,4 @@
-"""What a stage was trained on, measured once, for the flags of other galaxies."""
+"""Measures the galaxies that a stage was trained on, once, for the flags of others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.pipeline import ordered_batches
 from pzbias_tf.predictions.domain import TrainingDomain
 
-MEASURED = 10_000  # galaxies; ends of ranges then rest on five of them
+MEASURED = 10_000  # galaxies; five of them then lie beyond each end of a range
 
 
 def training_domain(data: Dataset, image_size: int, path: str) -> TrainingDomain:
@@ -20,8 +20,8 @@ def training_domain(data: Dataset, image_size: int, path: str) -> TrainingDomain
 
   Args:
     data: the data set.
-    image_size: central pixels that the network sees.
-    path: file that keeps it.
+    image_size: side of the central part that the network sees, pixels.
+    path: file of the domain, which is written where it does not exist.
   """
   if os.path.exists(path):
     return TrainingDomain.load(path)
@@ -33,8 +33,9 @@ def training_domain(data: Dataset, image_size: int, path: str) -> TrainingDomain
 
 
 def _measure(data, image_size):
-  """Measurements of the first galaxies, which are as good as any: records are in random order."""
-  measure, found, left = tf.function(measure_images, reduce_retracing=True), [], MEASURED
+  """Measurements of the first galaxies: a fair sample, since records are in random order."""
+  measure = tf.function(measure_images, reduce_retracing=True)
+  batches, left = [], MEASURED
   for number, shard in enumerate(data.manifest.shards):
     if shard.split != "train" or not shard.records or not left:
       continue
@@ -43,6 +44,6 @@ def _measure(data, image_size):
     keep[np.flatnonzero(keep)[left:]] = False
     left -= int(keep.sum())
     if keep.any():
-      found += [measure(batch["image"]) for batch in ordered_batches(
+      batches += [measure(batch["image"]) for batch in ordered_batches(
           part, "train", keep=keep, labels=None, batch_size=256, image_size=image_size)]
-  return {name: np.concatenate([batch[name] for batch in found]) for name in found[0]}
+  return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}

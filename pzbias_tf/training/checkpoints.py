@@ -1,8 +1,8 @@
-"""Weights by name, and checkpoints to go on from.
+"""Weights stored by name, and checkpoints to resume from.
 
-A weights file is HDF5 with one data set a variable, called
+A weights file is HDF5 and holds one array per variable, called
 <part>/<layer>/<variable>: any version of Keras reads it.  A checkpoint adds
-the optimizer and the position, for going on where a run stopped.
+the optimizer and the position, so that a stage resumes where it stopped.
 """
 
 from __future__ import annotations
@@ -20,21 +20,19 @@ import tensorflow as tf
 from pzbias_tf.compat.keras import optimizer_state, plain_variable
 from pzbias_tf.files import whole_file
 
-keras = tf.keras
 
-
-def named_weights(model: keras.Model, prefix: str = "") -> Iterator[tuple[str, tf.Variable]]:
-  """(name, variable) of every weight, walking nested models."""
+def named_weights(model: tf.keras.Model, prefix: str = "") -> Iterator[tuple[str, tf.Variable]]:
+  """(name, variable) of every weight, those of nested models included."""
   for layer in model.layers:
     path = f"{prefix}{layer.name}"
-    if isinstance(layer, keras.Model):
+    if isinstance(layer, tf.keras.Model):
       yield from named_weights(layer, f"{path}/")
     else:
       for variable in layer.weights:
         yield f"{path}/{variable.name.split('/')[-1].split(':')[0]}", variable
 
 
-def save_weights(network: keras.Model, path: str) -> None:
+def save_weights(network: tf.keras.Model, path: str) -> None:
   """Writes all weights by name."""
   os.makedirs(os.path.dirname(path), exist_ok=True)
   with whole_file(path) as hidden, h5py.File(hidden, "w") as file:
@@ -42,7 +40,7 @@ def save_weights(network: keras.Model, path: str) -> None:
       file[name] = variable.numpy()
 
 
-def load_weights(network: keras.Model, path: str, *, skip: Sequence[str] = ()) -> None:
+def load_weights(network: tf.keras.Model, path: str, *, skip: Sequence[str] = ()) -> None:
   """Reads weights by name into a network.
 
   Args:
@@ -52,7 +50,7 @@ def load_weights(network: keras.Model, path: str, *, skip: Sequence[str] = ()) -
 
   Raises:
     OSError: the file is missing or damaged.
-    ValueError: a weight is missing there or has another shape.
+    ValueError: a weight is missing from the file or has another shape.
   """
   with h5py.File(path, "r") as file:
     for name, variable in named_weights(network):
@@ -62,16 +60,16 @@ def load_weights(network: keras.Model, path: str, *, skip: Sequence[str] = ()) -
         raise ValueError(f"{path} holds no weight {name}: it belongs to another network (--net)")
       if file[name].shape != tuple(variable.shape):
         raise ValueError(f"{path}: weight {name} has shape {file[name].shape}, this network's is "
-                         f"{tuple(variable.shape)}; were --net, --bins or --image_size others?")
+                         f"{tuple(variable.shape)}; were --net, --bins or --image_size different?")
       variable.assign(file[name][()])
 
 
-def training_state(network: keras.Model, optimizer: Any, variables: Sequence[Any],
+def training_state(network: tf.keras.Model, optimizer: Any, variables: Sequence[Any],
                    **others: tf.Variable) -> tf.train.Checkpoint:
-  """All that training needs to go on; what Keras 2 wrote, Keras 3 reads, and the reverse.
+  """All that training needs to resume; Keras 3 reads what Keras 2 wrote, and the reverse.
 
   Args:
-    network: all its weights are part of it.
+    network: all its weights are included.
     optimizer: of `make_optimizer`, built on `variables`.
     variables: what trains.
     **others: further variables.
@@ -82,12 +80,12 @@ def training_state(network: keras.Model, optimizer: Any, variables: Sequence[Any
 
 
 class Checkpoints:
-  """Checkpoints of one run: at least every so often, the last two kept.
+  """The checkpoints of one stage, of which the last two are kept.
 
   Args:
     state: of `training_state`.
     folder: where they are kept.
-    minutes: longest time between two of them.
+    minutes: age of the last one after which the next one is due.
   """
 
   def __init__(self, state: tf.train.Checkpoint, folder: str, *, minutes: float):
@@ -96,7 +94,7 @@ class Checkpoints:
     self._last_s = time.monotonic()
 
   def due(self) -> bool:
-    """Whether the last one is `minutes` ago."""
+    """Whether the last checkpoint is more than `minutes` old."""
     return time.monotonic() - self._last_s > 60.0 * self._minutes
 
   def save(self, step: int) -> str:
@@ -105,22 +103,22 @@ class Checkpoints:
     return self._manager.save(checkpoint_number=step)
 
   def restore(self) -> str:
-    """Reads the newest checkpoint that can be read; returns its path, "" where there is none.
+    """Restores the newest readable checkpoint; returns its path, "" where there is none.
 
     Raises:
-      OSError: there are some, but all are damaged.
+      OSError: there are checkpoints, but all are damaged.
     """
-    found = self._newest_first()
-    for path in found:
+    paths = self._newest_first()
+    for path in paths:
       try:
         self._state.restore(path).assert_existing_objects_matched()
         return path
-      # TensorFlow's reader has a kind of error for each kind of damage.
+      # TensorFlow raises another error for each kind of damage.
       except (tf.errors.OpError, AssertionError, LookupError, RuntimeError, ValueError) as error:
         logging.error("%s is damaged and left out: %s", path, str(error).splitlines()[0])
-    if found:
+    if paths:
       raise OSError(f"{self._folder}: no checkpoint can be read; delete that folder to train "
-                    "the stage from its beginning")
+                    "the stage from the beginning")
     return ""
 
   def newest(self) -> str:
@@ -128,7 +126,7 @@ class Checkpoints:
     return next(iter(self._newest_first()), "none")
 
   def _newest_first(self):
-    # As the files tell, not as the manager's own list does, which may be the damaged one.
+    # From the files, because the manager's own list may be what is damaged.
     paths = [path.removesuffix(".index") for path in
              glob.glob(os.path.join(glob.escape(self._folder), "ckpt-*.index"))]
     return sorted(paths, key=lambda path: int(path.rsplit("-", 1)[1]), reverse=True)
@@ -144,7 +142,14 @@ def file_digest(path: str) -> str:
 
 
 class StageFiles:
-  """The files of a stage's folder that hold weights."""
+  """The paths of a stage's weights and checkpoints.
+
+  Attributes:
+    folder: the stage's folder.
+    last: weights after the last iteration.
+    best: weights with the smallest validation loss.
+    resume: folder of the checkpoints.
+  """
 
   def __init__(self, stage_dir: str):
     self.folder = stage_dir

@@ -27,10 +27,10 @@ class TrainConfig:
     survey: the survey, on the run's redshift grid.
     stage: name of the stage.
     net: number of the network.
-    image_size: central pixels used.
+    image_size: side of the central square that is used, pixels.
     input_scaling: how flux is scaled.
     seed: seed of the run.
-    ne: experiment 1 to 5: seeds of Baseline and Step 1, subset of Steps 2, 3.
+    ne: fold, 1 to 5: decides the seeds of Baseline and Step 1 and the subset of Steps 2 and 3.
     fth: balancing threshold.
     nsub: training galaxies that Baseline and Step 1 use, 0 for all.
     errl: standard deviation of the noise put on training redshifts.
@@ -38,19 +38,21 @@ class TrainConfig:
     keep_weights_at: iterations whose weights are kept for good.
     softlabel: soften Step 3's labels.
     shiftlabel: shift Step 3's labels.
+    dispersions: how the widths of Step 3's labels are found, see
+      `dispersion.SEARCHES`.
     augment: "dihedral", "rotate" or "shift" (and then dihedral), or "none".
     optimizer: "adam", or "lamb" for large batches.
-    precision: "float32", "mixed_float16" or "mixed_bfloat16": what the network computes in;
-      its weights, softmax, loss and metrics are float32 in any case.
+    precision: "float32", "mixed_float16" or "mixed_bfloat16", in which the network computes;
+      its weights, softmax, loss and metrics are always float32.
     warmup: iterations over which the learning rate rises to its initial value.
     iterations: number of iterations.
-    batch_size: galaxies a batch, over all devices.
+    batch_size: galaxies per batch, over all devices.
     learning_rate: initial learning rate.
     lr_drops: fractions of the iterations after which it is divided by 5.
-    cache_features: compute the frozen representation of Steps 2 and 3 once, not in each step.
-    feature_dtype: "float32" or "float16", as those features are stored.
+    cache_features: compute the frozen representation of Steps 2 and 3 once, not in each iteration.
+    feature_dtype: "float32" or "float16", the type in which those features are stored.
     data_digest: digest of the data set's manifest.
-    init_weights_digest: digest of the weights it starts from ("" for none).
+    init_weights_digest: digest of the weights that the stage starts from ("" for none).
     label_predictions_digest: digest of the predictions that shape its labels.
   """
 
@@ -68,6 +70,7 @@ class TrainConfig:
   keep_weights_at: tuple[int, ...] = ()
   softlabel: bool = True
   shiftlabel: bool = True
+  dispersions: str = "global"
   augment: str = "dihedral"
   optimizer: str = "adam"
   warmup: int = 0
@@ -89,7 +92,7 @@ class TrainConfig:
 
   @property
   def stage_seed(self) -> int:
-    """Seed of initial weights, order and views: another for each stage and experiment."""
+    """Seed of initial weights, order and views, different for each stage and fold."""
     return (self.seed * 10 + self.ne) * 10 + self.stage_spec.number
 
   def settings(self) -> dict[str, Any]:
@@ -98,7 +101,7 @@ class TrainConfig:
 
   @classmethod
   def from_settings(cls, settings: dict[str, Any], *, origin: str) -> TrainConfig:
-    """The inverse of `settings`; `origin` names the file in complaints."""
+    """The inverse of `settings`; `origin` names the file in error messages."""
     settings = dict(settings)
     settings["survey"] = survey_from_mapping(settings["survey"], origin=origin)
     settings["input_scaling"] = InputScaling.from_json(settings["input_scaling"])
@@ -144,7 +147,7 @@ def check_same_settings(config: TrainConfig, stage_dir: str) -> None:
   if not os.path.exists(os.path.join(stage_dir, CONFIG_NAME)):
     return
   old, new = _flat(load_config(stage_dir)[0].settings()), _flat(config.settings())
-  differences = [f"  {key}: {old.get(key)!r} there, {new.get(key)!r} now"
+  differences = [f"  {key}: {old.get(key)!r} before, {new.get(key)!r} now"
                  for key in sorted(set(old) | set(new)) if old.get(key) != new.get(key)]
   if differences:
     raise ValueError("\n".join([
@@ -153,7 +156,7 @@ def check_same_settings(config: TrainConfig, stage_dir: str) -> None:
 
 
 def settings_digest(settings: Mapping[str, Any]) -> str:
-  """A short word, 16 letters, that another value of any setting changes."""
+  """A digest of 16 hexadecimal digits that changes with the value of any setting."""
   return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -179,7 +182,7 @@ def package_versions() -> dict[str, str]:
 
 
 def git_revision() -> str:
-  """Revision of the source tree this package runs from, "" outside of one."""
+  """Revision of the source tree that this package runs from, "" where it is no git checkout."""
   folder = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
   if not os.path.exists(os.path.join(folder, ".git")):
     return ""

@@ -8,7 +8,7 @@ import os
 import tensorflow as tf
 
 FIRST_GPU = "/GPU:0"
-PREFETCH = 2  # batches on the GPU besides the one that trains
+PREFETCH = 2  # batches kept on the GPU besides the one in training
 
 
 def make_strategy(num_devices: int = 0) -> tf.distribute.Strategy:
@@ -24,12 +24,12 @@ def make_strategy(num_devices: int = 0) -> tf.distribute.Strategy:
     MirroredStrategy for several devices, else the default strategy.
 
   Raises:
-    ValueError: there are not as many devices, or both ask for them.
+    ValueError: there are fewer devices, or both `num_devices` and TF_CONFIG are set.
   """
   if os.environ.get("TF_CONFIG"):
     if num_devices:
-      raise ValueError(f"--num_devices={num_devices} is for one machine; with TF_CONFIG each uses "
-                       "all its GPUs")
+      raise ValueError(f"--num_devices={num_devices} is for one machine; with TF_CONFIG, each "
+                       "machine uses all its GPUs")
     return _multi_worker()
   gpus = tf.config.list_physical_devices("GPU")
   count = num_devices or max(1, len(gpus))
@@ -54,13 +54,13 @@ def use_xla(choice: str) -> bool:
 
 
 def is_one_device(strategy: tf.distribute.Strategy) -> bool:
-  """Whether a step runs on one device of one machine: nothing is reduced over replicas."""
+  """Whether a step runs on one device of one machine, so that nothing is reduced over replicas."""
   return strategy.num_replicas_in_sync == 1 and strategy.cluster_resolver is None
 
 
 def on_devices(strategy: tf.distribute.Strategy,
                batches: tf.data.Dataset) -> tf.data.Dataset | tf.distribute.DistributedDataset:
-  """Global batches -> each device's part of them, copied to it while the one before trains."""
+  """Splits global batches over the devices, and copies each batch while the one before trains."""
   if is_one_device(strategy) and tf.config.list_physical_devices("GPU"):
     return batches.apply(tf.data.experimental.prefetch_to_device(FIRST_GPU, PREFETCH))
   return strategy.experimental_distribute_dataset(batches)
@@ -83,13 +83,13 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
 
 @functools.cache
 def _multi_worker():
-  """One strategy a process: its collectives can be set up once."""
+  """One strategy per process: its collectives can be set up only once."""
   return tf.distribute.MultiWorkerMirroredStrategy()
 
 
 @functools.cache
 def _mirrored(devices):
-  """One strategy a set of devices: a second one would reuse the keys of its collectives."""
+  """One strategy per set of devices: a second one would reuse the keys of its collectives."""
   return tf.distribute.MirroredStrategy(list(devices))
 
 

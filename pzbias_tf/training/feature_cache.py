@@ -1,7 +1,7 @@
-"""Features on disk: a sparse file, and marks of the (record, view) pairs that it holds.
+"""Features on disk: a sparse file, and marks for the (record, view) pairs that it holds.
 
 Pairs are marked after their features have been flushed to the disk, so that a
-run that is killed in between loses nothing that was marked.
+run that is killed in between never leaves a mark without its features.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ class FeatureCache:
   One process at a time writes: `exclusive_folder` sees to it.
 
   Args:
-    folder: folder of the two files, which are made where they do not exist.
+    folder: folder of the two files, which are created where they do not exist.
     records: number of records of the data set.
     size: length of a feature vector.
     dtype: "float32" or "float16".
 
   Attributes:
-    features: [records, 8, size], memory-mapped; of use where `filled`.
+    features: [records, 8, size], memory-mapped; valid where `filled`.
     filled: [records, 8] bool, memory-mapped.
 
   Raises:
-    ValueError: a file there is damaged or of another shape.
+    ValueError: an existing file is damaged or has another shape.
   """
 
   def __init__(self, folder: str, *, records: int, size: int, dtype: str):
     features, filled = (os.path.join(folder, name) for name in (FEATURES_NAME, FILLED_NAME))
-    if not os.path.exists(features):  # marks alone are worth nothing
+    if not os.path.exists(features):  # marks without features are useless
       with contextlib.suppress(FileNotFoundError):
         os.remove(filled)
     pairs = (records, DIHEDRAL_ELEMENTS)
@@ -48,10 +48,10 @@ class FeatureCache:
     self._unmarked: list[tuple[np.ndarray, np.ndarray]] = []
 
   def put(self, records: np.ndarray, views: np.ndarray, features: np.ndarray) -> None:
-    """Writes features [pairs, size] of pairs, which `commit` will mark.
+    """Writes the features [pairs, size] of some pairs, which `commit` will mark.
 
     Raises:
-      ValueError: a feature is not finite, as stored.
+      ValueError: a feature is not finite in the stored type.
     """
     with np.errstate(over="ignore"):
       stored = features.astype(self.features.dtype)
@@ -62,7 +62,7 @@ class FeatureCache:
     self._unmarked.append((records, views))
 
   def commit(self) -> None:
-    """Flushes features, then marks."""
+    """Flushes the features, then marks their pairs."""
     self.features.flush()
     for records, views in self._unmarked:
       self.filled[records, views] = True
@@ -78,8 +78,9 @@ def _mapped(path, shape, dtype):
   try:
     array = np.load(path, mmap_mode="r", allow_pickle=False)  # "r+" would lengthen a cut file
   except (ValueError, EOFError) as error:
-    raise ValueError(f"{path} is damaged ({error}); delete its folder, to be made again") from error
+    raise ValueError(f"{path} is damaged ({error}); delete its folder, and it is made "
+                     "again") from error
   if array.shape != shape or array.dtype != dtype:
-    raise ValueError(f"{path} holds {array.dtype} {array.shape} in the place of {dtype} {shape}; "
-                     "delete its folder, to be made again")
+    raise ValueError(f"{path} holds {array.dtype} {array.shape} instead of {dtype} {shape}; "
+                     "delete its folder, and it is made again")
   return np.load(path, mmap_mode="r+", allow_pickle=False)

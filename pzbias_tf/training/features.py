@@ -1,10 +1,10 @@
-"""The frozen representation of what training draws, computed once.
+"""Features of the galaxies that Steps 2 and 3 draw, computed once.
 
 Steps 2 and 3 train redshift layers behind a representation that no longer
 changes.  Which galaxies they draw, in which of the 8 dihedral views, is known
-before they start: the features of those are computed in one pass over the
-shards and kept on disk, where every stage on the same representation finds
-them.  A training step then costs the redshift layers alone.
+before they start.  So the features of these views are computed in one pass over
+the shards and kept on disk for every stage with the same representation.  A
+training step then costs the redshift layers alone.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from pzbias_tf.training.config import TrainConfig, settings_digest
 from pzbias_tf.training.feature_cache import FeatureCache
 
 DTYPES = ("float32", "float16")
-# Every forward pass has this many images, the last one filled up: with another number the
-# features' last bits differ, and so would the weights of a run that was cut off while filling.
+# Images per forward pass; the last pass is padded.  With another number the last bits of the
+# features differ, and so would the weights of a run that was killed while it filled the cache.
 CHUNK = 128
-COMMIT_EVERY = 64  # chunks; of Net_P in float32, 32 MB
+COMMIT_EVERY = 64  # chunks; 32 MB of Net_P's features in float32
 _LOG_EVERY_S = 15
 
 
 def features_digest(config: TrainConfig, representation: tf.keras.Model) -> str:
-  """Names all that decides the features of a galaxy; the subset does not."""
+  """A digest of all that decides the features of a galaxy; the balanced subset does not."""
   settings = {
       "weights": config.init_weights_digest, "data": config.data_digest,
       "image_size": config.image_size, "input_scaling": config.input_scaling.to_json(),
@@ -43,21 +43,21 @@ def features_digest(config: TrainConfig, representation: tf.keras.Model) -> str:
 
 def cached_features(representation: tf.keras.Model, data: Dataset, split: str, pairs: np.ndarray,
                     *, folder: str, dtype: str) -> np.ndarray:
-  """Features of (record, view) pairs, computed where the cache does not hold them.
+  """Features of (record, view) pairs, computed where the cache lacks them.
 
   Args:
     representation: of `build_network`, with its trained weights.
     data: the data set.
     split: the split that the records are in.
-    pairs: [records of the data set, 8] bool, the pairs that are wanted.
-    folder: the cache; its name must tell what decides the features.
+    pairs: [records of the data set, 8] bool, the wanted pairs.
+    folder: folder of the cache; its name must identify what decides the features.
     dtype: "float32" or "float16", as stored.
 
   Returns:
-    [records, 8, features], memory-mapped; of use for the wanted pairs.
+    [records, 8, features], memory-mapped; valid for the wanted pairs.
 
   Raises:
-    OSError: the disk is too small.
+    OSError: the disk has too little space.
   """
   with exclusive_folder(folder, wait=True):  # variants of one Step 1 may start side by side
     cache = FeatureCache(folder, records=len(pairs), size=representation.output_shape[-1],
@@ -66,8 +66,9 @@ def cached_features(representation: tf.keras.Model, data: Dataset, split: str, p
     if missing.any():
       _check_disk(folder, missing, cache.features)
       _fill(cache, representation, data, split, missing)
-  logging.info("Features of %d pairs of galaxy and view (%d computed now) in %s; it may be deleted "
-               "when all runs on these weights are complete", pairs.sum(), missing.sum(), folder)
+  logging.info("Features of %d pairs of galaxy and view (%d computed now) in %s, which may be "
+               "deleted once all runs on these weights are complete", pairs.sum(), missing.sum(),
+               folder)
   return cache.features
 
 
@@ -80,7 +81,7 @@ def feature_batches(features: np.ndarray, rows: np.ndarray, labels: Labels, *, b
     features: [records, 8, features] float32 or float16.
     rows: rows of the galaxies in the catalogue.
     labels: labels of all records.
-    batch_size: galaxies a batch.
+    batch_size: galaxies per batch.
     seed: seed of order and views.
     start_step: batches to skip.
     dihedral: draw views; False always takes the first one.
@@ -92,7 +93,7 @@ def feature_batches(features: np.ndarray, rows: np.ndarray, labels: Labels, *, b
   rows_of, bins, magnitude_rows = (tf.constant(column) for column in (
       rows, labels.redshift_bin[rows], labels.magnitude_row[rows]))
   num_views, size = features.shape[1:]
-  pairs = np.asarray(features).reshape(-1, size)  # plain and flat: twice as fast to look up
+  pairs = np.asarray(features).reshape(-1, size)  # plain and flat: look-ups are twice as fast
 
   def several(galaxies, views):
     places = tf.gather(rows_of, galaxies) * num_views + tf.cast(views, tf.int64)
@@ -117,7 +118,7 @@ def _fill(cache, representation, data, split, missing):
   done, total = 0, int(missing.sum())
   for number, chunk in enumerate(_chunks(data, split, missing, input_size(representation)), 1):
     count = int(chunk["row"].shape[0])
-    features = forward({name: _filled_up(chunk[name]) for name in ("image", "ebv", "view")})
+    features = forward({name: _padded(chunk[name]) for name in ("image", "ebv", "view")})
     cache.put(chunk["row"].numpy(), chunk["view"].numpy(), features.numpy()[:count])
     done += count
     if number % COMMIT_EVERY == 0:
@@ -126,30 +127,30 @@ def _fill(cache, representation, data, split, missing):
                                 _LOG_EVERY_S, done, total)
   cache.commit()
   if done != total:
-    raise ValueError(f"{data.folder}: {done} of {total} images were read; convert it again")
+    raise ValueError(f"{data.folder}: only {done} of {total} images were read; convert it again")
 
 
 def _chunks(data, split, pairs, image_size):
-  """CHUNK images at a time, one a pair, with their "row" and "view"."""
+  """CHUNK images at a time, one per pair, with their "row" and "view"."""
   wanted = tf.constant(pairs)
 
-  def one_a_pair(batch):
+  def one_per_pair(batch):
     galaxy, view = tf.unstack(tf.where(tf.gather(wanted, batch["row"])), axis=1)
     return {"view": view, **{name: tf.gather(batch[name], galaxy)
                              for name in ("image", "ebv", "row")}}
 
   batches = ordered_batches(data, split, keep=pairs.any(axis=1), labels=None,
                             batch_size=CHUNK // augment.DIHEDRAL_ELEMENTS, image_size=image_size)
-  return batches.map(one_a_pair).rebatch(CHUNK).prefetch(1)
+  return batches.map(one_per_pair).rebatch(CHUNK).prefetch(1)
 
 
-def _filled_up(tensor):
+def _padded(tensor):
   padding = [[0, CHUNK - tensor.shape[0]]] + [[0, 0]] * (len(tensor.shape) - 1)
   return tf.pad(tensor, padding)
 
 
 def _check_disk(folder, pairs, features):
-  """A full disk would kill the process where it writes to mapped memory."""
+  """Refuses a disk that would fill up: writing to mapped memory would then kill the process."""
   needed = int(pairs.sum()) * features.shape[-1] * features.itemsize
   free = shutil.disk_usage(folder).free
   if needed > free:

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT as a wish that the loop sees, instead of an end in the middle."""
+"""Turns SIGTERM and SIGINT into a request to stop, which the loop sees between two calls."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Interrupted(Exception):
-  """Training stopped because a signal asked for it; the message tells where it goes on.
+  """Training stopped because a signal asked for it; the message says where it resumes.
 
   Attributes:
     number: the signal's number.

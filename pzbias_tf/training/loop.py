@@ -1,7 +1,7 @@
 """The host's loop: compiled steps, and what happens between them.
 
-Validation, checkpoints and log lines fall on fixed iterations, so that a run
-that is started again goes through the same ones.
+Validation, checkpoints and log lines fall on fixed iterations, which are the
+same for a stage that resumes.
 """
 
 from __future__ import annotations
@@ -29,11 +29,10 @@ from pzbias_tf.training.monitoring import (
 )
 from pzbias_tf.training.optimizers import LearningRate, make_optimizer
 from pzbias_tf.training.problem import Problem
-from pzbias_tf.training.run_folder import save_timing
 from pzbias_tf.training.step import make_train_steps
-from pzbias_tf.training.training_log import Progress
+from pzbias_tf.training.training_log import TrainingLog, save_timing
 
-STEPS_TOGETHER = 20  # iterations a call of several processes
+STEPS_TOGETHER = 20  # iterations per compiled call, where several processes train together
 PICTURE_EVERY = 4  # validations: drawing takes half a second
 
 
@@ -43,8 +42,8 @@ class Intervals:
 
   Attributes:
     log: loss and rate go to TensorBoard and to the progress line.
-    validate: validation, and a look at the best weights.
-    checkpoint: a checkpoint to go on from.
+    validate: validation, after which the best weights so far are kept.
+    checkpoint: a checkpoint to resume from.
   """
 
   log: int = 100
@@ -53,7 +52,7 @@ class Intervals:
 
   @classmethod
   def of(cls, iterations: int) -> Intervals:
-    """Twenty validations and checkpoints a run, but none more often than the log."""
+    """About twenty validations and checkpoints, 100 to 2000 iterations apart."""
     often = min(2000, max(100, iterations // 20))
     return cls(log=min(100, often), validate=often, checkpoint=often)
 
@@ -64,19 +63,19 @@ class Intervals:
 
 
 def _sum_over_replicas(number):
-  """Of all processes; the identity gives the number a device, which the sum needs."""
+  """The sum over all processes; the identity puts the number on a device, which the sum needs."""
   return tf.distribute.get_replica_context().all_reduce(
       tf.distribute.ReduceOp.SUM, tf.identity(number))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Pace:
-  """How often the loop comes back to the host; it decides no number.
+  """How often the loop returns to the host; this changes no result.
 
   Attributes:
-    steps_per_loop: iterations a compiled call, 0 for as many as take about `call_s`.
+    steps_per_loop: iterations per compiled call, 0 for as many as take about `call_s`.
     checkpoint_minutes: longest time between two checkpoints.
-    call_s: how long a call may take, so that a signal is soon heard, seconds.
+    call_s: how long a call may take, s; signals are noticed between calls.
   """
 
   steps_per_loop: int = 0
@@ -87,9 +86,9 @@ class Pace:
     """Iterations of the next call.
 
     Args:
-      step_time_s: the time that an iteration took before.
+      step_time_s: time of an iteration in the call before, None for the first call.
       alone: False where several processes train together: their calls must have
-        the same length, or they wait for one another for ever.
+        the same length, or they wait for one another forever.
     """
     if self.steps_per_loop or not alone:
       return self.steps_per_loop or STEPS_TOGETHER
@@ -106,8 +105,8 @@ class Loop:
     strategy: where it runs.
     xla: compile with XLA.
     intervals: how often to log, validate and save.
-    pace: how often to come back to the host.
-    monitoring: what TensorBoard gets besides scalars and pictures.
+    pace: how often to return to the host.
+    monitoring: what TensorBoard shows besides scalars and pictures.
   """
 
   def __init__(self, problem: Problem, config: TrainConfig, files: StageFiles, *,
@@ -121,7 +120,8 @@ class Loop:
     self._strategy, self._writes = strategy, is_chief(strategy)
     self._alone, self._profiling = num_workers(strategy) == 1, False
     self._intervals = intervals or Intervals.of(config.iterations)
-    self._pace, self._monitoring, self._step_time_s = pace, monitoring, None
+    self._pace, self._monitoring = pace, monitoring
+    self._step_time_s: float | None = None
     self._extra_stops = (*config.keep_weights_at, *monitoring.profile)
     with strategy.scope():
       optimizer = make_optimizer(config, problem.variables)
@@ -150,21 +150,21 @@ class Loop:
     restored = self._checkpoints.restore()
     step, last = int(self._step.numpy()), self._config.iterations
     if restored:
-      logging.info("Going on from iteration %d of %d (%s)", step, last, restored)
-    with self._summary_writer().as_default(), StopRequest() as request, Progress(
-        self._config, step, self._problem.galaxies) as progress:
+      logging.info("Resuming from iteration %d of %d (%s)", step, last, restored)
+    with self._summary_writer().as_default(), StopRequest() as request, TrainingLog(
+        self._config, step, self._problem.galaxies) as log:
       write_settings(self._config, self._files.folder)
       batches = iter(on_devices(self._strategy, self._problem.batches(step)))
       while step < last:
-        step = self._call(batches, step, progress)
+        step = self._call(batches, step, log)
         if self._writes:
-          self._after(step, progress)
+          self._after(step, log)
         number = request.number if self._alone else self._agreed(request.number)
         if number and step < last:
           self._stop(step, number)
     if self._writes:
       save_weights(self._problem.network, self._files.last)
-      save_timing(self._config, self._files.folder, progress.step_time_s)
+      save_timing(self._config, self._files.folder, log.step_time_s)
 
   def _summary_writer(self):
     if not self._writes:
@@ -172,7 +172,7 @@ class Loop:
     return tf.summary.create_file_writer(os.path.join(self._files.folder, "tensorboard"))
 
   def _agreed(self, number):
-    """The signal that any of several processes has seen: all stop at the same iteration."""
+    """The signal that any of the processes has received: all stop at the same iteration."""
     everywhere = int(self._sum_over_processes(tf.constant(number)))
     return number or min(everywhere, signal.SIGTERM)
 
@@ -182,19 +182,19 @@ class Loop:
     logits = self._problem.forward(batch)
     return [loss(logits, batch) for loss in self._problem.losses.values()]
 
-  def _call(self, batches, step, progress):
-    """Some iterations in one compiled call; returns the iteration reached."""
+  def _call(self, batches, step, log):
+    """Runs some iterations in one compiled call; returns the iteration reached."""
     stop = self._intervals.next_stop(step, self._config.iterations, self._extra_stops)
     stop = min(stop, step + self._pace.steps(self._step_time_s, alone=self._alone))
     start_s = time.monotonic()
     steps = self._train_steps(batches, tf.constant(stop - step))
     self._check_finite(step + int(steps.first_bad) + 1, int(steps.first_bad))
     took_s = time.monotonic() - start_s
-    # The first call holds the compilation: it tells nothing about the next ones.
+    # The first call includes the compilation: its time says nothing about the next ones.
     first = self._step_time_s is None
     self._step_time_s = self._pace.call_s / 10 if first else took_s / (stop - step)
     losses = named_losses(dict(zip(self._problem.losses, steps.parts.numpy())))
-    progress.update(stop, losses, float(steps.waited_s) / took_s)
+    log.update(stop, losses, float(steps.waited_s) / took_s)
     self._step.assign(stop)
     return stop
 
@@ -204,15 +204,15 @@ class Loop:
           f"the loss of iteration {iteration} is not finite; the last good checkpoint is "
           f"{self._checkpoints.newest()}. Try a smaller --learning_rate")
 
-  def _after(self, step, progress):
-    """What is due after an iteration."""
+  def _after(self, step, log):
+    """Does what is due after an iteration."""
     due = lambda every: step % every == 0 or step == self._config.iterations
     if due(self._intervals.log):
-      for name, value in progress.since_last_log().items():
+      for name, value in log.since_last_log().items():
         tf.summary.scalar(f"train/{name}", value, step)
       tf.summary.scalar("train/learning_rate", LearningRate(self._config)(step - 1), step)
     if due(self._intervals.validate) and self._problem.validation:
-      self._look_at_validation(step)
+      self._run_validation(step)
     self._profiling = self._monitoring.follow_profile(step, self._files.folder,
                                                       running=self._profiling)
     if step in self._config.keep_weights_at:
@@ -221,12 +221,12 @@ class Loop:
       self._save(step)
 
   def _stop(self, step, number):
-    path = self._save(step) if self._writes else "another process saves"
+    path = self._save(step) if self._writes else "saved by another process"
     raise Interrupted(f"stopped at iteration {step} of {self._config.iterations} ({path}); "
                       "the same command goes on from there", number)
 
   def _save(self, step):
-    """Writes a checkpoint, unless the last update has spoilt the weights."""
+    """Writes a checkpoint; refuses weights that are not finite."""
     for variable in self._problem.variables:
       if not np.isfinite(variable.numpy()).all():
         raise FloatingPointError(
@@ -234,8 +234,8 @@ class Loop:
             f"{self._checkpoints.newest()}. Try a smaller --learning_rate")
     return self._checkpoints.save(step)
 
-  def _look_at_validation(self, step):
-    """Validation loss, cheap metrics and a picture; keeps the best weights."""
+  def _run_validation(self, step):
+    """Writes validation loss, cheap metrics and a picture; keeps the best weights."""
     parts, z_label, z_photo = (np.concatenate(part, axis=-1) for part in zip(*(
         [t.numpy() for t in self._validate(batch)] for batch in self._problem.validation)))
     loss = parts.sum(axis=0)

@@ -3,7 +3,7 @@
 A label depends on (redshift bin, magnitude row) alone, and a galaxy belongs to
 one output or two; the others have the flat label 1 / bins, whose cross-entropy
 is logsumexp(z) - mean(z).  So the compiled step needs no labels from the host,
-and none of [batch, outputs, bins].  All of it is float32.
+and no tensor of labels [batch, outputs, bins].  Everything is computed in float32.
 
 Source: Lin et al. 2022, Sections 3.3 to 3.5.
 """
@@ -24,9 +24,10 @@ from pzbias_tf.survey import Survey
 RedshiftLoss = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 
 
-def single_output_loss(z_logits: tf.Tensor, bins: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+def single_output_loss(z_logits: tf.Tensor, bins: tf.Tensor,
+                       magnitude_rows: tf.Tensor) -> tf.Tensor:
   """One-hot labels of the Baseline: a `RedshiftLoss`."""
-  del rows
+  del magnitude_rows
   logits = tf.cast(z_logits[:, 0, :], tf.float32)
   return tf.nn.sparse_softmax_cross_entropy_with_logits(bins, logits)
 
@@ -35,11 +36,11 @@ def hard_label_loss(survey: Survey) -> RedshiftLoss:
   """One-hot labels for a galaxy's own outputs, flat ones for the others (Steps 1 and 2)."""
   own_outputs, weights = _own_outputs(survey)
 
-  def loss(z_logits, bins, rows):
-    logits, outputs = tf.cast(z_logits, tf.float32), tf.gather(own_outputs, rows)
+  def loss(z_logits, bins, magnitude_rows):
+    logits, outputs = tf.cast(z_logits, tf.float32), tf.gather(own_outputs, magnitude_rows)
     flat = tf.reshape(logits, [-1, logits.shape[1] * survey.bins])
     at_label = tf.gather(flat, outputs * survey.bins + bins[:, tf.newaxis], batch_dims=1)
-    return _cross_entropy(logits, outputs, tf.gather(weights, rows), at_label)
+    return _cross_entropy(logits, outputs, tf.gather(weights, magnitude_rows), at_label)
 
   return loss
 
@@ -49,11 +50,11 @@ def soft_label_loss(model: LabelModel, *, soften: bool, shift: bool) -> Redshift
   own_outputs, weights = _own_outputs(model.survey)
   labels = own_labels(model, soften=soften, shift=shift)
 
-  def loss(z_logits, bins, rows):
-    logits, outputs = tf.cast(z_logits, tf.float32), tf.gather(own_outputs, rows)
+  def loss(z_logits, bins, magnitude_rows):
+    logits, outputs = tf.cast(z_logits, tf.float32), tf.gather(own_outputs, magnitude_rows)
     own_logits = tf.gather(logits, outputs, batch_dims=1)
-    mean_logit = tf.reduce_sum(labels(bins, rows) * own_logits, -1)
-    return _cross_entropy(logits, outputs, tf.gather(weights, rows), mean_logit)
+    mean_logit = tf.reduce_sum(labels(bins, magnitude_rows) * own_logits, -1)
+    return _cross_entropy(logits, outputs, tf.gather(weights, magnitude_rows), mean_logit)
 
   return loss
 
@@ -64,12 +65,12 @@ def own_labels(model: LabelModel, *, soften: bool,
 
   Returns:
     A function of (redshift_bin [batch], magnitude_row [batch]) to
-    [batch, 2, bins_extended] float32: the labels of the row's first and second
-    output, which are the same for a row that belongs to one.
+    [batch, 2, bins_extended] float32: the labels of the magnitude row's first and
+    second output, which are the same for a row that belongs to only one.
   """
   survey = model.survey
   outputs = own_outputs_of_rows(survey)
-  # [bins, rows, 2]: one gather finds the means of both.
+  # [bins, rows, 2]: one gather finds the means of both outputs.
   table = model.shifted_means(shift=shift)[
       outputs, np.arange(survey.bins)[:, None, None], np.arange(survey.rows)[:, None]]
   means = tf.constant(table, tf.float32)
@@ -79,29 +80,30 @@ def own_labels(model: LabelModel, *, soften: bool,
   hard = tf.constant(((model.sigma_disp < MIN_SIGMA) | (not soften))[outputs])
   grid = tf.range(survey.bins_extended, dtype=tf.float32)
 
-  def labels(bins, rows):
-    cell = tf.stack([bins, rows], -1)
+  def labels(bins, magnitude_rows):
+    cell = tf.stack([bins, magnitude_rows], -1)
     distance = grid - tf.gather_nd(means, cell)[:, :, tf.newaxis]
     # Normalised in log space: a mean far off the grid gives no 0/0.
-    soft = tf.nn.softmax(-0.5 * tf.square(distance / tf.gather(sigma, rows)[:, :, tf.newaxis]))
+    width = tf.gather(sigma, magnitude_rows)[:, :, tf.newaxis]
+    soft = tf.nn.softmax(-0.5 * tf.square(distance / width))
     one_hot = tf.one_hot(tf.gather_nd(whole, cell), survey.bins_extended)
-    return tf.where(tf.gather(hard, rows)[:, :, tf.newaxis], one_hot, soft)
+    return tf.where(tf.gather(hard, magnitude_rows)[:, :, tf.newaxis], one_hot, soft)
 
   return labels
 
 
-def magnitude_loss(r_logits: tf.Tensor, rows: tf.Tensor, survey: Survey) -> tf.Tensor:
+def magnitude_loss(r_logits: tf.Tensor, magnitude_rows: tf.Tensor, survey: Survey) -> tf.Tensor:
   """Cross-entropy of the magnitude output.
 
   Args:
     r_logits: [batch, outputs].
-    rows: [batch] int, magnitude rows.
-    survey: gives the membership of rows in outputs.
+    magnitude_rows: [batch] int, magnitude rows.
+    survey: gives the membership of magnitude rows in outputs.
 
   Returns:
     [batch] float32.
   """
-  own = tf.gather(tf.constant(row_magnitude_targets(survey), tf.float32), rows)
+  own = tf.gather(tf.constant(row_magnitude_targets(survey), tf.float32), magnitude_rows)
   return tf.nn.softmax_cross_entropy_with_logits(own, tf.cast(r_logits, tf.float32))
 
 
@@ -113,7 +115,7 @@ def own_outputs_of_rows(survey: Survey) -> np.ndarray:
 
 
 def _own_outputs(survey):
-  """The outputs of each row [rows, 2], and their weights: 1, or 0 for a repeated one."""
+  """The outputs of each magnitude row [rows, 2], and their weights: 1, or 0 for a repeated one."""
   outputs = own_outputs_of_rows(survey)
   weights = np.stack([np.ones(survey.rows), outputs[:, 0] != outputs[:, 1]], axis=1)
   return tf.constant(outputs), tf.constant(weights, tf.float32)
@@ -125,8 +127,8 @@ def _cross_entropy(logits, outputs, weights, mean_logit):
   Args:
     logits: [batch, outputs, bins].
     outputs: [batch, 2], a galaxy's own outputs.
-    weights: [batch, 2], 0 for an output that is there twice.
-    mean_logit: [batch, 2], means of z under the labels of those.
+    weights: [batch, 2], 0 for an output that is repeated.
+    mean_logit: [batch, 2], means of z under the labels of its own outputs.
   """
   flat = tf.reduce_mean(logits, -1)
   loss = tf.reduce_sum(tf.reduce_logsumexp(logits, -1) - flat, -1)

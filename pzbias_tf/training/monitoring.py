@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a run, besides its loss: settings, pictures, weights, a profile."""
+"""What TensorBoard shows of a stage, besides its loss: settings, pictures, weights, a profile."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _COMPARED = ("stage", "net", "image_size", "ne", "seed", "fth", "nsub", "errl", 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Monitoring:
-  """What is looked at on the way; it decides no number.
+  """What is recorded during training; this changes no result.
 
   Attributes:
-    histograms: of all weights, at each validation.
+    histograms: whether to write histograms of all weights, at each validation.
     profile: first and last iteration of a profile; () for none.
   """
 
@@ -41,7 +41,7 @@ class Monitoring:
                        "iteration, e.g. --profile=100,110")
 
   def check_profile(self, iterations: int) -> None:
-    """Refuses a profile that a run of so many iterations would not end."""
+    """Refuses a profile that would not end within so many iterations."""
     if self.profile and self.profile[1] > iterations:
       raise ValueError(f"--profile={','.join(map(str, self.profile))}: the stage ends at iteration "
                        f"{iterations}")
@@ -52,10 +52,10 @@ class Monitoring:
     Args:
       step: the iteration reached.
       folder: the stage's folder.
-      running: whether this process has started it; a run that goes on in between has not.
+      running: whether this process has started it; one that resumed in between has not.
 
     Returns:
-      Whether it runs now.
+      Whether the profiler runs now.
     """
     if self.profile and step == self.profile[0]:
       tf.profiler.experimental.start(os.path.join(folder, "tensorboard"))
@@ -67,27 +67,36 @@ class Monitoring:
 
 
 def write_settings(config: TrainConfig, folder: str) -> None:
-  """The run's settings, for the HParams page, into the current summary writer.
+  """Writes the settings, for the HParams page, into the current summary writer.
 
   Args:
     config: the settings.
-    folder: the stage's folder; its last two parts name the run.
+    folder: the stage's folder; its last two parts name the trial.
   """
   values = {name: getattr(config, name) for name in _COMPARED}
-  experiment = os.path.basename(os.path.dirname(os.path.abspath(folder)))
+  run = os.path.basename(os.path.dirname(os.path.abspath(folder)))
   hparams.hparams({**values, "survey": config.survey.name, "bins": config.survey.bins},
-                  trial_id=f"{experiment}/{config.stage}")
+                  trial_id=f"{run}/{config.stage}")
 
 
 def named_losses(parts: Mapping[str, float]) -> dict[str, float]:
-  """The loss, and where it has several parts those of it, by the names that TensorBoard shows."""
+  """The loss and, where it has several parts, each of them, under the names in TensorBoard."""
   named = {f"loss_{name}": float(part) for name, part in parts.items()}
   return {"loss": sum(named.values()), **(named if len(named) > 1 else {})}
 
 
 def write_validation(config: TrainConfig, losses: Mapping[str, np.ndarray], z_spec: np.ndarray,
                      z_photo: np.ndarray, step: int, *, picture: bool) -> None:
-  """Losses by part, metrics and perhaps a picture of validation galaxies, [n] each."""
+  """Writes losses by part, metrics and perhaps a picture of validation galaxies.
+
+  Args:
+    config: the settings.
+    losses: {part of the loss: [n], of each galaxy}.
+    z_spec: [n], centres of the galaxies' redshift bins.
+    z_photo: [n].
+    step: the iteration reached.
+    picture: whether to draw the picture.
+  """
   survey = config.survey
   parts = {name: loss.mean() for name, loss in losses.items()}
   for name, value in (*named_losses(parts).items(),
@@ -102,6 +111,6 @@ def write_validation(config: TrainConfig, losses: Mapping[str, np.ndarray], z_sp
 
 
 def write_histograms(network: tf.keras.Model, step: int) -> None:
-  """Histograms of all weights, by name."""
+  """Writes histograms of all weights, by name."""
   for name, variable in named_weights(network):
     tf.summary.histogram(f"weights/{name}", plain_variable(variable), step)

@@ -31,19 +31,19 @@ from pzbias_tf.training.monitoring import Monitoring
 from pzbias_tf.training.problem import Problem, redshift_layers_problem, whole_network_problem
 from pzbias_tf.training.run_folder import StageInputs
 
-NO_STAGE_SEED = 2**30  # larger than that of any stage
-SCALING_GALAXIES = 2048  # the standard deviation of a band to about 1%
+NO_STAGE_SEED = 2**30  # larger than any stage's
+SCALING_GALAXIES = 2048  # they give the standard deviation of a band to about 1%
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Devices:
-  """Where and how a stage runs: what does not decide its numbers.
+  """Where and how a stage runs; this does not change its results.
 
   Attributes:
     strategy: all devices.
     xla: compile the training step with XLA.
-    pace: how often the loop comes back to the host.
-    monitoring: what is looked at on the way.
+    pace: how often the loop returns to the host.
+    monitoring: what is recorded during training.
     data_service: address of a tf.data service that reads images; "" for none.
   """
 
@@ -56,7 +56,7 @@ class Devices:
 
 def train_stage(config: TrainConfig, data: Dataset, stage_dir: str, inputs: StageInputs,
                 devices: Devices, *, provenance: dict[str, str]) -> None:
-  """Trains a stage, or goes on with it, or finds that it is complete.
+  """Trains a stage; resumes one that stopped, and leaves one that is trained as it is.
 
   Args:
     config: its settings.
@@ -64,7 +64,7 @@ def train_stage(config: TrainConfig, data: Dataset, stage_dir: str, inputs: Stag
     stage_dir: its folder.
     inputs: what it starts from.
     devices: where it runs.
-    provenance: where its inputs came from, for config.json.
+    provenance: where its inputs come from, for config.json.
 
   Raises:
     ValueError: the folder was trained with other settings.
@@ -86,16 +86,9 @@ def _train_stage(config, data, stage_dir, inputs, devices, provenance):
     return
   if is_chief(devices.strategy):
     save_config(config, stage_dir, provenance=provenance)
-  # Not 0: with that, TensorFlow compares the seeds of shuffles with 0, which depend on the epoch.
-  tf.keras.utils.set_random_seed(config.stage_seed or NO_STAGE_SEED)
-  with devices.strategy.scope():
-    network = make_network(config)
-  if inputs.init_weights:
-    skip = (REDSHIFT_LAYER,) if config.stage_spec.extended else ()
-    load_weights(network, inputs.init_weights, skip=skip)
-  if not config.stage_spec.trains_all and not config.stage_spec.extended and (
-      config.fth >= KEEP_ALL):
-    logging.info("--fth=%d: %s trains nothing and hands %s on", config.fth,
+  network = _first_network(config, inputs, devices.strategy)
+  if _trains_nothing(config):
+    logging.info("--fth=%d: %s trains nothing and keeps the weights of %s", config.fth,
                  config.stage_spec.title, inputs.init_weights)
     save_weights(network, files.last)
     return
@@ -103,6 +96,24 @@ def _train_stage(config, data, stage_dir, inputs, devices, provenance):
                          data_service=_data_service(config, devices, stage_dir))
   Loop(problem, config, files, strategy=devices.strategy, xla=devices.xla,
        pace=devices.pace, monitoring=devices.monitoring).run()
+
+
+def _first_network(config, inputs, strategy):
+  """The network with the weights that the stage starts from."""
+  # Not 0: then TensorFlow would compare the seeds of shuffles with 0, and they depend on the epoch.
+  tf.keras.utils.set_random_seed(config.stage_seed or NO_STAGE_SEED)
+  with strategy.scope():
+    network = make_network(config)
+  if inputs.init_weights:
+    skip = (REDSHIFT_LAYER,) if config.stage_spec.extended else ()
+    load_weights(network, inputs.init_weights, skip=skip)
+  return network
+
+
+def _trains_nothing(config):
+  """Whether the stage is Step 2 with every galaxy: Step 1 was trained on them."""
+  stage = config.stage_spec
+  return not stage.trains_all and not stage.extended and config.fth >= KEEP_ALL
 
 
 def make_network(config: TrainConfig) -> tf.keras.Model:
@@ -131,8 +142,8 @@ def predict_stage(config: TrainConfig, data: Dataset, stage_dir: str, *,
                   weights: str = "") -> None:
   """Predicts test and validation galaxies and, from Step 2 on, the balanced subset.
 
-  Predictions of the same weights that are there already are kept.  A data set
-  without validation galaxies is as good as any other.
+  Existing predictions of the same weights are kept.  A data set without
+  validation galaxies is accepted.
 
   Args:
     config: the stage's settings.
@@ -146,7 +157,7 @@ def predict_stage(config: TrainConfig, data: Dataset, stage_dir: str, *,
   missing = [name for name in samples
              if not predicted_with(os.path.join(stage_dir, name), digest)]
   if not missing:
-    logging.info("%s: predictions are there already", stage_dir)
+    logging.info("%s: the predictions exist already", stage_dir)
     return
   network = make_network(config)
   load_weights(network, weights)
@@ -172,13 +183,13 @@ def fit_input_scaling(kind: str, data: Dataset, image_size: int) -> InputScaling
 
 
 def _samples(config, data):
-  """{predictions file: (split, records)} of the samples that hold any galaxy.
+  """{predictions file: (split, records)} of the samples that are not empty.
 
-  The test sample comes last: a stage with its predictions is complete.
+  The test sample comes last: a stage that has its predictions is complete.
   """
   whole_sample = config.stage_spec.trains_all
   samples = {name: (split, training_sample.evaluation_records(data, split, config.survey,
-                                                        whole_sample=whole_sample))
+                                                              whole_sample=whole_sample))
              for name, split in ((run_folder.PREDICTIONS_VALIDATION, "validation"),
                                  (run_folder.PREDICTIONS_TEST, "test"))}
   if not whole_sample:
@@ -191,9 +202,9 @@ def _samples(config, data):
 
 
 def _data_service(config, devices, stage_dir):
-  """The service that is asked for; several processes share the work that it does for them.
+  """The service of --data_service, None without; several processes share one job of it.
 
-  The word that they share tells their settings too: a service keeps its jobs, and would hand the
+  The name of the job depends on the settings: a service keeps its jobs, and would serve the
   galaxies of an earlier training to one with other settings.
   """
   if not devices.data_service:
@@ -215,7 +226,8 @@ def _label_model(config, path, inputs):
   if os.path.exists(path):
     return LabelModel.load(path, config.survey)
   step2 = Predictions.load(inputs.label_predictions)
-  model = fit_label_model(step2.z_spec, step2.z_photo, step2.r_mag, config.survey)
+  model = fit_label_model(step2.z_spec, step2.z_photo, step2.r_mag, config.survey,
+                          dispersions=config.dispersions)
   model.save(path)
   logging.info("Label model of %d galaxies -> %s; dispersions in bins: %s", len(step2), path,
                np.round(model.sigma_disp, 1).tolist())

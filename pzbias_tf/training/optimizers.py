@@ -14,14 +14,12 @@ from pzbias_tf.compat.keras import build_optimizer, optimizer_slots
 from pzbias_tf.training.config import TrainConfig
 from pzbias_tf.training.stages import LR_DROP_FACTOR
 
-keras = tf.keras
-
 OPTIMIZERS = ("adam", "lamb")
 _EPSILON = 1e-8
 
 
 def make_optimizer(config: TrainConfig, variables: Sequence[Any]) -> Any:
-  """The optimizer of a stage, with its slots made; call it in the strategy's scope.
+  """The optimizer of a stage, with its slots created; call it in the strategy's scope.
 
   Args:
     config: names the optimizer and gives its learning rate.
@@ -33,8 +31,8 @@ def make_optimizer(config: TrainConfig, variables: Sequence[Any]) -> Any:
   if config.optimizer not in OPTIMIZERS:
     raise ValueError(f"--optimizer={config.optimizer}; choose one of {', '.join(OPTIMIZERS)}")
   optimizer = _plain_optimizer(config)
-  if config.precision == "mixed_float16":  # its small gradients would vanish
-    optimizer = keras.mixed_precision.LossScaleOptimizer(optimizer)
+  if config.precision == "mixed_float16":  # small gradients would vanish
+    optimizer = tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
   build_optimizer(optimizer, variables)
   return optimizer
 
@@ -46,11 +44,11 @@ def _plain_optimizer(config):
 
     return addons.lamb(rate, epsilon=_EPSILON)
   optimizer = Adam(rate, epsilon=_EPSILON)
-  optimizer.jit_compile = False  # whether XLA compiles is decided in one place
+  optimizer.jit_compile = False  # whether XLA compiles is decided in step.py
   return optimizer
 
 
-class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
+class LearningRate(tf.keras.optimizers.schedules.LearningRateSchedule):
   """The initial rate, reached linearly, divided by 5 after each of the fractions `lr_drops`."""
 
   def __init__(self, config: TrainConfig):
@@ -60,7 +58,7 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
                    for drop in range(len(config.lr_drops) + 1)]
 
   def __call__(self, step: tf.Tensor) -> tf.Tensor:
-    """The rate [] of the iteration that follows `step` others."""
+    """The rate [] of the iteration after `step` others."""
     step = tf.cast(step, tf.int64)
     drops = tf.reduce_sum(tf.cast(step >= tf.constant(self._boundaries, tf.int64), tf.int32))
     rate = tf.gather(tf.constant(self._rates, tf.float32), drops)
@@ -69,7 +67,7 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
     return rate * tf.cast(tf.minimum(step + 1, self._warmup) / self._warmup, tf.float32)
 
   def get_config(self) -> dict[str, Any]:
-    """Keras' way to show a schedule."""
+    """The schedule as Keras shows it."""
     return {"warmup": self._warmup, "boundaries": self._boundaries, "rates": self._rates}
 
 

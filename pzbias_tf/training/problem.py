@@ -25,14 +25,14 @@ VALIDATION_GALAXIES = 4096  # enough for a loss to 1%, small enough for memory
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Problem:
-  """What the loop needs to know of a stage.
+  """What the loop needs to know about a stage.
 
   Attributes:
     network: the whole network.
     variables: what trains.
     forward: batch -> logits, for training and validation batches alike.
-    losses: {"redshift", and where it trains "magnitude": (logits, batch) -> loss of each galaxy
-      [batch]}; their sum trains.
+    losses: {"redshift", and "magnitude" where it trains: (logits, batch) -> loss of each galaxy
+      [batch]}; their sum is minimized.
     augment: batch -> batch, inside the compiled step, in training only.
     batches: first step -> endless training batches.
     validation: the validation batches, kept in memory; empty for none.
@@ -51,7 +51,8 @@ class Problem:
 
 def whole_network_problem(network: tf.keras.Model, data: Dataset, config: TrainConfig, *,
                           data_service: DataService | None = None) -> Problem:
-  """Baseline and Step 1: everything trains, on images; `data_service` as `training_batches`."""
+  """Baseline and Step 1: everything trains, on images; `data_service` as in
+  `training_batches`."""
   keep, labels = training_sample.training_records(data, config)
   survey, multi_output = config.survey, config.stage_spec.multi_output
   parts = {"redshift": _redshift_loss(
@@ -96,7 +97,7 @@ def _redshift_loss(loss: losses.RedshiftLoss):
 
 
 def _on_images(network, data, config, keep, labels, data_service=None):
-  """What of a problem concerns its batches, where these are images for the whole network."""
+  """What depends on the kind of batches, for images that pass through the whole network."""
   return {
       "forward": lambda batch: network({"image": batch["image"], "ebv": batch["ebv"]}),
       "augment": lambda batch: {**batch, "image": dihedral(batch["image"], batch["view"])},
@@ -109,7 +110,7 @@ def _on_images(network, data, config, keep, labels, data_service=None):
 
 
 def _on_features(network, data, config, rows, labels, feature_dir):
-  """The same for features, which are computed here unless they are there."""
+  """The same for features, which are computed here where they do not exist yet."""
   representation, output_module = (
       network.get_layer(name) for name in ("representation", "output_module"))
   features_of = functools.partial(
@@ -130,7 +131,7 @@ def _on_features(network, data, config, rows, labels, feature_dir):
 def _validation_keep(data, config):
   """Up to VALIDATION_GALAXIES records that the stage is judged on."""
   keep = training_sample.evaluation_records(data, "validation", config.survey,
-                                      whole_sample=config.stage_spec.trains_all)
+                                            whole_sample=config.stage_spec.trains_all)
   keep[np.flatnonzero(keep)[VALIDATION_GALAXIES:]] = False
   return keep
 

@@ -15,7 +15,7 @@ class Stage:
   Attributes:
     name: folder name.
     number: `--tstep`.
-    title: how tables and figures call it.
+    title: its name in tables and figures.
     multi_output: several redshift outputs and the magnitude output.
     extended: redshift outputs on the extended grid.
     trains_all: True: the whole network trains on all training galaxies, from

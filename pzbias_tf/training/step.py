@@ -20,12 +20,13 @@ Batch = dict[str, tf.Tensor]
 
 
 class Steps(NamedTuple):
-  """What several training steps tell.
+  """What several training steps return.
 
   Attributes:
-    parts: mean of each part of the loss over them, [parts] float32.
-    first_bad: number of the first one, from 0, whose loss was not finite; -1 for none; [] int64.
-    waited_s: seconds that they waited for input, [] float64.
+    parts: mean of each part of the loss over the steps, [parts] float32.
+    first_bad: number of the first step, from 0, with a loss that is not finite; -1 for none;
+      [] int64.
+    waited_s: time that the steps waited for input, s, [] float64.
   """
 
   parts: tf.Tensor
@@ -34,7 +35,7 @@ class Steps(NamedTuple):
 
   @property
   def loss(self) -> tf.Tensor:
-    """Mean loss over them, [] float32."""
+    """Mean loss over the steps, [] float32."""
     return tf.reduce_sum(self.parts)
 
 
@@ -46,13 +47,13 @@ def make_train_steps(*, strategy: tf.distribute.Strategy, variables: Sequence[tf
 
   Args:
     strategy: where they run.
-    variables: what trains; nothing else moves.
+    variables: what trains; nothing else changes.
     optimizer: built on those variables, in the strategy's scope.
-    loss_fn: {name: [replica batch, ...]} to the parts of each galaxy's loss, [replica batch]
-      each; their sum trains.
-    global_batch: galaxies a step over all replicas.  Each replica's sum is
+    loss_fn: function of a batch {name: [replica batch, ...]} that returns the parts of each
+      galaxy's loss, [replica batch] each; their sum is minimized.
+    global_batch: galaxies per step, over all replicas.  Each replica's sum is
       divided by it, so that the sum over replicas is the batch's mean.
-    xla: compile the step with XLA; of several devices, loss and gradients.
+    xla: compile the step with XLA; on several devices, loss and gradients alone.
     parts: how many parts the loss has.
 
   Returns:
@@ -67,10 +68,10 @@ def make_train_steps(*, strategy: tf.distribute.Strategy, variables: Sequence[tf
   def gradients(batch):
     with tf.GradientTape(watch_accessed_variables=False) as tape:
       tape.watch(watched)
-      of_galaxies = loss_fn(batch)
-      loss = tf.reduce_sum(functools.reduce(operator.add, of_galaxies)) / global_batch
+      galaxy_losses = loss_fn(batch)
+      loss = tf.reduce_sum(functools.reduce(operator.add, galaxy_losses)) / global_batch
       scaled = scale_loss(optimizer, loss)
-    losses = tf.stack([tf.reduce_sum(part) for part in of_galaxies]) / global_batch
+    losses = tf.stack([tf.reduce_sum(part) for part in galaxy_losses]) / global_batch
     return losses, tape.gradient(scaled, watched)
 
   def replica_step(batch):
@@ -83,7 +84,7 @@ def make_train_steps(*, strategy: tf.distribute.Strategy, variables: Sequence[tf
 
   @tf.function
   def train_steps(iterator, steps):
-    # int64, which a GPU holds, and no branch: the host need not look at each loss.
+    # int64, which a GPU can hold, and no branch: the host need not inspect each loss.
     total, none = tf.zeros([parts]), tf.constant(-1, tf.int64)
     first_bad, waited_s = none, tf.constant(0.0, tf.float64)
     for step in tf.range(steps):

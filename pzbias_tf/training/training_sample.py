@@ -27,7 +27,7 @@ def training_records(data: Dataset, config: TrainConfig) -> tuple[np.ndarray, La
     keep [records] bool, and the labels, noisy where errl asks for it.
 
   Raises:
-    ValueError: more galaxies are asked for than there are.
+    ValueError: nsub exceeds the number of training galaxies.
   """
   z_label = data.column("z_spec") + config.errl * _per_galaxy(data, config.seed, 1, normal=True)
   keep = _thinned(data, config) & (data.column("split") == "train") & _on_grid(data, config.survey)
@@ -39,7 +39,7 @@ def training_records(data: Dataset, config: TrainConfig) -> tuple[np.ndarray, La
 
 
 def balanced_records(data: Dataset, config: TrainConfig) -> np.ndarray:
-  """The records of the balanced subset of Steps 2 and 3, one a galaxy.
+  """The records of the balanced subset of Steps 2 and 3, one per galaxy.
 
   Returns:
     Their rows in the catalogue, sorted int64.
@@ -98,7 +98,7 @@ def make_labels(data: Dataset, survey: Survey, z: np.ndarray | None = None) -> L
 
 
 def _on_grid(data, survey):
-  """The records whose redshift the survey's grid covers; others have no label there."""
+  """The records whose redshift the survey's grid covers; others have no label."""
   z = data.column("z_spec")
   inside = (z >= survey.z_min) & (z <= np.float32(survey.z_max))
   outside = int(np.sum(np.isfinite(z) & ~inside))
@@ -110,7 +110,7 @@ def _on_grid(data, survey):
 
 
 def _thinned(data, config):
-  """All records, or with --midreduce 10% of those of the crowded middle."""
+  """All records or, with --midreduce, 10% of those in the crowded middle."""
   if not config.midreduce:
     return np.ones(len(data.catalog), bool)
   z = data.column("z_spec")

@@ -76,9 +76,9 @@ class BalanceTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_full_survey_takes_seconds(self):
     z, r = _catalogue(400000)
-    start_s = time.monotonic()
+    start_s = time.process_time()
     _subset(z, r, threshold=200)
-    self.assertLess(time.monotonic() - start_s, 10.0)  # 0.1 s on a free core
+    self.assertLess(time.process_time() - start_s, 10.0)  # about 0.1 s
 
 
 if __name__ == "__main__":

@@ -102,7 +102,8 @@ class CalibrationTest(tf.test.TestCase, parameterized.TestCase):
     corrected = fitted.apply([0.115, 0.125, 0.312], [15.4, 15.4, 17.6])
     self.assertAllClose(corrected, [0.115 - 0.005, 0.125, 0.312 - 0.015], atol=1e-12)
     self.assertAllEqual(
-        fitted.is_corrected([0.115, 0.125, 0.312], [15.4, 15.4, 17.6]), [True, False, True])
+        fitted.correct([0.115, 0.125, 0.312], [15.4, 15.4, 17.6]).has_correction,
+        [True, False, True])
 
   def test_correction_removes_the_mean_residual_of_every_cell(self):
     rng = np.random.default_rng(0)
@@ -141,7 +142,7 @@ class CalibrationTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(fitted.count[11, 5], 400)
     self.assertAllClose(fitted.error[11, 5], offset.std(ddof=1) / 20)
     self.assertEqual(np.isfinite(fitted.error).sum(), 1)
-    self.assertAllEqual(np.nan_to_num(fitted.correction_error([0.107, 0.2], [15.4, 15.4])),
+    self.assertAllEqual(np.nan_to_num(fitted.correct([0.107, 0.2], [15.4, 15.4]).error),
                         [fitted.error[11, 5], 0.0])
     self.assertNotIn(True, np.isfinite(self._fitted().error[[31, 0, 41]]))  # one galaxy each
 

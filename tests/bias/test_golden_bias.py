@@ -49,10 +49,38 @@ class GoldenBiasTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllClose(model.sigma_scatter, golden["sigma_scatter"], rtol=0, atol=1e-4)
 
   @parameterized.parameters(*_SURVEYS)
-  def test_dispersions_reach_a_cross_entropy_no_higher(self, name, survey):
+  def test_dispersions_are_the_published_ones(self, name, survey):
+    golden = _golden(name)
+    model = soft_labels.fit_label_model(*_train(golden), survey, dispersions="published")
+    self.assertAllClose(model.sigma_disp, golden["sigma_disp"], rtol=3e-4)
+    self.assertAllClose(model.sigma_scatter, golden["sigma_scatter"], rtol=3e-4)
+
+  def test_flat_and_wide_minima_are_named(self):
+    golden = _golden("cfhtls")
+    z_spec, z_photo, r_mag = _train(golden)
+    lines = {search: dispersion.doubtful_dispersions(
+        dispersion.fit_dispersions(z_spec, z_photo, r_mag, CFHTLS_WIDE, search=search),
+        z_spec, z_photo, r_mag, CFHTLS_WIDE) for search in dispersion.SEARCHES}
+    outputs = {search: [line.split(":")[0] for line in found] for search, found in lines.items()}
+    self.assertEqual(outputs["published"],
+                     [f"output {k}" for k in (0, 1, 2, 6, 7, 8, 9)])
+    self.assertRegex(lines["published"][0], "773 bins fit as well as 172, to within 0.01 nats")
+    self.assertRegex(lines["global"][0], "780 bins are more than a quarter of the grid of 1000")
+
+  def test_a_sharp_minimum_is_not_doubted(self):
+    rng = np.random.default_rng(0)
+    z_photo = rng.normal(0.2, 6 * SDSS.bin_width, 20000)
+    z_spec = z_photo + rng.normal(0.0, 8 * SDSS.bin_width, z_photo.size)
+    columns = z_spec, z_photo, np.full(z_photo.size, 12.6)
+    fitted = dispersion.fit_dispersions(*columns, SDSS, search="published")
+    self.assertAllClose(fitted[0], 8.0, atol=0.3)
+    self.assertEmpty(dispersion.doubtful_dispersions(fitted, *columns, SDSS))
+
+  @parameterized.parameters(*_SURVEYS)
+  def test_the_global_search_reaches_a_cross_entropy_no_higher(self, name, survey):
     golden = _golden(name)
     z_spec, z_photo, r_mag = _train(golden)
-    fitted = dispersion.fit_dispersions(z_spec, z_photo, r_mag, survey)
+    fitted = dispersion.fit_dispersions(z_spec, z_photo, r_mag, survey, search="global")
     x = dispersion.output_distributions(dispersion.density(z_photo, r_mag, survey), survey)
     y = dispersion.output_distributions(dispersion.density(z_spec, r_mag, survey), survey)
     score = lambda sigmas: np.array([

@@ -1,4 +1,4 @@
-"""Conversions of small surveys, and what they wrote, for the tests."""
+"""Conversions of small surveys, and the files that they wrote, for the tests."""
 
 import csv
 import glob
@@ -10,13 +10,12 @@ import tensorflow as tf
 
 from data_tools import readers
 from data_tools.conversion import catalog_rows, record_plan
-from pzbias_tf import survey as survey_lib
 from pzbias_tf.data import augment, schema
 from pzbias_tf.data import catalog as catalog_lib
 from pzbias_tf.data import manifest as manifest_lib
+from pzbias_tf.survey import SDSS
 from tests.data_tools import sample_surveys
 
-SDSS = survey_lib.SDSS
 SMALL_SHARDS = 0.02  # MB: 14 records of 8 x 8 x 5 float32
 
 
@@ -31,17 +30,17 @@ def read_records(folder, manifest):
 
 
 def digests(folder):
-  """SHA-256 of each shard, by name."""
-  found = {}
+  """{name: SHA-256} of all shards."""
+  by_name = {}
   for name in sorted(os.listdir(folder)):
     if name.endswith(".tfrecord"):
       with open(os.path.join(folder, name), "rb") as file:
-        found[name] = hashlib.sha256(file.read()).hexdigest()
-  return found
+        by_name[name] = hashlib.sha256(file.read()).hexdigest()
+  return by_name
 
 
 def rejected(folder):
-  """Reasons by id."""
+  """{id: reason} of the rejected objects."""
   with open(os.path.join(folder, manifest_lib.REJECTED_NAME), newline="") as file:
     return {row["id"]: row["reason"] for row in csv.DictReader(file)}
 
@@ -93,8 +92,8 @@ class ConversionTest(tf.test.TestCase):
     self.assertLen(set(catalog["id"]), manifest.galaxies["written"])
 
 
-class Miscounted(catalog_rows.WrittenCatalog):
-  """Counts as of images that changed while they were converted."""
+class MiscountedCatalog(catalog_rows.WrittenCatalog):
+  """Has other counts than the shards, as if images had changed during the conversion."""
 
   def __init__(self, *arguments):
     super().__init__(*arguments)
@@ -102,10 +101,10 @@ class Miscounted(catalog_rows.WrittenCatalog):
 
 
 def files_of(folder):
-  """Contents of all files below a folder, except for the lock."""
-  found = {}
+  """{path: contents} of all files below a folder, except for the lock."""
+  contents = {}
   for path in glob.glob(os.path.join(folder, "**"), recursive=True, include_hidden=True):
     if os.path.isfile(path) and os.path.basename(path) != ".lock":
       with open(path, "rb") as file:
-        found[os.path.relpath(path, folder)] = file.read()
-  return found
+        contents[os.path.relpath(path, folder)] = file.read()
+  return contents

@@ -1,4 +1,4 @@
-"""Small surveys in files of further formats, for the tests."""
+"""Small surveys in files of many formats, and a base of the tests that read them."""
 
 import csv
 import os
@@ -7,12 +7,12 @@ import numpy as np
 import tensorflow as tf
 
 from data_tools import make_tfrecords, readers
-from data_tools.conversion.convert import ConversionSettings
+from data_tools.conversion.conversion_settings import ConversionSettings
 from tests.data_tools import sample_surveys
 
 
 def table_of(num):
-  """A catalogue with usual column names."""
+  """A catalogue with usual column names, without images."""
   columns = sample_surveys.columns(num)
   return {"id": np.array([f"J{row:02d}" for row in range(num)]), "z": columns["z"],
           "ebv": columns["EBV"], "r": columns["dered_petro_r"]}
@@ -29,6 +29,7 @@ class FormatsTest(tf.test.TestCase):
     os.makedirs(self.input)
 
   def path(self, name):
+    """A file of the input."""
     return os.path.join(self.input, name)
 
   def convert(self, survey="sdss", **options):
@@ -38,10 +39,12 @@ class FormatsTest(tf.test.TestCase):
         settings=ConversionSettings(split=(0.5, 0.25, 0.25))))
 
   def rejected(self):
+    """{id: reason} of the rejected objects."""
     with open(os.path.join(self.output, "rejected.csv"), newline="", encoding="utf-8") as file:
       return {row["id"]: row["reason"] for row in csv.DictReader(file)}
 
   def assert_images(self, source, images):
+    """The source has these images, in native byte order."""
     for row, image in enumerate(images):
       self.assertAllEqual(source.images(row), image)
       self.assertTrue(source.images(row).dtype.isnative)

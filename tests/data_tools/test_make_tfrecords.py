@@ -1,4 +1,4 @@
-"""The command's flags reach the data set."""
+"""The flags of the command reach the data set."""
 
 import contextlib
 import io
@@ -8,14 +8,15 @@ from absl import flags
 import tensorflow as tf
 
 from data_tools import make_tfrecords
-from data_tools.conversion import accepted, report_text
+from data_tools.conversion import accepted
+from data_tools.conversion.command_line import report_text
 from pzbias_tf.data import catalog as catalog_lib
 from tests.data_tools import sample_conversions
 
 
 class CommandLineTest(sample_conversions.ConversionTest):
 
-  def _run(self, *arguments):
+  def run_command(self, *arguments):
     values = flags.FlagValues()
     make_tfrecords.define_flags(values)
     values(["make_tfrecords", *arguments])
@@ -23,7 +24,7 @@ class CommandLineTest(sample_conversions.ConversionTest):
 
   def test_flags_reach_the_data_set(self):
     self.public(50)
-    manifest = self._run(
+    manifest = self.run_command(
         f"--input={self.folder}/in", f"--output={self.output}", "--split=0.5,0.25,0.25",
         "--seed=7", "--augment_copies=2", "--ebv=0.03", "--z_photo_column=dered_petro_i",
         "--preset=cpu", "--compression=gzip", "--max_rejected=0.5")
@@ -35,23 +36,23 @@ class CommandLineTest(sample_conversions.ConversionTest):
     self.assertEqual(set(catalog["ebv"]), {0.03})
     self.assertAllInRange(catalog["z_photo_ref"], 14, 18)
 
-  def test_without_input_it_says_so_and_simulates(self):
+  def test_without_input_a_survey_is_simulated(self):
     with contextlib.redirect_stdout(io.StringIO()) as printed:
-      manifest = self._run(f"--output={self.output}", "--num=20")
+      manifest = self.run_command(f"--output={self.output}", "--num=20")
     self.assertIn("No --input is given: 20 galaxies of sdss are simulated", printed.getvalue())
     self.assertIn(f"--multir --data_dir={self.output}", printed.getvalue())
     self.assertEqual(manifest.source["simulated"], {"survey": "sdss", "num": 20, "seed": 0})
     self.assertEqual(manifest.galaxies["read"], 20)
     self.assertIn("step3", manifest.preset["stages"])
-    self.assertEqual(self._run(f"--output={self.output}", "--num=20"), manifest)
+    self.assertEqual(self.run_command(f"--output={self.output}", "--num=20"), manifest)
 
-  def test_survey_from_a_file(self):
+  def test_survey_file(self):
     self.public(30)
     path = os.path.join(self.folder, "mine.toml")
     with open(path, "w") as file:
       file.write("pixel_scale_arcsec = 0.2\nz_max = 0.2\nbins = 50\nr_min = 12.0\nr_max = 18.0\n"
                  "balance_threshold = 10\noutlier_threshold = 0.05\nfit_z_min = 0.1\n")
-    manifest = self._run(f"--survey={path}", f"--input={self.folder}/in",
+    manifest = self.run_command(f"--survey={path}", f"--input={self.folder}/in",
                          f"--output={self.output}")
     self.assertEqual(manifest.dataset, "mine")
     self.assertIn(f"--survey={path}", report_text.next_command(manifest, self.output, survey=path))

@@ -38,5 +38,5 @@ def small_run() -> SmallRun:
 
 @functools.cache
 def other_fold() -> str:
-  """Folder of the Baseline of another experiment on the same galaxies."""
+  """Folder of the Baseline of another fold on the same galaxies."""
   return train_main.run(request(0, small_run().data, tempfile.mkdtemp(), ne=2))

@@ -84,7 +84,7 @@ class ExportTest(tf.test.TestCase):
     self.assertLen(about["edges"], SURVEY.bins_extended + 1)
 
   def test_nothing_is_overwritten(self):
-    with self.assertRaisesRegex(FileExistsError, "saved_model is there already"):
+    with self.assertRaisesRegex(FileExistsError, "saved_model exists; name another"):
       eval_export.export(self.stage)
 
   def test_an_untrained_stage_is_named(self):

@@ -15,12 +15,11 @@ import numpy as np
 import tensorflow as tf
 
 from eval import main as eval_main
-from eval import pdf_calibration as eval_pdf_calibration
-from eval import stage_results
-from eval import stages as eval_stages
-from eval import step4 as eval_step4
+from eval import run as eval_run
+from eval.evaluation import calibrations
 from eval.evaluation import worst_outliers as eval_outliers
 from eval.evaluation.worst_outliers import read_images
+from eval.run import EvaluatedStage
 from pzbias_tf.bias import pdf_calibration
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.bias.pdf_calibration import PdfCalibration
@@ -78,7 +77,7 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
                         calibration.apply(test.z_photo, test.r_mag))
     self.assertGreater(np.abs(catalog["z_photo_calibrated"] - catalog["z_photo"]).max(), 0.0)
     self.assertAllEqual(np.nan_to_num(catalog["calibration_error"]),
-                        np.nan_to_num(calibration.correction_error(test.z_photo, test.r_mag)))
+                        np.nan_to_num(calibration.correct(test.z_photo, test.r_mag).error))
     self.assertNotIn("crps", self.metrics()["stages"]["step4"])
 
   def test_step_4_never_sees_the_redshifts_of_the_test_set(self):
@@ -89,13 +88,13 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
     test = Predictions.load(path)
     permuted = np.random.default_rng(0).permutation(test.z_spec)
     dataclasses.replace(test, ancil={**test.ancil, "redshift": permuted}).save(path)
-    eval_step4.step4_result(run, os.path.join(run, "step3"), SMALL_SDSS, BOOTSTRAP)
+    calibrations.step4_result(EvaluatedStage(os.path.join(run, "step3")), run, BOOTSTRAP)
     found = [open(os.path.join(folder, "calibration.json"), encoding="utf-8").read()
              for folder in (self.run_dir, run)]
     self.assertEqual(found[0], found[1])
     moved = dataclasses.replace(test, ancil={**test.ancil, "zmode": test.z_photo[::-1]})
     moved.save(path)
-    eval_step4.step4_result(run, os.path.join(run, "step3"), SMALL_SDSS, BOOTSTRAP)
+    calibrations.step4_result(EvaluatedStage(os.path.join(run, "step3")), run, BOOTSTRAP)
     with open(os.path.join(run, "calibration.json"), encoding="utf-8") as file:
       self.assertNotEqual(file.read(), found[0])  # estimates do matter
 
@@ -116,7 +115,7 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
     shutil.copytree(os.path.join(self.run_dir, "step3"), os.path.join(run, "step3"))
     path = os.path.join(run, "step3", "predictions_validation.hdf5")
     with (mock.patch.object(pdf_calibration, "FEWEST", 10),
-          mock.patch.object(eval_pdf_calibration, "FEWEST", 10)):
+          mock.patch.object(calibrations, "FEWEST", 10)):
       text = eval_main.evaluate(run, BOOTSTRAP)
     self.assertIn("pdf_calibration.json", text)
     found = PdfCalibration.load(os.path.join(run, "pdf_calibration.json"), SMALL_SDSS)
@@ -130,7 +129,7 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
     digest = file_digest(StageFiles(os.path.join(run, "step3")).last)
     test.save(path, weights_digest=digest)
     with (mock.patch.object(pdf_calibration, "FEWEST", 10),
-          mock.patch.object(eval_pdf_calibration, "FEWEST", 10),
+          mock.patch.object(calibrations, "FEWEST", 10),
           self.assertRaisesRegex(ValueError, "galaxies of the test set.*must not see those")):
       eval_main.evaluate(run, BOOTSTRAP)
     Predictions.load(path).save(path, weights_digest="another")
@@ -149,6 +148,20 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
     shutil.copytree(os.path.join(self.run_dir, "step3"), os.path.join(run, "step3"))
     os.remove(os.path.join(run, "step3", "predictions_validation.hdf5"))
     self.assertNotIn("p(z) is not calibrated", eval_main.evaluate(run, BOOTSTRAP))
+
+  def test_each_file_is_read_once(self):
+    """Predictions of every stage, and its weights, whatever parts need them."""
+    run = os.path.join(self.create_tempdir().full_path, os.path.basename(self.run_dir))
+    shutil.copytree(self.run_dir, run, ignore=shutil.ignore_patterns("features", "report"))
+    with (mock.patch.object(pdf_calibration, "FEWEST", 10),
+          mock.patch.object(calibrations, "FEWEST", 10),
+          mock.patch.object(Predictions, "load", side_effect=Predictions.load) as loaded,
+          mock.patch.object(eval_run, "file_digest", side_effect=file_digest) as hashed):
+      eval_main.evaluate(run, BOOTSTRAP)
+    self.assertCountEqual([os.path.relpath(call.args[0], run) for call in loaded.call_args_list], [
+        *(f"{stage}/predictions_test.hdf5" for stage in ("baseline", "step1", "step2", "step3")),
+        "step3/predictions_validation.hdf5", "step3/predictions_balanced.hdf5"])
+    hashed.assert_called_once()
 
   def test_galaxies_are_weighed_by_a_table(self):
     run = os.path.join(self.create_tempdir().full_path, "weighed")
@@ -173,7 +186,7 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
         (Table({"id": ids[1:], "weight": np.ones(len(ids) - 1)}), "1 of .* are not in the table"),
         (Table({"id": ids, "w": np.ones(len(ids))}), "has no column weight, only id, w")):
       with self.assertRaisesRegex(ValueError, message):
-        stage_results.load_test_predictions(step3, SMALL_SDSS, table)
+        self.assertIsNone(EvaluatedStage(step3, weights=table).test)
 
   def test_the_catalogues_own_redshifts_are_measured_where_there_are_any(self):
     predictions = Predictions.load(os.path.join(self.run_dir, "step3", "predictions_test.hdf5"))
@@ -202,7 +215,7 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
   def test_worst_outliers_are_shown(self):
     test = Predictions.load(os.path.join(self.run_dir, "step3", "predictions_test.hdf5"))
     dz = np.abs(test.z_photo - test.z_spec) / (1 + test.z_spec)
-    found, _ = eval_outliers.worst_outliers(os.path.join(self.run_dir, "step3"), SMALL_SDSS)
+    found, _ = eval_outliers.worst_outliers(EvaluatedStage(os.path.join(self.run_dir, "step3")))
     self.assertLen(found.ids, 12)
     self.assertEqual(found.ids[0], test.ancil["id"][np.argmax(dz)])
     self.assertAllEqual(np.diff(np.abs(found.z_photo - found.z_spec) / (1 + found.z_spec)) <= 0,
@@ -222,7 +235,7 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
       config["settings" if name == "data_digest" else "provenance"][name] = value
       with open(path, "w", encoding="utf-8") as file:
         json.dump(config, file)
-      found, why = eval_outliers.worst_outliers(step3, SMALL_SDSS)
+      found, why = eval_outliers.worst_outliers(EvaluatedStage(step3))
       self.assertIsNone(found)
       self.assertRegex(why, f"^no pictures of outliers: .*{reason}")
 
@@ -241,7 +254,7 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
     self.assertLen(os.listdir(os.path.join(run, "report")), 14)
 
   def test_a_variant_shows_the_stages_it_started_from(self):
-    stages = eval_stages.find_stages(self.variant)
+    stages = eval_run.find_stages(self.variant)
     self.assertEqual(list(stages), ["baseline", "step1", "step2", "step3"])
     self.assertStartsWith(stages["step3"], self.variant)
     self.assertStartsWith(stages["baseline"], self.run_dir)
@@ -252,9 +265,9 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(os.path.getmtime(os.path.join(self.run_dir, "step1", "metrics.json")), before)
 
   def test_newest_run_is_the_default(self):
-    self.assertEqual(eval_stages.newest_run(self.runs), self.variant)
+    self.assertEqual(eval_run.newest_run(self.runs), self.variant)
     with self.assertRaisesRegex(FileNotFoundError, "python -m train.main"):
-      eval_stages.newest_run(os.path.join(self.folder, "nothing"))
+      eval_run.newest_run(os.path.join(self.folder, "nothing"))
     with self.assertRaisesRegex(FileNotFoundError, "holds no stage"):
       eval_main.evaluate(os.path.join(self.folder, "nothing"), BOOTSTRAP)
 
@@ -286,9 +299,9 @@ class SummaryTest(tf.test.TestCase):
         **predictions.ancil, "field": np.array(["W", "D", "W", ""]),
         "sample": np.array(["HQ", "HQ", "LR", "LR"])})
     predictions.save(os.path.join(folder, "predictions_test.hdf5"))
-    own = stage_results.load_test_predictions(folder, CFHTLS_WIDE)
+    own = EvaluatedStage(folder, CFHTLS_WIDE).test
     self.assertAllEqual(own.r_mag, predictions.r_mag[:1])
-    both_fields = stage_results.load_test_predictions(folder, CFHTLS_WIDE.whole_dataset())
+    both_fields = EvaluatedStage(folder, CFHTLS_WIDE.whole_dataset()).test
     self.assertAllEqual(both_fields.r_mag, predictions.r_mag[:2])
 
 

@@ -12,12 +12,11 @@ import numpy as np
 import tensorflow as tf
 
 from eval import predict as eval_predict
-from eval import step4 as eval_step4
-from eval.evaluation.step4_fit import fit_calibration
+from eval.evaluation.calibrations import fit_step4, step4_result
 from eval.prediction.members import misfits
 from eval.prediction.request import Request
 from eval.prediction.temporary_data_set import Cutouts
-from eval.stage_results import own_part
+from eval.run import EvaluatedStage, own_part
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.bias.pdf_calibration import KNOTS, PdfCalibration
 from pzbias_tf.metrics.stage_metrics import Bootstrap
@@ -65,7 +64,7 @@ class PredictTest(tf.test.TestCase, parameterized.TestCase):
         "out.hdf5", "out.fits", "out.parquet", "out_calibration.json"])
 
   def test_adds_calibrated_estimates(self):
-    eval_step4.step4_result(small_run().run, self.step3, SMALL_SDSS, Bootstrap(number=2))
+    step4_result(EvaluatedStage(self.step3), small_run().run, Bootstrap(number=2))
     catalog = Table.read(os.path.join(small_run().run, "calibrated_test.fits"))
     for refit in (True, False):  # these galaxies are those that the run's was fitted to
       text = self.predict(self.step3, refit=refit)
@@ -86,12 +85,12 @@ class PredictTest(tf.test.TestCase, parameterized.TestCase):
     self.predict(self.step3, split="validation")
     found = Predictions.load(self.path)
     balanced = Predictions.load(os.path.join(self.step3, "predictions_balanced.hdf5"))
-    own = fit_calibration(balanced, found, SMALL_SDSS)
+    own = fit_step4(balanced, found, SMALL_SDSS)
     self.assertAllClose(found.ancil["zmode_calibrated"], own.apply(found.z_photo, found.r_mag))
     saved = Calibration.load(self.path.replace(".hdf5", "_calibration.json"), SMALL_SDSS)
     self.assertAllEqual(saved.offset, own.offset)
     test = Predictions.load(os.path.join(self.step3, "predictions_test.hdf5"))
-    self.assertNotAllClose(fit_calibration(balanced, test, SMALL_SDSS).offset, own.offset)
+    self.assertNotAllClose(fit_step4(balanced, test, SMALL_SDSS).offset, own.offset)
 
   def test_step_4_refuses_the_balanced_predictions_of_other_weights(self):
     step3 = os.path.join(self.create_tempdir().full_path, "step3")
@@ -197,7 +196,7 @@ class PredictTest(tf.test.TestCase, parameterized.TestCase):
         survey=SMALL_SDSS, quantiles=np.tile(levels**0.5, (SMALL_SDSS.rows, 1)),
         count=np.ones(SMALL_SDSS.rows, int))
     run = self.copied_run()
-    with self.assertRaisesRegex(OSError, "pdf_calibration.json is not there: python -m eval.main"):
+    with self.assertRaisesRegex(OSError, "pdf_calibration.json is missing: python -m eval.main"):
       self.predict(os.path.join(run, "step3"), calibrate_pdf=True)
     calibration.save(os.path.join(run, "pdf_calibration.json"),
                      weights_digest=file_digest(StageFiles(self.step3).last))

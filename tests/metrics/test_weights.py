@@ -98,7 +98,7 @@ class WeightsTest(tf.test.TestCase, parameterized.TestCase):
   def test_bad_weights_are_refused(self, name):
     sample = _sample(10)
     for weights, message in (
-        (np.ones(9), "weights are given for 9 galaxies of 10"), (-np.ones(10), "negative"),
+        (np.ones(9), "9 weights are given for 10 galaxies"), (-np.ones(10), "negative"),
         (np.full(10, np.nan), "weights is not finite"), (np.zeros(10), "all weights are 0")):
       with self.assertRaisesRegex(ValueError, message):
         _ALL[name](*sample, weights)

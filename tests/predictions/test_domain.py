@@ -88,7 +88,7 @@ class DomainTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(TrainingDomain.load(path), own)
     with open(path, "w", encoding="utf-8") as file:
       file.write('{"format": "else"}')
-    with self.assertRaisesRegex(ValueError, "is no training domain .*python -m train.main"):
+    with self.assertRaisesRegex(ValueError, "is not a training domain .*python -m train.main"):
       TrainingDomain.load(path)
 
   def test_counts(self):

@@ -2,12 +2,13 @@
 
 import os
 
+import astropy.units as u
 import h5py
 import numpy as np
 import tensorflow as tf
 
 from pzbias_tf.predictions.estimates import point_estimates
-from pzbias_tf.predictions.predictions import Predictions
+from pzbias_tf.predictions.predictions import Estimates, Predictions
 
 EDGES = np.array([0.0, 0.1, 0.2, 0.3, 0.4])
 
@@ -46,6 +47,16 @@ class PredictionsTest(tf.test.TestCase):
       self.assertAllClose(file["data/pdfs"][()].sum(1) * 0.1, [1.0, 1.0])  # densities
       self.assertEqual(file["ancil/id"][1], b"bc")
 
+  def test_as_an_astropy_table(self):
+    table = Predictions(EDGES, predictions().pdf, {
+        "weight": np.ones(2), **predictions().ancil}).to_table()
+    self.assertEqual(table.colnames[:4], ["id", "r_mag", "redshift", "zmode"])
+    self.assertEqual(table.colnames[-1], "weight")  # nothing is known of that column
+    self.assertAllClose(table["zmean"], [0.17, 0.2])
+    self.assertEqual((table["r_mag"].unit, table["r_mag"].description), (u.mag, "r magnitude (AB)"))
+    self.assertEqual(list(table["id"]), ["a", "bc"])
+    self.assertLen(Estimates(predictions().ancil).to_table(), 2)
+
   def test_select(self):
     self.assertAllEqual(predictions().select(np.array([False, True])).ancil["id"], ["bc"])
 
@@ -57,7 +68,7 @@ class PredictionsTest(tf.test.TestCase):
     path = os.path.join(self.create_tempdir().full_path, "x.hdf5")
     with h5py.File(path, "w") as file:
       file["x"] = 1
-    with self.assertRaisesRegex(ValueError, "no predictions file"):
+    with self.assertRaisesRegex(ValueError, "is not a predictions file"):
       Predictions.load(path)
 
 

@@ -1,51 +1,27 @@
-"""The command line of train.main: published names and meanings, defaults, contradictions."""
+"""The command line of train.main: published names and meanings, contradictions."""
 
 import dataclasses
-import os
 
-from absl import flags
 from absl.testing import parameterized
 import tensorflow as tf
 
-from pzbias_tf.data.dataset import Dataset
-from pzbias_tf.data.manifest import Manifest
 from pzbias_tf.survey import CFHTLS_DEEP, CFHTLS_WIDE, SDSS
 from pzbias_tf.training.stages import STAGES
-from train import flags as train_flags
-from train import main as train_main
+from tests.train.command_lines import flag_values, parse
+from train.flags import Request
 
 PUBLISHED = ("ne", "fth", "nsub", "errl", "midreduce", "testphase", "tstep", "multir", "usecfht",
              "usecfhtd", "bins", "net", "itealter", "softlabel", "shiftlabel")
-
-
-def parse(*words) -> train_flags.Request:
-  values = flags.FlagValues()
-  train_flags.define_flags(values)
-  values(["train.main", *words])
-  return train_flags.read_request(values)
-
-
-def data(preset=None) -> Dataset:
-  return Dataset("nowhere", Manifest(dataset="sdss", survey="sdss", bands=SDSS.bands,
-                                     image_shape=(64, 64, 5), preset=preset or {}))
-
-
-def experiment(*words, stage=None, preset=None) -> str:
-  request = parse(*words)
-  settings = train_flags.resolve(request, data(preset))
-  return train_flags.variant(request, settings, data(preset)).experiment(stage or request.stage)
 
 
 class FlagsTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(*PUBLISHED)
   def test_published_flags_exist(self, name):
-    values = flags.FlagValues()
-    train_flags.define_flags(values)
-    self.assertIn(name, values)
+    self.assertIn(name, flag_values())
 
-  @parameterized.parameters("--multir", "--multir=1")
-  def test_multir_alike(self, word):
+  @parameterized.parameters("--multir", "--multir=1", "--nsub=0")
+  def test_several_outputs_are_what_the_step_needs(self, word):
     self.assertEqual(parse("--tstep=1", word).stage, STAGES[1])
 
   def test_surveys(self):
@@ -57,7 +33,8 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(parse("--usecfht").data_dir, "data/cfhtls")
 
   @parameterized.parameters(
-      (["--tstep=1"], "add --multir"),
+      (["--tstep=2", "--multir=0"], "--multir=0 --tstep=2: Step 2 has several redshift outputs"),
+      (["--tstep=3", "--fth=0"], "--fth=0 --tstep=3: Step 3 trains on a balanced subset"),
       (["--multir"], "the Baseline has a single output"),
       (["--usecfhtd"], "--usecfhtd needs --usecfht"),
       (["--usecfht", "--survey=sdss"], "both name a survey"),
@@ -70,78 +47,11 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, message):
       parse(*words)
 
-  def test_published_defaults(self):
-    for words, expected in (
-        ([], (120_000, 128, 1e-4, (0.5,))),
-        (["--tstep=1", "--multir"], (120_000, 128, 1e-4, (0.5,))),
-        (["--tstep=2", "--multir"], (40_000, 32, 2e-5, ())),
-        (["--tstep=3", "--multir"], (40_000, 32, 2e-5, ())),
-        (["--usecfht"], (120_000, 32, 1e-4, (0.5,)))):
-      settings = train_flags.resolve(parse(*words), data())
-      self.assertEqual(tuple(settings[name] for name in (
-          "iterations", "batch_size", "learning_rate", "lr_drops")), expected)
-      self.assertEqual((settings["net"], settings["image_size"]), (0, 64))
-    self.assertEqual(train_flags.resolve(parse(), data())["fth"], 200)
-    self.assertEqual(train_flags.resolve(parse("--usecfht"), data())["fth"], 100)
-
-  def test_flags_beat_the_preset_and_the_preset_beats_the_survey(self):
-    preset = {"net": 5, "image_size": 16, "stages": {"step1": {"iterations": 300}}}
-    settings = train_flags.resolve(
-        parse("--tstep=1", "--multir", "--image_size=32"), data(preset))
-    self.assertEqual((settings["net"], settings["image_size"], settings["iterations"]),
-                     (5, 32, 300))
-    self.assertEqual(train_flags.resolve(parse(), data(preset))["iterations"], 120_000)
-
-  def test_another_network_does_not_take_the_preset(self):
-    preset = {"net": 5, "image_size": 16, "fth": 15}
-    settings = train_flags.resolve(parse("--net=0"), data(preset))
-    self.assertEqual((settings["net"], settings["image_size"], settings["fth"]), (0, 64, 200))
-
-  def test_default_experiments_share_what_they_can(self):
-    step1, step2, step3 = STAGES[1:]
-    self.assertEqual(experiment(), "sdss_net0_ne1")
-    self.assertEqual(experiment("--net=3", "--ne=2"), "sdss_net3_ne2")
-    words = ("--tstep=3", "--multir", "--fth=50", "--softlabel=0")
-    self.assertEqual(experiment(*words, stage=step1), "sdss_net0_ne1")
-    self.assertEqual(experiment(*words, stage=step2), "sdss_net0_ne1_fth50")
-    self.assertEqual(experiment(*words, stage=step3), "sdss_net0_ne1_fth50_hardlabel")
-    self.assertEqual(experiment("--errl=0.1", "--bins=50"), "sdss_net0_ne1_bins50_errl0.1")
-    self.assertEqual(experiment("--usecfht"), "cfhtls_net0_ne1")
-    deep = ("--usecfht", "--usecfhtd", "--tstep=2", "--multir")
-    self.assertEqual(experiment(*deep), "cfhtls_deep_net0_ne1")
-    self.assertEqual(experiment(*deep, stage=step1), "cfhtls_net0_ne1")
-    self.assertEqual(experiment(preset={"net": 5, "fth": 15}), "sdss_net5_ne1")
-
   def test_every_other_field_of_a_request_is_a_flag(self):
-    values = flags.FlagValues()
-    train_flags.define_flags(values)
-    for field in dataclasses.fields(train_flags.Request):
+    values = flag_values()
+    for field in dataclasses.fields(Request):
       if field.name not in ("stage", "survey", "bins", "given"):
         self.assertIn(field.name, values)
-
-  @parameterized.parameters(
-      (["--tstep=2", "--multir", "--net=3"],), (["--tstep", "2", "--multir=1", "--net", "3"],),
-      (["-tstep=2", "-multir", "-net=3"],))
-  def test_suggested_commands_do_not_depend_on_the_spelling(self, words):
-    self.assertEqual(train_main._command(parse(*words), "step1"),
-                     "python -m train.main --tstep=1 --multir --net=3")
-
-  def test_suggested_commands(self):
-    request = parse("--tstep=3", "--multir", "--softlabel=0", "--init_from=runs/a b/step1",
-                    "--itealter=5000", "--iterations=7")
-    self.assertEqual(train_main._command(request, "step2"),
-                     "python -m train.main --tstep=2 --multir '--init_from=runs/a b/step1' "
-                     "--itealter=5000 --nosoftlabel")
-    self.assertEqual(train_main._command(request, "step1"),
-                     "python -m train.main --tstep=1 --multir --itealter=1 --nosoftlabel")
-
-  def test_bins_of_a_survey_from_a_file_are_told_apart(self):
-    path = os.path.join(self.create_tempdir().full_path, "mine.toml")
-    with open(path, "w") as file:
-      file.write("pixel_scale_arcsec=0.2\nz_max=1.0\nbins=50\nr_min=16.0\nr_max=20.0\n"
-                 "balance_threshold=5\noutlier_threshold=0.1\nfit_z_min=0.2\n")
-    self.assertEqual(experiment(f"--survey={path}"), "mine_net0_ne1")
-    self.assertEqual(experiment(f"--survey={path}", "--bins=20"), "mine_net0_ne1_bins20")
 
 
 if __name__ == "__main__":

@@ -33,8 +33,8 @@ class StoppedRunsTest(tf.test.TestCase):
     """Trains until a signal comes at an iteration."""
     after = Loop._after
 
-    def signalling(loop, step, progress):
-      after(loop, step, progress)
+    def signalling(loop, step, log):
+      after(loop, step, log)
       if step == at:
         os.kill(os.getpid(), signal.SIGTERM)
 

@@ -7,10 +7,11 @@ import tempfile
 import numpy as np
 import tensorflow as tf
 
-from eval.stages import find_stages, run_survey
+from eval.run import EvaluatedRun, find_stages
 from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.survey import CFHTLS_DEEP, CFHTLS_WIDE
 from pzbias_tf.training.config import load_config
+from pzbias_tf.training.training_sample import training_records
 from tests.small_data import SIZE, make_dataset
 from tests.small_runs import request
 from train import main as train_main
@@ -56,8 +57,8 @@ class CfhtlsTest(tf.test.TestCase):
         predictions = self.predicted(3, survey, name)
         self.assertAllEqual(np.unique(predictions.ancil["field"]), [field])
         self.assertAllEqual(np.unique(predictions.ancil["sample"]), ["HQ"])
-    train = self.data.column("split") == "train"
-    self.assertContainsSubset({"LR"}, set(self.data.column("sample")[train]))
+    keep, _ = training_records(self.data, load_config(self.stage[1, "cfhtls_wide"])[0])
+    self.assertAllEqual(np.unique(self.data.column("sample")[keep]), ["HQ", "LR"])
 
   def test_extended_grid(self):
     edges = self.predicted(3, "cfhtls_wide").edges
@@ -67,7 +68,7 @@ class CfhtlsTest(tf.test.TestCase):
     run = os.path.dirname(self.stage[3, "cfhtls_deep"])
     stages = find_stages(run)
     self.assertEqual(list(stages), ["baseline", "step1", "step2", "step3"])
-    self.assertEqual(run_survey(stages), DEEP)
+    self.assertEqual(EvaluatedRun.open(run).survey, DEEP)
 
 
 if __name__ == "__main__":

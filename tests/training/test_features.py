@@ -77,7 +77,7 @@ class CacheTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllClose(cached[rows[wanted], view], expected[wanted], rtol=tolerance,
                             atol=tolerance)
 
-  def test_what_is_there_is_not_computed_again(self):
+  def test_existing_features_are_not_computed_again(self):
     self.computed()
     self.cached()
     self.assertEqual(self.count, self.pairs.sum())
@@ -119,7 +119,7 @@ class CacheTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_files_that_do_not_fit_are_refused(self):
     FeatureCache(self.folder, records=3, size=2, dtype="float32")
-    with self.assertRaisesRegex(ValueError, r"holds float32 \(3, 8, 2\) in the place of"):
+    with self.assertRaisesRegex(ValueError, r"holds float32 \(3, 8, 2\) instead of"):
       FeatureCache(self.folder, records=4, size=2, dtype="float32")
     os.truncate(os.path.join(self.folder, FEATURES_NAME), 150)
     with self.assertRaisesRegex(ValueError, "is damaged.*delete its folder"):
@@ -210,7 +210,7 @@ class StagesOnFeaturesTest(tf.test.TestCase):
     self.assertGreater(filled.sum(), before)
 
   def test_other_weights_in_the_same_place(self):
-    """Step 1 is trained again: its old features are there, and not used."""
+    """Step 1 is trained again: its old features still exist, and are not used."""
     one = self.train(1, experiment="stale")
     digest = file_digest(os.path.join(one, "checkpoints", "weights.h5"))
     self.train(2, experiment="stale")

@@ -44,10 +44,10 @@ class StoppedTest(stopped_runs.StoppedRunsTest, parameterized.TestCase):
 
   def test_handlers_are_put_back(self):
     before = signal.getsignal(signal.SIGINT)
-    with StopRequest() as wish:
-      self.assertEqual(wish.number, 0)
+    with StopRequest() as stop:
+      self.assertEqual(stop.number, 0)
       os.kill(os.getpid(), signal.SIGINT)
-      self.assertEqual(wish.number, signal.SIGINT)
+      self.assertEqual(stop.number, signal.SIGINT)
       self.assertIs(signal.getsignal(signal.SIGINT), before)  # a second one ends the process
     self.assertIs(signal.getsignal(signal.SIGINT), before)
 

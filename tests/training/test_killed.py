@@ -17,16 +17,26 @@ from tests.small_runs import weights
 
 ITERATIONS = 300
 STAGES = ("baseline", "step1", "step2", "step3")
-# Several stages in one process: starting TensorFlow takes longer than training one.
+# Several stages in one process: starting TensorFlow takes longer than training one.  With "held"
+# it waits after its last iteration, so that there is always something to kill.
 TRAIN = """
+import signal
 import sys
+from pzbias_tf.training.loop import Loop
 from tests.small_runs import request
 from train import main as train_main
-data, runs, whole, *numbers = sys.argv[1:]
+data, runs, whole, held, *numbers = sys.argv[1:]
+after = Loop._after
+def hold(loop, step, log):
+  after(loop, step, log)
+  if step == loop._config.iterations:
+    signal.pause()
+if held == "held":
+  Loop._after = hold
 for number in map(int, numbers):
-  train_main.run(request(number, data, runs, iterations=%d, checkpoint_minutes=0.0,
+  train_main.run(request(number, data, runs, iterations=ITERATIONS, checkpoint_minutes=0.0,
                          steps_per_loop=10, init_from=whole if number == 3 else ""))
-""" % ITERATIONS
+""".replace("ITERATIONS", str(ITERATIONS))
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
@@ -41,10 +51,10 @@ class KilledTest(tf.test.TestCase):
     cls.train("whole", 0, 1, 2, 3)
 
   @classmethod
-  def start(cls, name, *numbers):
+  def start(cls, name, *numbers, held=False):
     step1 = os.path.join(cls.folder, "whole", "sdss_net5_ne1", "step1")
     words = [os.path.join(cls.folder, "data"), os.path.join(cls.folder, name), step1,
-             *map(str, numbers)]
+             "held" if held else "", *map(str, numbers)]
     return subprocess.Popen([sys.executable, "-c", TRAIN, *words], cwd=ROOT,
                             env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"})
 
@@ -59,7 +69,7 @@ class KilledTest(tf.test.TestCase):
 
   def kill(self, name, number, rng):
     """Kills a stage at a random moment after its first checkpoint; returns the iteration."""
-    process = self.start(name, number)
+    process = self.start(name, number, held=True)
     folder = os.path.join(self.stage(name, number), "checkpoints")
     enough = rng.randint(1, ITERATIONS - 100)
     while process.poll() is None and _newest(folder) < enough:
@@ -75,9 +85,9 @@ class KilledTest(tf.test.TestCase):
     cut = {number: self.kill(name, number, rng) for number in numbers}
     self.train(name, *numbers)
     for number in numbers:
-      expected, found = weights(self.stage("whole", number)), weights(self.stage(name, number))
+      expected, resumed = (weights(self.stage(run, number)) for run in ("whole", name))
       for key, value in expected.items():
-        self.assertAllEqual(value, found[key], f"{STAGES[number]} killed at {cut[number]}: {key}")
+        self.assertAllEqual(value, resumed[key], f"{STAGES[number]} killed at {cut[number]}: {key}")
 
   def test_killed_once(self):
     self.check(0, (0, 1, 3))

@@ -70,7 +70,7 @@ class LossesTest(tf.test.TestCase, parameterized.TestCase):
     labels = losses.own_labels(model, soften=soften, shift=shift)(*bins_and_rows(survey, z, r))
     own = losses.own_outputs_of_rows(survey)[survey.magnitude_row(r)]
     self.assertAllClose(labels, targets[np.arange(len(z))[:, np.newaxis], own], atol=1e-4)
-    # The device's labels, made from means in float32, in the place of float64 ones.
+    # The device's labels, made from means in float32, instead of float64 ones.
     np.put_along_axis(targets, own[:, :, np.newaxis], labels.numpy(), axis=1)
     self.assert_agrees(losses.soft_label_loss(model, soften=soften, shift=shift), survey, z, r,
                        targets)

@@ -65,7 +65,7 @@ class MonitoringTest(tf.test.TestCase, parameterized.TestCase):
     self.assertTrue(glob.glob(os.path.join(
         self.watched, "tensorboard", "plugins", "profile", "*", "*.xplane.pb")))
 
-  def test_looking_changes_nothing(self):
+  def test_monitoring_changes_nothing(self):
     other = weights(self.watched)
     for name, value in weights(self.plain).items():
       self.assertAllEqual(value, other[name])

@@ -17,12 +17,12 @@ from pzbias_tf.training.config import load_config
 from pzbias_tf.training.one_stage import make_network
 from tests.small_data import make_dataset
 from tests.small_runs import SMALL_SDSS, request, weights
-from train import flags as train_flags
 from train import main as train_main
+from train import settings as train_settings
 
 
 class StagesTest(tf.test.TestCase, parameterized.TestCase):
-  """One small run of all stages, looked at from all sides."""
+  """One small run of all stages, and what it tells about them."""
 
   @classmethod
   def setUpClass(cls):
@@ -131,7 +131,7 @@ class StagesTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_other_settings_in_the_same_folder_are_refused(self):
     with self.assertRaisesRegex(
-        ValueError, r"learning_rate: 0\.001 there, 0\.002 now\n.*--experiment"):
+        ValueError, r"learning_rate: 0\.001 before, 0\.002 now\n.*--experiment"):
       self.train(1, learning_rate=2e-3)
 
   def test_missing_predecessors_name_the_command(self):
@@ -182,12 +182,12 @@ class StagesTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_itealter_keeps_weights_on_the_way_in_its_own_folder(self):
     """The published code stops at 120,000 and overwrites the ordinary run."""
-    settings = train_flags.resolve(
+    settings = train_settings.resolve(
         request(1, "", "", itealter=1, iterations=None, learning_rate=None), self.data)
     self.assertEqual(settings["iterations"], 240_000)
     self.assertEqual(settings["lr_drops"], ())
     self.assertEqual(settings["keep_weights_at"][-1], 240_000)
-    with mock.patch.object(train_flags, "ITEALTER_KEPT", (5, 8)):
+    with mock.patch.object(train_settings, "ITEALTER_KEPT", (5, 8)):
       folder = self.train(1, itealter=1)
     self.assertEndsWith(folder, "sdss_net5_ne1_itealter/step1")
     for iteration in (5, 8):
@@ -204,8 +204,8 @@ class StagesTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(FileNotFoundError, "weights of iteration 9"):
       self.train(2, itealter=9)
 
-  def test_itealter_in_a_named_experiment(self):
-    with mock.patch.object(train_flags, "ITEALTER_KEPT", (5, 8)):
+  def test_itealter_in_a_named_run(self):
+    with mock.patch.object(train_settings, "ITEALTER_KEPT", (5, 8)):
       self.train(1, itealter=1, experiment="mine")
     folders = [self.train(1, itealter=k, experiment="mine", testphase=True) for k in (5, 8)]
     self.assertEndsWith(folders[0], "mine_itealter5/step1")

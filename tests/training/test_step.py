@@ -1,9 +1,10 @@
 """The compiled step: replicas and XLA give the same weights; schedules; devices."""
 
+import functools
+import itertools
 import os
 import subprocess
 import sys
-import time
 from unittest import mock
 
 from absl.testing import parameterized
@@ -118,26 +119,40 @@ class StepTest(tf.test.TestCase, parameterized.TestCase):
       build_network(5, SDSS, multi_output=True, precision="half")
 
   @parameterized.parameters(1, 2)
-  def test_waiting_for_input_is_measured(self, devices):
-    def slow(number):
-      time.sleep(0.05)
-      return number
+  def test_waiting_for_input_is_measured(self, num_devices):
+    """By a clock that counts events: batches, and the readings before and after each of them."""
+    times = {"batch": [], "before": [], "after": []}
+    events, readings = itertools.count(), itertools.cycle(("before", "after"))
 
-    batches = tf.data.Dataset.range(20).map(
-        lambda number: {"x": tf.fill([2], tf.cast(tf.ensure_shape(
-            tf.numpy_function(slow, [number], tf.int64), []), tf.float32))})
-    strategy = make_strategy(devices)
+    def happens(kind, unused=0):
+      times[kind].append(next(events))
+      return np.float64(times[kind][-1])
+
+    def read_clock():  # called twice where the loop's body is traced
+      return tf.ensure_shape(
+          tf.numpy_function(functools.partial(happens, next(readings)), [], tf.float64), [])
+
+    batches = tf.data.Dataset.range(20).map(lambda number: {"x": tf.fill([2], tf.ensure_shape(
+        tf.numpy_function(functools.partial(happens, "batch"), [number], tf.float64), []))})
+    options = tf.data.Options()
+    options.experimental_optimization.inject_prefetch = False  # each batch when it is asked for
+    strategy = make_strategy(num_devices)
     with strategy.scope():
       weight = tf.Variable(1.0)
       optimizer = tf.keras.optimizers.SGD(0.0)
       optimizer.build([weight])
-    steps = make_train_steps(strategy=strategy, variables=[weight], optimizer=optimizer,
-                             loss_fn=lambda batch: [weight * batch["x"]], global_batch=2, xla=False)
-    iterator = iter(strategy.experimental_distribute_dataset(batches))
-    steps(iterator, tf.constant(1))  # compiles
-    start_s = time.monotonic()
-    waited_s = float(steps(iterator, tf.constant(15)).waited_s)
-    self.assertBetween(waited_s, 0.5 * (time.monotonic() - start_s), time.monotonic() - start_s)
+    steps = make_train_steps(
+        strategy=strategy, variables=[weight], optimizer=optimizer, global_batch=2, xla=False,
+        loss_fn=lambda batch: [weight * tf.cast(batch["x"], tf.float32)])
+    iterator = iter(strategy.experimental_distribute_dataset(batches.with_options(options)))
+    with mock.patch.object(tf, "timestamp", read_clock):
+      waited_s = float(steps(iterator, tf.constant(15)).waited_s)
+    before, after = np.array(times["before"]), np.array(times["after"])
+    self.assertEqual((len(before), len(after)), (15, 15))
+    self.assertEqual(waited_s, np.sum(after - before))
+    self.assertAllGreater(after - times["batch"][:15], 0)
+    if num_devices == 1:  # for several, batches are made ahead
+      self.assertAllGreater(times["batch"] - before, 0)
 
   def test_batches_are_copied_to_a_gpu_ahead(self):
     """The CPU stands in for it; from numpy, as images that are kept in memory come."""
@@ -159,7 +174,9 @@ class StepTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, "before TensorFlow is first used"):
       make_strategy(3)
     self.assertTrue(use_xla("on"))
-    self.assertEqual(use_xla("auto"), bool(tf.config.list_physical_devices("GPU")))
+    for gpus in ([], ["GPU"]):
+      with mock.patch.object(devices.tf.config, "list_physical_devices", return_value=gpus):
+        self.assertEqual(use_xla("auto"), bool(gpus))
     with self.assertRaisesRegex(ValueError, "--xla=maybe"):
       use_xla("maybe")
 

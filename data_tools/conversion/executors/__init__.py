@@ -1,1 +1,1 @@
-"""Who writes the shards: this process, processes of this machine, or a cluster."""
+"""What runs the shard tasks: this process, several local processes, or a cluster."""

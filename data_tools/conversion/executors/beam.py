@@ -1,7 +1,8 @@
-"""Shards written by the workers of an Apache Beam runner, in place of local processes.
+"""Shards written by the workers of an Apache Beam runner instead of local processes.
 
-The pipeline does for each shard what a local process does, on a file system that all
-workers share.  What became of a shard stands beside it, and is read back from there.
+For each shard, the pipeline does what a local process does, on a file system that all
+workers share.  A task travels as a file beside its shard; its result is the progress file
+that the worker leaves there.
 """
 
 from __future__ import annotations
@@ -25,16 +26,18 @@ from data_tools.conversion import resume
 from data_tools.conversion.shard_writer import ShardResult, ShardTask
 from pzbias_tf import storage
 
-SHARED = ("folder", "images", "rules", "dtype", "divisor", "compression")
-"""What all tasks of a conversion have in common; it is not in the files."""
+SHARED_FIELDS = ("folder", "images", "rules", "dtype", "divisor", "compression")
+"""Fields of a task that all tasks of a conversion share; they are not in the task files."""
 
-_FOLDER = "tasks"
-_ARRAYS = ("rows", "elements", "ids", "z_spec", "r_mag", "ebv")
+_ARRAY_FIELDS = ("rows", "elements", "ids", "z_spec", "r_mag", "ebv")
+_TASK_FOLDER = "tasks"
 
 
 @contextlib.contextmanager
 def beam_map(runner: str, num_workers: int, options: Sequence[str]) -> Iterator[Callable]:
-  """An ordered map of `resume.finish_shard` or `renew_shard` over a runner's workers.
+  """Yields an ordered map of a function of `resume` over a runner's workers.
+
+  The function is `resume.write_unless_finished` or `resume.rewrite`.
 
   Args:
     runner: name of the runner.
@@ -42,46 +45,53 @@ def beam_map(runner: str, num_workers: int, options: Sequence[str]) -> Iterator[
     options: further options of the pipeline, e.g. "flink_master=host:8081".
 
   Raises:
-    OSError: while the map is used, the pipeline failed.
+    OSError: the pipeline failed while the map was used.
   """
-  words = [f"--runner={runner}", *(f"--{option}" for option in options)]
-  if runner == "DirectRunner":
-    # It passes on each line of its processes, which say little, as a line of its own.
-    logging.getLogger("apache_beam.runners.portability").setLevel(logging.WARNING)
-    mode = "multi_processing" if num_workers > 1 else "in_memory"
-    words += [f"--direct_running_mode={mode}", f"--direct_num_workers={num_workers}"]
+  pipeline_options = PipelineOptions(_pipeline_arguments(runner, num_workers, options))
 
   def mapper(function: Callable, tasks: Iterable[ShardTask]) -> Iterator[ShardResult]:
     shared, places, paths = {}, [], []
     for task in tasks:
-      shared = {name: getattr(task, name) for name in SHARED}
+      shared = {name: getattr(task, name) for name in SHARED_FIELDS}
       places.append((task.folder, task.name))
       paths.append(save_task(task))
     try:
-      run(function, paths, shared, PipelineOptions(words))
+      run_pipeline(function, paths, shared, pipeline_options)
     except RuntimeError as error:
-      raise OSError(f"{runner}: the pipeline failed, the same command goes on where it ended: "
+      raise OSError(f"{runner}: the pipeline failed; the same command keeps the finished shards: "
                     f"{str(error).strip().splitlines()[-1]}") from error
-    yield from (resume.recorded(*place) for place in places)
+    yield from (resume.read_progress(*place) for place in places)
 
   yield mapper
 
 
-def run(function: Callable, paths: Sequence[str], shared: Mapping[str, Any],
-        options: PipelineOptions) -> None:
-  """Runs the pipeline: one element a task, spread over all workers."""
-  with beam.Pipeline(options=options) as pipeline:
-    _ = (pipeline | "tasks" >> beam.Create(paths) | beam.Reshuffle()
-         | "write shards" >> beam.ParDo(_Shards(function, shared)))
+def _pipeline_arguments(runner: str, num_workers: int, options: Sequence[str]) -> list[str]:
+  arguments = [f"--runner={runner}", *(f"--{option}" for option in options)]
+  if runner == "DirectRunner":
+    # It repeats each line of its processes, which say little of use, as a line of its own.
+    logging.getLogger("apache_beam.runners.portability").setLevel(logging.WARNING)
+    mode = "multi_processing" if num_workers > 1 else "in_memory"
+    arguments += [f"--direct_running_mode={mode}", f"--direct_num_workers={num_workers}"]
+  return arguments
 
 
-class _Shards(beam.DoFn):
-  """Does one task after another.
+def run_pipeline(function: Callable, paths: Sequence[str], shared: Mapping[str, Any],
+                 options: PipelineOptions) -> None:
+  """Calls a function with each task, spread over all workers.
 
   Args:
-    function: what is done with a task.
-    shared: what all tasks have in common.
+    function: takes a `ShardTask`.
+    paths: the files of the tasks.
+    shared: the tasks' `SHARED_FIELDS`.
+    options: options of the pipeline.
   """
+  with beam.Pipeline(options=options) as pipeline:
+    _ = (pipeline | "tasks" >> beam.Create(paths) | beam.Reshuffle()
+         | "write shards" >> beam.ParDo(_RunTask(function, shared)))
+
+
+class _RunTask(beam.DoFn):
+  """Calls a function with the task of each file."""
 
   def __init__(self, function: Callable, shared: Mapping[str, Any]):
     super().__init__()
@@ -92,12 +102,12 @@ class _Shards(beam.DoFn):
 
 
 def save_task(task: ShardTask) -> str:
-  """Writes a task beside the shard that it is for; returns the file."""
-  folder = os.path.join(task.folder, _FOLDER)
+  """Writes a task, without its shared fields, to a file beside its shard; returns the path."""
+  folder = os.path.join(task.folder, _TASK_FOLDER)
   storage.make_folders(folder)
   path = os.path.join(folder, f"{task.name}.npz")
   own = {field.name: getattr(task, field.name) for field in dataclasses.fields(task)
-         if field.name not in SHARED}
+         if field.name not in SHARED_FIELDS}
   with storage.whole_file(path) as hidden, open(hidden, "wb") as file:
     np.savez(file, **own)
   return path
@@ -108,9 +118,9 @@ def load_task(path: str, shared: Mapping[str, Any]) -> ShardTask:
 
   Args:
     path: a file of `save_task`.
-    shared: the fields of `SHARED`.
+    shared: the task's `SHARED_FIELDS`.
   """
   with np.load(io.BytesIO(storage.read_bytes(path)), allow_pickle=False) as file:
     own = {name: file[name] for name in file.files}
-  words = {name: value.tolist() for name, value in own.items() if name not in _ARRAYS}
-  return ShardTask(**{**own, **words, "left_out": tuple(words["left_out"])}, **shared)
+  plain = {name: value.tolist() for name, value in own.items() if name not in _ARRAY_FIELDS}
+  return ShardTask(**{**own, **plain, "left_out": tuple(plain["left_out"])}, **shared)

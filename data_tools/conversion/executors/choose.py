@@ -1,4 +1,4 @@
-"""Who writes the shards: this process, processes of this machine, or a cluster."""
+"""Chooses what runs the shard tasks: this process, several local processes, or a cluster."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ RUNNERS = ("DirectRunner", "FlinkRunner", "SparkRunner", "DataflowRunner")
 
 def shard_map(num_workers: int, runner: str = "",
               options: Sequence[str] = ()) -> contextlib.AbstractContextManager[Callable]:
-  """An ordered map over shard tasks, as a context.
+  """A context manager that yields an ordered map over shard tasks.
 
   Args:
-    num_workers: processes of this machine.
-    runner: one of `RUNNERS`, or "" for no Beam.
+    num_workers: number of processes.
+    runner: one of `RUNNERS`, or "" for local processes without Beam.
     options: options of the Beam pipeline, e.g. "flink_master=host:8081".
 
   Raises:
-    ValueError: Beam is wanted and not installed.
+    ValueError: a runner is named, but Beam is not installed.
   """
   if not runner:
     return local.worker_map(num_workers)
-  from data_tools.conversion.executors import beam  # an extra that others need not have
+  from data_tools.conversion.executors import beam  # an optional dependency
 
   return beam.beam_map(runner, num_workers, options)

@@ -1,4 +1,4 @@
-"""Processes that share the work on a data set and end with the one that started them."""
+"""Local processes that share the work on a data set and end with the one that started them."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import signal
 import threading
 from typing import Callable, Iterable, Iterator
 
-_AHEAD = 2  # tasks a worker that are handed out: more would stand in memory for nothing
+_AHEAD = 2  # tasks handed out per worker: more would only fill memory
 
 
 @contextlib.contextmanager
 def worker_map(num_workers: int) -> Iterator[Callable]:
-  """`map` for one worker, else an ordered map over that many processes.
+  """Yields `map` for one worker, else an ordered map over that many processes.
 
   Processes are spawned, since a fork of a process that runs TensorFlow can hang.
 
   Raises:
-    OSError: while the map is used, a process was killed.
+    OSError: a process was killed while the map was used.
   """
   if num_workers <= 1:
     yield map
@@ -36,8 +36,8 @@ def worker_map(num_workers: int) -> Iterator[Callable]:
 
 
 def _ordered(pool: futures.Executor, ahead: int, function: Callable, tasks: Iterable) -> Iterator:
-  """Results in the order of the tasks, which are taken as they are needed."""
-  waiting = collections.deque()
+  """Results in the order of the tasks, which are taken on demand."""
+  waiting: collections.deque[futures.Future] = collections.deque()
   try:
     for task in tasks:
       waiting.append(pool.submit(function, task))
@@ -46,8 +46,9 @@ def _ordered(pool: futures.Executor, ahead: int, function: Callable, tasks: Iter
     while waiting:
       yield waiting.popleft().result()
   except futures.process.BrokenProcessPool as error:
-    raise OSError("a worker process was killed, perhaps for want of memory; the same command, "
-                  "with fewer --num_workers, goes on where it ended") from error
+    raise OSError(
+        "a worker process was killed, perhaps because memory ran out; give the same command again, "
+        "with fewer --num_workers: it keeps the finished shards") from error
 
 
 def _begin() -> None:
@@ -57,6 +58,8 @@ def _begin() -> None:
 
 
 def _end_with_parent() -> None:
-  """Ends this process when that one is gone: nobody writes into a folder without its lock."""
-  multiprocessing.parent_process().join()
+  """Ends this process with its parent: nothing may write into the folder without its lock."""
+  parent = multiprocessing.parent_process()
+  if parent is not None:
+    parent.join()
   os._exit(1)

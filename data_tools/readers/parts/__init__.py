@@ -1,1 +1,1 @@
-"""What several readers share: tables, columns, arrays, images."""
+"""What several readers share: tables, columns, arrays and images."""

@@ -1,4 +1,4 @@
-"""From a survey's own column names to the columns of the catalogue."""
+"""Maps a survey's own column names to the columns of the catalogue."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROLES = {
     "i": "i_mag", "i_err": "i_err", "z_photo": "z_photo_ref", "ra": "ra", "dec": "dec",
 }
 REQUIRED = ("z", "r", "ebv")
-# What surveys without a layout of their own usually call their columns.
+# Usual names of columns, for surveys without a layout of their own.
 USUAL_NAMES = {
     "id": ("id", "objid", "name"), "z": ("z", "z_spec", "zspec", "redshift"),
     "ebv": ("ebv", "E(B-V)"), "r": ("r", "r_mag", "mag_r"),
@@ -28,7 +28,7 @@ USUAL_NAMES = {
 GROUP = "split_group"
 """Optional column: galaxies of equal value go into the same split (see `splits`)."""
 NONE = "none"
-"""As a column name: the role has no column."""
+"""This column name says that a role has no column."""
 
 _EXACT_INTEGERS = 2.0**53  # above this, ids stored as doubles have lost digits
 
@@ -36,19 +36,19 @@ _EXACT_INTEGERS = 2.0**53  # above this, ids stored as doubles have lost digits
 def build_catalog(columns: Columns, names: Mapping[str, tuple[str, ...]], num: int,
                   options: ReaderOptions, *, origin: str,
                   ids: np.ndarray | None = None) -> tuple[Table, dict[str, str]]:
-  """Picks and renames the columns of a survey's catalogue.
+  """Selects and renames the columns of a survey's catalogue.
 
   Args:
     columns: the survey's columns, each [num].
-    names: {role: the layout's own names}, the first one present counts.
+    names: {role: the layout's own names}; the first existing one is taken.
     num: number of objects.
     options: the user's column names and constants.
-    origin: the file, for complaints.
-    ids: ids [num] where the layout defines them; None takes the id column, or
-      the row number where there is none.
+    origin: the file, for error messages.
+    ids: ids [num] if the layout defines them; None takes the id column, or the row number
+      if there is no id column.
 
   Returns:
-    The object table and {role: name of the column that was taken}.
+    The object table and {role: name of the chosen column}.
 
   Raises:
     ValueError: a required or named column is absent, or holds no numbers.
@@ -56,7 +56,7 @@ def build_catalog(columns: Columns, names: Mapping[str, tuple[str, ...]], num: i
   chosen = {}
   for role in ROLES:
     if role == "r" and options.r_from_image:
-      continue  # a column of magnitudes, if there is one, is not used
+      continue  # an existing column of magnitudes is not used
     name = _pick(columns, role, names.get(role, ()), options, origin)
     if name:
       chosen[role] = name
@@ -68,7 +68,7 @@ def build_catalog(columns: Columns, names: Mapping[str, tuple[str, ...]], num: i
   if options.ebv is not None:
     values["ebv"] = np.full(num, options.ebv)
     chosen["ebv"] = f"constant {options.ebv:g}"
-    logging.warning("%s: E(B-V) = %g for all galaxies, as --ebv asks", origin, options.ebv)
+    logging.warning("%s: E(B-V) = %g for all galaxies, as requested by --ebv", origin, options.ebv)
   catalog = catalog_lib.object_table(num, **values)
   if GROUP in columns:
     catalog[GROUP] = np.asarray(columns[GROUP]).astype(str)
@@ -83,7 +83,7 @@ def check_names(columns: Mapping[str, str]) -> None:
 
 
 def _pick(columns, role, candidates, options, origin) -> str:
-  """Name of the column of a role, "" where there is none."""
+  """Name of the column of a role, "" if there is none."""
   named = options.columns.get(role, "")
   if named == NONE:
     return ""
@@ -96,17 +96,17 @@ def _pick(columns, role, candidates, options, origin) -> str:
   for name in candidates:
     if name in columns or name.lower() in lowered:
       return name if name in columns else lowered[name.lower()]
-  _complain_if_required(role, candidates, columns, options, origin)
+  _raise_if_required(role, candidates, columns, options, origin)
   return ""
 
 
-def _complain_if_required(role, candidates, columns, options, origin):
+def _raise_if_required(role, candidates, columns, options, origin):
   if role not in REQUIRED or (role == "ebv" and options.ebv is not None):
     return
   remedy = {
       "ebv": ", or give one value for all galaxies, e.g. --ebv=0",
       "r": ", or sum the r band of images in nanomaggies with --r_from_image",
-      "z": f", or say --z_column={NONE} where no redshift is known",
+      "z": f", or give --z_column={NONE} if no redshifts are known",
   }[role]
   raise ValueError(
       f"{origin}: no column for {ROLES[role]} (looked for {', '.join(candidates) or 'none'}); "
@@ -121,11 +121,11 @@ def _numbers(values, name, origin) -> np.ndarray:
   try:
     return np.asarray(values).astype(np.float64)
   except (TypeError, ValueError) as error:
-    raise ValueError(f"{origin}: column {name!r} holds no numbers: {error}") from error
+    raise ValueError(f"{origin}: column {name!r} does not hold numbers: {error}") from error
 
 
 def _ids(columns, chosen, num, *, named, origin) -> np.ndarray:
-  """Ids as text; the row number where there is no usable column."""
+  """Ids as text; the row numbers if no column is usable."""
   name = chosen.get("id")
   values = np.asarray(columns[name]) if name else np.arange(num)
   if values.dtype.kind == "f":
@@ -144,7 +144,7 @@ def _ids(columns, chosen, num, *, named, origin) -> np.ndarray:
 
 
 def _ascii(ids: np.ndarray, origin: str) -> np.ndarray:
-  """The ids, if catalog.fits can hold them: FITS tables know ASCII alone."""
+  """The ids, if catalog.fits can hold them: text in FITS tables is ASCII."""
   try:
     np.char.encode(ids, "ascii")
   except UnicodeEncodeError as error:

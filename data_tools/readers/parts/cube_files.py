@@ -1,7 +1,7 @@
-"""Finds a cube and the table that goes with it, in the shapes they are shared in.
+"""Finds a cube and its table in the usual kinds of files.
 
-A cube [objects, height, width, band] stands in an .npz file together with its
-columns, or in a .npy file beside a table (see `tables`).
+A cube [objects, height, width, band] is in an .npz file together with its columns, or in a
+.npy file beside a table (see `table_files`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ CUBE = "cube"
 
 @dataclasses.dataclass(frozen=True)
 class CubeFiles:
-  """A cube's file and its table's.
+  """The file of a cube and that of its table.
 
   Attributes:
     cube: .npz or .npy file with the cube.
@@ -34,11 +34,11 @@ class CubeFiles:
 
 
 def find(path: str, *, table: str = "") -> CubeFiles | None:
-  """The cube and its table at `path`, or None where there is no cube.
+  """The cube and its table at `path`, or None if there is no cube.
 
   Args:
     path: an .npz or .npy file, or a folder with one.
-    table: the table's file, where it is named.
+    table: the table's file; "" looks for it.
 
   Raises:
     FileNotFoundError: there is a cube but no table.
@@ -49,8 +49,8 @@ def find(path: str, *, table: str = "") -> CubeFiles | None:
   table = table or (cube if cube.endswith(".npz") else table_files.find(os.path.dirname(cube)))
   if not os.path.isfile(table):
     raise FileNotFoundError(
-        f"{cube}: no table {table or 'beside it'}; one of {', '.join(table_files.NAMES)} is "
-        "looked for, or name it with --table")
+        f"{cube}: no table {table or 'beside it'}; put one of {', '.join(table_files.NAMES)} "
+        "there, or name it with --table")
   return CubeFiles(cube, table)
 
 
@@ -58,7 +58,7 @@ def check_shape(columns: Columns, files: CubeFiles) -> int:
   """Number of objects, from the cube's header alone.
 
   Raises:
-    ValueError: the cube is not 4-D, or has not one image a row of the table.
+    ValueError: the cube is not 4-D, or does not have one image per row of the table.
   """
   shape, _ = npy_access.peek(files.cube, files.member)
   if len(shape) != 4:
@@ -72,6 +72,7 @@ def check_shape(columns: Columns, files: CubeFiles) -> int:
 
 
 def _find_cube(path: str) -> str:
+  """The file with the cube; "" if there is none, or more than one .npz file with a cube."""
   if os.path.isdir(path):
     if os.path.isfile(os.path.join(path, "cube.npy")):
       return os.path.join(path, "cube.npy")

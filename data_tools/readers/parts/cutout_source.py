@@ -1,4 +1,4 @@
-"""What every reader of a survey's files delivers: a `CutoutSource`.
+"""What every reader of a survey's files returns: a `CutoutSource`.
 
 First step of the data's walk: reader -> CutoutSource -> shard writer.
 """
@@ -16,7 +16,7 @@ REASON_NO_IMAGE = "image file missing or unreadable"
 REASON_SHAPE = "image of another shape"
 REASON_NO_ROW = "image without a row in the catalogue"
 
-# A name in a catalogue may be of any kind: that of a folder, or one too long for a file.
+# A catalogue may contain any name: that of a folder, or one too long for a file.
 _ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP)
 
 Columns = Mapping[str, np.ndarray]
@@ -24,17 +24,17 @@ Columns = Mapping[str, np.ndarray]
 
 
 class ImageError(OSError):
-  """One object's image cannot be used; the message is the rejection's reason."""
+  """An object's image cannot be used; the message is the reason of the rejection."""
 
 
 def is_absent(error: OSError) -> bool:
-  """Whether an error tells that there is no such file, rather than that it cannot be reached."""
+  """Whether an error says that a file does not exist, rather than that it cannot be reached."""
   return error.errno in _ABSENT
 
 
 def unreachable(error: OSError, path: str) -> OSError:
   """An error of the disk, the network or this process while an image was read, with a remedy."""
-  return OSError(error.errno, f"{error.strerror}; once that is mended, the same command goes on",
+  return OSError(error.errno, f"{error.strerror}; solve this, then give the same command again",
                  path)
 
 
@@ -43,16 +43,17 @@ class ReaderOptions:
   """How the user wants a survey's files to be read.
 
   Attributes:
-    columns: {role: column name} for roles of `columns.ROLES`; a role that is
-      not named takes the layout's own names, "none" leaves it missing.
-    ebv: one E(B-V) (mag) for all objects, in place of a column.
-    r_from_image: r magnitude from the summed flux of the r band, which must be
-      in nanomaggies, in place of a column.
-    image_template: names of the images, relative to the input folder, e.g.
+    columns: {role: column name} for roles of `columns.ROLES`; other roles take the layout's
+      own names, and "none" leaves a role without a column.
+    ebv: one E(B-V) (mag) for all objects, instead of a column.
+    r_from_image: take r magnitudes from the summed flux of the r band, which must be in
+      nanomaggies, instead of a column.
+    image_template: file names of the images, relative to the input folder, e.g.
       "{id}_{band}.fits"; "" tries usual ones.
     image_dataset: the HDF5 dataset of images; "" looks for it.
     table: file with the columns; "" looks beside the images.
-    scratch: folder for unpacked copies of compressed cubes; "" is the system's.
+    scratch: folder for unpacked copies of compressed cubes; "" is the system's temporary
+      folder.
   """
 
   columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -69,20 +70,20 @@ class CutoutSource:
   """The galaxies of a survey as its authors deliver them.
 
   Attributes:
-    catalog: one row an input object: the columns of
-      `pzbias_tf.data.catalog.OBJECT_COLUMNS` and `split`, the published split
-      or "" (see `with_split`).
-    images: gives an object's image [height, width, band] as stored, by row of
-      `catalog`; raises ImageError where there is none.  It travels to worker
-      processes, so it holds file names rather than open files.
+    catalog: one row per input object, with the columns of
+      `pzbias_tf.data.catalog.OBJECT_COLUMNS` and `split`, the published split or "" (see
+      `with_split`).
+    images: returns the image [height, width, band], as stored, of a row of `catalog`;
+      raises ImageError if there is none.  It is sent to worker processes, so it holds file
+      names rather than open files.
     image_shape: (height, width, bands) that the images should have.
-    rejected: {row of `catalog`: reason} of objects that the reader turns down.
+    rejected: {row of `catalog`: reason} of objects that the reader rejects.
     description: for the manifest: path, layout, columns.
   """
 
   catalog: Table
   images: Callable[[int], np.ndarray]
-  image_shape: tuple[int, int, int]
+  image_shape: tuple[int, ...]
   rejected: Mapping[int, str] = dataclasses.field(default_factory=dict)
   description: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -101,7 +102,7 @@ class Reader:
     files: the files that make up the layout, in words.
     matches: whether a path holds the layout.
     read: (path, survey, options) -> CutoutSource.
-    uses: options that not every layout understands, by name, but this one does.
+    uses: names of the options that this layout supports, but others do not.
   """
 
   files: str
@@ -111,6 +112,6 @@ class Reader:
 
 
 def with_split(catalog: Table, split: np.ndarray | None = None) -> Table:
-  """Adds the published split, [objects] str, or "" for all."""
+  """Adds a column with the published split, [objects] str; "" for all objects if None."""
   catalog["split"] = np.full(len(catalog), "") if split is None else split
   return catalog

@@ -1,4 +1,4 @@
-"""Images of galaxies from FITS files of one band or of all."""
+"""Images of galaxies from FITS files with one band or with all bands."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from data_tools.readers.parts.templates import ImageFiles
 
 REASON_DAMAGED = "FITS file damaged or unreadable"
 _BAND_KEYS = ("EXTNAME", "FILTER", "BAND")
-# Astropy only warns of these, and fills or keeps what is there.
+# Astropy only warns about these, and pads or keeps the damaged data.
 _DAMAGE = ".*([Tt]runcated|[Cc]hecksum verification failed|[Dd]atasum verification failed).*"
 
 
@@ -40,32 +40,32 @@ class FitsImages:
 
   def _single(self, row: int, band: str) -> np.ndarray:
     try:
-      found = read_images(self._files.path(row, band))
+      read = read_images(self._files.path(row, band))
     except ImageError as error:
       if str(error) == REASON_NO_IMAGE and self._files.exists(row, self._bands):
         raise ImageError(missing(band)) from error
       raise
-    images = [data for _, data in found if data.ndim == 2]
+    images = [data for _, data in read if data.ndim == 2]
     if len(images) != 1:
       raise ImageError(f"{len(images)} images in the file of one band")
     return images[0]
 
 
 def missing(band: str) -> str:
-  """The reason for a galaxy without a band."""
+  """The reason for rejecting a galaxy without one of the bands."""
   return f"band {band} missing"
 
 
 def read_images(path: str) -> list[tuple[str, np.ndarray]]:
-  """The images of a FITS file with the name of their band, as far as the header tells.
+  """The images of a FITS file with the names of their bands, "" if the header has none.
 
   Raises:
     ImageError: the file is missing or damaged.
-    OSError: it cannot be reached.
+    OSError: the file cannot be reached.
   """
   try:
     with warnings.catch_warnings():
-      warnings.simplefilter("ignore", AstropyWarning)  # headers of older standards
+      warnings.simplefilter("ignore", AstropyWarning)  # about headers of older standards
       warnings.filterwarnings("error", message=_DAMAGE)
       with fits.open(path, memmap=False, checksum=True) as file:
         images = [(_band_name(unit.header), _native(unit.data)) for unit in file
@@ -84,8 +84,8 @@ def read_images(path: str) -> list[tuple[str, np.ndarray]]:
 def planes_of(images: list[tuple[str, np.ndarray]], bands: tuple[str, ...]) -> list[np.ndarray]:
   """The planes [height, width] of a galaxy's file, in the order of `bands`.
 
-  The file holds one cube [band, height, width]; or extensions that are called after
-  the bands (EXTNAME, FILTER or BAND); or as many extensions as there are bands.
+  The file holds one cube [band, height, width], or extensions named after the bands (by
+  EXTNAME, FILTER or BAND), or as many extensions as there are bands.
 
   Raises:
     ImageError: a band is missing.
@@ -106,7 +106,7 @@ def planes_of(images: list[tuple[str, np.ndarray]], bands: tuple[str, ...]) -> l
 
 
 def _band_name(header: fits.Header) -> str:
-  """The band that a header names, in small letters; "" where it names none."""
+  """The band in a header, in lower case; "" if it has none."""
   for key in _BAND_KEYS:
     value = str(header.get(key, "")).strip().lower()
     if value:
@@ -115,5 +115,5 @@ def _band_name(header: fits.Header) -> str:
 
 
 def _native(data: np.ndarray) -> np.ndarray:
-  """FITS numbers are big-endian; the same ones in the machine's order."""
+  """The big-endian numbers of FITS in native byte order."""
   return np.ascontiguousarray(data, data.dtype.newbyteorder("="))

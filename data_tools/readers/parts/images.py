@@ -1,6 +1,6 @@
-"""Images by row, from cubes or from one .npy file an object.
+"""Images by row, from cubes or from one .npy file per object.
 
-All kinds pickle as file names, so that worker processes open their own.
+All classes pickle as file names, so that each worker process opens its own files.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Images = Callable[[int], np.ndarray]
 
 
 class CubeImages:
-  """Images of one or several cubes [objects, height, width, band], end to end."""
+  """Images of one or several cubes [objects, height, width, band], one after another."""
 
   def __init__(self, locations: tuple[npy_access.ArrayLocation, ...]):
     self._locations = tuple(locations)
@@ -45,7 +45,7 @@ class CubeImages:
     return self._open[cube](row - self._starts[cube])
 
   def __getstate__(self):
-    return {**self.__dict__, "_open": {}}  # each process opens the files for itself
+    return {**self.__dict__, "_open": {}}  # each process opens the files itself
 
 
 class FileImages:
@@ -64,7 +64,7 @@ class FileImages:
 
 
 class NamedImages:
-  """Images stored as one .npy file an object, named by template."""
+  """Images stored as one .npy file per object, named by a template."""
 
   def __init__(self, files: ImageFiles):
     self._files = files
@@ -74,13 +74,13 @@ class NamedImages:
 
 
 def usual_shape(images: Images, num: int, default: tuple[int, int, int]) -> tuple[int, int, int]:
-  """The commonest shape of a sample of the images; `default` where none can be read."""
-  shapes = collections.Counter()
+  """The most common shape in a sample of the images; `default` if none can be read."""
+  shapes: collections.Counter = collections.Counter()
   for row in np.unique(np.linspace(0, max(num - 1, 0), _SAMPLED_IMAGES).astype(int)):
     try:
       shapes[images(int(row)).shape] += 1
     except ImageError:
-      continue  # listed in rejected.csv when all images are looked at
+      continue  # listed in rejected.csv when all images are read
   shapes = collections.Counter({shape: n for shape, n in shapes.items() if len(shape) == 3})
   return shapes.most_common(1)[0][0] if shapes else default
 
@@ -88,14 +88,14 @@ def usual_shape(images: Images, num: int, default: tuple[int, int, int]) -> tupl
 def r_from_images(images: Images, num: int, survey: Survey) -> np.ndarray:
   """22.5 - 2.5 log10(summed r flux, nanomaggies), [num].
 
-  NaN where the sum is not positive or the image cannot be used.
+  NaN if the sum is not positive or the image cannot be used.
 
   Raises:
     ValueError: the survey has no r band.
   """
   if "r" not in survey.bands:
-    raise ValueError(f"--r_from_image: survey {survey.name} has no band r, its bands are "
-                     f"{', '.join(survey.bands)}")
+    raise ValueError(f"--r_from_image: survey {survey.name} has no band r, but the bands "
+                     f"{', '.join(survey.bands)}; name a column with --r_column")
   band = survey.bands.index("r")
   flux = np.array([_summed(images, row, band) for row in range(num)])
   flux = np.where(flux > 0, flux / survey.flux_divisor, np.nan)

@@ -1,7 +1,7 @@
 """Reads .npy and .npz files without executing anything, and without loading cubes.
 
-An uncompressed member of an .npz file is read in place; a compressed one is
-unpacked once to a temporary .npy, which disappears at exit.
+An uncompressed member of an .npz file is read in place; a compressed one is unpacked once
+to a temporary .npy file, which is removed at exit.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import os
 import shutil
 import struct
 import tempfile
-from typing import BinaryIO, Iterator
+from typing import IO, Any, Iterator
 import zipfile
 import zlib
 
@@ -25,7 +25,7 @@ from data_tools.readers.parts import restricted_pickle
 from pzbias_tf import files
 
 UNPACKED = "pzbias-unpacked-"
-"""How the names of folders with unpacked copies begin."""
+"""Prefix of the folders with unpacked copies."""
 
 _MAX_HEADER = 1 << 20  # bytes; a record array of many columns has a long header
 _ZIP_LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, name and extra lengths
@@ -33,7 +33,7 @@ _ZIP_LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, name and extra lengt
 
 @dataclasses.dataclass(frozen=True)
 class ArrayLocation:
-  """Where the numbers of an array stand in a file.
+  """Where the numbers of an array are stored in a file.
 
   Attributes:
     path: the file.
@@ -47,7 +47,7 @@ class ArrayLocation:
   offset: int
   shape: tuple[int, ...]
   dtype: np.dtype
-  order: str = "C"
+  order: Any = "C"
 
   @property
   def nbytes(self) -> int:
@@ -62,8 +62,8 @@ class ArrayLocation:
 class RowReader:
   """Single rows of an array of two or more dimensions.
 
-  They are read, not mapped: the pages of a map count as the process's own memory, up to
-  the size of the file, and a row's 20 page faults take longer than one read.
+  Rows are read, not mapped: the pages of a memory map count as memory of the process, up to
+  the size of the file, and the 20 page faults of a row take longer than one read.
 
   Args:
     location: the array.
@@ -76,12 +76,12 @@ class RowReader:
   def __call__(self, row: int) -> np.ndarray:
     """A row, as an array of its own."""
     location = self._location
-    if location.order == "F":  # its numbers stand all over the file
+    if location.order == "F":  # a row's numbers are spread over the file
       return np.array(location.open()[row])
     values = np.empty(location.shape[1:], location.dtype)
     place = location.offset + row * values.nbytes
-    if os.preadv(self._file.fileno(), [values], place) != values.nbytes:
-      raise ValueError(f"{location.path}: cut short while it was read; fetch the file again")
+    if os.preadv(self._file.fileno(), [values.data], place) != values.nbytes:
+      raise ValueError(f"{location.path}: truncated while it was read; fetch the file again")
     return values
 
 
@@ -99,11 +99,11 @@ def peek(path: str, member: str = "") -> tuple[tuple[int, ...], np.dtype]:
 
 
 def load(path: str, member: str = "") -> np.ndarray:
-  """Reads a small array; objects inside it may be plain containers alone.
+  """Reads a small array; objects in it must be plain containers.
 
   Raises:
     OSError: the file cannot be read.
-    ValueError: the file is damaged, or holds objects other than plain ones.
+    ValueError: the file is damaged, or holds other objects than plain containers.
   """
   with _stream(path, member) as file:
     shape, order, dtype = _header(file, path)
@@ -118,7 +118,7 @@ def load(path: str, member: str = "") -> np.ndarray:
 
 
 def locate(path: str, member: str = "", *, scratch: str = "") -> ArrayLocation:
-  """Finds a large array's place in a .npy file or in a member of an .npz file.
+  """Locates a large array in a .npy file or in a member of an .npz file.
 
   Args:
     path: the file.
@@ -141,7 +141,8 @@ def locate(path: str, member: str = "", *, scratch: str = "") -> ArrayLocation:
     file.seek(offset)
     shape, order, dtype = _header(file, path)
     if dtype.hasobject:
-      raise ValueError(f"{path}: the array holds Python objects, not numbers")
+      raise ValueError(f"{path}: the array holds Python objects, not numbers; "
+                       "save it with a numeric dtype")
     location = ArrayLocation(path, file.tell(), shape, dtype, order)
     if os.fstat(file.fileno()).st_size < location.offset + location.nbytes:
       raise ValueError(f"{path}: shorter than its header says; fetch the file again")
@@ -154,11 +155,11 @@ def _zip(path: str) -> Iterator[zipfile.ZipFile]:
     with zipfile.ZipFile(path) as archive:
       yield archive
   except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-    raise ValueError(f"{path}: damaged or cut short ({error}); fetch it again") from error
+    raise ValueError(f"{path}: damaged or truncated ({error}); fetch it again") from error
 
 
 @contextlib.contextmanager
-def _stream(path: str, member: str) -> Iterator[BinaryIO]:
+def _stream(path: str, member: str) -> Iterator[IO[bytes]]:
   if not member:
     with open(path, "rb") as file:
       yield file
@@ -167,14 +168,15 @@ def _stream(path: str, member: str) -> Iterator[BinaryIO]:
     yield file
 
 
-def _header(file: BinaryIO, path: str) -> tuple[tuple[int, ...], str, np.dtype]:
+def _header(file: Any, path: str) -> tuple[tuple[int, ...], Any, np.dtype]:
   """Shape, order and dtype from the header at the file's position."""
   try:
-    version = np.lib.format.read_magic(file)
+    formats: Any = np.lib.format  # its types lack max_header_size
+    version = formats.read_magic(file)
     if version == (1, 0):
-      header = np.lib.format.read_array_header_1_0(file, max_header_size=_MAX_HEADER)
-    else:  # 3.0 differs in the encoding of column names alone
-      header = np.lib.format.read_array_header_2_0(file, max_header_size=_MAX_HEADER)
+      header = formats.read_array_header_1_0(file, max_header_size=_MAX_HEADER)
+    else:  # version 3.0 differs only in the encoding of column names
+      header = formats.read_array_header_2_0(file, max_header_size=_MAX_HEADER)
   except ValueError as error:
     raise ValueError(f"{path}: not a readable numpy array: {error}") from error
   shape, fortran_order, dtype = header
@@ -182,7 +184,7 @@ def _header(file: BinaryIO, path: str) -> tuple[tuple[int, ...], str, np.dtype]:
 
 
 def _member_offset(path: str, info: zipfile.ZipInfo) -> int:
-  """First byte of an uncompressed member; its local header has its own lengths."""
+  """Offset of an uncompressed member; its local header has lengths of its own."""
   with open(path, "rb") as file:
     file.seek(info.header_offset)
     signature, name, extra = _ZIP_LOCAL_HEADER.unpack(file.read(_ZIP_LOCAL_HEADER.size))
@@ -200,7 +202,7 @@ def _unpack(archive, info, path, scratch) -> str:
   free = shutil.disk_usage(folder).free
   if free < info.file_size:
     raise OSError(f"{path}: unpacking {info.filename} takes {info.file_size / 1e9:.1f} GB, "
-                  f"{folder} has {free / 1e9:.1f}; name a larger folder with --scratch_dir")
+                  f"but {folder} has {free / 1e9:.1f} GB; name a larger folder with --scratch_dir")
   copy = os.path.join(folder, os.path.basename(info.filename))
   logging.info("%s is compressed: unpacking %s (%.2f GB) to %s until the end of this run",
                path, info.filename, info.file_size / 1e9, folder)

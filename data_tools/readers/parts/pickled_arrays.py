@@ -1,8 +1,8 @@
-"""Stand-ins that collect a pickled array's state, and build the array afterwards.
+"""Stand-ins that collect the state of a pickled array, and build the array afterwards.
 
-numpy's own `__setstate__` trusts what a pickle says about an array's memory: a
-forged type could make it follow addresses from the file.  Here every array is
-built by `numpy.frombuffer`, which checks, from a type built out of its parts.
+numpy's own `__setstate__` trusts what a pickle says about an array's memory: a forged type
+could make it follow addresses from the file.  Here every type is built from its parts, and
+every array by `numpy.frombuffer`, which checks its arguments.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 
 RECORD = "V"
-"""What stands for the type numpy.record: a plain structured element."""
+"""Stands for the type numpy.record: a plain structured element."""
 
 
 class DtypeShell:
-  """Takes the place of numpy.dtype."""
+  """Stands in for numpy.dtype."""
 
   __slots__ = ("dtype", "_code")
 
   def __init__(self, code: str, align: bool = False, copy: bool = False):
-    del align, copy  # the offsets come with the state
+    del align, copy  # the state contains the offsets
     self._code = code
     self.dtype = np.dtype(code)
 
@@ -41,12 +41,12 @@ class DtypeShell:
 
 
 class ArrayShell:
-  """Takes the place of an array until the pickle is read."""
+  """Stands in for an array until the pickle is read."""
 
   __slots__ = ("_state",)
 
   def __init__(self, *unused_arguments: Any):
-    self._state = None
+    self._state: tuple = ()
 
   def __setstate__(self, state: tuple) -> None:
     self._state = state
@@ -61,8 +61,8 @@ class ArrayShell:
     return from_data(data, shell, shape, "F" if is_fortran else "C")
 
 
-def from_data(data: Any, shell: DtypeShell, shape: Any, order: str = "C") -> np.ndarray:
-  """An array from bytes, or from a list of objects (or of rows that hold some)."""
+def from_data(data: Any, shell: DtypeShell, shape: Any, order: Any = "C") -> np.ndarray:
+  """An array from bytes, or from a list of objects (or of rows with objects)."""
   if shell.dtype.hasobject:
     flat = np.empty(len(data), shell.dtype)
     for index, value in enumerate(data):
@@ -73,12 +73,12 @@ def from_data(data: Any, shell: DtypeShell, shape: Any, order: str = "C") -> np.
 
 
 def scalar(shell: DtypeShell, data: Any) -> np.generic:
-  """Takes the place of numpy.core.multiarray.scalar."""
+  """Stands in for numpy.core.multiarray.scalar."""
   return np.frombuffer(_as_bytes(data), shell.dtype)[0]
 
 
 def plain(value: Any) -> Any:
-  """A value whose arrays have taken the place of their shells."""
+  """A value in which arrays replace their shells."""
   if isinstance(value, ArrayShell):
     return value.array()
   if isinstance(value, dict):

@@ -1,7 +1,7 @@
 """Reads legacy pickles of numpy arrays in plain containers, and nothing else.
 
-A pickle is a program.  This unpickler knows a dozen harmless names; at any
-other it stops before anything is called, so nothing from a file is executed.
+A pickle is a program.  This unpickler accepts a dozen harmless names; at any other name
+it stops before calling anything, so that nothing from a file is executed.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import builtins
 import collections
 import pickle
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from data_tools.readers.parts import pickled_arrays
 
@@ -17,14 +17,14 @@ _CONTAINERS = ("bytearray", "complex", "dict", "frozenset", "list", "set", "tupl
 
 
 def _encode_latin1(text: str, encoding: str) -> bytes:
-  """How Python 3 pickles bytes for old protocols; other codecs are not needed."""
+  """The function with which Python 3 pickles bytes for old protocols; it needs no other codec."""
   if encoding not in ("latin1", "latin-1"):
-    raise pickle.UnpicklingError(f"codec {encoding!r} is not admitted")
+    raise pickle.UnpicklingError(f"codec {encoding!r} is not allowed")
   return text.encode("latin1")
 
 
 def _allowed() -> dict[tuple[str, str], Any]:
-  """The admitted globals; Python 2 and newer numpy spell some modules otherwise."""
+  """The allowed globals; Python 2 and newer versions of numpy name some modules differently."""
   array_type = object()  # an argument of _reconstruct, never called
   allowed = {
       ("collections", "OrderedDict"): collections.OrderedDict,
@@ -49,10 +49,10 @@ def _allowed() -> dict[tuple[str, str], Any]:
 
 
 class _RestrictedUnpickler(pickle.Unpickler):
-  """Resolves the admitted globals and refuses all others."""
+  """Resolves the allowed globals and refuses all others."""
 
-  def __init__(self, file: BinaryIO, path: str):
-    # Python 2 wrote text and array bytes alike as 8-bit strings.
+  def __init__(self, file: IO[bytes], path: str):
+    # Python 2 wrote both text and the bytes of arrays as 8-bit strings.
     super().__init__(file, encoding="latin1")
     self._path = path
     self._allowed = _allowed()
@@ -68,15 +68,16 @@ class _RestrictedUnpickler(pickle.Unpickler):
         "with numpy.savez instead")
 
   def persistent_load(self, pid: Any) -> Any:
-    raise pickle.UnpicklingError(f"{self._path}: persistent ids are not admitted")
+    raise pickle.UnpicklingError(
+        f"{self._path}: persistent ids are not allowed; save its columns with numpy.savez instead")
 
 
-def load(file: BinaryIO, path: str) -> Any:
+def load(file: IO[bytes], path: str) -> Any:
   """Reads one pickled value made of arrays and plain containers.
 
   Args:
     file: an open binary file, at the pickle's first byte.
-    path: the file's name, for complaints.
+    path: the file's name, for error messages.
 
   Raises:
     ValueError: the pickle holds anything else, or is damaged.

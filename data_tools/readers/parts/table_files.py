@@ -1,4 +1,4 @@
-"""Reads tables of columns: .npy, .npz, .fits, .csv and .parquet files."""
+"""Reads tables from .npy, .npz, .fits, .csv and .parquet files."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from data_tools.readers.parts.cutout_source import Columns
 
 SUFFIXES = (".npy", ".npz", ".fits", ".csv", ".parquet")
 NAMES = tuple(f"{stem}{suffix}" for stem in ("labels", "catalog") for suffix in SUFFIXES)
-"""Names of tables that are looked for beside images."""
+"""File names of tables that are tried beside images."""
 
 
 def find(folder: str) -> str:
-  """The table of a folder: the first of NAMES that is there, "" without any."""
+  """The table of a folder: the first existing one of NAMES, "" if there is none."""
   for name in NAMES:
     if os.path.isfile(os.path.join(folder, name)):
       return os.path.join(folder, name)
@@ -30,7 +30,7 @@ def columns_of(path: str) -> Columns:
     OSError, ValueError: the file cannot be read.
   """
   if path.endswith(".npz"):
-    columns = {}
+    columns: dict[str, np.ndarray] = {}
     for name in npy_access.members(path):
       shape, dtype = npy_access.peek(path, name)
       if len(shape) == 1 and dtype.names:
@@ -47,7 +47,7 @@ def columns_of(path: str) -> Columns:
 
 
 def column_names(path: str) -> tuple[str, ...]:
-  """Column names of a numpy table file, from the headers alone; () for others."""
+  """Column names of a numpy table, from its headers alone; () for other files."""
   if path.endswith(".npz"):
     types = {name: npy_access.peek(path, name) for name in npy_access.members(path)}
     fields = [dtype.names for shape, dtype in types.values() if dtype.names]
@@ -76,12 +76,12 @@ def _fields(array: np.ndarray) -> Columns:
 
 def _parquet_columns(path: str) -> Columns:
   try:
-    from pyarrow import parquet  # an extra
+    from pyarrow import parquet  # an optional dependency
   except ImportError as error:
     raise ValueError(f"{path}: Parquet needs pyarrow: pip install '.[parquet]'") from error
   try:
     table = parquet.read_table(path)
-  except Exception as error:  # pyarrow's errors are of many kinds
+  except Exception as error:  # pyarrow raises many kinds of errors
     raise ValueError(f"{path}: not a readable table: {error}") from error
   columns = {name: table[name].to_numpy() for name in table.column_names}
   return {name: _without_objects(values) for name, values in columns.items()
@@ -94,7 +94,7 @@ def _holds_lists(values: np.ndarray) -> bool:
 
 
 def _without_objects(values: np.ndarray) -> np.ndarray:
-  """Words as text, missing ones as ""; numbers with gaps come as doubles already."""
+  """Objects as text, missing ones as ""; numbers with missing values are doubles already."""
   if values.dtype != object:
     return values
   return np.array(["" if value is None else str(value) for value in values], str)
@@ -107,7 +107,7 @@ def _astropy_columns(path: str) -> Columns:
     else:
       table = Table.read(path, format="fits")
       table.convert_bytestring_to_unicode()
-  except Exception as error:  # astropy's readers raise many kinds
+  except Exception as error:  # astropy's readers raise many kinds of errors
     raise ValueError(f"{path}: not a readable table: {error}") from error
   return {name: _unmasked(table[name]) for name in table.colnames if table[name].ndim == 1}
 

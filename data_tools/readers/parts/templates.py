@@ -1,7 +1,7 @@
-"""Names of images by template, such as '{id}_{band}.fits' or '{field}/{id:06d}.npy'.
+"""File names of images by template, such as '{id}_{band}.fits' or '{field}/{id:06d}.npy'.
 
-`{band}` is the band; any other field is `{id}`, the object's id, or a column of the
-catalogue.  A name never leads out of the input folder, whatever a catalogue holds.
+`{band}` is the band, `{id}` the object's id; any other field is a column of the catalogue.
+A name never leads out of the input folder, whatever a catalogue contains.
 """
 
 from __future__ import annotations
@@ -23,24 +23,25 @@ class ImageFiles:
   """File names of the images of all objects, by row; small when pickled."""
 
   def __init__(self, folder: str, template: str, columns: Mapping[str, np.ndarray]):
-    """Keeps the columns that the template uses.
+    """Stores the columns that the template uses.
 
     Args:
       folder: the input folder.
-      template: names relative to `folder`.
+      template: file names relative to `folder`.
       columns: {field: values [objects]}; `id` among them.
 
     Raises:
-      ValueError: the template is damaged, climbs, or names an unknown column.
+      ValueError: the template is malformed, leads out of the folder, or names an unknown
+        column.
     """
     self._folder, self._template = folder, template
     names = fields(template)
     unknown = sorted(names - set(columns) - {BAND})
     if unknown:
-      raise ValueError(f"--image_template={template}: no column {', '.join(unknown)}; known are "
+      raise ValueError(f"--image_template={template}: no column {', '.join(unknown)}; use "
                        f"{BAND}, {', '.join(columns)}")
     self.per_band, self._num = BAND in names, len(columns["id"])
-    # Bytes take a quarter of the memory of text, here and in every worker.
+    # Bytes take a quarter of the memory of text, here and in each worker.
     self._columns = {name: _bytes(columns[name]) for name in names - {BAND}}
 
   def path(self, row: int, band: str = "") -> str:
@@ -55,24 +56,24 @@ class ImageFiles:
     try:
       name = self._template.format(**values, **({BAND: band} if self.per_band else {}))
     except ValueError as error:
-      raise ValueError(f"--image_template={self._template}: {error}; text takes no "
-                       "number's format") from error
+      raise ValueError(f"--image_template={self._template}: {error}; a number "
+                       "format does not fit a column of text") from error
     if climbs(name):
       raise ImageError(REASON_CLIMBS)
     return os.path.join(self._folder, name)
 
   def exists(self, row: int, bands: Collection[str]) -> bool:
-    """Whether any file of an object is there."""
+    """Whether any file of an object exists."""
     try:
       return any(os.path.isfile(self.path(row, band)) for band in bands)
     except ImageError:
       return False
 
   def without_row(self, ids: Collection[str], bands: Collection[str]) -> list[str]:
-    """Ids, sorted, of files that look like the template's but stand for no object.
+    """Ids, sorted, of files that fit the template but belong to no object.
 
-    Looks into the one folder of a template whose only fields are id and band; other
-    templates could name files anywhere, and give [].
+    Looks into the one folder of a template whose only fields are id and band.  Other
+    templates could name files in any folder; the result is [] for them.
     """
     folder, name = os.path.split(self._template)
     if fields(self._template) - {BAND} != {"id"} or fields(folder) or ":" in name:
@@ -87,7 +88,8 @@ def fields(template: str) -> set[str]:
   """The names in braces of a template.
 
   Raises:
-    ValueError: a brace is missing, a field is no plain name, or the template climbs.
+    ValueError: a brace is missing, a field is not a plain name, or the template leads out of
+      the folder.
   """
   try:
     parts = list(string.Formatter().parse(template))
@@ -96,40 +98,40 @@ def fields(template: str) -> set[str]:
   names = {name for _, name, _, _ in parts if name is not None}
   wrong = sorted(name if not name.isidentifier() else f"{name}:{form}"
                  for _, name, form, _ in parts
-                 if name is not None and not (name.isidentifier() and "{" not in form))
+                 if name is not None and not (name.isidentifier() and "{" not in (form or "")))
   if wrong:
-    raise ValueError(f"--image_template={template}: {{{wrong[0]}}} is no plain name")
+    raise ValueError(f"--image_template={template}: {{{wrong[0]}}} is not a plain name")
   if climbs("".join(text + "x" * bool(name) for text, name, _, _ in parts)):
     raise ValueError(f"--image_template={template}: leads out of the input folder; name the "
-                     "folder that holds the images with --input")
+                     "folder of the images with --input")
   return names
 
 
 def climbs(name: str) -> bool:
-  """Whether a relative name leads out of its folder, as the words stand.
+  """Whether the text of a relative name leads out of its folder.
 
-  Links are followed: unlike a name in a catalogue, they are put there on purpose.
+  Links are not checked: unlike a name in a catalogue, somebody placed them on purpose.
   """
   return os.path.isabs(name) or ".." in re.split(r"[/\\]", name) or "\0" in name
 
 
 def first_that_fits(folder: str, templates: Collection[str], columns: Mapping[str, np.ndarray],
                     bands: Collection[str]) -> str:
-  """The template under which most of a sample of objects have an image.
+  """The template that fits the images of most objects in a sample.
 
   Raises:
-    FileNotFoundError: no image is found under any of them.
+    FileNotFoundError: no template fits any image.
   """
   num = len(columns["id"])
   rows = np.unique(np.linspace(0, max(num - 1, 0), 64).astype(int)) if num else ()
-  found = {}
+  num_images = {}
   for template in templates:
     files = ImageFiles(folder, template, columns)
-    found[template] = sum(files.exists(row, bands) for row in rows)
-  best = max(found, key=found.get)  # of equals the first
-  if not found[best]:
-    raise FileNotFoundError(f"{folder}: no images called {', '.join(templates)}; name them "
-                            "with --image_template")
+    num_images[template] = sum(files.exists(row, bands) for row in rows)
+  best = max(num_images, key=lambda template: num_images[template])  # the first of equals
+  if not num_images[best]:
+    raise FileNotFoundError(f"{folder}: no images called {', '.join(templates)}; give their "
+                            "names with --image_template")
   return best
 
 
@@ -151,6 +153,6 @@ def _bytes(values: np.ndarray) -> np.ndarray:
 
 
 def _plain(value):
-  """A column's value as Python's own: text or number."""
+  """A value of a column as Python text or number."""
   value = value.item()
   return value.decode("utf-8") if isinstance(value, bytes) else value

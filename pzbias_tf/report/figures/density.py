@@ -28,7 +28,8 @@ def draw_density(results: Sequence[StageResult], survey: Survey) -> Figure:
     survey: the survey.
   """
   edges = np.linspace(*parts.redshift_range(results, survey), _CELLS + 1)
-  counts = [np.histogram2d(result.z_spec, result.z_photo, edges)[0] for result in results]
+  counts = [np.histogram2d(result.z_spec, result.z_photo, edges)[0]  # type: ignore[call-overload]
+            for result in results]
   norm = LogNorm(1.0, max(10.0, max(count.max() for count in counts)))
   figure, axes = _panels(len(results))
   for ax, result, count in zip(axes.ravel(), results, counts):

@@ -31,7 +31,7 @@ class Outliers(NamedTuple):
   """
 
   title: str
-  ids: Sequence[str]
+  ids: Sequence[str] | np.ndarray
   images: np.ndarray
   bands: tuple[str, ...]
   seen: int

@@ -71,7 +71,8 @@ def _distributions(figure, place, results, survey):
   summary, look = list(_curves(results))[-1]
   bins = summary["tomography"]
   edges, joined = _joined(bins)
-  strips, first = place.subgridspec(len(bins.galaxies), 1, hspace=0.0), None
+  strips = place.subgridspec(len(bins.galaxies), 1, hspace=0.0)
+  first: Any = None
   for index, (true, stacked) in enumerate(zip(joined(bins.true), joined(bins.stacked))):
     ax = first = figure.add_subplot(strips[index], sharex=first, sharey=first)
     ax.stairs(true, edges, fill=True, color=style.Z_SPEC_COLOR)

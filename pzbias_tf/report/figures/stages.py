@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Any, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -73,7 +73,8 @@ def _residuals(ax: Axes, results: Sequence[StageResult], survey: Survey) -> None
 def _distributions(figure, place, results, survey):
   """Panel (b): one strip per stage, so that no stage hides another."""
   strips = place.subgridspec(len(results), 1, hspace=0.0)
-  first, edges = None, _drawn_edges(survey)
+  first: Any = None
+  edges = _drawn_edges(survey)
   for index, result in enumerate(results):
     ax = first = figure.add_subplot(strips[index], sharex=first, sharey=first)
     ax.stairs(_density(result.z_spec, edges), edges, fill=True, color=style.Z_SPEC_COLOR)

@@ -1,9 +1,9 @@
-"""A conversion that ends by SIGKILL at a chosen event, for the tests.
+"""A conversion that is killed by SIGKILL at a chosen event, for the tests.
 
   python -m tests.data_tools.conversion.killed_conversion INPUT OUTPUT WORKERS EVENT
 
-Events are counted before and after each call that leaves something on disk, and at each
-record and shard, in the process that started.  Prints the ids of its worker processes.
+Events are counted in the main process, before and after each call that changes the disk,
+each record and each shard.  Prints the ids of its worker processes.
 """
 
 import contextlib
@@ -18,7 +18,8 @@ from unittest import mock
 
 from data_tools import readers
 from data_tools.conversion import rejects, shard_file
-from data_tools.conversion.convert import ConversionSettings, convert
+from data_tools.conversion.conversion_settings import ConversionSettings
+from data_tools.conversion.convert import convert
 from pzbias_tf.survey import SDSS
 
 _CALLS = ((os, "replace"), (os, "fsync"), (shutil, "rmtree"), (shard_file.ShardFile, "write"),
@@ -51,7 +52,7 @@ def counted_events(at_event):
 
 
 class KillingImages:
-  """Images by row, one of which kills the worker process that asks for it."""
+  """Images by row; reading one of them kills the worker process."""
 
   def __init__(self, images, row):
     self._images, self._row = images, row
@@ -63,7 +64,7 @@ class KillingImages:
 
 
 def main(path, output, workers, event):
-  """Converts, up to the event."""
+  """Converts until the event."""
 
   def kill(number):
     if number == int(event):

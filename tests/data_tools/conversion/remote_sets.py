@@ -12,30 +12,31 @@ import tensorflow as tf
 
 from data_tools import readers
 from data_tools.conversion import resume
-from data_tools.conversion.convert import ConversionSettings, convert
+from data_tools.conversion.conversion_settings import ConversionSettings
+from data_tools.conversion.convert import convert
 from pzbias_tf.survey import SDSS
 from tests.data_tools import sample_surveys
 from tests.data_tools.sample_conversions import files_of
 
 NUM = 60
-SAMPLED = 32  # images that tell sources apart
+SAMPLED = 32  # images in the fingerprint of a source
 SETTINGS = ConversionSettings(shard_size_mb=0.01, augment_copies=2)
 FOLDERS = (f"ram://bucket{number}/data/set" for number in itertools.count())
 
 
 def remote_files(folder):
-  """Contents of all files below a remote folder."""
-  found = {}
+  """{path: contents} of all files below a remote folder."""
+  contents = {}
   for parent, _, names in tf.io.gfile.walk(folder):
     for name in names:
       path = os.path.join(parent, name)
       with tf.io.gfile.GFile(path, "rb") as file:
-        found[os.path.relpath(path, folder)] = file.read()
-  return found
+        contents[os.path.relpath(path, folder)] = file.read()
+  return contents
 
 
 def write(path, data):
-  """Writes a remote file in place of what is there, to which ram:// would append."""
+  """Replaces a remote file; ram:// would append to an existing one."""
   if tf.io.gfile.exists(path):
     tf.io.gfile.remove(path)
   with tf.io.gfile.GFile(path, "wb") as file:
@@ -53,7 +54,7 @@ class RemoteTest(tf.test.TestCase):
     self.scratch = os.path.join(self.folder, "scratch")
     os.makedirs(self.scratch)
     self.enter_context(mock.patch.object(tempfile, "tempdir", self.scratch))
-    # Some of everything: an image that is rejected, and two galaxies with one image.
+    # Special cases: a rejected image, and two galaxies with the same image.
     images = sample_surveys.cube(NUM)
     images[7, 0, 0, 0] = np.nan
     images[41] = images[20]
@@ -65,7 +66,7 @@ class RemoteTest(tf.test.TestCase):
     super().tearDown()
 
   def convert(self, output=None, before_image=lambda count, row: None, **changes):
-    """A conversion that calls `before_image` with the images' count before it reads one."""
+    """Converts, and calls `before_image(count, row)` before each image is read."""
     source, counts = readers.read(self.input, SDSS), itertools.count(1)
 
     def images(row):
@@ -80,7 +81,7 @@ class RemoteTest(tf.test.TestCase):
     self.convert(self.local, **changes)
     return files_of(self.local)
 
-  def shards_there(self):
-    """{name: contents} of unfinished shards."""
+  def unfinished_shards(self):
+    """{name: contents} of the shards of an unfinished conversion."""
     return {os.path.basename(name): data for name, data in remote_files(self.output).items()
-            if name.endswith(".tfrecord") and name.startswith(resume.FOLDER)}
+            if name.endswith(".tfrecord") and name.startswith(resume.UNFINISHED)}

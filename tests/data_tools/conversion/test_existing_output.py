@@ -1,23 +1,25 @@
-"""What stands in the output already: reused, refused, replaced, never lost."""
+"""Existing contents of the output: reused, refused or replaced, but never lost."""
 
 import dataclasses
 import os
+from unittest import mock
 
 import tensorflow as tf
 
 from data_tools import make_tfrecords
-from data_tools.make_tfrecords import ConversionSettings, convert
+from data_tools.conversion import identity
+from data_tools.conversion.conversion_settings import ConversionSettings
+from data_tools.conversion.convert import convert
 from data_tools.readers.parts.cutout_source import CutoutSource
-from pzbias_tf import survey as survey_lib
+from pzbias_tf import storage
 from pzbias_tf.data import manifest as manifest_lib
+from pzbias_tf.survey import SDSS
 from tests.data_tools import sample_conversions, sample_surveys
 
-SDSS = survey_lib.SDSS
 
+class ExistingOutputTest(sample_conversions.ConversionTest):
 
-class ExistingTest(sample_conversions.ConversionTest):
-
-  def test_same_again_is_reused(self):
+  def test_same_data_set_is_reused(self):
     source = self.public(20)
     first = convert(source, SDSS, self.output)
     before = os.stat(os.path.join(self.output, manifest_lib.MANIFEST_NAME)).st_mtime_ns
@@ -26,6 +28,17 @@ class ExistingTest(sample_conversions.ConversionTest):
     self.assertEqual(
         os.stat(os.path.join(self.output, manifest_lib.MANIFEST_NAME)).st_mtime_ns, before)
 
+  def test_local_conversion_looks_for_a_manifest_once(self):
+    self.public(20)
+    config = make_tfrecords.ConversionConfig(
+        input=os.path.join(self.folder, "in"), output=self.output)
+    for _ in range(2):  # without an existing data set, and with one
+      with mock.patch.object(storage, "is_file", wraps=storage.is_file) as is_file:
+        make_tfrecords.run(config)
+      looks = [call for call in is_file.call_args_list
+               if os.path.basename(call.args[0]) == manifest_lib.MANIFEST_NAME]
+      self.assertLen(looks, 1)
+
   def test_real_data_stop_a_simulation_before_it_starts(self):
     convert(self.public(20), SDSS, self.output)
     with self.assertRaisesRegex(FileExistsError, "holds another data set, and no --input"):
@@ -33,7 +46,14 @@ class ExistingTest(sample_conversions.ConversionTest):
     parent, name = os.path.split(os.path.normpath(self.output))
     self.assertFalse(os.path.exists(os.path.join(parent, f"simulated_{name}")))
 
-  def test_a_data_set_does_not_go_into_its_input(self):
+  def test_only_a_simulation_is_checked_beforehand(self):
+    self.public(20)
+    with mock.patch.object(identity, "check_before_simulation") as check:
+      make_tfrecords.run(make_tfrecords.ConversionConfig(
+          input=os.path.join(self.folder, "in"), output=self.output))
+    check.assert_not_called()
+
+  def test_data_set_is_not_written_into_its_input(self):
     os.makedirs(self.output)
     with self.assertRaisesRegex(ValueError, "--input and --output are both .*; name another"):
       make_tfrecords.run(make_tfrecords.ConversionConfig(
@@ -49,7 +69,7 @@ class ExistingTest(sample_conversions.ConversionTest):
     with self.assertRaisesRegex(FileExistsError, "other preset"):
       convert(self.public(20), SDSS, self.output, preset={"net": 5})
 
-  def test_unfinished_starts_again_and_touches_nothing_else(self):
+  def test_unfinished_files_are_removed_and_nothing_else(self):
     os.makedirs(self.output)
     names = ("train-00000-of-00009.tfrecord", ".test-00001-of-00002.tfrecord.77.tmp",
              ".catalog.fits.1f.tmp", ".rejected.csv.7.tmp", ".manifest.json.1f.tmp",
@@ -77,20 +97,17 @@ class ExistingTest(sample_conversions.ConversionTest):
     with self.assertRaisesRegex(FileExistsError, "of another size than its manifest says"):
       convert(source, SDSS, self.output)
 
-  def test_failure_leaves_no_manifest_and_no_half_shard(self):
+  def test_failure_leaves_no_manifest_and_no_partial_shard(self):
     source = self.public(20)
+    reads = []
 
-    class Failing:
-      calls = 0
+    def fail(row):
+      reads.append(row)
+      if len(reads) > 30:  # after the fingerprint, which reads 20 images
+        raise OSError("the disk is gone")
+      return source.images(row)
 
-      def __call__(self, row):
-        self.calls += 1
-        if self.calls > 30:  # past the fingerprint, which looks at 20 images
-          raise OSError("the disk is gone")
-        return source.images(row)
-
-    failing = CutoutSource(catalog=source.catalog, images=Failing(),
-                                image_shape=source.image_shape)
+    failing = CutoutSource(catalog=source.catalog, images=fail, image_shape=source.image_shape)
     with self.assertRaisesRegex(OSError, "the disk is gone"):
       convert(failing, SDSS, self.output, settings=ConversionSettings(shard_size_mb=0.003))
     self.assertEmpty([name for name in os.listdir(self.output) if not name.startswith(".")])

@@ -27,9 +27,11 @@ class ResumeKeyTest(tf.test.TestCase, parameterized.TestCase):
   def key(self, output=None):
     plan = mock.create_autospec(record_plan.Plan, instance=True)
     plan.digest.return_value = "plan"
-    return identity.resume_key({"path": self.input}, plan, output or self.output)
+    return identity.DataSetRequest(
+        output=output or self.output, description={"path": self.input}, preset={}
+    ).resume_key(plan)
 
-  def test_images_behind_a_linked_folder_count(self):
+  def test_images_in_a_linked_folder_count(self):
     image = os.path.join(self.folder, "elsewhere", "0.npy")
     write(image)
     os.symlink(os.path.dirname(image), os.path.join(self.input, "data"))
@@ -38,32 +40,32 @@ class ResumeKeyTest(tf.test.TestCase, parameterized.TestCase):
     write(image, "another")
     self.assertNotEqual(self.key(), before)
 
-  def test_links_in_a_circle_end(self):
+  def test_circular_links_end(self):
     os.symlink(self.input, os.path.join(self.input, "again"))
     self.assertEqual(self.key(), self.key())
 
-  def test_a_link_to_nothing(self):
+  def test_broken_link(self):
     before = self.key()
     os.symlink(os.path.join(self.folder, "nothing"), os.path.join(self.input, "0.npy"))
     self.assertNotEqual(self.key(), before)
 
   @parameterized.parameters(".lock", os.path.join(".unfinished", "key", "train.tfrecord"),
                             os.path.join("pzbias-unpacked-1", "cube.npy"))
-  def test_what_a_conversion_itself_leaves_does_not_count(self, name):
+  def test_files_of_a_conversion_itself_do_not_count(self, name):
     before = self.key(self.input)
     write(os.path.join(self.input, name))
     self.assertEqual(self.key(self.input), before)
     write(os.path.join(self.input, "1.npy"))
     self.assertNotEqual(self.key(self.input), before)
 
-  def test_a_linked_output_within_the_input_does_not_count(self):
+  def test_linked_output_within_the_input_does_not_count(self):
     os.makedirs(self.output)
     os.symlink(self.output, os.path.join(self.input, "sets"))
     before = self.key()
     write(os.path.join(self.output, "train.tfrecord"))
     self.assertEqual(self.key(), before)
     shutil.rmtree(self.output)
-    self.assertNotEqual(self.key(), before)  # the link leads nowhere now
+    self.assertNotEqual(self.key(), before)  # the link is broken now
 
 
 if __name__ == "__main__":

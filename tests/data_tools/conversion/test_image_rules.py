@@ -1,4 +1,4 @@
-"""Tests of the rules that each image meets."""
+"""The rules that each image must meet."""
 
 from absl.testing import parameterized
 import numpy as np
@@ -11,7 +11,7 @@ RULES = image_rules.ImageRules(shape=(8, 8, 5), bands=tuple("ugriz"))
 
 
 def image() -> np.ndarray:
-  """Pixels that differ."""
+  """An image whose pixels all differ."""
   return np.arange(8 * 8 * 5, dtype=np.float32).reshape(8, 8, 5)
 
 

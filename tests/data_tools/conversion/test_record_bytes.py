@@ -1,4 +1,4 @@
-"""The bytes of a data set: what they depend on, copies, float16, gzip, several catalogues."""
+"""What the bytes of a data set depend on; copies, float16, gzip, catalogues in several files."""
 
 import os
 from unittest import mock
@@ -9,42 +9,40 @@ import tensorflow as tf
 
 from data_tools import readers
 from data_tools.conversion import record_plan
-from data_tools.make_tfrecords import ConversionSettings, convert
-from pzbias_tf import survey as survey_lib
+from data_tools.conversion.conversion_settings import ConversionSettings
+from data_tools.conversion.convert import convert
 from pzbias_tf.data import catalog as catalog_lib
 from pzbias_tf.data import pipeline
 from pzbias_tf.data.dataset import Dataset
+from pzbias_tf.survey import CFHTLS_WIDE, SDSS
 from tests.data_tools import sample_conversions, sample_surveys
-
-SDSS = survey_lib.SDSS
-CFHTLS = survey_lib.CFHTLS_WIDE
 
 
 class BytesTest(sample_conversions.ConversionTest, parameterized.TestCase):
 
-  def test_same_bytes_for_any_number_of_workers_and_on_rerun(self):
+  def test_same_bytes_for_any_number_of_workers_and_again(self):
     source = self.public(100)
-    found = []
+    digests = []
     for name, workers in (("one", 1), ("again", 1), ("two", 2)):
       output = os.path.join(self.folder, name)
       convert(source, SDSS, output, settings=ConversionSettings(
           num_workers=workers, shard_size_mb=sample_conversions.SMALL_SHARDS, augment_copies=2))
-      found.append(sample_conversions.digests(output))
-    self.assertGreater(len(found[0]), 10)
-    self.assertEqual(found[0], found[1])
-    self.assertEqual(found[0], found[2])
+      digests.append(sample_conversions.digests(output))
+    self.assertGreater(len(digests[0]), 10)
+    self.assertEqual(digests[0], digests[1])
+    self.assertEqual(digests[0], digests[2])
 
   def test_order_of_the_input_does_not_matter(self):
     table, images = sample_surveys.columns(50), sample_surveys.cube(50)
     shuffled = np.random.default_rng(0).permutation(50)
-    found = []
+    digests = []
     for name, order in (("a", np.arange(50)), ("b", shuffled)):
       path = sample_surveys.write_public(
           os.path.join(self.folder, f"in_{name}"), images[order],
           {column: values[order] for column, values in table.items()})
       convert(readers.read(path, SDSS), SDSS, os.path.join(self.folder, name))
-      found.append(sample_conversions.digests(os.path.join(self.folder, name)))
-    self.assertEqual(*found)
+      digests.append(sample_conversions.digests(os.path.join(self.folder, name)))
+    self.assertEqual(*digests)
 
   def test_seed_changes_the_bytes(self):
     source = self.public(50)
@@ -81,11 +79,11 @@ class BytesTest(sample_conversions.ConversionTest, parameterized.TestCase):
     training = len(set(catalog["id"][catalog["split"] == "train"]))
     self.assertEqual(manifest.records("train"), 3 * training)
 
-  def test_copies_of_a_galaxy_do_not_stand_together(self):
+  def test_copies_of_a_galaxy_are_not_neighbours(self):
     convert(self.public(100), SDSS, self.output, settings=ConversionSettings(
         augment_copies=4, split=(1, 0, 0)))
     ids = catalog_lib.load_catalog(self.output)["id"]
-    # By chance 3 of 399 neighbours belong together; unmixed, 300 would.
+    # By chance 3 of 399 neighbouring records show the same galaxy; in input order, 300 would.
     self.assertLess(np.sum(ids[1:] == ids[:-1]), 20)
 
   def test_few_copies_show_every_orientation(self):
@@ -97,8 +95,9 @@ class BytesTest(sample_conversions.ConversionTest, parameterized.TestCase):
   def test_float16(self):
     folder, images = os.path.join(self.folder, "in"), 1e5 * sample_surveys.cube(10)
     sample_surveys.write_cfhtls(folder, "LR", 1, images, ["W"] * 10, np.linspace(0.1, 3, 10))
-    source = readers.read(folder, CFHTLS)
-    manifest = convert(source, CFHTLS, self.output, settings=ConversionSettings(dtype="float16"))
+    source = readers.read(folder, CFHTLS_WIDE)
+    manifest = convert(source, CFHTLS_WIDE, self.output,
+                       settings=ConversionSettings(dtype="float16"))
     self.assertEqual((manifest.dtype, manifest.flux_divisor), ("float16", 1.0))
     catalog = catalog_lib.load_catalog(self.output)
     records = sample_conversions.read_records(self.output, manifest)
@@ -108,7 +107,7 @@ class BytesTest(sample_conversions.ConversionTest, parameterized.TestCase):
     self.assertBetween(error, 1e-4, 0.2)
 
   def test_gzip(self):
-    images = np.round(sample_surveys.cube(100), 1)  # noise does not become smaller
+    images = np.round(sample_surveys.cube(100), 1)  # full-precision noise cannot be compressed
     source = self.public(100, images)
     plain = convert(source, SDSS, os.path.join(self.folder, "plain"),
                     settings=ConversionSettings(shard_size_mb=sample_conversions.SMALL_SHARDS))
@@ -117,9 +116,9 @@ class BytesTest(sample_conversions.ConversionTest, parameterized.TestCase):
     self.assertEqual(packed[0].shards, packed[1].shards)
     self.assertLess(sum(shard.bytes for shard in packed[0].shards),
                     0.7 * sum(shard.bytes for shard in plain.shards))
-    found = [self.read_all(os.path.join(self.folder, name)) for name in ("plain", "a")]
-    self.assertAllEqual(*found)
-    self.assertLen(found[0], packed[0].records("train"))
+    images_read = [self.read_all(os.path.join(self.folder, name)) for name in ("plain", "a")]
+    self.assertAllEqual(*images_read)
+    self.assertLen(images_read[0], packed[0].records("train"))
 
   def read_all(self, folder):
     """Training images in record order, as training reads them."""
@@ -128,7 +127,7 @@ class BytesTest(sample_conversions.ConversionTest, parameterized.TestCase):
         data, "train", keep=data.column("split") == "train", labels=None, batch_size=64,
         image_size=8)])
 
-  def test_gaps_of_rejected_images_are_read_over(self):
+  def test_gaps_of_rejected_images_are_skipped(self):
     images = sample_surveys.cube(100)
     images[::7, 0, 0, 0] = np.nan
     source = self.public(100, images)

@@ -1,13 +1,12 @@
-"""Tests of what a survey's galaxies take in memory before their images are read."""
+"""Memory that the galaxies of a survey take before their images are read."""
 
 import tracemalloc
-from unittest import mock
 
 import numpy as np
 import tensorflow as tf
 
-from data_tools.conversion import hashing, record_plan
-from data_tools.conversion.accepted import select
+from data_tools.conversion import record_plan
+from data_tools.conversion.accepted import accept_galaxies
 from data_tools.conversion.rejects import Rejects
 from data_tools.readers.parts.cutout_source import CutoutSource, with_split
 from pzbias_tf.data import catalog as catalog_lib
@@ -23,19 +22,19 @@ def source_of(num: int) -> CutoutSource:
       z_spec=np.linspace(0.01, 0.39, num), r_mag=np.linspace(14.0, 17.0, num),
       ebv=np.full(num, 0.1))
   return CutoutSource(catalog=with_split(catalog), images=lambda row: None,
-                           image_shape=(64, 64, 5))
+                      image_shape=(64, 64, 5))
 
 
-class RecordsTest(tf.test.TestCase):
+class MemoryTest(tf.test.TestCase):
 
   def planned(self, source):
-    selection = select(source, SDSS, seed=0)
-    rejects = Rejects(selection.catalog["id"], selection.reasons)
-    plan = record_plan.plan_records(selection.catalog, selection.rows, selection.splits, seed=0,
-                                augment_copies=1, per_shard=1000)
-    return selection, rejects, plan
+    accepted = accept_galaxies(source, SDSS, seed=0)
+    rejects = Rejects(accepted.catalog["id"], accepted.reasons)
+    plan = record_plan.plan_records(accepted.catalog, accepted.rows, accepted.splits, seed=0,
+                                    augment_copies=1, per_shard=1000)
+    return accepted, rejects, plan
 
-  def test_selection_and_plan_take_few_bytes_a_galaxy(self):
+  def test_rules_and_plan_take_few_bytes_per_galaxy(self):
     source = source_of(NUM)
     self.planned(source)  # imports and caches
     tracemalloc.start()
@@ -43,45 +42,34 @@ class RecordsTest(tf.test.TestCase):
     size, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     self.assertLen(held[2].rows, NUM)
-    # Twice a row, a reason (twice), an r magnitude, and single bytes.
+    # Two rows, two reasons, an r magnitude, and single bytes.
     self.assertLess(size / NUM, 50)
     self.assertLess(peak / NUM, 130)
 
-  def test_a_rejected_object_costs_a_copy_of_the_ids_for_a_while(self):
+  def test_rejected_object_costs_a_temporary_copy_of_the_ids(self):
     source = source_of(NUM)
     source.catalog["ebv"][7] = -1.0
     self.planned(source)
     tracemalloc.start()
-    selection, _, _ = self.planned(source)
+    accepted, _, _ = self.planned(source)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    self.assertLen(selection.rows, NUM - 1)
+    self.assertLen(accepted.rows, NUM - 1)
     self.assertLess(peak / NUM, 130 + 4 * 19)
 
-  def test_a_split_of_an_unknown_name(self):
+  def test_split_with_an_unknown_name(self):
     source = source_of(3)
     source.catalog["split"] = ["train", "val", ""]
-    with self.assertRaisesRegex(ValueError, "gives a split 'val'; it may be train, validation"):
-      select(source, SDSS, seed=0)
+    with self.assertRaisesRegex(ValueError, "returns a split 'val'; it must be one of train"):
+      accept_galaxies(source, SDSS, seed=0)
 
-  def test_missing_columns_take_no_room(self):
+  def test_missing_columns_take_no_memory(self):
     tracemalloc.start()
     catalog = catalog_lib.object_table(NUM, z_spec=np.zeros(NUM))
     size, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     self.assertLen(catalog["dec"], NUM)
     self.assertLess(size / NUM, 16)
-
-
-class RepeatedTest(tf.test.TestCase):
-
-  def test_all_but_the_first_of_equal_ids(self):
-    keys = np.array(["b", "a", "b", "c", "b", "a"])
-    self.assertAllEqual(hashing.repeated(keys), [False, False, True, False, True, True])
-
-  def test_ids_of_equal_hashes_are_told_apart(self):
-    with mock.patch.object(hashing, "object_hash", return_value=7):
-      self.assertAllEqual(hashing.repeated(np.array(["b", "a", "b"])), [False, False, True])
 
 
 if __name__ == "__main__":

@@ -7,11 +7,13 @@ from unittest import mock
 
 import tensorflow as tf
 
-from data_tools import make_tfrecords, readers
+from data_tools import make_tfrecords, readers, simulate
+from data_tools.conversion import convert as convert_lib
 from data_tools.conversion import resume
 from data_tools.conversion.convert import convert
 from data_tools.conversion.executors import beam
-from data_tools.verification import all_checks as verification
+from data_tools.simulation.options import SimulationOptions
+from data_tools.verification import all_checks
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.survey import SDSS
 from tests.data_tools import sample_surveys
@@ -19,28 +21,28 @@ from tests.data_tools.conversion import remote_sets
 from tests.data_tools.sample_conversions import files_of
 
 
-class WrittenTest(remote_sets.RemoteTest):
+class RemoteOutputTest(remote_sets.RemoteTest):
 
-  def test_the_files_are_those_of_a_local_data_set(self):
+  def test_files_equal_those_of_a_local_data_set(self):
     self.convert()
     files = self.expected()
     self.assertGreater(len(files), 10)
     self.assertEqual(remote_sets.remote_files(self.output), files)
-    self.assertNotIn(resume.FOLDER, tf.io.gfile.listdir(self.output))
+    self.assertNotIn(resume.UNFINISHED, tf.io.gfile.listdir(self.output))
 
-  def test_compressed_halves_are_too(self):
+  def test_compressed_float16_files_equal_local_ones(self):
     changes = dict(dtype="float16", compression="gzip", augment_copies=1)
     self.convert(**changes)
     self.assertEqual(remote_sets.remote_files(self.output), self.expected(**changes))
 
-  def test_a_slash_at_the_end_of_the_folder(self):
+  def test_folder_with_a_slash_at_its_end(self):
     self.convert(self.output + "/")
     self.assertEqual(remote_sets.remote_files(self.output), self.expected())
 
-  def test_it_is_read_and_verified(self):
+  def test_data_set_is_read_and_verified(self):
     manifest = self.convert()
     self.assertEqual(Dataset.open(self.output).manifest, manifest)
-    self.assertEmpty(verification.verify(self.output).problems)
+    self.assertEmpty(all_checks.verify(self.output).problems)
 
   def test_damage_is_found(self):
     shards = [shard.name for shard in self.convert().shards]
@@ -51,39 +53,39 @@ class WrittenTest(remote_sets.RemoteTest):
     remote_sets.write(f"{self.output}/rejected.csv", b"id,reason\n")
     self.assertSameElements(
         [os.path.basename(problem.split(":")[1]) for problem in
-         verification.verify(self.output).problems],
+         all_checks.verify(self.output).problems],
         [*shards[:2], "train-00099-of-00100.tfrecord", "rejected.csv"])
 
-  def test_by_several_processes(self):
-    # They share no memory, as ram:// would need; file:// is remote as far as the code knows.
+  def test_several_processes(self):
+    # They share no memory, which ram:// needs; the code takes file:// for remote, too.
     shared = f"{self.folder}/shared"
     convert(readers.read(self.input, SDSS), SDSS, f"file://{shared}",
             settings=dataclasses.replace(remote_sets.SETTINGS, num_workers=2))
     self.assertEqual(remote_sets.remote_files(shared), self.expected())
 
-  def test_by_beam(self):
-    with mock.patch.object(beam, "run", wraps=beam.run) as run:
+  def test_beam(self):
+    with mock.patch.object(beam, "run_pipeline", wraps=beam.run_pipeline) as run:
       self.convert(runner="DirectRunner")
     run.assert_called()
     self.assertEqual(remote_sets.remote_files(self.output), self.expected())
 
-  def test_no_room_for_a_shard_in_the_temporary_folder(self):
+  def test_full_temporary_folder(self):
     with mock.patch.object(os, "fsync", side_effect=OSError(28, "No space left on device")):
       with self.assertRaisesRegex(OSError, f"^{self.scratch}, where files of {self.output} are "
                                            "made: the disk is full"):
         self.convert()
 
-  def test_room_on_the_local_disk_does_not_matter(self):
-    with mock.patch.object(make_tfrecords.convert_lib.disk, "check_space") as check:
+  def test_space_on_the_local_disk_does_not_matter(self):
+    with mock.patch.object(convert_lib.disk, "check_space") as check:
       self.convert()
       check.assert_not_called()
       self.expected()
       check.assert_called_once()
 
 
-class AgainTest(remote_sets.RemoteTest):
+class ExistingRemoteOutputTest(remote_sets.RemoteTest):
 
-  def test_the_same_once_more_is_found(self):
+  def test_same_data_set_is_found(self):
     self.convert()
     before = remote_sets.remote_files(self.output)
     with self.assertLogs("absl", "INFO") as logs:
@@ -91,7 +93,7 @@ class AgainTest(remote_sets.RemoteTest):
     self.assertRegex("\n".join(logs.output), f"{self.output} already holds this data set; nothing")
     self.assertEqual(remote_sets.remote_files(self.output), before)
 
-  def test_another_source_is_refused(self):
+  def test_other_settings_or_source_are_refused(self):
     self.convert()
     before = remote_sets.remote_files(self.output)
     with self.assertRaisesRegex(FileExistsError, f"{self.output} holds .* other settings"):
@@ -101,7 +103,7 @@ class AgainTest(remote_sets.RemoteTest):
       self.convert()
     self.assertEqual(remote_sets.remote_files(self.output), before)
 
-  def test_a_damaged_data_set_is_not_taken_for_the_same(self):
+  def test_damaged_data_set_is_noticed(self):
     shard = self.convert().shards[0]
     with tf.io.gfile.GFile(f"{self.output}/{shard.name}", "ab") as file:
       file.write(b"x")
@@ -112,26 +114,26 @@ class AgainTest(remote_sets.RemoteTest):
       self.convert()
 
 
-class CutOffTest(remote_sets.RemoteTest):
+class InterruptedTest(remote_sets.RemoteTest):
 
-  def cut_off(self, reads):
+  def interrupt(self, reads):
     """A conversion that fails after some images."""
 
     def fail(count, row):
       if count > reads:
-        raise OSError("cut off")
+        raise OSError("interrupted")
 
-    with self.assertRaisesRegex(OSError, "^cut off"):
+    with self.assertRaisesRegex(OSError, "^interrupted"):
       self.convert(before_image=fail)
 
   def read_again(self):
-    """Rows that are read by a whole conversion, after those that tell sources apart."""
+    """Rows that a complete conversion reads, after those for the fingerprint."""
     rows = []
     self.convert(before_image=lambda count, row: count > remote_sets.SAMPLED and rows.append(row))
     return rows
 
-  def test_it_goes_on_with_finished_shards(self):
-    self.cut_off(remote_sets.SAMPLED + 60)
+  def test_finished_shards_are_kept(self):
+    self.interrupt(remote_sets.SAMPLED + 60)
     there = remote_sets.remote_files(self.output)
     kept = sum(len(json.loads(data)["reasons"]) for name, data in there.items()
                if name.endswith(".json"))  # records
@@ -143,18 +145,18 @@ class CutOffTest(remote_sets.RemoteTest):
     self.assertLen(self.read_again(), len(read) + kept)
 
   def test_damaged_shards_are_written_again(self):
-    self.cut_off(remote_sets.SAMPLED + 60)
+    self.interrupt(remote_sets.SAMPLED + 60)
     for name, data in remote_sets.remote_files(self.output).items():
       if name.endswith(".tfrecord"):
         remote_sets.write(f"{self.output}/{name}", data[:100] + bytes([data[100] ^ 1]) + data[101:])
     self.convert()
     self.assertEqual(remote_sets.remote_files(self.output), self.expected())
 
-  def test_cut_off_while_it_is_published(self):
+  def test_interrupted_while_it_is_published(self):
     rename, calls = tf.io.gfile.rename, []
 
     def fail(path, target, overwrite=False):
-      if resume.FOLDER not in target:
+      if resume.UNFINISHED not in target:
         calls.append(target)
         if len(calls) == 4:
           raise tf.errors.UnavailableError(None, None, "the network is gone")
@@ -166,24 +168,24 @@ class CutOffTest(remote_sets.RemoteTest):
     self.assertLen([name for name in remote_sets.remote_files(self.output) if "/" not in name], 3)
     with self.assertRaisesRegex(FileNotFoundError, "not a complete data set"):
       Dataset.open(self.output)
-    self.assertLess(len(self.read_again()), 10)  # of the image that stands twice
+    self.assertLess(len(self.read_again()), 10)  # of the duplicate image
     self.assertEqual(remote_sets.remote_files(self.output), self.expected())
 
-  def test_what_was_being_written_is_removed(self):
-    self.cut_off(remote_sets.SAMPLED + 60)
-    key, = (name for name in tf.io.gfile.listdir(f"{self.output}/{resume.FOLDER}")
-            if name != resume.OWNER)
-    for name in (f"{resume.FOLDER}/{key}/.train-00000-of-00009.tfrecord.abc.tmp",
-                 f"{resume.FOLDER}/other/train-00000-of-00009.tfrecord",
+  def test_partial_files_are_removed(self):
+    self.interrupt(remote_sets.SAMPLED + 60)
+    key, = (name for name in tf.io.gfile.listdir(f"{self.output}/{resume.UNFINISHED}")
+            if name != resume.OWNER_FILE)
+    for name in (f"{resume.UNFINISHED}/{key}/.train-00000-of-00009.tfrecord.abc.tmp",
+                 f"{resume.UNFINISHED}/other/train-00000-of-00009.tfrecord",
                  ".manifest.json.abc.tmp", "train-00000-of-00009.tfrecord"):
       tf.io.gfile.makedirs(os.path.dirname(f"{self.output}/{name}"))
       remote_sets.write(f"{self.output}/{name}", b"x")
     with self.assertLogs("absl", "WARNING") as logs:
       self.convert()
-    self.assertRegex("\n".join(logs.output), "abc.tmp: what was being written .* it is removed")
+    self.assertRegex("\n".join(logs.output), "abc.tmp: was being written .* it is removed")
     self.assertEqual(remote_sets.remote_files(self.output), self.expected())
 
-  def test_a_failed_copy_leaves_nothing(self):
+  def test_failed_copy_leaves_nothing(self):
     copy = tf.io.gfile.copy
 
     def fail(path, target, overwrite=False):
@@ -195,29 +197,29 @@ class CutOffTest(remote_sets.RemoteTest):
       with self.assertRaisesRegex(OSError, f"{self.output}/.*tfrecord: the network is gone"):
         self.convert()
     self.assertEqual(list(remote_sets.remote_files(self.output)),
-                     [os.path.join(resume.FOLDER, resume.OWNER)])
+                     [os.path.join(resume.UNFINISHED, resume.OWNER_FILE)])
 
 
 class CommandTest(remote_sets.RemoteTest):
 
   def run_command(self, **fields):
-    """What the command prints, and its manifest."""
+    """The text that the command prints, and the manifest."""
     with mock.patch("builtins.print") as printed:
       manifest = make_tfrecords.run(make_tfrecords.ConversionConfig(
           settings=remote_sets.SETTINGS, **fields))
     return "\n".join(" ".join(map(str, call.args)) for call in printed.call_args_list), manifest
 
-  def test_the_hint_names_the_remote_folder(self):
+  def test_next_command_names_the_remote_folder(self):
     printed, manifest = self.run_command(input=self.input, output=self.output)
     self.assertEqual(Dataset.open(self.output).manifest, manifest)
     self.assertIn(f"Next: python -m train.main --tstep=1 --multir --data_dir={self.output}",
                   printed)
 
-  def test_a_simulated_survey_is_local(self):
+  def test_simulated_survey_is_local(self):
     here = os.getcwd()
     self.addCleanup(os.chdir, here)
     os.chdir(self.folder)
-    simulation = make_tfrecords.simulation_options.SimulationOptions(image_size=16)
+    simulation = SimulationOptions(image_size=16)
     for output in (self.output, "data/set"):
       printed, _ = self.run_command(num=20, output=output, simulation=simulation)
       self.assertIn("simulated into data/simulated_set.", printed)
@@ -226,7 +228,7 @@ class CommandTest(remote_sets.RemoteTest):
       self.run_command(num=21, output=self.output, simulation=simulation)
     self.assertEqual(sorted(os.listdir("data")), ["set", "simulated_set"])
 
-  def test_an_unknown_file_system_is_told_of_before_the_input_is_read(self):
+  def test_unknown_file_system_is_reported_before_the_input_is_read(self):
     with mock.patch.object(readers, "read") as read:
       with self.assertRaisesRegex(OSError, "nosuch://x.*: TensorFlow knows no such file system.*"
                                            "plugin"):
@@ -237,12 +239,12 @@ class CommandTest(remote_sets.RemoteTest):
     with self.assertRaisesRegex(ValueError, f"--input={self.output}: .* local .* copy it"):
       self.run_command(input=self.output, output=self.local)
 
-  def test_a_cluster_is_told_where_a_simulated_survey_lies(self):
+  def test_workers_on_other_machines_get_an_absolute_path_of_a_simulated_survey(self):
     config = make_tfrecords.ConversionConfig(
         output=self.output,
         settings=dataclasses.replace(remote_sets.SETTINGS, runner="DirectRunner"))
-    with mock.patch("data_tools.simulate.simulate"), mock.patch("builtins.print"):
-      self.assertEqual(make_tfrecords.simulate(config, self.output),
+    with mock.patch.object(simulate, "simulate"), mock.patch("builtins.print"):
+      self.assertEqual(make_tfrecords.simulate_input(config),
                        os.path.abspath("data/simulated_set"))
 
 

@@ -1,3 +1,5 @@
+"""Splits by hash, by published arrays and by hold-outs."""
+
 from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
@@ -41,7 +43,7 @@ class SplitsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertNotAllEqual(first, second)
 
   @parameterized.parameters(((1, 0, 0), "train"), ((0, 1, 0), "validation"), ((0, 0, 1), "test"))
-  def test_all_in_one(self, fractions, name):
+  def test_one_split_for_all(self, fractions, name):
     split, _ = splits.assign_splits(_catalog(300), "sdss", seed=0, fractions=fractions)
     self.assertAllEqual(split, np.full(300, name))
 
@@ -54,7 +56,7 @@ class SplitsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(splits.parse_fractions("0.7,0.1,0.2"), (0.7, 0.1, 0.2))
     self.assertIsNone(splits.parse_fractions(""))
 
-  def test_without_redshift_is_target(self):
+  def test_galaxies_without_redshift_are_the_target_set(self):
     z_spec = np.where(np.arange(100) < 10, np.nan, 0.1)
     for kwargs in ({}, {"split": np.full(100, "train")}):
       split, _ = splits.assign_splits(_catalog(100, z_spec=z_spec, **kwargs), "sdss", seed=0)
@@ -88,11 +90,11 @@ class SplitsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertIn("10000 of 50000 HQ W", rule)
 
   def test_validation_is_independent_of_the_holdout(self):
-    # One hash for both would leave no small hash, hence no validation, outside the test set.
+    # With one hash for both, all small hashes would be in the test set and none left to validate.
     split, _ = splits.assign_splits(_cfhtls(5000, 0, 0), "cfhtls", seed=0)
     self.assertGreater(np.sum(split == "validation"), 100)
 
-  def test_galaxies_without_redshift_take_no_place_in_a_holdout(self):
+  def test_galaxies_without_redshift_do_not_count_in_a_holdout(self):
     catalog = _cfhtls(1000, 0, 0)
     catalog["z_spec"][:500] = np.nan
     split, _ = splits.assign_splits(catalog, "cfhtls", seed=0)

@@ -1,24 +1,32 @@
-"""A small patch of simulated sky seen by frames of any grid, for the tests."""
+"""A small patch of simulated sky in frames of any grid, and cutouts from it, for the tests."""
 
 import bz2
+import csv
 import gzip
 import os
 
 from astropy.io import fits
+from astropy.table import Table
 from astropy.wcs import WCS
 import numpy as np
+import tensorflow as tf
+
+from data_tools import make_cutouts
 
 SCALE_ARCSEC = 0.4
 CENTRE = (150.0, 2.2)  # deg
 SHAPE = (120, 150)
 SIGMA_ARCSEC = 0.8
+SIZE = 32
+BANDS = "ugriz"
+FLUX = np.array([100.0, 200.0, 300.0, 400.0])
 
 
 def grid(*, offset=(0.0, 0.0), rotation=0.0, scale=1.0, shape=SHAPE, centre=CENTRE) -> WCS:
   """A gnomonic grid.
 
   Args:
-    offset: of the middle, pixels.
+    offset: shift of the middle, pixels.
     rotation: deg.
     scale: size of its pixels in units of SCALE_ARCSEC.
     shape: (height, width).
@@ -54,7 +62,7 @@ def render(wcs: WCS, sky: np.ndarray, flux, *, shape=SHAPE, scale: float = 1.0) 
 
 
 def write(path: str, image: np.ndarray, wcs: WCS, *, packed: bool = False) -> str:
-  """Writes a frame; .bz2 and .gz are packed, `packed` makes it a compressed extension."""
+  """Writes a frame, as .bz2 or .gz by its name; `packed` makes it a compressed extension."""
   os.makedirs(os.path.dirname(path), exist_ok=True)
   plain = path.removesuffix(".bz2").removesuffix(".gz")
   header = wcs.to_header()
@@ -69,3 +77,65 @@ def write(path: str, image: np.ndarray, wcs: WCS, *, packed: bool = False) -> st
       other.write(file.read())
     os.remove(plain)
   return path
+
+
+SKY = grid().all_pix2world(
+    [[40.3, 50.8], [75.0, 60.5], [104.6, 71.9], [60.2, 85.1]], 0)
+"""Galaxies well inside the frame."""
+
+
+def measure(image):
+  """Centroid (x, y) and flux of an isolated galaxy."""
+  image = np.asarray(image, np.float64) - 1e-5
+  rows, columns = np.mgrid[:image.shape[0], :image.shape[1]]
+  return (np.array([(image * columns).sum(), (image * rows).sum()]) / image.sum(), image.sum())
+
+
+class CutoutsTest(tf.test.TestCase):
+  """Frames, positions and an output of its own for each test."""
+
+  def setUp(self):
+    super().setUp()
+    self.folder = os.path.join(self.get_temp_dir(), self.id().split(".")[-1])
+    self.frames = os.path.join(self.folder, "frames")
+    self.output = os.path.join(self.folder, "out", "cutouts")
+    os.makedirs(self.folder)
+
+  def write_field(self, name="000094-1-0100", suffix=".fits", template="frame-{band}-{field}",
+                  bands=BANDS, packed=False, **changes):
+    """Five bands, each shifted by its own offset."""
+    for number, band in enumerate(bands):
+      offset = np.array([1.7, -1.2]) * (number - 2)
+      wcs = grid(offset=offset, **changes)
+      image = render(wcs, SKY, FLUX * (number + 1))
+      path = os.path.join(self.frames, template.format(band=band, field=name) + suffix)
+      write(path, image, wcs, packed=packed)
+
+  def write_positions(self, sky=SKY, name="galaxies.fits", **columns):
+    path = os.path.join(self.folder, name)
+    Table({"objid": 10**18 + np.arange(len(sky)), "RA": sky[:, 0], "Dec": sky[:, 1],
+           "z": np.linspace(0.1, 0.3, len(sky)), **columns}).write(path)
+    return path
+
+  def run_cutouts(self, positions, **changes):
+    make_cutouts.run(make_cutouts.CutoutConfig(
+        **{"frames": self.frames, "positions": positions, "output": self.output, "size": SIZE,
+           **changes}))
+    return (np.load(os.path.join(self.output, "cube.npy")),
+            Table.read(os.path.join(self.output, "catalog.fits")))
+
+  def rejected(self):
+    """{id: reason} of the rejected positions."""
+    with open(os.path.join(self.output, "rejected.csv"), newline="", encoding="utf-8") as file:
+      return {row["id"]: row["reason"] for row in csv.DictReader(file)}
+
+  def assert_galaxies(self, cube, table, bands=BANDS):
+    """Each cutout shows its galaxy, in the middle, with its flux, in all bands."""
+    for image, row in zip(cube, table):
+      number = int(row["id"]) % 10
+      for column in range(len(bands)):
+        plane = image[..., column]
+        inner = slice(SIZE // 2 - 8, SIZE // 2 + 8)  # neighbours are farther away
+        place, total = measure(plane[inner, inner])
+        self.assertAllInRange(place, 6.95, 8.05)
+        self.assertAllClose(total, FLUX[number] * (column + 1), rtol=0.01)

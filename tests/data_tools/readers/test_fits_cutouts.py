@@ -1,4 +1,4 @@
-"""FITS cutouts: extensions, cubes, one file a band; templates; single galaxies that are wrong."""
+"""FITS cutouts: extensions, cubes, one file per band; templates; single bad galaxies."""
 
 import os
 import pickle
@@ -36,7 +36,7 @@ fit_z_min = 0.1
 
 
 def write_fits(path, planes, names=(), **header):
-  """Writes planes as extensions, called after `names` where there are any."""
+  """Writes planes as extensions, named `names` if given."""
   units = [fits.PrimaryHDU()]
   for number, plane in enumerate(planes):
     units.append(fits.ImageHDU(plane, name=names[number] if names else None))
@@ -45,7 +45,7 @@ def write_fits(path, planes, names=(), **header):
 
 
 def write_bands(folder, name, image, bands=BANDS):
-  """One FITS file a band."""
+  """Writes one FITS file per band."""
   for column, band in enumerate(bands):
     fits.PrimaryHDU(image[..., column]).writeto(os.path.join(folder, f"{name}_{band}.fits"))
 
@@ -58,7 +58,7 @@ class FitsCutoutsTest(sample_formats.FormatsTest, parameterized.TestCase):
     return table
 
   @parameterized.parameters("catalog.fits", "labels.csv")
-  def test_extensions_by_name_whatever_their_order(self, name):
+  def test_named_extensions_in_any_order(self, name):
     images, table = sample_surveys.cube(4), self.write_table(name=name)
     for object_id, image in zip(table["id"], images):
       write_fits(self.path(f"{object_id}.fits"), np.moveaxis(image, -1, 0)[::-1], "ZIRGU")
@@ -81,7 +81,7 @@ class FitsCutoutsTest(sample_formats.FormatsTest, parameterized.TestCase):
         write_fits(path, planes[row])
     self.assert_images(readers.read(self.input, SDSS), images)
 
-  def test_one_file_a_band_and_packed_files(self):
+  def test_one_file_per_band_and_packed_files(self):
     images, table = sample_surveys.cube(4), self.write_table()
     for object_id, image in zip(table["id"], images):
       write_bands(self.input, object_id, image)
@@ -106,16 +106,16 @@ class FitsCutoutsTest(sample_formats.FormatsTest, parameterized.TestCase):
 
   @parameterized.parameters(
       ("../{id}.fits", "leads out of the input folder"), ("/data/{id}.fits", "leads out"),
-      ("{id.__class__}.fits", "no plain name"), ("{0}.fits", "no plain name"),
-      ("{id:{z}}.fits", "no plain name"),
-      ("{run}_{id}.fits", "no column run; known are band, id, z"), ("{id.fits", "image_template"),
-      ("{id:06d}.fits", "no number's format"))
+      ("{id.__class__}.fits", "not a plain name"), ("{0}.fits", "not a plain name"),
+      ("{id:{z}}.fits", "not a plain name"),
+      ("{run}_{id}.fits", "no column run; use band, id, z"), ("{id.fits", "image_template"),
+      ("{id:06d}.fits", "a number format does not fit"))
   def test_bad_templates(self, template, message):
     self.write_table()
     with self.assertRaisesRegex(ValueError, message):
       readers.read(self.input, SDSS, readers.ReaderOptions(image_template=template))
 
-  def test_what_is_wrong_with_single_galaxies_is_listed(self):
+  def test_problems_of_single_galaxies_are_listed(self):
     num = 14
     images, planes = sample_surveys.cube(num), None
     table = self.write_table(num)
@@ -149,7 +149,7 @@ class FitsCutoutsTest(sample_formats.FormatsTest, parameterized.TestCase):
         "K08": REASON_NO_ROW})
     self.assertEqual(manifest.galaxies, {"read": 15, "written": 5, "rejected": 10})
 
-  def test_one_file_a_band_with_a_band_missing(self):
+  def test_one_file_per_band_with_a_band_missing(self):
     images, table = sample_surveys.cube(4), self.write_table()
     for object_id, image in zip(table["id"], images):
       write_bands(self.input, object_id, image)
@@ -159,7 +159,7 @@ class FitsCutoutsTest(sample_formats.FormatsTest, parameterized.TestCase):
     self.convert()
     self.assertEqual(self.rejected(), {"J01": "band i missing", "J02": REASON_NO_IMAGE})
 
-  def test_ids_that_climb_are_refused(self):
+  def test_ids_that_lead_out_of_the_folder_are_rejected(self):
     ids = ["J00", "../secret", "/etc/J02", "a/../../J03", "J04", "J05"]
     images, _ = sample_surveys.cube(6), self.write_table(6, id=np.array(ids))
     write_fits(os.path.join(self.folder, "secret.fits"), np.moveaxis(images[1], -1, 0))
@@ -173,7 +173,7 @@ class FitsCutoutsTest(sample_formats.FormatsTest, parameterized.TestCase):
     with self.assertRaisesRegex(FileNotFoundError, "no images called .*--image_template"):
       readers.read(self.input, SDSS, layout="fits_cutouts")
 
-  def test_r_from_image_passes_over_missing_images(self):
+  def test_r_from_image_without_some_images(self):
     table = self.write_table()
     for object_id in table["id"][:3]:
       write_fits(self.path(f"{object_id}.fits"), np.full((5, 8, 8), 100 / 64, np.float32))

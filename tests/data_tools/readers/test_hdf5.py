@@ -1,4 +1,4 @@
-"""HDF5 files: where images and columns stand, damaged chunks, data in other files."""
+"""HDF5 files: places of images and columns, damaged chunks, data in other files."""
 
 import os
 import pickle
@@ -11,10 +11,8 @@ import tensorflow as tf
 
 from data_tools import readers
 from data_tools.readers import hdf5
-from pzbias_tf import survey as survey_lib
+from pzbias_tf.survey import SDSS
 from tests.data_tools import sample_formats, sample_surveys
-
-SDSS = survey_lib.SDSS
 
 
 class Hdf5Test(sample_formats.FormatsTest, parameterized.TestCase):
@@ -55,7 +53,7 @@ class Hdf5Test(sample_formats.FormatsTest, parameterized.TestCase):
     self.assertAllEqual(source.catalog["z_spec"], np.zeros(5))
     self.assertEqual(source.image_shape, (2, 2, 5))
 
-  def test_which_images(self):
+  def test_image_dataset_must_be_clear(self):
     self.write(name="a")
     with h5py.File(self.path("survey.hdf5"), "a") as file:
       file["b"] = sample_surveys.cube(5)
@@ -68,22 +66,22 @@ class Hdf5Test(sample_formats.FormatsTest, parameterized.TestCase):
     self.write()
     with h5py.File(self.path("survey.hdf5"), "a") as file:
       file["link"] = h5py.ExternalLink("/etc/other.h5", "/cube")
-    with self.assertRaisesRegex(ValueError, "link stands in another file"):
+    with self.assertRaisesRegex(ValueError, "link is stored in another file"):
       readers.read(self.input, SDSS)
     raw = os.path.join(self.folder, "raw")
     np.zeros(5).tofile(raw)
     with h5py.File(self.path("survey.hdf5"), "a") as file:
       del file["link"]
       file.create_dataset("outside", (5,), "f8", external=[(raw, 0, 40)])
-    with self.assertRaisesRegex(ValueError, "outside stands in another file"):
+    with self.assertRaisesRegex(ValueError, "outside is stored in another file"):
       readers.read(self.input, SDSS)
 
   def test_damaged_list_of_datasets(self):
     self.write(num=8)
-    with h5py.File(self.path("survey.hdf5"), "r"):  # so that its size is not looked at again
+    with h5py.File(self.path("survey.hdf5"), "r"):  # keeps HDF5 from checking the size again
       with open(self.path("survey.hdf5"), "r+b") as file:
         file.truncate(3000)
-      with self.assertRaisesRegex(OSError, "survey.hdf5: no HDF5 file, or cut short"):
+      with self.assertRaisesRegex(OSError, "survey.hdf5: not an HDF5 file, or truncated"):
         readers.read(self.input, SDSS)
 
   def test_damaged_chunk_and_cut_file(self):
@@ -97,7 +95,7 @@ class Hdf5Test(sample_formats.FormatsTest, parameterized.TestCase):
     self.assertEqual(self.rejected(), dict.fromkeys(("J02", "J03"), hdf5.REASON_DAMAGED))
     with open(self.path("survey.hdf5"), "r+b") as file:
       file.truncate(3000)
-    with self.assertRaisesRegex(OSError, "survey.hdf5: no HDF5 file, or cut short"):
+    with self.assertRaisesRegex(OSError, "survey.hdf5: not an HDF5 file, or truncated"):
       readers.read(self.input, SDSS)
 
   def test_lengths_that_differ(self):

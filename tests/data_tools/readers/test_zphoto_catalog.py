@@ -1,4 +1,4 @@
-"""The later releases' catalogues: split, images, magnitudes, what is refused."""
+"""The catalogues of the later releases: split, images, magnitudes, bad ones."""
 
 import os
 
@@ -7,10 +7,8 @@ import tensorflow as tf
 
 from data_tools import readers
 from data_tools.readers.parts.cutout_source import REASON_NO_IMAGE
-from pzbias_tf import survey as survey_lib
+from pzbias_tf.survey import SDSS
 from tests.data_tools import sample_formats, sample_surveys
-
-SDSS = survey_lib.SDSS
 
 
 class ZphotoCatalogTest(sample_formats.FormatsTest):
@@ -68,7 +66,7 @@ class ZphotoCatalogTest(sample_formats.FormatsTest):
       readers.read(self.input, SDSS)
     options = readers.ReaderOptions(image_template="cut/{id}.image.npy")
     self.assert_images(readers.read(self.input, SDSS, options), images)
-    with self.assertRaisesRegex(ValueError, "no {band} is possible"):
+    with self.assertRaisesRegex(ValueError, "leave out {band}"):
       readers.read(self.input, SDSS, readers.ReaderOptions(image_template="{id}_{band}.npy"))
 
   def test_bad_catalogues(self):
@@ -82,7 +80,7 @@ class ZphotoCatalogTest(sample_formats.FormatsTest):
     with self.assertRaisesRegex(ValueError, "no array ebv, id_test, id_train, id_validation"):
       readers.read(self.input, SDSS)
 
-  def test_the_survey_s_own_of_several_catalogues(self):
+  def test_catalogue_of_the_survey_is_chosen(self):
     self.write(r_mag=np.full(10, 16.0))
     self.write(name="zphoto_catalog_KiDS.npz", r_mag=np.full(10, 20.0))
     self.assertAllEqual(readers.read(self.input, SDSS).catalog["r_mag"], np.full(10, 16.0))

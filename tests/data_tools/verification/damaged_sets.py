@@ -1,4 +1,4 @@
-"""Copies of a small data set, to be damaged, and what is said about them, for the tests."""
+"""Copies of a small data set that tests damage, and the problems that are reported."""
 
 import dataclasses
 import os
@@ -13,7 +13,7 @@ from tests.small_data import make_dataset
 
 
 def write_bytes(path, change):
-  """Writes what `change` makes of the bytes of a file."""
+  """Replaces the bytes of a file by `change(bytes)`."""
   with open(path, "rb") as file:
     content = bytearray(file.read())
   content = change(content)
@@ -22,7 +22,7 @@ def write_bytes(path, change):
 
 
 class DamagedSetTest(tf.test.TestCase):
-  """A copy for each test: all of it in `folder`, one of its shards in `shard` and `path`."""
+  """A copy per test in `folder`; one of its shards is `shard`, at `path`."""
 
   @classmethod
   def setUpClass(cls):
@@ -42,12 +42,12 @@ class DamagedSetTest(tf.test.TestCase):
     return list(all_checks.verify(self.folder, **options).problems)
 
   def assert_one(self, *words, **options):
-    """One problem is found, and these words stand in its line."""
-    found = self.problems(**options)
-    self.assertLen(found, 1, found)
-    self.assertNotIn("\n", found[0])
+    """Exactly one problem is reported, and its line contains these words."""
+    lines = self.problems(**options)
+    self.assertLen(lines, 1, lines)
+    self.assertNotIn("\n", lines[0])
     for word in (self.folder, *words):
-      self.assertIn(word, found[0])
+      self.assertIn(word, lines[0])
 
   def change_manifest(self, **changes):
     dataclasses.replace(self.manifest, **changes).save(self.folder)

@@ -1,4 +1,4 @@
-"""The conversion by Apache Beam's local runner; clusters run the same pipeline."""
+"""Conversion with Apache Beam's local runner; clusters run the same pipeline."""
 
 import builtins
 import dataclasses
@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from data_tools import make_tfrecords, readers
 from data_tools.conversion import resume, shard_writer
-from data_tools.conversion.convert import ConversionSettings, convert
+from data_tools.conversion.conversion_settings import ConversionSettings
+from data_tools.conversion.convert import convert
 from data_tools.conversion.executors import beam, choose
 from data_tools.conversion.image_rules import ImageRules
 from pzbias_tf.survey import SDSS
@@ -25,7 +26,7 @@ LOCAL = dataclasses.replace(BEAM, runner="")
 
 
 class _FailingImages:
-  """Images by row, one of which cannot be read."""
+  """Images by row; one of them cannot be read."""
 
   def __init__(self, images, row):
     self._images, self._row = images, row
@@ -53,15 +54,15 @@ class BeamTest(tf.test.TestCase, parameterized.TestCase):
     """The pipeline and a local process write the same bytes."""
     local = os.path.join(self.folder, "local")
     convert(self.source(), SDSS, local, settings=LOCAL)
-    with mock.patch.object(beam, "run", wraps=beam.run) as run:
+    with mock.patch.object(beam, "run_pipeline", wraps=beam.run_pipeline) as run_pipeline:
       convert(self.source(), SDSS, self.output, settings=settings)
-    run.assert_called()
+    run_pipeline.assert_called()
     files = files_of(self.output)
     self.assertGreater(len(files), 20)
     self.assertEqual(files, files_of(local))
 
   def test_one_worker(self):
-    # Two galaxies have one image: shards are written again, by the pipeline as well.
+    # Two galaxies have the same image: the pipeline writes their shards again, too.
     self.images[41] = self.images[20]
     self.assert_as_local(BEAM)
 
@@ -69,7 +70,7 @@ class BeamTest(tf.test.TestCase, parameterized.TestCase):
     self.assert_as_local(dataclasses.replace(BEAM, num_workers=2))
 
   def test_workers_in_another_folder_find_relative_paths(self):
-    here, run = os.getcwd(), beam.run
+    here, run_pipeline = os.getcwd(), beam.run_pipeline
     self.addCleanup(os.chdir, here)
     sample_surveys.write_research(os.path.join(self.folder, "files"), sample_surveys.cube(NUM),
                                   sample_surveys.columns(NUM))
@@ -78,22 +79,22 @@ class BeamTest(tf.test.TestCase, parameterized.TestCase):
     def elsewhere(*args):
       os.chdir(self.create_tempdir().full_path)
       try:
-        run(*args)
+        run_pipeline(*args)
       finally:
         os.chdir(self.folder)
 
-    with mock.patch.object(beam, "run", elsewhere):
+    with mock.patch.object(beam, "run_pipeline", elsewhere):
       manifest = make_tfrecords.run(make_tfrecords.ConversionConfig(
           input="files", output="out", settings=BEAM))
     self.assertEqual(manifest.galaxies["written"], NUM)
 
-  def test_what_failed_goes_on(self):
+  def test_failed_conversion_continues(self):
     source = self.source()
     failing = dataclasses.replace(source, images=_FailingImages(source.images, 50))
     with self.assertRaisesRegex(OSError, "the disk is gone"):
       convert(failing, SDSS, self.output, settings=BEAM)
     self.assertEmpty(glob.glob(os.path.join(self.output, "*")))
-    finished = glob.glob(os.path.join(self.output, resume.FOLDER, "*", "*.tfrecord"))
+    finished = glob.glob(os.path.join(self.output, resume.UNFINISHED, "*", "*.tfrecord"))
     self.assertNotEmpty(finished)
     self.assert_as_local(BEAM)
 
@@ -102,17 +103,17 @@ class OptionsTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters((1, "in_memory"), (3, "multi_processing"))
   def test_options_of_the_pipeline(self, num_workers, mode):
-    with mock.patch.object(beam, "run") as run:
+    with mock.patch.object(beam, "run_pipeline") as run_pipeline:
       with choose.shard_map(num_workers, "DirectRunner", ("job_name=mine",)) as mapper:
-        self.assertEmpty(list(mapper(resume.finish_shard, [])))
-    options = run.call_args.args[-1].get_all_options()
+        self.assertEmpty(list(mapper(resume.write_unless_finished, [])))
+    options = run_pipeline.call_args.args[-1].get_all_options()
     self.assertEqual((options["runner"], options["direct_running_mode"],
                       options["direct_num_workers"], options["job_name"]),
                      ("DirectRunner", mode, num_workers, "mine"))
 
   @parameterized.parameters(
       (dict(runner="FlinkRunner", num_workers=2), "--num_workers=2: FlinkRunner"),
-      (dict(runner_options=("a=b",)), "--runner_option=a=b: for which --runner"))
+      (dict(runner_options=("a=b",)), "--runner_option=a=b needs a --runner"))
   def test_settings_that_do_not_fit(self, fields, message):
     with self.assertRaisesRegex(ValueError, message):
       ConversionSettings(**fields)
@@ -121,15 +122,15 @@ class OptionsTest(tf.test.TestCase, parameterized.TestCase):
     original = builtins.__import__
 
     def without(name, *args, **kwargs):
-      if name.startswith("apache_beam") or "beam_workers" in str(args[2:3]):
+      if name.startswith("apache_beam"):
         raise ImportError(name)
       return original(name, *args, **kwargs)
 
     with open(beam.__file__, encoding="utf-8") as file:
-      code = compile(file.read(), "beam_workers", "exec")
+      code = compile(file.read(), "beam", "exec")
     with mock.patch.object(builtins, "__import__", without):
       with self.assertRaisesRegex(ValueError, r"--runner needs Apache Beam: pip install"):
-        exec(code, {"__name__": "beam_workers"})  # pylint: disable=exec-used
+        exec(code, {"__name__": "beam"})  # pylint: disable=exec-used
 
 
 class TaskFilesTest(tf.test.TestCase):
@@ -142,10 +143,10 @@ class TaskFilesTest(tf.test.TestCase):
         elements=np.array([0, 7, 1]), ids=np.array(["a", "bc", "d"]),
         z_spec=np.array([0.1, np.nan, 0.2]), r_mag=np.full(3, 16.0), ebv=np.zeros(3),
         dtype="float32", divisor=1.0, compression="gzip", left_out=(2,))
-    shared = {name: getattr(task, name) for name in beam.SHARED}
-    found = beam.load_task(beam.save_task(task), shared)
+    shared = {name: getattr(task, name) for name in beam.SHARED_FIELDS}
+    loaded = beam.load_task(beam.save_task(task), shared)
     for field in dataclasses.fields(task):
-      expected, value = getattr(task, field.name), getattr(found, field.name)
+      expected, value = getattr(task, field.name), getattr(loaded, field.name)
       self.assertEqual(type(value), type(expected), field.name)
       self.assertAllEqual(value, expected)
 

@@ -1,4 +1,4 @@
-"""The ordered map over processes."""
+"""The ordered map over local processes."""
 
 from concurrent import futures
 import itertools
@@ -8,7 +8,7 @@ import tensorflow as tf
 from data_tools.conversion.executors import local
 
 
-class WorkersTest(tf.test.TestCase):
+class WorkerMapTest(tf.test.TestCase):
 
   def test_one_worker_is_this_process(self):
     with local.worker_map(1) as mapper:
@@ -20,7 +20,7 @@ class WorkersTest(tf.test.TestCase):
       with self.assertRaises(TypeError):
         list(mapper(abs, ["no number"]))
 
-  def test_tasks_are_taken_as_they_are_needed(self):
+  def test_tasks_are_taken_on_demand(self):
     tasks = itertools.count()
     with futures.ThreadPoolExecutor(2) as pool:
       results = local._ordered(pool, 4, lambda task: -task, tasks)

@@ -1,0 +1,1 @@
+"""The parts of `data_tools.make_tfrecords`: its flags, the simulated input, the report."""

@@ -1,0 +1,172 @@
+"""The command line of `data_tools.make_tfrecords` as one frozen object."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+
+from absl import flags
+
+from data_tools import readers
+from data_tools.conversion import conversion_settings, splits
+from data_tools.conversion.conversion_settings import ConversionSettings
+from data_tools.conversion.executors import choose
+from data_tools.readers import reader_flags
+from data_tools.simulation import options as simulation_options
+from pzbias_tf import storage
+from pzbias_tf.survey import Survey
+
+DEFAULT_PARENT = "data"
+"""Folder of outputs and simulated surveys that the user does not name."""
+
+# How far a network has learned decides how strongly its estimates pile up, so Baseline and Step 1
+# get the same budget.  Each of the 11,400 training galaxies of the default size is shown 39 times,
+# as often as the published schedule shows each of its 393,000.
+_WHOLE_NETWORK = {"iterations": 7000, "batch_size": 64, "learning_rate": 1e-3,
+                  "lr_drops": [0.5, 0.75, 0.9]}
+
+CPU_PRESET = {
+    "net": 5,
+    "image_size": 16,
+    "input_scaling": "sqrt_whitened",
+    "fth": 15,
+    "stages": {
+        "baseline": _WHOLE_NETWORK,
+        "step1": _WHOLE_NETWORK,
+        # A fifth of Step 1's rate, as published: Step 2 continues from its weights.
+        "step2": {"iterations": 1000, "batch_size": 128, "learning_rate": 2e-4, "lr_drops": []},
+        # The layers of Step 3 start from new weights.
+        "step3": {"iterations": 4000, "batch_size": 128, "learning_rate": 1e-3,
+                  "lr_drops": [0.6, 0.85]},
+    },
+}
+"""Training settings that fit simulated data on a CPU; the manifest passes them to train.main."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ConversionConfig:
+  """All values of the command line.
+
+  Attributes:
+    survey: name of a survey, or FILE.toml.
+    input: file or folder of the survey; "" simulates one.
+    output: the data set's folder, local or remote; "" is data/<data set>.
+    layout: a key of readers.READERS, or "auto".
+    options: how the reader finds columns.
+    settings: what shapes the data set.
+    num: number of galaxies to simulate.
+    simulation: what the simulated images are like.
+    preset: "cpu", "none" or "auto" ("cpu" for simulated input).
+  """
+
+  survey: str = "sdss"
+  input: str = ""
+  output: str = ""
+  layout: str = readers.AUTO
+  options: readers.ReaderOptions = readers.ReaderOptions()
+  settings: ConversionSettings = ConversionSettings()
+  num: int = 15000
+  simulation: simulation_options.SimulationOptions = simulation_options.SimulationOptions()
+  preset: str = "auto"
+
+  def __post_init__(self):
+    if self.input and self.simulation != simulation_options.SimulationOptions():
+      raise ValueError("--image_size, --neighbours, --fwhm_arcsec and --photometry are for "
+                       f"simulated images; --input={self.input} has images of its own")
+
+  def with_places(self, survey: Survey) -> ConversionConfig:
+    """Names the output; with a runner, makes all paths valid for workers on other machines."""
+    config = dataclasses.replace(
+        self, output=self.output or os.path.join(DEFAULT_PARENT, survey.dataset))
+    if not self.settings.runner:
+      return config
+    scratch = self.options.scratch
+    return dataclasses.replace(
+        config, output=storage.absolute(config.output),
+        input=self.input and storage.absolute(self.input),
+        options=dataclasses.replace(
+            self.options, scratch=scratch and storage.absolute(scratch)))
+
+  def check_places(self) -> None:
+    """Refuses places that cannot be read or written, before anything is read.
+
+    Raises:
+      OSError: the file system of the output is unknown or cannot be reached.
+      ValueError: the input is remote, or is the output.
+    """
+    if storage.is_remote(self.input):
+      raise ValueError(f"--input={self.input}: surveys are read from local or mounted folders; "
+                       "copy it to one")
+    if self.input and os.path.realpath(self.input) == os.path.realpath(self.output):
+      raise ValueError(f"--input and --output are both {self.output}; name another folder for "
+                       "the data set")
+    storage.is_file(self.output)  # raises OSError
+
+  def training_preset(self) -> dict:
+    """The training settings for the manifest."""
+    preset = self.preset
+    if preset == "auto":
+      preset = "none" if self.input else "cpu"
+    return dict(CPU_PRESET) if preset == "cpu" else {}
+
+
+def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
+  """Defines the command line."""
+  text = functools.partial(flags.DEFINE_string, flag_values=values)
+  choice = functools.partial(flags.DEFINE_enum, flag_values=values)
+  text("survey", "sdss", "sdss, cfhtls, cfhtls_wide, cfhtls_deep or FILE.toml.")
+  text("input", "", "File or folder of the survey; without it, one is simulated.")
+  text("output", "", "Folder of the data set, may be remote, such as gs://bucket/sdss; "
+       "default: data/<data set>.")
+  reader_flags.define(values)
+  _define_settings(values)
+  flags.DEFINE_integer("num", 15000, "Number of galaxies to simulate without --input.",
+                       flag_values=values)
+  simulation_options.define_flags(values)
+  choice("preset", "auto", ["auto", "cpu", "none"],
+         "Training settings for the manifest; auto: cpu for simulated input.")
+
+
+def _define_settings(values: flags.FlagValues) -> None:
+  """Defines the flags of `ConversionSettings`."""
+  text = functools.partial(flags.DEFINE_string, flag_values=values)
+  real = functools.partial(flags.DEFINE_float, flag_values=values)
+  whole = functools.partial(flags.DEFINE_integer, flag_values=values)
+  choice = functools.partial(flags.DEFINE_enum, flag_values=values)
+  real("max_r_mag", None, "Reject galaxies fainter than this (mag).")
+  real("max_rejected", None, "Stop if a larger fraction of the galaxies is rejected, e.g. 0.01; "
+       "does not count those left out by --max_r_mag or by published splits.")
+  text("split", "", "train,validation,test fractions by hash of the id, e.g. 0.76,0.04,0.20; "
+       "overrides a published split.")
+  whole("seed", 0, "Salt of the record order, splits and augmentation.")
+  whole("augment_copies", 1, "Records per training galaxy, 1 to 8, each with its own "
+        "rotation or reflection.")
+  choice("dtype", "float32", conversion_settings.DTYPES, "Type of the stored pixels.")
+  choice("compression", "none", conversion_settings.COMPRESSIONS, "Compression of the shards; "
+         "gzip takes several times the processor time and saves a few per cent of the size.")
+  real("shard_size_mb", 150.0, "Size of a shard before compression (1e6 bytes).")
+  whole("num_workers", 1, "Number of processes; the data set is the same for any number.")
+  choice("runner", None, choose.RUNNERS, "Apache Beam runner that writes the shards, on a file "
+         "system that all of its workers share.")
+  flags.DEFINE_multi_string("runner_option", [], "Option of the Beam pipeline, e.g. "
+                            "flink_master=host:8081; repeat for more.", flag_values=values)
+
+
+def config_from_flags(values: flags.FlagValues) -> ConversionConfig:
+  """The command line as one frozen object.
+
+  Raises:
+    ValueError: a flag's value does not fit.
+  """
+  return ConversionConfig(
+      survey=values.survey, input=values.input, output=values.output, layout=values.layout,
+      options=reader_flags.options(values),
+      settings=ConversionSettings(
+          seed=values.seed, split=splits.parse_fractions(values.split),
+          augment_copies=values.augment_copies, dtype=values.dtype,
+          compression=values.compression, shard_size_mb=values.shard_size_mb,
+          max_r_mag=values.max_r_mag, max_rejected=values.max_rejected,
+          num_workers=values.num_workers, runner=values.runner or "",
+          runner_options=tuple(values.runner_option)),
+      num=values.num, simulation=simulation_options.from_flags(values), preset=values.preset)

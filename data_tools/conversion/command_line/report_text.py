@@ -1,0 +1,45 @@
+"""The report of a conversion on the terminal: what was written, and the next command."""
+
+from __future__ import annotations
+
+import os
+
+from pzbias_tf.data import manifest as manifest_lib
+
+_TRAIN_FLAGS = {"sdss": "", "cfhtls_wide": " --usecfht", "cfhtls_deep": " --usecfht --usecfhtd"}
+
+
+def summary(manifest: manifest_lib.Manifest, output: str, *, survey: str) -> str:
+  """What was written, what was rejected, and the next command.
+
+  Args:
+    manifest: the data set's manifest.
+    output: its folder.
+    survey: name or file of the survey, as the user gave it.
+  """
+  galaxies = manifest.galaxies
+  size = sum(shard.bytes for shard in manifest.shards)
+  lines = [f"{output}: {galaxies['read']} galaxies read, {galaxies['written']} written, "
+           f"{galaxies['rejected']} rejected; {len(manifest.shards)} shards, {size / 1e6:.1f} MB"]
+  lines += [f"  {split}: {manifest.records(split)} records" for split in manifest_lib.SPLITS]
+  if manifest.augment_copies > 1:
+    lines.append(f"  each training galaxy has {manifest.augment_copies} records")
+  lines += [f"  rejected: {number} x {reason}"
+            for reason, number in manifest.source.get("rejected", {}).items()]
+  lines += [f"  replaced: {number} values of {column}"
+            for column, number in manifest.replaced.items()]
+  lines += [f"  splits: {manifest.split_rule}",
+            f"Next: {next_command(manifest, output, survey=survey)}"]
+  return "\n".join(lines)
+
+
+def next_command(manifest: manifest_lib.Manifest, output: str, *, survey: str) -> str:
+  """The command that trains Step 1, or predicts if the data set has no training galaxies."""
+  if not manifest.records("train"):
+    split = next(split for split in manifest_lib.SPLITS if manifest.records(split))
+    return f"python -m eval.predict --run=RUN --stage=step3 --data={output} --split={split}"
+  command = "python -m train.main --tstep=1 --multir"
+  command += _TRAIN_FLAGS.get(manifest.survey, f" --survey={survey}")
+  if os.path.normpath(output) != os.path.join("data", manifest.dataset):
+    command += f" --data_dir={output}"
+  return command

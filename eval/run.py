@@ -1,0 +1,253 @@
+"""A trained run as its evaluation sees it: opened, loaded and checked once, then handed on.
+
+The stages of a run are its own and those that they started from.  Each knows its
+settings, the digest of its weights and its predictions, which are loaded when
+they are first asked for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+from typing import TypeVar
+
+from astropy.table import Table
+
+from pzbias_tf.metrics.stage_result import WEIGHT
+from pzbias_tf.predictions.predictions import Estimates, Predictions, match_by_id, predicted_with
+from pzbias_tf.survey import Survey
+from pzbias_tf.training.checkpoints import StageFiles, file_digest
+from pzbias_tf.training.config import TrainConfig, load_config
+from pzbias_tf.training.run_folder import (
+  PREDICTIONS_BALANCED,
+  PREDICTIONS_TEST,
+  PREDICTIONS_VALIDATION,
+  is_stage,
+)
+from pzbias_tf.training.stages import STAGES, Stage
+
+AnyPredictions = TypeVar("AnyPredictions", Predictions, Estimates)
+
+_PREDICT_AGAIN = ("give that stage's python -m train.main again, which predicts without training "
+                  "anew")
+
+
+class EvaluatedStage:
+  """A stage of a run: settings and predictions.
+
+  Args:
+    folder: folder of the stage.
+    survey: the survey whose part of the data set counts; None for the stage's own.
+    weights: table with columns "id" and WEIGHT, to be used in the metrics.
+  """
+
+  def __init__(self, folder: str, survey: Survey | None = None, weights: Table | None = None):
+    self.folder = os.path.normpath(folder)
+    self._survey, self._weights = survey, weights
+
+  @property
+  def name(self) -> str:
+    """"baseline", "step1", "step2" or "step3"."""
+    return os.path.basename(self.folder)
+
+  @property
+  def config(self) -> TrainConfig:
+    """Its settings."""
+    return self._config[0]
+
+  @property
+  def data_dir(self) -> str:
+    """Folder of the data set that it was trained on."""
+    return self._config[1]["data_dir"]
+
+  @property
+  def spec(self) -> Stage:
+    """What the stage trains."""
+    return self.config.stage_spec
+
+  @property
+  def survey(self) -> Survey:
+    """The survey whose part of the data set counts."""
+    return self._survey or self.config.survey
+
+  @functools.cached_property
+  def weights_digest(self) -> str:
+    """SHA-256 of its last weights."""
+    return file_digest(StageFiles(self.folder).last)
+
+  @functools.cached_property
+  def test(self) -> Predictions:
+    """Test predictions of the survey's own part, with WEIGHT where there is a table of weights.
+
+    Raises:
+      OSError: there are none.
+      ValueError: the table of weights lacks a column, or a galaxy.
+    """
+    predictions = own_part(Predictions.load(self._path(PREDICTIONS_TEST)), self.survey)
+    return predictions if self._weights is None else weighted(predictions, self._weights)
+
+  @functools.cached_property
+  def validation(self) -> Predictions | None:
+    """Validation predictions of the survey's own part; None where there are none.
+
+    Raises:
+      ValueError: they are those of other weights.
+    """
+    if not os.path.exists(self._path(PREDICTIONS_VALIDATION)):
+      return None
+    return own_part(self._load_fresh(PREDICTIONS_VALIDATION), self.survey)
+
+  @functools.cached_property
+  def balanced(self) -> Predictions:
+    """Predictions of the balanced subset, which are training galaxies.
+
+    Raises:
+      ValueError: there are none, or they are those of other weights.
+    """
+    return self._load_fresh(PREDICTIONS_BALANCED)
+
+  def forget(self) -> None:
+    """Frees the memory of the predictions; p(z) of all stages need not fit into it."""
+    for name in ("test", "validation", "balanced"):
+      self.__dict__.pop(name, None)
+
+  @functools.cached_property
+  def _config(self):
+    return load_config(self.folder)
+
+  def _path(self, name):
+    return os.path.join(self.folder, name)
+
+  def _load_fresh(self, name):
+    """Predictions that must belong to the last weights."""
+    if not predicted_with(self._path(name), self.weights_digest):
+      raise ValueError(f"{self._path(name)} is missing, or was predicted with other weights; "
+                       f"{_PREDICT_AGAIN}")
+    return Predictions.load(self._path(name))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvaluatedRun:
+  """The stages of a run that have test predictions.
+
+  Attributes:
+    folder: folder of the run.
+    stages: in the order of the method, at least one.
+  """
+
+  folder: str
+  stages: tuple[EvaluatedStage, ...]
+
+  @classmethod
+  def open(cls, folder: str, weights: Table | None = None) -> EvaluatedRun:
+    """Finds the stages of a run; each is judged on the survey of the last one.
+
+    Args:
+      folder: folder of the run.
+      weights: table with columns "id" and WEIGHT, to be used in the metrics.
+
+    Raises:
+      FileNotFoundError: the run holds no test predictions.
+    """
+    folders = find_stages(folder)
+    if not folders:
+      raise FileNotFoundError(f"{folder} holds no stage with test predictions. Run first:\n"
+                              "  python -m train.main --tstep=1 --multir")
+    survey = EvaluatedStage(list(folders.values())[-1]).config.survey
+    return cls(folder=folder, stages=tuple(
+        EvaluatedStage(stage, survey, weights) for stage in folders.values()))
+
+  @property
+  def last(self) -> EvaluatedStage:
+    """The last stage: its p(z) is calibrated, and where it is Step 3, Step 4 follows."""
+    return self.stages[-1]
+
+  @property
+  def survey(self) -> Survey:
+    """The survey that all stages are judged on."""
+    return self.last.survey
+
+
+def newest_run(workdir: str) -> str:
+  """The run under `workdir` whose test predictions are the newest.
+
+  Raises:
+    FileNotFoundError: no run has any.
+  """
+  times: dict[str, float] = {}
+  for name in sorted(os.listdir(workdir)) if os.path.isdir(workdir) else []:
+    run = os.path.join(workdir, name)
+    changed = [os.path.getmtime(os.path.join(folder, PREDICTIONS_TEST))
+               for folder in _own_stages(run).values()]
+    if changed:
+      times[run] = max(changed)
+  if not times:
+    raise FileNotFoundError(f"{workdir} holds no run with test predictions. Run first:\n"
+                            "  python -m train.main --tstep=1 --multir")
+  return max(times, key=lambda run: times[run])
+
+
+def find_stages(run: str) -> dict[str, str]:
+  """The stages of a run that have test predictions, and those that they started from.
+
+  Args:
+    run: folder of the run.
+
+  Returns:
+    {stage name: folder}, in the order of the method; of a stage that the run does
+    not have itself, that of the run that its own stages started from.
+  """
+  own = _own_stages(run)
+  stages = {**_borrowed(own), **own}
+  return {stage.name: stages[stage.name] for stage in STAGES if stage.name in stages}
+
+
+def own_part(predictions: AnyPredictions, survey: Survey) -> AnyPredictions:
+  """The galaxies of the survey's own part of the data set."""
+  for column, part in (("field", survey.field), ("sample", survey.sample)):
+    if part:
+      predictions = predictions.select(predictions.ancil[column] == part)
+  return predictions
+
+
+def weighted(predictions: Predictions, weights: Table) -> Predictions:
+  """Predictions with a column WEIGHT.
+
+  Args:
+    predictions: the predictions.
+    weights: table with columns "id" and WEIGHT.
+
+  Raises:
+    ValueError: the table lacks a column, or a galaxy.
+  """
+  missing = {"id", WEIGHT} - set(weights.colnames)
+  if missing:
+    raise ValueError(f"the table of weights has no column {' and '.join(sorted(missing))}, only "
+                     f"{', '.join(weights.colnames)}; rename its columns")
+  column = match_by_id(predictions.ancil["id"], weights["id"], weights[WEIGHT], "weights")
+  return dataclasses.replace(predictions, ancil={**predictions.ancil, WEIGHT: column})
+
+
+def _own_stages(run):
+  """{stage name: folder} of the run's own stages that have test predictions."""
+  folders = {stage.name: os.path.join(run, stage.name) for stage in STAGES}
+  return {name: folder for name, folder in folders.items() if _is_predicted(folder)}
+
+
+def _borrowed(own):
+  """The stages that a run's own stages started from, and the Baseline beside those."""
+  borrowed: dict[str, str] = {}
+  for folder in own.values():
+    _, provenance = load_config(folder)
+    paths = [provenance["init_from"], os.path.dirname(provenance["label_predictions"])]
+    for path in [os.path.normpath(path) for path in paths if path]:
+      beside = os.path.join(os.path.dirname(path), STAGES[0].name)
+      for stage in (path, beside):
+        if _is_predicted(stage):
+          borrowed.setdefault(os.path.basename(stage), stage)
+  return borrowed
+
+
+def _is_predicted(folder):
+  return is_stage(folder) and os.path.exists(os.path.join(folder, PREDICTIONS_TEST))

@@ -1,0 +1,106 @@
+"""Images and columns that somebody hands over as arrays, checked before they are predicted."""
+
+from __future__ import annotations
+
+from absl import logging
+import numpy as np
+
+from pzbias_tf import arguments
+from pzbias_tf.survey import Survey
+
+_CHUNK = 1024  # images at a time
+
+
+def check_images(images: np.ndarray, survey: Survey, size: int) -> np.ndarray:
+  """Checks shape, type and pixels of images.
+
+  Args:
+    images: [n, height, width, band] flux.
+    survey: names the bands.
+    size: side of the images that the network takes, pixels; smaller ones are
+      accepted with a warning.
+
+  Returns:
+    The same as an array, not copied; a memory map stays one.
+
+  Raises:
+    ValueError: they are no such images, or a pixel is not known.
+  """
+  if np.ma.is_masked(images):
+    raise ValueError("images have masked pixels; fill them, or leave those galaxies out")
+  images, bands = np.asanyarray(images), len(survey.bands)
+  if images.ndim != 4 or not images.size:
+    raise ValueError(f"images must have the shape [n, size, size, {bands}], got "
+                     f"{list(images.shape)}; pass one galaxy as images[np.newaxis]")
+  if images.shape[-1] != bands:
+    raise ValueError(f"images must have {bands} bands on the last axis, {', '.join(survey.bands)}, "
+                     f"got shape {list(images.shape)}; np.moveaxis moves an axis")
+  if images.dtype.kind not in "fiu":
+    raise ValueError(f"images must be real numbers, got {images.dtype}; pass the flux of each "
+                     "pixel")
+  _check_pixels(images)
+  if min(images.shape[1:3]) < size:
+    logging.warning("images have %d x %d pixels, the network was trained on %d x %d: they are "
+                    "filled up with 0", *images.shape[1:3], size, size)
+  return images
+
+
+def _check_pixels(images):
+  for start in range(0, len(images), _CHUNK):
+    with np.errstate(over="ignore"):
+      finite = np.isfinite(images[start:start + _CHUNK].astype(np.float32)).all((1, 2, 3))
+    if not finite.all():
+      raise ValueError(f"images[{start + np.argmin(finite)}] has pixels that are NaN, infinite or "
+                       "too large for float32; leave that galaxy out, or set them to 0, the level "
+                       "of the sky")
+
+
+def ebv_column(ebv: np.ndarray | float | None, num: int) -> np.ndarray:
+  """E(B-V) of each galaxy, [num] float64.
+
+  Raises:
+    ValueError: as `number_column`, or one is negative, or there is none.
+  """
+  if ebv is None:
+    raise ValueError("ebv is needed: the network takes E(B-V) to allow for Galactic reddening; "
+                     "pass one number per galaxy, or ebv=0.0 where there is no reddening")
+  ebv = number_column("ebv", ebv, num)
+  if ebv.min() < 0.0:
+    raise ValueError(f"ebv[{np.argmin(ebv)}] is {ebv.min()}; E(B-V) is 0 or more, in mag")
+  return ebv
+
+
+def number_column(name: str, values: np.ndarray | float, num: int) -> np.ndarray:
+  """One number per galaxy, [num] float64.
+
+  Args:
+    name: what the messages call it.
+    values: [num], or one number for all galaxies; masked ones count as NaN.
+    num: number of galaxies.
+
+  Raises:
+    ValueError: they are not numbers, not finite, or not as many as galaxies.
+  """
+  try:
+    column = np.ma.filled(np.ma.asarray(values, np.float64), np.nan)
+  except (TypeError, ValueError) as error:
+    raise ValueError(f"{name} must be numbers, one per galaxy: {error}") from error
+  if not column.ndim:
+    column = np.full(num, column)
+  (column,) = arguments.columns(**{name: column})
+  if len(column) != num:
+    raise ValueError(f"{name} has {len(column)} values for {num} images; pass one per galaxy, or "
+                     "one number for all of them")
+  return column
+
+
+def id_column(ids: np.ndarray | None, num: int) -> np.ndarray:
+  """Ids of the galaxies as texts [num]; their positions where `ids` is None.
+
+  Raises:
+    ValueError: not as many as galaxies.
+  """
+  ids = np.arange(num) if ids is None else np.asarray(ids)
+  if ids.shape != (num,):
+    raise ValueError(f"ids have shape {list(ids.shape)} for {num} images; pass one per galaxy")
+  return ids.astype(str)

@@ -1,0 +1,172 @@
+"""A trained run in Python: images in numpy arrays go in, a table of redshifts comes out.
+
+    model = load_run("runs/quickstart/sdss_net5_ne1")
+    table = model.predict(images, ebv=ebv, r_mag=r_mag)
+
+The numbers are those of `python -m eval.predict --calibration=run`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+import numpy as np
+
+from pzbias_tf import arguments
+from pzbias_tf.bias.calibration import Calibration
+from pzbias_tf.models.representation import network_name
+from pzbias_tf.predictions import galaxy_arrays
+from pzbias_tf.predictions.domain import TrainingDomain
+from pzbias_tf.predictions.predictions import Predictions
+from pzbias_tf.predictions.predictor import BATCH_SIZE, Predictor, collect
+from pzbias_tf.survey import Survey
+from pzbias_tf.training.checkpoints import StageFiles, file_digest, load_weights
+from pzbias_tf.training.config import TrainConfig, load_config
+from pzbias_tf.training.one_stage import make_network
+from pzbias_tf.training.run_folder import CALIBRATION, DOMAIN, is_stage
+from pzbias_tf.training.stages import STAGES, STEP3, stage_named
+
+
+def load_run(run: str | os.PathLike, stage: str | None = None) -> TrainedRun:
+  """Loads a trained stage of a run.
+
+  Args:
+    run: folder of the run.
+    stage: "baseline", "step1", "step2" or "step3"; None takes the last one that
+      is trained.
+
+  Returns:
+    The stage with its weights, the ranges of its training galaxies where they
+    were measured, and, for Step 3, Step 4 where `python -m eval.main` fitted it.
+
+  Raises:
+    FileNotFoundError: there is no such folder, or the stage is not trained.
+    ValueError: no stage has that name, a file is damaged, or the run's Step 4 was
+      fitted to other weights.
+  """
+  folder = _stage_folder(os.fspath(run), stage)
+  config, _ = load_config(folder)
+  network, weights = make_network(config), StageFiles(folder).last
+  load_weights(network, weights)
+  domain = os.path.join(folder, DOMAIN)
+  predictor = Predictor(
+      [network], config.survey.edges(extended=config.stage_spec.extended),
+      domain=TrainingDomain.load(domain) if os.path.exists(domain) else None)
+  return TrainedRun(folder=folder, config=config, predictor=predictor,
+                    calibration=_calibration(folder, config, weights))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class TrainedRun:
+  """One trained stage of a run, which predicts arrays; `load_run` makes it.
+
+  Attributes:
+    folder: folder of the stage.
+    config: settings of the stage.
+    predictor: its network.
+    calibration: Step 4; None where the run has none for this stage.
+  """
+
+  folder: str
+  config: TrainConfig
+  predictor: Predictor
+  calibration: Calibration | None
+
+  @property
+  def survey(self) -> Survey:
+    """The survey, which names bands and grids."""
+    return self.config.survey
+
+  @property
+  def stage(self) -> str:
+    """Name of the stage, e.g. "step3"."""
+    return self.config.stage
+
+  @property
+  def edges(self) -> np.ndarray:
+    """Edges of the redshift bins [bins + 1] float64."""
+    return self.predictor.edges
+
+  def __repr__(self) -> str:
+    size, step4 = self.predictor.size, ", with Step 4" if self.calibration else ""
+    return (f"<{self.config.stage_spec.title} of {os.path.dirname(self.folder)}: "
+            f"{network_name(self.config.net)}, {self.survey.name}, {size} x {size} pixels of "
+            f"{' '.join(self.survey.bands)}, {len(self.edges) - 1} redshift bins{step4}>")
+
+  def predict(self, images: np.ndarray, *, ebv: np.ndarray | float | None = None,
+              r_mag: np.ndarray | float | None = None, ids: np.ndarray | None = None,
+              batch_size: int = BATCH_SIZE) -> Predictions:
+    """Predicts galaxies.
+
+    Args:
+      images: [n, size, size, band] flux in the survey's unit, bands in the order
+        of `survey.bands`, real numbers of any type.  The central pixels are used;
+        images smaller than those of the training are filled up with 0.
+      ebv: Galactic reddening E(B-V), mag: [n], or one number for all.  It must be
+        given.
+      r_mag: r magnitudes (AB): [n], or one number for all.  Without them there
+        are no flags, since one of these compares the magnitude, and no Step 4.
+      ids: ids of the galaxies [n]; None numbers them from 0.
+      batch_size: galaxies that the network sees at once.
+
+    Returns:
+      Predictions with p(z), "zmode", "zmean", "zmedian", "zbest", the ends of the
+      central 68% and 95%, and "redshift", which is NaN; with `r_mag` also "flags"
+      (see `predictions.domain.FLAGS`; not for stages without domain.json), and
+      "zmode_calibrated" where the run has Step 4.
+
+    Raises:
+      ValueError: an argument does not fit; the message names it and the remedy.
+      FloatingPointError: the network gave NaN.
+    """
+    images = galaxy_arrays.check_images(images, self.survey, self.predictor.size)
+    num = len(images)
+    columns = {"id": galaxy_arrays.id_column(ids, num), "ebv": galaxy_arrays.ebv_column(ebv, num),
+               "redshift": np.full(num, np.nan)}
+    if r_mag is not None:
+      columns["r_mag"] = galaxy_arrays.number_column("r_mag", r_mag, num)
+    return self._with_step_4(collect(self.edges, self.predictor.array_batches(
+        images, columns, flux_divisor=self.survey.flux_divisor,
+        batch_size=arguments.whole_number(batch_size, "batch_size", lowest=1))))
+
+  def _with_step_4(self, predictions):
+    if self.calibration is None or "r_mag" not in predictions.ancil:
+      return predictions
+    calibrated = self.calibration.apply(predictions.z_photo, predictions.r_mag)
+    return dataclasses.replace(predictions, ancil={
+        **predictions.ancil, "zmode_calibrated": calibrated})
+
+
+def _stage_folder(run, stage):
+  """Folder of a trained stage, of the last one where `stage` is None."""
+  if not os.path.isdir(run):
+    raise FileNotFoundError(f"there is no folder {run}; name the folder of a run, as "
+                            "python -m train.main makes it under --workdir")
+  workdir, name = os.path.split(os.path.abspath(run))
+  if is_stage(run):
+    raise FileNotFoundError(f"{run} is a stage; name its run, {workdir}, and stage={name!r}")
+  command = f"python -m train.main --workdir={workdir} --experiment={name}"
+  trained = [other.name for other in STAGES if _is_trained(os.path.join(run, other.name))]
+  if not trained:
+    raise FileNotFoundError(
+        f"{run} holds no trained stage ({', '.join(other.name for other in STAGES)}). Train one:\n"
+        f"  {command}")
+  if stage is not None and stage_named(stage).name not in trained:
+    number = stage_named(stage).number
+    raise FileNotFoundError(
+        f"{run} holds no trained {stage}, only {', '.join(trained)}. Train it:\n"
+        f"  {command} --tstep={number}{' --multir' if number else ''}")
+  return os.path.join(run, stage or trained[-1])
+
+
+def _is_trained(folder):
+  return is_stage(folder) and os.path.exists(StageFiles(folder).last)
+
+
+def _calibration(folder, config, weights):
+  """Step 4 of the run, which corrects the estimates of Step 3 alone."""
+  path = os.path.join(os.path.dirname(folder), CALIBRATION)
+  if config.stage != STEP3.name or not os.path.exists(path):
+    return None
+  return Calibration.load(path, config.survey, weights_digest=file_digest(weights))

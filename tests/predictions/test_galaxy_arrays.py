@@ -1,0 +1,99 @@
+"""Arrays that somebody hands over: what is accepted, and messages that name argument and remedy."""
+
+import os
+
+from absl import logging
+from absl.testing import parameterized
+import numpy as np
+import tensorflow as tf
+
+from pzbias_tf.predictions import galaxy_arrays
+from pzbias_tf.survey import SDSS
+
+SIZE = 16
+
+
+def images(dtype="float32", shape=(3, SIZE, SIZE, 5)):
+  return np.zeros(shape, dtype)
+
+
+def with_pixel(value, dtype="float32"):
+  changed = images(dtype)
+  changed[2, 1, 1, 4] = value
+  return changed
+
+
+class ImagesTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.parameters("float16", ">f4", "float64", "int16", "uint8")
+  def test_real_numbers_of_any_type(self, dtype):
+    given = images(dtype)
+    self.assertIs(galaxy_arrays.check_images(given, SDSS, SIZE), given)
+
+  def test_a_memory_map_is_not_read_into_memory(self):
+    path = os.path.join(self.create_tempdir().full_path, "images.npy")
+    np.save(path, images())
+    self.assertIsInstance(galaxy_arrays.check_images(np.load(path, mmap_mode="r"), SDSS, SIZE),
+                          np.memmap)
+
+  @parameterized.named_parameters(
+      ("one galaxy", images(shape=(SIZE, SIZE, 5)), r"\[n, size, size, 5\].*images\[np.newaxis\]"),
+      ("none", images(shape=(0, SIZE, SIZE, 5)), r"got \[0, 16, 16, 5\]"),
+      ("bands", images(shape=(3, 5, SIZE, SIZE)), r"5 bands on the last axis, u, g, r, i, z, got"),
+      ("complex", images("complex64"), "real numbers, got complex64"),
+      ("text", images("U3"), "real numbers, got <U3"),
+      ("truth", images("bool"), "real numbers, got bool"),
+      ("NaN", with_pixel(np.nan), r"images\[2\] has pixels that are NaN.* leave that galaxy out"),
+      ("infinite", with_pixel(-np.inf), r"images\[2\] has pixels"),
+      ("large", with_pixel(1e39, "float64"), r"images\[2\] has pixels .* too large for float32"),
+      ("masked", np.ma.masked_invalid(with_pixel(np.nan)), "images have masked pixels"))
+  def test_refused(self, given, message):
+    with self.assertRaisesRegex(ValueError, message):
+      galaxy_arrays.check_images(given, SDSS, SIZE)
+
+  def test_a_bad_pixel_behind_the_first_images(self):
+    many = np.zeros((2000, 2, 2, 5), np.float32)
+    many[1500, 0, 0, 0] = np.nan
+    with self.assertRaisesRegex(ValueError, r"images\[1500\] has pixels"):
+      galaxy_arrays.check_images(many, SDSS, 2)
+
+  def test_small_images_are_accepted_with_a_warning(self):
+    with self.assertLogs(logging.get_absl_logger(), "WARNING") as logs:
+      galaxy_arrays.check_images(images(), SDSS, SIZE + 4)
+    self.assertIn("images have 16 x 16 pixels, the network was trained on 20 x 20", logs.output[0])
+
+
+class ColumnsTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.parameters((0.1,), (np.float32(0.1),), ([0.1, 0.1],), (np.ma.array([0.1, 0.1]),))
+  def test_one_number_or_one_a_galaxy(self, ebv):
+    self.assertAllClose(galaxy_arrays.ebv_column(ebv, 2), [0.1, 0.1])
+
+  @parameterized.parameters(
+      (None, "ebv is needed: .* Galactic reddening; .* ebv=0.0"),
+      ([0.1], "ebv has 1 values for 2 images; pass one per galaxy, or one number for all"),
+      ([[0.1], [0.1]], r"ebv must be one column of numbers, got shape \(2, 1\)"),
+      ([0.1, -0.1], r"ebv\[1\] is -0.1; E\(B-V\) is 0 or more"),
+      ([np.nan, 0.1], "ebv is not finite for 1 of 2 galaxies, first at position 0"),
+      (np.nan, "ebv is not finite"),
+      (["low", "high"], "ebv must be numbers, one per galaxy: could not convert"),
+      (np.ma.array([0.1, 0.2], mask=[False, True]), "ebv is not finite .* position 1"))
+  def test_ebv_refused(self, ebv, message):
+    with self.assertRaisesRegex(ValueError, message):
+      galaxy_arrays.ebv_column(ebv, 2)
+
+  def test_magnitudes_are_named(self):
+    with self.assertRaisesRegex(ValueError, "r_mag has 3 values for 2 images"):
+      galaxy_arrays.number_column("r_mag", [15.0, 16.0, 17.0], 2)
+    self.assertAllClose(galaxy_arrays.number_column("r_mag", 15, 2), [15.0, 15.0])
+
+  def test_ids(self):
+    self.assertAllEqual(galaxy_arrays.id_column(None, 2), ["0", "1"])
+    for ids in ([7, 8], [b"7", b"8"], ["7", "8"]):
+      self.assertAllEqual(galaxy_arrays.id_column(ids, 2), ["7", "8"])
+    with self.assertRaisesRegex(ValueError, r"ids have shape \[1\] for 2 images"):
+      galaxy_arrays.id_column(["a"], 2)
+
+
+if __name__ == "__main__":
+  tf.test.main()

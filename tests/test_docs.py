@@ -1,0 +1,120 @@
+"""What the pages say exists: links, files, commands and their flags."""
+
+import functools
+import importlib
+import os
+import pathlib
+import re
+
+from absl import flags
+from absl.testing import parameterized
+import tensorflow as tf
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+PAGES = [str(path.relative_to(ROOT)) for path in sorted([
+    ROOT / "README.md", ROOT / "WORKSPACE.md", ROOT / "benchmarks" / "README.md",
+    *(ROOT / "docs").glob("*.md")])]
+COMMANDS = tuple(
+    f"{folder}.{path.stem}" for folder in ("benchmarks", "data_tools", "eval", "train")
+    for path in sorted((ROOT / folder).glob("*.py"))
+    if 'if __name__ == "__main__":' in path.read_text(encoding="utf-8"))
+SIZES = {"README.md": 7_500, "WORKSPACE.md": 12_000}
+"""Bytes at most."""
+
+# Whose flags are defined elsewhere than in the command's own file.
+FLAGS_IN = {"eval.predict": "eval.prediction.request", "train.main": "train.flags"}
+
+
+def text_of(page: str) -> str:
+  return (ROOT / page).read_text(encoding="utf-8")
+
+
+def anchors(page: pathlib.Path) -> set[str]:
+  """The anchors of a page's headings, as GitHub makes them."""
+  headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+  return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@functools.cache
+def flags_of(command: str) -> set[str]:
+  """Names of a command's flags."""
+  if command.startswith("benchmarks."):
+    source = text_of(f"{command.replace('.', '/')}.py")
+    return set(re.findall(r'add_argument\(\s*"--(\w+)"', source))
+  values = flags.FlagValues()
+  importlib.import_module(FLAGS_IN.get(command, command)).define_flags(values)
+  return {*values, "help"}
+
+
+def unknown_flags(words: str, known: set[str]) -> list[str]:
+  """The flags of a command line that are not `known`, as --name or --noname."""
+  return [flag for flag in re.findall(r"--(\w+)", words)
+          if not {flag, flag.removeprefix("no")} & known]
+
+
+def command_lines(text: str) -> list[tuple[str, str]]:
+  """(command, its words) of each `python -m command ...`, continued lines included."""
+  joined = re.sub(r" *\\\n\s*", " ", text)
+  found = re.findall(
+      r"python (?:-m )?((?:benchmarks|data_tools|train|eval)[./]\w+)(?:\.py)?([^\n`|]*)", joined)
+  return [(command.replace("/", "."), words) for command, words in found]
+
+
+class DocsTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.parameters(*PAGES)
+  def test_links_lead_somewhere(self, page):
+    for target in re.findall(r"\]\(([^)\s]+)\)", text_of(page)):
+      if target.startswith("https://"):
+        continue
+      name, _, anchor = target.partition("#")
+      path = (ROOT / page).parent / name if name else ROOT / page
+      self.assertTrue(path.exists(), f"{page} links {target}")
+      if anchor:
+        self.assertIn(anchor, anchors(path), f"{page} links {target}")
+
+  @parameterized.parameters(*PAGES)
+  def test_named_files_exist(self, page):
+    for name in re.findall(r"`([\w./]+/[\w.]*\.py)`", text_of(page)):
+      self.assertTrue((ROOT / name).exists(), f"{page} names {name}")
+
+  @parameterized.parameters(*PAGES)
+  def test_named_modules_exist(self, page):
+    for name in re.findall(r"python -m ([\w.]+)", text_of(page)):
+      path = ROOT.joinpath(*name.split("."))
+      self.assertTrue(path.with_suffix(".py").exists() or name in ("pip", "pytest"), name)
+
+  @parameterized.parameters(*PAGES)
+  def test_commands_have_the_flags_that_are_named(self, page):
+    for command, words in command_lines(text_of(page)):
+      self.assertIn(command, COMMANDS, page)
+      self.assertEmpty(unknown_flags(words, flags_of(command)), f"{page}: {command}{words}")
+
+  @parameterized.parameters(*PAGES)
+  def test_flags_in_the_text_are_those_of_some_command(self, page):
+    known = set().union(*map(flags_of, COMMANDS))
+    for words in re.findall(r"`(--[^`]*)`", text_of(page)):
+      self.assertEmpty(unknown_flags(words, known), f"{page}: {words}")
+
+  def test_tests_that_show_the_differences_exist(self):
+    found = re.findall(r"`(test_\w+)`(?: in `([\w./]+\.py)`)?", text_of("docs/differences.md"))
+    self.assertGreater(len(found), 20)
+    for name, file in found:
+      self.assertIn(f"  def {name}(", text_of(file or "tests/test_differences.py"))
+
+  def test_a_command_line_of_several_lines_is_read(self):
+    self.assertEqual(command_lines("python -m eval.main --run=a \\\n    --seed=1\n"),
+                     [("eval.main", " --run=a --seed=1")])
+    self.assertEqual(command_lines("`python benchmarks/convert.py --num=1`"),
+                     [("benchmarks.convert", " --num=1")])
+    self.assertEqual(unknown_flags("--run=a --norun --sead=1", {"run"}), ["sead"])
+    self.assertNotIn("sead", flags_of("eval.main"))
+    self.assertContainsSubset({"tstep", "multir"}, flags_of("train.main"))
+
+  @parameterized.parameters(*SIZES.items())
+  def test_front_pages_are_short(self, page, most):
+    self.assertLessEqual(os.path.getsize(ROOT / page), most)
+
+
+if __name__ == "__main__":
+  tf.test.main()

@@ -1,0 +1,182 @@
+"""How flags, preset, survey and stage become the settings of a stage.
+
+A value comes from the first of: a flag that was given, the data set's preset,
+the survey and the stage.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from typing import Any
+
+from absl import logging
+
+from pzbias_tf import storage
+from pzbias_tf.data.augment import INTERPOLATING
+from pzbias_tf.data.dataset import Dataset
+from pzbias_tf.data.flux import InputScaling
+from pzbias_tf.training.checkpoints import file_digest
+from pzbias_tf.training.config import TrainConfig, load_config
+from pzbias_tf.training.one_stage import fit_input_scaling
+from pzbias_tf.training.run_folder import StageInputs, is_stage
+from pzbias_tf.training.stages import ITEALTER_ITERATIONS, ITEALTER_KEPT
+from train.flags import Request
+
+
+def resolve(request: Request, data: Dataset) -> dict[str, Any]:
+  """Settings that a flag, the data set's preset or the survey and stage decide.
+
+  Returns:
+    net, fth, image_size, input_scaling (its kind), iterations, batch_size,
+    learning_rate, lr_drops, keep_weights_at.
+  """
+  defaults = _defaults(request)
+  preset = stage_preset(request, data)
+  settings = {name: preset.get(name, default) for name, default in defaults.items()}
+  settings["lr_drops"] = tuple(settings["lr_drops"])
+  settings["keep_weights_at"] = ()
+  if request.itealter == 1:
+    settings.update(iterations=ITEALTER_ITERATIONS, lr_drops=(), keep_weights_at=ITEALTER_KEPT)
+  for name in defaults:
+    if getattr(request, name, None) is not None:
+      settings[name] = getattr(request, name)
+  return settings
+
+
+def _defaults(request):
+  """What the survey and the stage say."""
+  stage, survey = request.stage, request.survey
+  return {
+      "net": 0, "fth": survey.balance_threshold, "image_size": survey.image_size,
+      "input_scaling": "sqrt", "iterations": stage.iterations,
+      "batch_size": survey.batch_size if stage.trains_all else survey.batch_size_output,
+      "learning_rate": stage.learning_rate, "lr_drops": stage.lr_drops}
+
+
+def stage_preset(request: Request, data: Dataset) -> dict[str, Any]:
+  """The data set's preset for a stage; {} where there is none, or it is for another network."""
+  preset = data.manifest.preset
+  if request.net is not None and request.net != preset.get("net"):
+    return {}
+  return {**preset, **preset.get("stages", {}).get(request.stage.name, {})}
+
+
+def announce_preset(request: Request, settings: dict[str, Any], data: Dataset) -> None:
+  """Logs whether the data set's preset is used, and what that means."""
+  if stage_preset(request, data):
+    logging.info("%s comes with a preset for CPUs, which applies where no flag says otherwise: "
+                 "network %d, %d pixels, %d iterations with batches of %d. --net=0 is the paper's "
+                 "network with its published schedule", data.folder, settings["net"],
+                 settings["image_size"], settings["iterations"], settings["batch_size"])
+  elif data.manifest.preset:
+    logging.info("The preset of %s is for another network and is not used", data.folder)
+
+
+def make_config(request: Request, settings: dict[str, Any], data: Dataset, inputs: StageInputs,
+                stage_dir: str) -> TrainConfig:
+  """All settings of a stage.
+
+  Args:
+    request: the flags.
+    settings: of `resolve`.
+    data: the data set.
+    inputs: what the stage starts from.
+    stage_dir: the stage's folder.
+
+  Raises:
+    ValueError: the stage to start from has another input scaling.
+  """
+  as_given = {name: getattr(request, name) for name in _fields(TrainConfig) & _fields(Request)}
+  return TrainConfig(**{
+      **as_given, **settings, **_what_the_stage_uses(request, settings),
+      "stage": request.stage.name,
+      "input_scaling": _input_scaling(settings, data, inputs, stage_dir),
+      "data_digest": data.manifest.digest(),
+      "init_weights_digest": _digest(inputs.init_weights),
+      "label_predictions_digest": _digest(inputs.label_predictions)})
+
+
+def _fields(kind):
+  return {field.name for field in dataclasses.fields(kind)}
+
+
+def _digest(path):
+  return file_digest(path) if path else ""
+
+
+def _what_the_stage_uses(request, settings):
+  """The settings that not every stage uses.
+
+  Those that the stage does not use keep their defaults, so that runs can share it.
+  """
+  if request.stage.trains_all:
+    return {"survey": request.survey.whole_dataset(), "fth": 0, "softlabel": True,
+            "shiftlabel": True, "dispersions": "global", "cache_features": True,
+            "feature_dtype": "float32"}
+  shapes_labels = bool(request.stage.labels_from)
+  return {
+      "nsub": 0, "errl": 0.0,  # Steps 2 and 3 draw on all galaxies, with clean labels
+      "fth": settings["fth"], "augment": _dihedral_augment(request),
+      "softlabel": request.softlabel or not shapes_labels,
+      "shiftlabel": request.shiftlabel or not shapes_labels,
+      "dispersions": request.dispersions if shapes_labels else "global",
+      "feature_dtype": request.feature_dtype if request.cache_features else "float32"}
+
+
+def _dihedral_augment(request):
+  """The augmentation of a stage that trains on features of the 8 dihedral views."""
+  if request.augment not in INTERPOLATING:
+    return request.augment
+  logging.info("--augment=%s is for Baseline and Step 1: %s trains on features of the 8 "
+               "dihedral views", request.augment, request.stage.title)
+  return "dihedral"
+
+
+def _input_scaling(settings, data, inputs, stage_dir) -> InputScaling:
+  """Step 1's where there is one, the stage's own if it has run before, else measured."""
+  for folder in (inputs.init_from, stage_dir):
+    if folder and is_stage(folder):
+      scaling = load_config(folder)[0].input_scaling
+      if scaling.kind == settings["input_scaling"]:
+        return scaling
+  if inputs.init_from:
+    raise ValueError(f"{inputs.init_from} was trained with another --input_scaling than "
+                     f"{settings['input_scaling']}")
+  return fit_input_scaling(settings["input_scaling"], data, settings["image_size"])
+
+
+def provenance(request: Request, inputs: StageInputs) -> dict[str, str]:
+  """Where a stage's inputs come from, and its command, for config.json."""
+  paths = {"data_dir": request.data_dir, "init_from": inputs.init_from,
+           "init_weights": inputs.init_weights, "label_predictions": inputs.label_predictions}
+  # Absolute, so that a run is understood from any folder.
+  return {**{name: path and storage.absolute(path) for name, path in paths.items()},
+          "command": shlex.join(["python", "-m", "train.main", *request.given])}
+
+
+def check_request_fits(request: Request, config: TrainConfig, data: Dataset,
+                       stage_dir: str) -> None:
+  """Refuses flags or data that contradict the settings of a trained stage.
+
+  Args:
+    request: the flags.
+    config: the settings of the trained stage.
+    data: the data set.
+    stage_dir: its folder, for the messages.
+
+  Raises:
+    ValueError: the message names the flag and both values, or the data set.
+  """
+  for name in ("net", "image_size", "fth", "ne"):
+    given = getattr(request, name)
+    applies = name != "fth" or not config.stage_spec.trains_all
+    if given is not None and applies and given != getattr(config, name):
+      raise ValueError(f"{stage_dir} was trained with --{name}={getattr(config, name)}, not "
+                       f"{given}")
+  if config.survey.bins != request.survey.bins:
+    raise ValueError(f"{stage_dir} was trained with --bins={config.survey.bins}, not "
+                     f"{request.survey.bins}")
+  if config.data_digest != data.manifest.digest():
+    raise ValueError(f"{stage_dir} was trained on another data set than {data.folder}; to predict "
+                     "other galaxies, use python -m eval.predict")
