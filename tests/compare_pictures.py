@@ -1,10 +1,10 @@
-"""Pictures compared as a reader sees them, not by the bytes of their files."""
+"""Comparison of pictures as a reader sees them, not by the bytes of their files."""
 
 from matplotlib import image
 import numpy as np
 
 VISIBLE = 0.2
-"""Of a pixel's range from 0 to 1: a smaller difference is one of rounding at an edge."""
+"""Smallest visible difference, in a pixel's range from 0 to 1; smaller ones come from rounding."""
 
 
 def different_pixels(path: str, other: str) -> int:

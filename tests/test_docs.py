@@ -1,4 +1,4 @@
-"""What the pages say exists: links, files, commands and their flags."""
+"""The links, files, commands and flags that the pages name exist."""
 
 import functools
 import importlib
@@ -19,9 +19,9 @@ COMMANDS = tuple(
     for path in sorted((ROOT / folder).glob("*.py"))
     if 'if __name__ == "__main__":' in path.read_text(encoding="utf-8"))
 SIZES = {"README.md": 7_500, "WORKSPACE.md": 12_000}
-"""Bytes at most."""
+"""{page: its largest size in bytes}."""
 
-# Whose flags are defined elsewhere than in the command's own file.
+# {command: module that defines its flags}, where that is not the command's own file.
 FLAGS_IN = {"eval.predict": "eval.prediction.request", "train.main": "train.flags"}
 
 
@@ -55,9 +55,9 @@ def unknown_flags(words: str, known: set[str]) -> list[str]:
 def command_lines(text: str) -> list[tuple[str, str]]:
   """(command, its words) of each `python -m command ...`, continued lines included."""
   joined = re.sub(r" *\\\n\s*", " ", text)
-  found = re.findall(
+  commands = re.findall(
       r"python (?:-m )?((?:benchmarks|data_tools|train|eval)[./]\w+)(?:\.py)?([^\n`|]*)", joined)
-  return [(command.replace("/", "."), words) for command, words in found]
+  return [(command.replace("/", "."), words) for command, words in commands]
 
 
 class DocsTest(tf.test.TestCase, parameterized.TestCase):
@@ -97,9 +97,9 @@ class DocsTest(tf.test.TestCase, parameterized.TestCase):
       self.assertEmpty(unknown_flags(words, known), f"{page}: {words}")
 
   def test_tests_that_show_the_differences_exist(self):
-    found = re.findall(r"`(test_\w+)`(?: in `([\w./]+\.py)`)?", text_of("docs/differences.md"))
-    self.assertGreater(len(found), 20)
-    for name, file in found:
+    named = re.findall(r"`(test_\w+)`(?: in `([\w./]+\.py)`)?", text_of("docs/differences.md"))
+    self.assertGreater(len(named), 20)
+    for name, file in named:
       self.assertIn(f"  def {name}(", text_of(file or "tests/test_differences.py"))
 
   def test_a_command_line_of_several_lines_is_read(self):

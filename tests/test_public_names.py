@@ -1,4 +1,4 @@
-"""import pzbias_tf: all public names, none of them imported before it is used."""
+"""`import pzbias_tf` offers all public names, and imports each only when it is used."""
 
 import importlib
 import json
@@ -26,7 +26,7 @@ print(json.dumps({{"took_s": took_s, "modules": list(sys.modules)}}))
 
 
 def in_new_process(use: str = "") -> dict:
-  """What a process tells that imports the package and then runs `use`."""
+  """Imports the package and runs `use` in a new process; returns its time and loaded modules."""
   code = TELL.format(use=use)
   return json.loads(subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True,
                                    text=True, check=True).stdout)
@@ -34,12 +34,12 @@ def in_new_process(use: str = "") -> dict:
 
 class PublicNamesTest(tf.test.TestCase, parameterized.TestCase):
 
-  def test_the_import_loads_next_to_nothing(self):
+  def test_the_import_loads_no_large_library(self):
     told = in_new_process()
     self.assertNoCommonElements(told["modules"], [*HEAVY, "numpy"])
     self.assertLess(told["took_s"], LIMIT_S)
 
-  def test_what_needs_no_network_loads_no_tensorflow(self):
+  def test_names_without_networks_load_no_tensorflow(self):
     light = [name for name in pz.__all__ if name not in ("load_run", "build_network")]
     told = in_new_process("; ".join(f"pz.{name}" for name in light))
     self.assertNoCommonElements(told["modules"], HEAVY)

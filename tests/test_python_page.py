@@ -1,4 +1,4 @@
-"""docs/python.md: its code runs as it stands there, and its list of names is complete."""
+"""docs/python.md: its code runs as it is, and its list of public names is complete."""
 
 import contextlib
 import os
@@ -29,7 +29,7 @@ def page() -> str:
 
 
 def give_estimates(stage, name):
-  """Replaces predictions, which are much the same for all galaxies after a few iterations."""
+  """Replaces a stage's predictions, which hardly differ between galaxies after few iterations."""
   path = os.path.join(stage, name)
   old = pz.Predictions.load(path)
   z = old.z_spec + np.random.default_rng(0).normal(0.0, 0.02, len(old))
@@ -57,7 +57,7 @@ class PythonPageTest(tf.test.TestCase):
       self.check_results(names)
 
   def check_results(self, names):
-    """What the page says that its code gives."""
+    """The code gives what the page says."""
     table = names["table"]
     self.assertEqual(table.pdf.shape, (NUM, len(names["model"].edges) - 1))
     self.assertContainsSubset({"flags", "zmode_calibrated", *re.findall(

@@ -1,4 +1,4 @@
-"""pzbias_tf.load_run: the numbers of eval.predict from arrays, and messages that help."""
+"""pzbias_tf.load_run predicts arrays as eval.predict does, and its error messages help."""
 
 import dataclasses
 import os
@@ -31,7 +31,7 @@ NUM = 40
 
 
 def galaxies(size=SIZE):
-  """Images, E(B-V) and r magnitudes, some of them unlike the training; columns of a .npz file."""
+  """Columns of a .npz file of galaxies, some of which are unlike those of the training."""
   rng = np.random.default_rng(3)
   images = make_cube(rng.uniform(0.02, 0.35, NUM), 5, seed=4)
   images[0] = np.roll(images[0], 6, axis=0)
@@ -151,7 +151,7 @@ class TrainedRunTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllClose(
           table.pdf, model.predict(columns["cube"], ebv=columns["ebv"]).pdf, atol=1e-6)
 
-  def test_what_a_model_tells(self):
+  def test_what_a_model_shows_about_itself(self):
     model = pz.load_run(self.run_folder)
     self.assertEqual((model.stage, model.survey.name), ("step3", "sdss"))
     self.assertAllEqual(model.edges, SMALL_SDSS.edges(extended=True))

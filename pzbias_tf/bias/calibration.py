@@ -34,9 +34,9 @@ class Corrected(NamedTuple):
 
   Attributes:
     z_photo: corrected estimates, float64; unchanged in cells without training galaxies.
-    error: standard error of what was subtracted; NaN where fewer than two
-      training galaxies stand behind it.
-    has_correction: bool, whether the cell held training galaxies.
+    error: standard error of the subtracted offset, in redshift; NaN in cells of
+      fewer than two training galaxies.
+    has_correction: whether the cell held training galaxies, bool.
   """
 
   z_photo: np.ndarray
@@ -145,11 +145,14 @@ class Calibration:
     return self.correct(z_photo, r_mag).z_photo
 
   def correct(self, z_photo: np.ndarray, r_mag: np.ndarray) -> Corrected:
-    """Corrects point estimates, and says how well each correction is known.
+    """Corrects point estimates, and returns the error of each correction.
 
     Args:
       z_photo: Step 3 point estimates, [n].
       r_mag: r magnitudes, [n].
+
+    Returns:
+      The corrected estimates, with errors.
 
     Raises:
       ValueError: as in `apply`.

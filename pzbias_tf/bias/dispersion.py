@@ -24,14 +24,14 @@ EMPTY_DISPERSION = 1.0
 """Dispersion of an output without galaxies, in bins."""
 
 SEARCHES = ("published", "global")
-"""How dispersions are found: by the search of the published code, or the least cross-entropy."""
+"""Ways to find dispersions: the published code's search, or the lowest cross-entropy of all."""
 
 FLAT_NATS = 0.01
-"""A minimum is flat where a width more than `FLAT_FACTOR` times as large is no worse than this."""
+"""A minimum is flat if a width more than `FLAT_FACTOR` times as large is worse by at most this."""
 
 FLAT_FACTOR = 2.0
 WIDE_SHARE = 0.25
-"""Share of the grid above which a dispersion says little about the estimates."""
+"""A dispersion above this share of the grid says little about the estimates."""
 
 _CLIP = 1e-5
 # Below 0.2 bins the kernel is smaller than _CLIP in the next bin, so nothing changes.
@@ -174,9 +174,10 @@ def fit_dispersions(
     r_mag: r magnitudes, [n].
     survey: the survey.
     weights: weight of each galaxy, [n], not negative; 1 unless given.
-    search: one of `SEARCHES`.  "published" is one local search from 1 for all
-      outputs, which stops early; "global" finds the least cross-entropy of each
-      output, which can be much narrower or, where the curve is flat, wider.
+    search: one of `SEARCHES`.  "published" is one local search for all outputs,
+      which starts from 1 and stops early.  "global" finds the lowest cross-entropy
+      of each output; its widths can be much smaller or, where the curve is flat,
+      larger.
 
   Returns:
     [outputs] float64, in bins; 1 for an output without galaxies.
@@ -198,14 +199,20 @@ def fit_dispersions(
 def doubtful_dispersions(
     sigma_disp: np.ndarray, z_spec: np.ndarray, z_photo: np.ndarray, r_mag: np.ndarray,
     survey: Survey) -> list[str]:
-  """Which dispersions the estimates hardly determine, one line per output.
+  """Names the dispersions that the estimates hardly determine.
 
   Args:
-    sigma_disp: dispersions, [outputs], in bins.
+    sigma_disp: dispersion of each output, in bins, [outputs].
     z_spec: spectroscopic redshifts that they were fitted to, [n].
     z_photo: point estimates, [n].
     r_mag: r magnitudes, [n].
     survey: the survey.
+
+  Returns:
+    One line of text per such output.
+
+  Raises:
+    ValueError: the columns differ in length, are empty, or not finite.
   """
   lines = []
   for k, (sigma, x, y) in enumerate(zip(
@@ -221,7 +228,7 @@ def doubtful_dispersions(
 
 
 def warn_of_doubtful_dispersions(*args) -> None:
-  """Logs what `doubtful_dispersions` finds, with the same arguments."""
+  """Logs the lines of `doubtful_dispersions`, which takes the same arguments."""
   lines = doubtful_dispersions(*args)
   if lines:
     logging.warning("Step 3: the width of the labels is uncertain: %s", "; ".join(lines))
@@ -235,7 +242,7 @@ def _both_distributions(z_spec, z_photo, r_mag, survey, weights):
 
 
 def _published_search(x, y):
-  """The published code's search: all outputs at once, from 1, on the sum of cross-entropies."""
+  """The search of the published code: from 1, for the sum of all outputs' cross-entropies."""
   def total(sigma):
     return sum(_cross_entropy(*one) for one in zip(sigma, x, y))
 

@@ -233,7 +233,7 @@ def fit_label_model(
     dispersions: how they are fitted, one of `dispersion.SEARCHES`.
 
   Returns:
-    The label model.  Fitted dispersions that are uncertain are logged.
+    The label model; uncertain dispersions are logged.
 
   Raises:
     ValueError: the columns differ in length, are empty or not finite, or

@@ -57,27 +57,27 @@ class Breakdown:
   bootstrap: Bootstrap
 
   def whole(self) -> dict[str, Any]:
-    """{metric: number} of all galaxies, and {metric: error} as "errors"."""
+    """{metric: number} of all galaxies, and {metric: error} under "errors"."""
     metrics = self._metrics(np.zeros(len(self.z_spec), np.int64), 1)
-    return {**{name: float(estimates.value[0]) for name, estimates in metrics.items()},
-            "errors": {name: float(estimates.error[0]) for name, estimates in metrics.items()}}
+    return {**{name: float(metric.value[0]) for name, metric in metrics.items()},
+            "errors": {name: float(metric.error[0]) for name, metric in metrics.items()}}
 
   def by_magnitude(self) -> dict[str, Any]:
-    """Mean "r_mag", number of "galaxies" and every metric of each magnitude row."""
-    row = self.survey.magnitude_row(self.r_mag)
-    weights = arguments.weight_column(self.weights, len(row))
+    """Mean "r_mag", number of "galaxies" and every metric in each magnitude row, [rows] each."""
+    magnitude_row = self.survey.magnitude_row(self.r_mag)
+    weights = arguments.weight_column(self.weights, len(magnitude_row))
     return {"r_mag": mean_by_magnitude_row(self.r_mag, self.r_mag, weights, self.survey),
-            "galaxies": np.bincount(row, minlength=self.survey.rows),
-            **self._metrics(row, self.survey.rows)}
+            "galaxies": np.bincount(magnitude_row, minlength=self.survey.rows),
+            **self._metrics(magnitude_row, self.survey.rows)}
 
   def by_z_photo(self) -> dict[str, Any]:
-    """Centre "z", number of "galaxies" and every metric of each wide bin of z_photo."""
+    """Centre "z", number of "galaxies" and every metric in each wide bin of z_photo, [40] each."""
     cell = cells.wide_cell(self.z_photo, self.survey)
     metrics = self._metrics(cell, cells.WIDE_CELLS)
     return {"z": cells.wide_centers(self.survey),
             "galaxies": np.bincount(cell, minlength=cells.WIDE_CELLS)[1:-1],
-            **{name: GroupMetric(*(column[1:-1] for column in estimates))
-               for name, estimates in metrics.items()}}
+            **{name: GroupMetric(*(column[1:-1] for column in metric))
+               for name, metric in metrics.items()}}
 
   def residual_map(self) -> ResidualMap:
     """Mean dz in each (magnitude row, wide bin of z_photo)."""
@@ -91,7 +91,7 @@ class Breakdown:
                          for table in (means.mean, means.error, means.count)))
 
   def _metrics(self, group, num_groups):
-    """{metric: its estimates} of the groups."""
+    """{name of the metric: its value and error in each group}."""
     metrics = point_metrics(self.z_spec, self.z_photo, group, num_groups, self.survey,
                             weights=self.weights, bootstrap=self.bootstrap)
     if self.scores is None:

@@ -61,7 +61,7 @@ class GoldenBiasTest(tf.test.TestCase, parameterized.TestCase):
     lines = {search: dispersion.doubtful_dispersions(
         dispersion.fit_dispersions(z_spec, z_photo, r_mag, CFHTLS_WIDE, search=search),
         z_spec, z_photo, r_mag, CFHTLS_WIDE) for search in dispersion.SEARCHES}
-    outputs = {search: [line.split(":")[0] for line in found] for search, found in lines.items()}
+    outputs = {search: [line.split(":")[0] for line in own] for search, own in lines.items()}
     self.assertEqual(outputs["published"],
                      [f"output {k}" for k in (0, 1, 2, 6, 7, 8, 9)])
     self.assertRegex(lines["published"][0], "773 bins fit as well as 172, to within 0.01 nats")

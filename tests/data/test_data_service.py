@@ -28,10 +28,10 @@ class DataServiceTest(tf.test.TestCase):
     cls.first, cls.num = int(np.flatnonzero(cls.keep)[0]), int(cls.keep.sum())
 
   def serve(self, workers=1):
-    """Address of a service.
+    """Starts a service and returns its address.
 
-    Of two workers, one may begin the next pass before the other ends this one: where a test counts
-    records, there is one.
+    One of two workers may begin the next pass before the other ends this one, so tests that count
+    records use one worker.
     """
     dispatcher = service.DispatchServer()
     servers = [service.WorkerServer(service.WorkerConfig(
@@ -46,7 +46,7 @@ class DataServiceTest(tf.test.TestCase):
         batch_size=batch_size, image_size=SIZE, seed=0, start_step=start_step,
         data_service=data_service)
 
-  def test_each_record_once_a_pass_with_its_own_image_and_label(self):
+  def test_each_record_once_per_pass_with_its_own_image_and_label(self):
     self.assertGreater(len(self.data.manifest.split_shards("train")), 4)
     expected = next(iter(ordered_batches(self.data, "train", keep=self.keep, labels=None,
                                          batch_size=self.num, image_size=SIZE)))
@@ -60,15 +60,15 @@ class DataServiceTest(tf.test.TestCase):
     self.assertAllEqual(np.bincount(seen), [self.num % BATCH, self.num // BATCH * BATCH])
 
   def test_workers_are_handed_shards_one_by_one(self):
-    """Without this, each worker would read every record."""
+    """Otherwise each worker would read every record."""
     with mock.patch.object(service, "distribute", wraps=service.distribute) as distribute:
       self.batches(DataService(self.serve()))
     self.assertEqual(distribute.call_args.args[0], service.ShardingPolicy.DYNAMIC)
 
   def test_processes_that_share_a_job_share_the_records(self):
-    """Two readers of one job, in turns; two jobs of their own would give the same records twice.
+    """Two readers of one job, in turns, get different records; separate jobs would not differ.
 
-    Half of a pass, since each reader has some more batches in its buffers.
+    Half of a pass is read, since each reader has further batches in its buffers.
     """
     shared = DataService(self.serve(), "shared")
     readers = [iter(self.batches(shared)) for _ in range(2)]

@@ -335,7 +335,7 @@ class FilesTest(tf.test.TestCase):
         self.assertEqual(elements(one), elements(two), one)
 
   def test_vector_graphics_have_no_date(self):
-    """Without one, and without random names, a figure of the same results is the same file."""
+    """Without a date and random names, the same results give the same file."""
     (path,) = [path for path in self.save(os.path.join(self.create_tempdir().full_path, "1"))
                if path.endswith("a.svg")]
     self.assertNotIn("{http://purl.org/dc/elements/1.1/}date", [tag for tag, *_ in elements(path)])
