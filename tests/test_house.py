@@ -146,7 +146,8 @@ class ArrowsTest(tf.test.TestCase, parameterized.TestCase):
     for name, path in modules().items():
       if name.split(".")[0] == package:
         for imported in imported_names(path):
-          self.assertNotIn(imported.split(".")[0], others, f"{name} imports {imported}")
+          self.assertNotIn(imported.split(".")[0], others,
+                           f"{name} imports {imported}: move what both need into pzbias_tf")
 
   def test_no_two_files_import_each_other(self):
     """Not in a circle of any length, either."""
