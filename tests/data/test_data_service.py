@@ -1,7 +1,8 @@
-"""A tf.data service on the loopback interface reads the images: one dispatcher, two workers."""
+"""A tf.data service on the loopback interface reads the images."""
 
 import os
 import tempfile
+from unittest import mock
 
 import numpy as np
 import tensorflow as tf
@@ -23,69 +24,68 @@ class DataServiceTest(tf.test.TestCase):
     cls.folder = tempfile.mkdtemp()
     cls.data_dir = os.path.join(cls.folder, "data")
     cls.data = make_dataset(cls.data_dir, num=400, shard_size_mb=0.1)
-    cls.dispatcher = service.DispatchServer()
-    cls.workers = [service.WorkerServer(service.WorkerConfig(
-        dispatcher_address=cls.dispatcher.target.split("://")[1])) for _ in range(2)]
+    cls.keep = cls.data.column("split") == "train"
+    cls.first, cls.num = int(np.flatnonzero(cls.keep)[0]), int(cls.keep.sum())
 
-  def test_each_record_once_a_pass_with_its_own_image_and_label(self):
-    keep = self.data.column("split") == "train"
-    num = int(keep.sum())
-    self.assertGreater(len(self.data.manifest.split_shards("train")), 4)
-    number = np.arange(len(keep), dtype=np.int32)
-    labels = Labels(redshift_bin=number, magnitude_row=number)
-    batches = training_batches(
-        self.data, keep=keep, labels=labels, batch_size=BATCH, image_size=SIZE, seed=0,
-        data_service=DataService(self.dispatcher.target))
-    expected = next(iter(ordered_batches(self.data, "train", keep=keep, labels=labels,
-                                         batch_size=num, image_size=SIZE)))
-    first = int(expected["row"][0])
-    seen = np.zeros(num, int)
-    for batch in batches.take(num // BATCH):  # one pass
-      rows = batch["row"].numpy()
-      self.assertAllEqual(batch["redshift_bin"], rows)
-      self.assertAllEqual(batch["image"], expected["image"].numpy()[rows - first])
-      self.assertEqual(batch["view"].shape, [BATCH])
-      seen += np.bincount(rows - first, minlength=num)
-    # Workers do not wait for one another: one may begin the next pass before the other ends this
-    # one.  Were each to read everything, half of the records would have come twice or not at all.
-    self.assertGreater(np.mean(seen == 1), 0.5, np.bincount(seen))
+  def serve(self, workers=1):
+    """Address of a service.
 
-  def test_processes_that_share_a_job_share_the_records(self):
-    """Two readers of one job, in turns: together they see a pass once, not each for itself.
-
-    Of one worker: of two, one may begin the next pass early.
+    Of two workers, one may begin the next pass before the other ends this one: where a test counts
+    records, there is one.
     """
     dispatcher = service.DispatchServer()
-    worker = service.WorkerServer(service.WorkerConfig(
-        dispatcher_address=dispatcher.target.split("://")[1]))
-    self.addCleanup(lambda: (worker, dispatcher))  # they live until the end
-    keep = self.data.column("split") == "train"
-    number = np.arange(len(keep), dtype=np.int32)
-    readers = [iter(training_batches(
-        self.data, keep=keep, labels=Labels(redshift_bin=number, magnitude_row=number),
-        batch_size=BATCH, image_size=SIZE, seed=0,
-        data_service=DataService(dispatcher.target, "shared"))) for _ in range(2)]
-    first, num = np.flatnonzero(keep)[0], int(keep.sum())
-    seen = np.zeros(num, int)
-    for turn in range(num // BATCH):
-      rows = next(readers[turn % 2])["row"].numpy()
-      seen += np.bincount(rows - first, minlength=num)
-    # Two jobs of their own would give half of the records twice, in the same order.
-    self.assertGreater(np.mean(seen == 1), 0.5, np.bincount(seen))
+    servers = [service.WorkerServer(service.WorkerConfig(
+        dispatcher_address=dispatcher.target.split("://")[1])) for _ in range(workers)]
+    self.addCleanup(lambda: (servers, dispatcher))  # they live until the end
+    return dispatcher.target
+
+  def batches(self, data_service, batch_size=BATCH, start_step=0):
+    number = np.arange(len(self.keep), dtype=np.int32)
+    return training_batches(
+        self.data, keep=self.keep, labels=Labels(redshift_bin=number, magnitude_row=number),
+        batch_size=batch_size, image_size=SIZE, seed=0, start_step=start_step,
+        data_service=data_service)
+
+  def test_each_record_once_a_pass_with_its_own_image_and_label(self):
+    self.assertGreater(len(self.data.manifest.split_shards("train")), 4)
+    expected = next(iter(ordered_batches(self.data, "train", keep=self.keep, labels=None,
+                                         batch_size=self.num, image_size=SIZE)))
+    seen = np.zeros(self.num, int)
+    for batch in self.batches(DataService(self.serve())).take(self.num // BATCH):
+      rows = batch["row"].numpy()
+      self.assertAllEqual(batch["redshift_bin"], rows)
+      self.assertAllEqual(batch["image"], expected["image"].numpy()[rows - self.first])
+      self.assertEqual(batch["view"].shape, [BATCH])
+      seen += np.bincount(rows - self.first, minlength=self.num)
+    self.assertAllEqual(np.bincount(seen), [self.num % BATCH, self.num // BATCH * BATCH])
+
+  def test_workers_are_handed_shards_one_by_one(self):
+    """Without this, each worker would read every record."""
+    with mock.patch.object(service, "distribute", wraps=service.distribute) as distribute:
+      self.batches(DataService(self.serve()))
+    self.assertEqual(distribute.call_args.args[0], service.ShardingPolicy.DYNAMIC)
+
+  def test_processes_that_share_a_job_share_the_records(self):
+    """Two readers of one job, in turns; two jobs of their own would give the same records twice.
+
+    Half of a pass, since each reader has some more batches in its buffers.
+    """
+    shared = DataService(self.serve(), "shared")
+    readers = [iter(self.batches(shared)) for _ in range(2)]
+    rows = np.concatenate([next(readers[turn % 2])["row"].numpy()
+                           for turn in range(self.num // BATCH // 2)])
+    self.assertLen(set(rows), len(rows))
 
   def test_another_start_begins_with_other_shards(self):
-    keep = self.data.column("split") == "train"
-    number = np.arange(len(keep), dtype=np.int32)
-    first = [next(iter(training_batches(
-        self.data, keep=keep, labels=Labels(redshift_bin=number, magnitude_row=number),
-        batch_size=64, image_size=SIZE, seed=0, start_step=step,
-        data_service=DataService(self.dispatcher.target))))["row"].numpy() for step in (0, 1000)]
+    address = self.serve()
+    first = [next(iter(self.batches(DataService(address), 64, step)))["row"].numpy()
+             for step in (0, 1000)]
     self.assertLess(len(np.intersect1d(*first)), 48)
 
   def test_trains(self):
     stage = train_main.run(request(
         0, self.data_dir, os.path.join(self.folder, "runs"),
-        data_service=self.dispatcher.target, iterations=30))
+        data_service=self.serve(workers=2), iterations=30))
     self.assertTrue(os.path.exists(os.path.join(stage, "predictions_test.hdf5")))
 
 
