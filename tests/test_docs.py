@@ -21,6 +21,10 @@ COMMANDS = tuple(
 SIZES = {"README.md": 7_500, "WORKSPACE.md": 12_000}
 """{page: its largest size in bytes}."""
 
+LINK = r"\]\(([^)\s]+)\)"
+FILE = r"`([\w./]+/[\w.]*\.py)`"
+MODULE = r"python -m ([\w.]+)"
+
 # {command: module that defines its flags}, where that is not the command's own file.
 FLAGS_IN = {"eval.predict": "eval.prediction.request", "train.main": "train.flags"}
 
@@ -62,9 +66,17 @@ def command_lines(text: str) -> list[tuple[str, str]]:
 
 class DocsTest(tf.test.TestCase, parameterized.TestCase):
 
+  def test_there_is_something_to_look_up(self):
+    pages = "\n".join(map(text_of, PAGES))
+    for pattern in (LINK, FILE, MODULE):
+      self.assertGreater(len(set(re.findall(pattern, pages))), 3, pattern)
+    links = [target for target in re.findall(LINK, pages) if not target.startswith("https://")]
+    self.assertTrue(any("#" in target for target in links))
+    self.assertTrue(any("#" not in target for target in links))
+
   @parameterized.parameters(*PAGES)
   def test_links_lead_somewhere(self, page):
-    for target in re.findall(r"\]\(([^)\s]+)\)", text_of(page)):
+    for target in re.findall(LINK, text_of(page)):
       if target.startswith("https://"):
         continue
       name, _, anchor = target.partition("#")
@@ -75,12 +87,12 @@ class DocsTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(*PAGES)
   def test_named_files_exist(self, page):
-    for name in re.findall(r"`([\w./]+/[\w.]*\.py)`", text_of(page)):
+    for name in re.findall(FILE, text_of(page)):
       self.assertTrue((ROOT / name).exists(), f"{page} names {name}")
 
   @parameterized.parameters(*PAGES)
   def test_named_modules_exist(self, page):
-    for name in re.findall(r"python -m ([\w.]+)", text_of(page)):
+    for name in re.findall(MODULE, text_of(page)):
       path = ROOT.joinpath(*name.split("."))
       self.assertTrue(path.with_suffix(".py").exists() or name in ("pip", "pytest"), name)
 

@@ -7,6 +7,7 @@ from unittest import mock
 
 import tensorflow as tf
 
+from pzbias_tf import files
 from pzbias_tf.files import exclusive_folder, whole_file, write_text
 
 
@@ -69,18 +70,19 @@ class FilesTest(tf.test.TestCase):
       pass
 
   def test_waiting_for_the_other_process(self):
-    entered = []
+    entered, waits = [], threading.Event()
 
     def other():
       with exclusive_folder(self.folder, wait=True):
         entered.append(True)
 
     waiting = threading.Thread(target=other)
-    with exclusive_folder(self.folder):
-      waiting.start()
-      waiting.join(0.2)
-      self.assertEmpty(entered)
-    waiting.join(30)
+    with mock.patch.object(files.logging, "info", side_effect=lambda *words: waits.set()):
+      with exclusive_folder(self.folder):
+        waiting.start()
+        self.assertTrue(waits.wait(60))  # it has found the folder locked, and says so
+        self.assertEmpty(entered)
+      waiting.join(60)
     self.assertLen(entered, 1)
 
 

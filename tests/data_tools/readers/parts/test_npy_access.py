@@ -57,7 +57,7 @@ class NpyAccessTest(sample_formats.FormatsTest, parameterized.TestCase):
                           capture_output=True)
     self.assertRegex(done.stdout, r"unpacked-\w+/cube.npy \[4. 5.\]")
     self.assertRegex(done.stderr, "a.npz is compressed: unpacking cube.npy .* until the end")
-    self.assertRegex(done.stderr, "pzbias-unpacked-old: an interrupted run left it")
+    self.assertRegex(done.stderr, "pzbias-unpacked-old: an interrupted command left it")
     self.assertEqual(os.listdir(scratch), ["pzbias-unpacked-old"])
 
   def test_payload_in_an_object_array_is_never_executed(self):
