@@ -1,4 +1,4 @@
-"""Rates of the benchmarks by a clock that always says the same."""
+"""Rates of the benchmarks with a clock that always shows the same time."""
 
 from unittest import mock
 
