@@ -70,8 +70,8 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
 
 def main(argv):
   values = flags.FLAGS
-  if len(argv) > 1 and not values.compare:
-    raise app.UsageError(f"unexpected arguments {' '.join(argv[1:])}")
+  if not values.compare:
+    command.refuse_words(argv)
   with command.one_line_errors():
     if values.compare:
       print(compare([*values.compare, *argv[1:]], values.output))

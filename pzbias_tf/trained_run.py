@@ -102,7 +102,7 @@ class TrainedRun:
     Args:
       images: [n, size, size, band] flux in the survey's unit, bands in the order
         of `survey.bands`, real numbers of any type.  The central pixels are used;
-        images smaller than those of the training are filled up with 0.
+        images smaller than those of the training are refused.
       ebv: Galactic reddening E(B-V), mag: [n], or one number for all.  It must be
         given.
       r_mag: r magnitudes (AB): [n], or one number for all.  Without them there

@@ -70,9 +70,10 @@ class TrainedRunTest(tf.test.TestCase, parameterized.TestCase):
   def test_the_numbers_are_those_of_eval_predict(self, stage, size):
     columns = galaxies(size)
     expected = self.command(columns, stage)
+    margin = max(SIZE - size, 0) // 2  # as --force fills up smaller images
+    images = np.pad(columns["cube"], [(0, 0), (margin, margin), (margin, margin), (0, 0)])
     table = pz.load_run(self.run_folder, stage).predict(
-        columns["cube"], ebv=columns["ebv"], r_mag=columns["r"], ids=columns["name"],
-        batch_size=16)
+        images, ebv=columns["ebv"], r_mag=columns["r"], ids=columns["name"], batch_size=16)
     self.assertAllClose(table.pdf, expected.pdf, atol=1e-6, rtol=0)
     self.assertAllEqual(table.edges, expected.edges)
     self.assertContainsSubset({"z_low68", "z_high68", "z_low95", "z_high95", "zmean", "zmedian",
@@ -97,15 +98,16 @@ class TrainedRunTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual(table.pdf, known.pdf)
     self.assertAllEqual(table.ancil["id"], np.arange(NUM).astype(str))
 
-  def test_large_images_are_cropped_and_small_ones_filled_with_0(self):
+  def test_large_images_are_cropped_and_small_ones_refused(self):
     columns, model = galaxies(), pz.load_run(self.run_folder, "baseline")
     images, ebv = columns["cube"], columns["ebv"]
     margins = ((0, 0), (3, 3), (3, 3), (0, 0))
     self.assertAllClose(model.predict(np.pad(images, margins, constant_values=7.0), ebv=ebv).pdf,
                         model.predict(images, ebv=ebv).pdf, atol=1e-6)
     inner = images[:, 3:-3, 3:-3]
-    self.assertAllClose(model.predict(inner, ebv=ebv).pdf,
-                        model.predict(np.pad(inner, margins), ebv=ebv).pdf, atol=1e-6)
+    with self.assertRaisesRegex(ValueError, "images have .* pixels, the network was trained on"):
+      model.predict(inner, ebv=ebv)
+    self.assertLen(model.predict(np.pad(inner, margins), ebv=ebv), len(inner))
 
   def test_a_table_for_astropy(self):
     columns = galaxies()

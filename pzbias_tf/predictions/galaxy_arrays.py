@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from absl import logging
 import numpy as np
 
 from pzbias_tf import arguments
@@ -17,14 +16,13 @@ def check_images(images: np.ndarray, survey: Survey, size: int) -> np.ndarray:
   Args:
     images: [n, height, width, band] flux.
     survey: names the bands.
-    size: side of the images that the network takes, pixels; smaller ones are
-      accepted with a warning.
+    size: side of the images that the network takes, pixels.
 
   Returns:
     The same as an array, not copied; a memory map stays one.
 
   Raises:
-    ValueError: they are no such images, or a pixel is not known.
+    ValueError: they are no such images or too small, or a pixel is not known.
   """
   if np.ma.is_masked(images):
     raise ValueError("images have masked pixels; fill them, or leave those galaxies out")
@@ -38,10 +36,11 @@ def check_images(images: np.ndarray, survey: Survey, size: int) -> np.ndarray:
   if images.dtype.kind not in "fiu":
     raise ValueError(f"images must be real numbers, got {images.dtype}; pass the flux of each "
                      "pixel")
-  _check_pixels(images)
   if min(images.shape[1:3]) < size:
-    logging.warning("images have %d x %d pixels, the network was trained on %d x %d: they are "
-                    "filled up with 0", *images.shape[1:3], size, size)
+    raise ValueError(f"images have {images.shape[1]} x {images.shape[2]} pixels, the network was "
+                     f"trained on {size} x {size}; cut larger ones, or fill them up yourself with "
+                     "0, the level of the sky, where they hold the whole galaxy")
+  _check_pixels(images)
   return images
 
 

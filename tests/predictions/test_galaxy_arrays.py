@@ -2,7 +2,6 @@
 
 import os
 
-from absl import logging
 from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
@@ -57,10 +56,11 @@ class ImagesTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, r"images\[1500\] has pixels"):
       galaxy_arrays.check_images(many, SDSS, 2)
 
-  def test_small_images_are_accepted_with_a_warning(self):
-    with self.assertLogs(logging.get_absl_logger(), "WARNING") as logs:
-      galaxy_arrays.check_images(images(), SDSS, SIZE + 4)
-    self.assertIn("images have 16 x 16 pixels, the network was trained on 20 x 20", logs.output[0])
+  @parameterized.parameters((SIZE, SIZE + 4), (SIZE + 4, SIZE))
+  def test_small_images_are_refused(self, height, width):
+    with self.assertRaisesRegex(
+        ValueError, f"images have {height} x {width} pixels, .* trained on 20 x 20; cut larger"):
+      galaxy_arrays.check_images(images(shape=(3, height, width, 5)), SDSS, SIZE + 4)
 
 
 class ColumnsTest(tf.test.TestCase, parameterized.TestCase):
