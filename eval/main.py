@@ -141,7 +141,7 @@ def _measure(run: EvaluatedRun, bootstrap, options):
   if last.name == STEP3.name:
     results.append(step4_result(last, run.folder, bootstrap, smoothing=options.smoothing))
     written += [os.path.join(run.folder, name) for name in (CALIBRATION, CATALOG)]
-  reference = measure_reference(last.test, run.survey, bootstrap)
+  reference = measure_reference(last.test, run.survey, bootstrap, sigma_disp=run.sigma_disp)
   results += [reference] if reference else []
   check_same_galaxies(results)
   return results, written, remarks
@@ -151,7 +151,8 @@ def _measure_stages(run: EvaluatedRun, bootstrap):
   """The results of the stages with a network; the last one's predictions stay loaded."""
   results = []
   for stage in run.stages:
-    results.append(measure(stage.name, stage.spec.title, stage.test, run.survey, bootstrap))
+    results.append(measure(stage.name, stage.spec.title, stage.test, run.survey, bootstrap,
+                           sigma_disp=run.sigma_disp))
     if stage is not run.last:
       stage.forget()
   return results

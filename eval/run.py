@@ -13,13 +13,16 @@ import os
 from typing import TypeVar
 
 from astropy.table import Table
+import numpy as np
 
+from pzbias_tf.bias.soft_labels import LabelModel
 from pzbias_tf.metrics.stage_result import WEIGHT
 from pzbias_tf.predictions.predictions import Estimates, Predictions, match_by_id, predicted_with
 from pzbias_tf.survey import Survey
 from pzbias_tf.training.checkpoints import StageFiles, file_digest
 from pzbias_tf.training.config import TrainConfig, load_config
 from pzbias_tf.training.run_folder import (
+  LABEL_MODEL,
   PREDICTIONS_BALANCED,
   PREDICTIONS_TEST,
   PREDICTIONS_VALIDATION,
@@ -107,6 +110,17 @@ class EvaluatedStage:
     """
     return self._load_fresh(PREDICTIONS_BALANCED)
 
+  @functools.cached_property
+  def sigma_disp(self) -> np.ndarray | None:
+    """Dispersions [outputs] of a Step 3's labels, in bins; None of another stage.
+
+    Raises:
+      OSError, ValueError: the label model is missing or damaged.
+    """
+    if not self.spec.labels_from:
+      return None
+    return LabelModel.load(self._path(LABEL_MODEL), self.config.survey).sigma_disp
+
   def forget(self) -> None:
     """Frees the memory of the predictions; p(z) of all stages need not fit into it."""
     for name in ("test", "validation", "balanced"):
@@ -162,6 +176,14 @@ class EvaluatedRun:
   def last(self) -> EvaluatedStage:
     """The last stage: its p(z) is calibrated, and where it is Step 3, Step 4 follows."""
     return self.stages[-1]
+
+  @property
+  def sigma_disp(self) -> np.ndarray | None:
+    """Dispersions of the run's labels, behind the weights of all its residual curves.
+
+    None where it has no Step 3: they are then fitted to each stage's estimates.
+    """
+    return self.last.sigma_disp
 
   @property
   def survey(self) -> Survey:

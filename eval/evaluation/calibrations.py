@@ -49,7 +49,8 @@ def step4_result(step3: EvaluatedStage, folder: str, bootstrap: Bootstrap, *,
       "id": test.ancil["id"], "z_spec": test.z_spec, "r_mag": test.r_mag,
       "z_photo": test.z_photo, "z_photo_calibrated": corrected.z_photo,
       "calibration_error": corrected.error, "corrected": corrected.has_correction})
-  result = measure(STEP4, "Step 4", test, survey, bootstrap, z_photo=corrected.z_photo)
+  result = measure(STEP4, "Step 4", test, survey, bootstrap, z_photo=corrected.z_photo,
+                   sigma_disp=step3.sigma_disp)
   uncorrected = int((~corrected.has_correction).sum())
   return dataclasses.replace(result, summary={**result.summary, "uncorrected": uncorrected})
 

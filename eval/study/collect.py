@@ -85,9 +85,12 @@ class Collector:
     """
     survey = EvaluatedStage(list(stages.values())[-1]).survey
     opened = {name: EvaluatedStage(folder, survey) for name, folder in stages.items()}
+    sigma_disp = list(opened.values())[-1].sigma_disp
+    # Stages that variants share are measured with the weights of each variant's labels.
+    weights = None if sigma_disp is None else tuple(sigma_disp)
     summaries = {
-        name: self._once((stage.folder, survey.name), survey, functools.partial(
-            self._stage, stage))
+        name: self._once((stage.folder, survey.name, weights), survey, functools.partial(
+            self._stage, stage, sigma_disp))
         for name, stage in opened.items()}
     if STEP3.name in stages:
       wanted = {STEP4: 0.0, **({SMOOTHED: SMOOTHING} if alone else {})}
@@ -99,9 +102,10 @@ class Collector:
     return {name: {key: summary[key] for key in keys if key in summary}
             for name, summary in summaries.items()}
 
-  def _stage(self, stage: EvaluatedStage):
+  def _stage(self, stage: EvaluatedStage, sigma_disp):
     test = stage.test
-    result = measure(stage.name, stage.spec.title, test, stage.survey, self._bootstrap)
+    result = measure(stage.name, stage.spec.title, test, stage.survey, self._bootstrap,
+                     sigma_disp=sigma_disp)
     peaks = summarize_peaks(test.edges, test.pdf, test.z_spec, stage.survey,
                             num_bootstrap=self._bootstrap.number, seed=self._bootstrap.seed)
     if stage.name != STEP3.name:  # whose predictions Step 4 corrects

@@ -77,8 +77,8 @@ def variances(
     z_spec: spectroscopic redshifts, [n]; clipped to the un-extended grid.
     z_photo: point estimates, [n].
     r_mag: r magnitudes, [n].
-    sigma_disp: dispersion of each output, [outputs], in bins, fitted on these
-      predictions (`dispersion.fit_dispersions`).
+    sigma_disp: dispersion of each output, [outputs], in bins: those of Step 3's
+      labels, or fitted on these predictions (`dispersion.fit_dispersions`).
     survey: the survey.
     weights: weight of each galaxy in medians and means, [n], not negative; 1
       unless given.

@@ -24,7 +24,8 @@ _FEW_BINS = residuals.LineFit(math.nan, math.nan, math.nan, math.nan)
 
 def summarize(
     predictions: Predictions, survey: Survey, bootstrap: Bootstrap, *,
-    z_photo: np.ndarray | None = None, weights: np.ndarray | None = None) -> dict[str, Any]:
+    z_photo: np.ndarray | None = None, weights: np.ndarray | None = None,
+    sigma_disp: np.ndarray | None = None) -> dict[str, Any]:
   """The metrics of a stage (Lin et al. 2022, Section 4).
 
   Args:
@@ -35,6 +36,9 @@ def summarize(
       the metrics of p(z) are then left out.
     weights: weight of each galaxy, [n], for instance of a reweighted n(z); 1
       unless given.
+    sigma_disp: dispersions [outputs], in bins, behind the weights of the residual
+      curve: those of Step 3's labels, the same for all stages that are compared;
+      fitted to these estimates unless given.
 
   Returns:
     A dictionary of numbers, {"mean", "error"} pairs, curves and tables, ready for
@@ -56,7 +60,7 @@ def summarize(
   return {
       "galaxies": len(predictions), **tables.whole(), "off_grid": distributions.off_grid(
           z_photo, survey),
-      **_curves(z_spec, z_photo, r_mag, survey, weights, bootstrap),
+      **_curves(z_spec, z_photo, r_mag, survey, weights, bootstrap, sigma_disp),
       "sigma_mad_by_magnitude": point.MagnitudeCurve(
           by_magnitude["r_mag"], *by_magnitude["sigma_mad"][1:]),
       "by_magnitude": by_magnitude, "by_z_photo": tables.by_z_photo(),
@@ -88,10 +92,11 @@ def summarize_pdfs(
       predictions.pdf, predictions.z_spec, predictions.z_photo, edges, survey, weights=weights)}
 
 
-def _curves(z_spec, z_photo, r_mag, survey, weights, bootstrap):
+def _curves(z_spec, z_photo, r_mag, survey, weights, bootstrap, sigma_disp):
   """Residual curves, their slopes, and distances between distributions."""
   drawn = dict(seed=bootstrap.seed, weights=weights)
-  sigma_disp = fit_dispersions(z_spec, z_photo, r_mag, survey, weights=weights)
+  if sigma_disp is None:
+    sigma_disp = fit_dispersions(z_spec, z_photo, r_mag, survey, weights=weights)
   variance, grid = residuals.variances(
       z_spec, z_photo, r_mag, sigma_disp, survey, weights=weights)
   by_z_spec = residuals.residual_vs_z_spec(z_spec, z_photo, variance, survey, weights=weights)

@@ -41,7 +41,8 @@ class StageResult:
 
 
 def measure(name: str, title: str, predictions: Predictions, survey: Survey, bootstrap: Bootstrap,
-            *, z_photo: np.ndarray | None = None) -> StageResult:
+            *, z_photo: np.ndarray | None = None,
+            sigma_disp: np.ndarray | None = None) -> StageResult:
   """Computes the metrics of a stage.
 
   Args:
@@ -52,6 +53,7 @@ def measure(name: str, title: str, predictions: Predictions, survey: Survey, boo
     survey: the survey.
     bootstrap: how errors are estimated.
     z_photo: point estimates, [n], that replace those of `predictions` (Step 4).
+    sigma_disp: as in `stage_metrics.summarize`.
 
   Returns:
     The result.
@@ -62,7 +64,8 @@ def measure(name: str, title: str, predictions: Predictions, survey: Survey, boo
   return StageResult(name=name, title=title, z_spec=predictions.z_spec,
                      z_photo=predictions.z_photo if z_photo is None else z_photo,
                      summary=summarize(predictions, survey, bootstrap, z_photo=z_photo,
-                                       weights=predictions.ancil.get(WEIGHT)))
+                                       weights=predictions.ancil.get(WEIGHT),
+                                       sigma_disp=sigma_disp))
 
 
 def measure_calibrated_pdfs(
@@ -111,8 +114,8 @@ def check_same_galaxies(results: Sequence[StageResult]) -> None:
           "data set")
 
 
-def measure_reference(predictions: Predictions, survey: Survey,
-                      bootstrap: Bootstrap) -> StageResult | None:
+def measure_reference(predictions: Predictions, survey: Survey, bootstrap: Bootstrap, *,
+                      sigma_disp: np.ndarray | None = None) -> StageResult | None:
   """The metrics of the photometric redshifts that came with the source catalogue.
 
   Args:
@@ -120,6 +123,7 @@ def measure_reference(predictions: Predictions, survey: Survey,
       that are not finite and placeholders (-1 and below) are left out.
     survey: the survey.
     bootstrap: how errors are estimated.
+    sigma_disp: as in `stage_metrics.summarize`.
 
   Returns:
     The result; None if the catalogue has no such redshifts.
@@ -131,4 +135,4 @@ def measure_reference(predictions: Predictions, survey: Survey,
   if not known.any():
     return None
   return measure(REFERENCE, "reference", predictions.select(known), survey, bootstrap,
-                 z_photo=z_photo[known])
+                 z_photo=z_photo[known], sigma_disp=sigma_disp)

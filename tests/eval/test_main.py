@@ -23,6 +23,7 @@ from eval.run import EvaluatedStage
 from pzbias_tf.bias import pdf_calibration
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.bias.pdf_calibration import PdfCalibration
+from pzbias_tf.bias.soft_labels import LabelModel
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.metrics.pdf import crps
 from pzbias_tf.metrics.stage_metrics import Bootstrap, summarize, to_json
@@ -66,6 +67,20 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
     self.assertLen(metrics["residual_z_spec"]["mean"], 40)
     with open(os.path.join(self.run_dir, "step3", "metrics.json")) as file:
       self.assertEqual(json.load(file), metrics)
+
+  def test_residual_curves_carry_the_weights_of_the_runs_labels(self):
+    """One set of weights for all stages, so that their slopes can be compared."""
+    path = os.path.join(self.run_dir, "step3", "label_model.npz")
+    sigma_disp = LabelModel.load(path, SMALL_SDSS).sigma_disp
+    stages = self.metrics()["stages"]
+    for name, stage in stages.items():
+      self.assertAllClose(stage["sigma_disp_bins"], sigma_disp, msg=name)
+    test = Predictions.load(os.path.join(self.run_dir, "step1", "predictions_test.hdf5"))
+    own = to_json(summarize(test, SMALL_SDSS, BOOTSTRAP))
+    self.assertNotAllClose(own["sigma_disp_bins"], sigma_disp)
+    self.assertNotEqual(own["residual_z_spec"], stages["step1"]["residual_z_spec"])
+    self.assertEqual(stages["step1"]["residual_z_spec"], to_json(summarize(
+        test, SMALL_SDSS, BOOTSTRAP, sigma_disp=sigma_disp))["residual_z_spec"])
 
   def test_step_4_is_fitted_saved_and_applied(self):
     step3 = os.path.join(self.run_dir, "step3")
