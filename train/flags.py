@@ -80,7 +80,7 @@ def _define_folders(define):
 
 def _define_schedule(define):
   """How long the stage trains, on which labels, and how."""
-  define.choice("dispersions", "global", list(SEARCHES), "Widths of Step 3's soft labels: as "
+  define.choice("dispersions", "published", list(SEARCHES), "Widths of Step 3's soft labels: as "
                 "the search of the published code finds them, or the global minimum of its "
                 "cross-entropy.")
   define.integer("iterations", None, "Iterations. Default: the stage's.", lower_bound=1)

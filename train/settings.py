@@ -112,7 +112,7 @@ def _what_the_stage_uses(request, settings):
   """
   if request.stage.trains_all:
     return {"survey": request.survey.whole_dataset(), "fth": 0, "softlabel": True,
-            "shiftlabel": True, "dispersions": "global", "cache_features": True,
+            "shiftlabel": True, "dispersions": "published", "cache_features": True,
             "feature_dtype": "float32"}
   shapes_labels = bool(request.stage.labels_from)
   return {
@@ -120,7 +120,7 @@ def _what_the_stage_uses(request, settings):
       "fth": settings["fth"], "augment": _dihedral_augment(request),
       "softlabel": request.softlabel or not shapes_labels,
       "shiftlabel": request.shiftlabel or not shapes_labels,
-      "dispersions": request.dispersions if shapes_labels else "global",
+      "dispersions": request.dispersions if shapes_labels else "published",
       "feature_dtype": request.feature_dtype if request.cache_features else "float32"}
 
 

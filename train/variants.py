@@ -78,7 +78,7 @@ def variant_of(request: Request, settings: dict[str, Any], data: Dataset) -> Var
       balance=(f"fth{settings['fth']}",) if settings["fth"] != default_fth else (),
       labels=tuple(tag for tag, on in (
           ("hardlabel", not request.softlabel), ("noshift", not request.shiftlabel),
-          ("publisheddisp", request.dispersions == "published")) if on))
+          ("globaldisp", request.dispersions == "global")) if on))
 
 
 def stage_folder(request: Request, variant: Variant) -> str:

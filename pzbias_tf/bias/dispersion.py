@@ -164,7 +164,7 @@ def output_distributions(density_by_row: np.ndarray, survey: Survey) -> np.ndarr
 
 def fit_dispersions(
     z_spec: np.ndarray, z_photo: np.ndarray, r_mag: np.ndarray, survey: Survey, *,
-    weights: np.ndarray | None = None, search: str = "global") -> np.ndarray:
+    weights: np.ndarray | None = None, search: str = "published") -> np.ndarray:
   """Fits the dispersion of every output.
 
   Args:

@@ -217,7 +217,7 @@ class LabelModel:
 
 def fit_label_model(
     z_spec: np.ndarray, z_photo: np.ndarray, r_mag: np.ndarray, survey: Survey, *,
-    sigma_disp: np.ndarray | None = None, dispersions: str = "global") -> LabelModel:
+    sigma_disp: np.ndarray | None = None, dispersions: str = "published") -> LabelModel:
   """Fits the label model of Step 3 on the Step 2 estimates of the balanced subset.
 
   sigma_scatter(k, l) = sqrt(s2_k(l) + sigma_disp(k)^2), where s2_k(l) is the

@@ -70,7 +70,7 @@ class TrainConfig:
   keep_weights_at: tuple[int, ...] = ()
   softlabel: bool = True
   shiftlabel: bool = True
-  dispersions: str = "global"
+  dispersions: str = "published"
   augment: str = "dihedral"
   optimizer: str = "adam"
   warmup: int = 0
@@ -103,6 +103,8 @@ class TrainConfig:
   def from_settings(cls, settings: dict[str, Any], *, origin: str) -> TrainConfig:
     """The inverse of `settings`; `origin` names the file in error messages."""
     settings = dict(settings)
+    if stage_named(settings["stage"]).labels_from:
+      settings.setdefault("dispersions", "global")  # as before there was a choice
     settings["survey"] = survey_from_mapping(settings["survey"], origin=origin)
     settings["input_scaling"] = InputScaling.from_json(settings["input_scaling"])
     for name in ("keep_weights_at", "lr_drops"):

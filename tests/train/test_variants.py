@@ -20,9 +20,9 @@ class VariantsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(run_name(*words, stage=step1), "sdss_net0_ne1")
     self.assertEqual(run_name(*words, stage=step2), "sdss_net0_ne1_fth50")
     self.assertEqual(run_name(*words, stage=step3), "sdss_net0_ne1_fth50_hardlabel")
-    self.assertEqual(run_name("--dispersions=published", stage=step2), "sdss_net0_ne1")
-    self.assertEqual(run_name("--dispersions=published", stage=step3),
-                     "sdss_net0_ne1_publisheddisp")
+    self.assertEqual(run_name("--dispersions=global", stage=step2), "sdss_net0_ne1")
+    self.assertEqual(run_name("--dispersions=global", stage=step3),
+                     "sdss_net0_ne1_globaldisp")
     self.assertEqual(run_name("--errl=0.1", "--bins=50"), "sdss_net0_ne1_bins50_errl0.1")
     self.assertEqual(run_name("--usecfht"), "cfhtls_net0_ne1")
     deep = ("--usecfht", "--usecfhtd", "--tstep=2", "--multir")
