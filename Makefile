@@ -92,6 +92,7 @@ STUDY_DATA := data/study
 STUDY_RUNS := runs/study
 JOBS := 2
 STUDY_SDSS := --num=100000 --image_size=32 --split=0.5,0.02,0.48
+LABELS := hard_labels$(,)unshifted_labels$(,)global_widths
 study = $(RUN) -m train.experiments --scale=small --jobs=$(JOBS) --data_dir=$(STUDY_DATA)/$(1) \
   --workdir=$(STUDY_RUNS)/$(1) --run=$(2) && $(RUN) -m eval.results --workdir=$(STUDY_RUNS)/$(1)
 
@@ -99,8 +100,9 @@ study: setup
 	$(RUN) -m data_tools.make_tfrecords --output=$(STUDY_DATA)/sdss $(STUDY_SDSS)
 	$(RUN) -m data_tools.make_tfrecords --survey=cfhtls --output=$(STUDY_DATA)/cfhtls --num=80000 \
 	  --image_size=32 --split=0.55,0.02,0.43
-	$(call study,sdss,sdss_main$(,)hard_labels$(,)unshifted_labels$(,)without_step2$(,)balancing_threshold)
+	$(call study,sdss,sdss_main$(,)$(LABELS)$(,)without_step2$(,)balancing_threshold)
 	$(call study,cfhtls,cfhtls_wide$(,)cfhtls_deep)
+	$(call study,cfhtls,$(LABELS)$(,)balancing_threshold --survey=cfhtls_wide)
 ifdef PHOTOMETRY
 	$(RUN) -m data_tools.make_tfrecords --output=$(STUDY_DATA)/sdss_photometry $(STUDY_SDSS) \
 	  --photometry=$(PHOTOMETRY)

@@ -48,7 +48,7 @@ def run(config: ConversionConfig) -> Manifest:
     identity.check_before_simulation(config.output, origin)
     path = simulate_input(config)
   source = readers.read(path, survey, config.options, layout=config.layout)
-  manifest = convert(source, survey, config.output, settings=config.settings,
+  manifest = convert(source, survey, config.output, settings=config.settings_for(survey),
                      preset=config.training_preset(), origin=origin)
   print(report_text.summary(manifest, config.output, survey=config.survey))
   return manifest

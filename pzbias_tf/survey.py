@@ -38,6 +38,8 @@ class Survey:
     r_min: lower edge of the magnitude grid, mag (r band, AB).
     r_max: upper edge of the magnitude grid, mag.
     r_step: height of a magnitude row, mag.
+    max_r_mag: faintest r magnitude of the sample that conversions take, mag; None
+      for no limit.
     extend_left: bins that Step 3 adds below z_min, as a fraction of `bins`.
     extend_right: bins that Step 3 adds above z_max, as a fraction of `bins`.
     extend_exceptions: {bins: (left, right)}, numbers of added bins that replace
@@ -67,6 +69,7 @@ class Survey:
   r_min: float
   r_max: float
   r_step: float = 0.5
+  max_r_mag: float | None = None
   extend_left: float = 0.5
   extend_right: float = 0.5
   extend_exceptions: Mapping[int, tuple[int, int]] = dataclasses.field(
@@ -110,6 +113,8 @@ class Survey:
           positive and value <= 0):
         raise ValueError(f"survey {self.name}: {name} must be a {'positive ' * positive}number, "
                          f"got {value!r}")
+    if self.max_r_mag is not None and not isinstance(self.max_r_mag, (int, float)):
+      raise ValueError(f"survey {self.name}: max_r_mag must be a number, got {self.max_r_mag!r}")
     if not self.bands:
       raise ValueError(f"survey {self.name}: no bands are named; list at least one under bands")
 
@@ -220,7 +225,7 @@ SDSS = Survey(
     name="sdss",
     pixel_scale_arcsec=0.396,
     z_max=0.4, bins=180,
-    r_min=12.5, r_max=18.0,
+    r_min=12.5, r_max=18.0, max_r_mag=17.8,
     extend_exceptions={20: (20, 20)},
     balance_threshold=200, outlier_threshold=0.05, fit_z_min=0.15,
     batch_size=128, published_variants=True,

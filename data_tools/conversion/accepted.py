@@ -14,7 +14,7 @@ import numpy as np
 
 from data_tools.conversion import hashing
 from data_tools.conversion import splits as splits_lib
-from data_tools.readers.parts.cutout_source import CutoutSource
+from data_tools.readers.parts.cutout_source import EXCLUDED, CutoutSource
 from pzbias_tf.data import manifest as manifest_lib
 from pzbias_tf.survey import Survey
 
@@ -23,8 +23,8 @@ BAD_EBV = "E(B-V) negative or not finite"
 OUTSIDE_GRID = "z outside the redshift grid"
 TOO_FAINT = "r magnitude above --max_r_mag"
 NO_SPLIT = "in none of the published splits"
-ON_PURPOSE = (TOO_FAINT, NO_SPLIT)
-"""Reasons of objects that are left out on purpose: nothing is wrong with them."""
+OUTSIDE_SAMPLE = (TOO_FAINT, NO_SPLIT, EXCLUDED)
+"""Reasons of objects outside of the sample: nothing is wrong with them."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,6 +50,7 @@ class AcceptedGalaxies:
 
 def accept_galaxies(source: CutoutSource, survey: Survey, *, seed: int,
                     fractions: tuple[float, float, float] | None = None,
+                    validation_share: float = 0.0,
                     max_r_mag: float | None = None) -> AcceptedGalaxies:
   """Applies the rules to the catalogue, and makes the splits.
 
@@ -58,27 +59,32 @@ def accept_galaxies(source: CutoutSource, survey: Survey, *, seed: int,
     survey: gives grid and data set.
     seed: salt of the splits.
     fractions: explicit split; see `splits.assign_splits`.
+    validation_share: as there.
     max_r_mag: faintest r magnitude (AB) to convert.
 
   Raises:
     ValueError: no r magnitude is usable, or a published split has an unknown name.
   """
-  catalog, replaced = replace_bad_r(source.catalog)
+  catalog, replaced = replace_bad_r(source.catalog, max_r_mag=max_r_mag)
   reasons = rejection_reasons(catalog, source, survey, max_r_mag=max_r_mag)
   rows = np.flatnonzero(reasons == "")
   splits, rule = splits_lib.assign_splits(
-      _columns_for_splits(catalog, rows), survey.dataset, seed=seed, fractions=fractions)
+      _columns_for_splits(catalog, rows), survey.dataset, seed=seed, fractions=fractions,
+      validation_share=validation_share)
   reasons[rows[splits == ""]] = NO_SPLIT
   rows, splits = rows[splits != ""], _split_numbers(splits[splits != ""])
   if replaced.any():
     logging.warning("%d galaxies have no usable r magnitude and take the largest of the "
-                    "catalogue, %.3f", replaced.sum(), catalog["r_mag"][replaced][0])
+                    "sample, %.3f", replaced.sum(), catalog["r_mag"][replaced][0])
   return AcceptedGalaxies(catalog=catalog, rows=rows, splits=splits, rule=rule, reasons=reasons,
                           replaced=replaced)
 
 
-def replace_bad_r(catalog: Table) -> tuple[Table, np.ndarray]:
+def replace_bad_r(catalog: Table, *,
+                  max_r_mag: float | None = None) -> tuple[Table, np.ndarray]:
   """Replaces r magnitudes that are negative or not finite by the largest finite one.
+
+  With a limit it is the largest within the limit, as if the catalogue ended there.
 
   Source: Lin et al. 2022, Section 2; a galaxy without r is taken as faint.
 
@@ -94,7 +100,9 @@ def replace_bad_r(catalog: Table) -> tuple[Table, np.ndarray]:
   if bad.all():
     raise ValueError(f"none of the {len(bad)} r magnitudes is a finite, positive number; "
                      "name another column with --r_column")
-  table["r_mag"] = np.where(bad, np.max(r_mag[~bad]), r_mag)
+  usable = r_mag[~bad]
+  within = usable if max_r_mag is None else usable[usable <= max_r_mag]
+  table["r_mag"] = np.where(bad, np.max(within if within.size else usable), r_mag)
   return table, bad
 
 

@@ -22,6 +22,8 @@ class ConversionSettings:
     seed: salt of the record order, the splits and the augmentation.
     split: fractions of train, validation and test; None follows what the survey
       published.
+    validation_share: share of the training galaxies that validates instead, where the
+      survey has hold-outs, but no validation set.
     augment_copies: records per training galaxy, 1 to 8.
     dtype: "float32" (exact) or "float16" (scaled by the survey's flux divisor).
     compression: of the shards, "none" or "gzip".
@@ -35,6 +37,7 @@ class ConversionSettings:
 
   seed: int = 0
   split: tuple[float, float, float] | None = None
+  validation_share: float = 0.0
   augment_copies: int = 1
   dtype: str = "float32"
   compression: str = "none"
@@ -65,6 +68,9 @@ class ConversionSettings:
     if self.compression not in COMPRESSIONS:
       raise ValueError(f"--compression={self.compression}: choose one of "
                        f"{', '.join(COMPRESSIONS)}")
+    if not 0 <= self.validation_share < 1:
+      raise ValueError(f"--validation_share={self.validation_share:g}: must be a fraction from 0 "
+                       "to below 1")
     if self.max_rejected is not None and not 0 <= self.max_rejected <= 1:
       raise ValueError(f"--max_rejected={self.max_rejected:g}: must be a fraction from 0 to 1")
 

@@ -86,7 +86,9 @@ class _Conversion:
     """Writes the data set; returns its manifest."""
     self._check_shape()
     accepted = accept_galaxies(self.source, self.survey, seed=self.settings.seed,
-                               fractions=self.settings.split, max_r_mag=self.settings.max_r_mag)
+                               fractions=self.settings.split,
+                               validation_share=self.settings.validation_share,
+                               max_r_mag=self.settings.max_r_mag)
     rejects = Rejects(accepted.catalog["id"], accepted.reasons, self.settings.max_rejected)
     if storage.is_remote(self.request.output):
       self.owner.claim()

@@ -35,7 +35,7 @@ class Rejects:
   def __init__(self, ids: np.ndarray, reasons: np.ndarray, largest: float | None = None):
     self.ids, self._largest = ids, largest
     self.reasons = reasons.copy()
-    self._bad = int(np.sum([reason not in ("", *accepted.ON_PURPOSE) for reason in reasons]))
+    self._bad = int(np.sum([reason not in ("", *accepted.OUTSIDE_SAMPLE) for reason in reasons]))
     self.number = int(np.sum(reasons != ""))
     self._check()
 

@@ -45,19 +45,9 @@ class HoldOut:
   fraction: float = 0.2
 
 
-@dataclasses.dataclass(frozen=True)
-class SplitRule:
-  """A published rule: the hold-outs are the test set, and a fraction of the rest validates."""
-
-  holdouts: tuple[HoldOut, ...]
-  validation: float
-
-
-# The published study holds out 10,000 galaxies of each part of CFHTLS and has no validation set;
+# The published study holds out 10,000 galaxies of each part of CFHTLS, and trains on all others;
 # galaxies with low-resolution spectra are never in the test set.
-RULES = {
-    "cfhtls": SplitRule((HoldOut("W", "HQ"), HoldOut("D", "HQ")), validation=0.05),
-}
+HOLDOUTS = {"cfhtls": (HoldOut("W", "HQ"), HoldOut("D", "HQ"))}
 
 
 def parse_fractions(text: str) -> tuple[float, float, float] | None:
@@ -80,8 +70,8 @@ def parse_fractions(text: str) -> tuple[float, float, float] | None:
 
 
 def assign_splits(catalog: Table, dataset: str, *, seed: int,
-                  fractions: tuple[float, float, float] | None = None
-                  ) -> tuple[np.ndarray, str]:
+                  fractions: tuple[float, float, float] | None = None,
+                  validation_share: float = 0.0) -> tuple[np.ndarray, str]:
   """Assigns each galaxy to a split.
 
   Args:
@@ -90,24 +80,41 @@ def assign_splits(catalog: Table, dataset: str, *, seed: int,
     dataset: name of the survey's data set, which decides on hold-outs.
     seed: salt of the hashes.
     fractions: train, validation, test; overrides a published split.
+    validation_share: share of the galaxies outside of the published hold-outs that
+      validates; the others train.
 
   Returns:
     The split of each galaxy [galaxies] str ("" if the published splits leave it out), and
     the rule in words.
+
+  Raises:
+    ValueError: a share is given, but the splits follow no hold-outs.
   """
   published = np.asarray(catalog["split"])
+  holdouts = _holdouts_of(catalog, dataset)
   if fractions is not None:
     split, rule = _by_hash(catalog, fractions, seed)
     if np.any(published != ""):
       logging.warning("--split overrides the published split")
   elif np.any(published != ""):
     split, rule = published.astype("U10"), "published index arrays"
-  elif dataset in RULES and np.any(catalog["sample"] != "") and GROUP not in catalog.colnames:
-    split, rule = _by_holdout(catalog, RULES[dataset], seed)
+  elif holdouts:
+    split, rule = _by_holdout(catalog, holdouts, validation_share, seed)
+    validation_share = 0.0
   else:
     split, rule = _by_hash(catalog, DEFAULT_FRACTIONS, seed)
+  if validation_share:  # nothing took it
+    raise ValueError(f"--validation_share={validation_share:g}: who validates is decided by the "
+                     f"{rule}; give --split=TRAIN,VALIDATION,TEST instead")
   split[np.isnan(catalog["z_spec"])] = "target"
   return split, rule + "; galaxies without z_spec are the target set"
+
+
+def _holdouts_of(catalog, dataset) -> tuple[HoldOut, ...]:
+  """The published hold-outs; none where the catalogue does not tell the samples apart."""
+  if GROUP in catalog.colnames or not np.any(catalog["sample"] != ""):
+    return ()
+  return HOLDOUTS.get(dataset, ())
 
 
 def _by_hash(catalog, fractions, seed) -> tuple[np.ndarray, str]:
@@ -120,13 +127,13 @@ def _by_hash(catalog, fractions, seed) -> tuple[np.ndarray, str]:
   return split.astype("U10", copy=False), f"hash of the {key}, salt {seed}: {words}"
 
 
-def _by_holdout(catalog, rule, seed) -> tuple[np.ndarray, str]:
+def _by_holdout(catalog, holdouts, validation_share, seed) -> tuple[np.ndarray, str]:
   """Splits by a published rule, and the rule in words."""
   draws = hashing.hash_fractions(catalog["id"], f"{seed}/validation")
-  split = np.where(draws < rule.validation, "validation", "train").astype("U10")
+  split = np.where(draws < validation_share, "validation", "train").astype("U10")
   order = hashing.object_hashes(catalog["id"], f"{seed}/split")
   words = []
-  for holdout in rule.holdouts:
+  for holdout in holdouts:
     # Galaxies without z are targets, so they cannot be in a test sample.
     part = np.flatnonzero((catalog["field"] == holdout.field) & ~np.isnan(catalog["z_spec"])
                           & (catalog["sample"] == holdout.sample))
@@ -135,4 +142,5 @@ def _by_holdout(catalog, rule, seed) -> tuple[np.ndarray, str]:
     split[part[np.argsort(order[part], kind="stable")[:size]]] = "test"
     words.append(f"{size} of {len(part)} {holdout.sample} {holdout.field}")
   return split, (f"hold-outs by hash of the id, salt {seed}: {' and '.join(words)} test; "
-                 f"{rule.validation:g} of the rest validates, the others train")
+                 + f"{validation_share:g} of the rest validates, " * bool(validation_share)
+                 + "the others train")

@@ -5,6 +5,8 @@ import io
 import os
 
 from absl import flags
+from absl.testing import parameterized
+import numpy as np
 import tensorflow as tf
 
 from data_tools import make_tfrecords
@@ -14,7 +16,7 @@ from pzbias_tf.data import catalog as catalog_lib
 from tests.data_tools import sample_conversions
 
 
-class CommandLineTest(sample_conversions.ConversionTest):
+class CommandLineTest(sample_conversions.ConversionTest, parameterized.TestCase):
 
   def run_command(self, *arguments):
     values = flags.FlagValues()
@@ -45,6 +47,26 @@ class CommandLineTest(sample_conversions.ConversionTest):
     self.assertEqual(manifest.galaxies["read"], 20)
     self.assertIn("step3", manifest.preset["stages"])
     self.assertEqual(self.run_command(f"--output={self.output}", "--num=20"), manifest)
+
+  def test_the_sample_ends_where_the_survey_says(self):
+    self.public(30, dered_petro_r=np.append(np.linspace(14.0, 18.2, 28), [17.8, np.nan]))
+    words = f"--input={self.folder}/in", f"--output={self.output}"
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+      manifest = self.run_command(*words, "--max_rejected=0")
+    self.assertIn("30 galaxies read, 27 written, 0 rejected, 3 outside of the sample",
+                  printed.getvalue())
+    self.assertIn("the sample ends at r = 17.8; --max_r_mag=none takes all", printed.getvalue())
+    r_mag = catalog_lib.load_catalog(self.output)["r_mag"]
+    self.assertAllEqual(np.sort(r_mag)[-2:], [17.8, 17.8])  # one is the galaxy without r
+    self.assertEqual(manifest.source["rejected"], {accepted.TOO_FAINT: 3})
+    for flag, written in (("none", 30), ("16", 14), ("17.8", 27)):
+      other = self.run_command(words[0], f"--output={self.output}{flag}", f"--max_r_mag={flag}")
+      self.assertEqual(other.galaxies["written"], written)
+
+  @parameterized.parameters("faint", "nan", "inf")
+  def test_a_limit_is_a_magnitude(self, limit):
+    with self.assertRaisesRegex(ValueError, f"--max_r_mag={limit}: give a magnitude, or none"):
+      self.run_command("--input=in", f"--max_r_mag={limit}")
 
   def test_survey_file(self):
     self.public(30)

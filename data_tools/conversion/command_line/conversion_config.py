@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import os
 
 from absl import flags
@@ -58,6 +59,7 @@ class ConversionConfig:
     num: number of galaxies to simulate.
     simulation: what the simulated images are like.
     preset: "cpu", "none" or "auto" ("cpu" for simulated input).
+    max_r_mag: faintest r magnitude (AB) of the sample, or "none"; "" is the survey's.
   """
 
   survey: str = "sdss"
@@ -69,11 +71,13 @@ class ConversionConfig:
   num: int = 15000
   simulation: simulation_options.SimulationOptions = simulation_options.SimulationOptions()
   preset: str = "auto"
+  max_r_mag: str = ""
 
   def __post_init__(self):
     if self.input and self.simulation != simulation_options.SimulationOptions():
       raise ValueError("--image_size, --neighbours, --fwhm_arcsec and --photometry are for "
                        f"simulated images; --input={self.input} has images of its own")
+    self._given_limit()
 
   def with_places(self, survey: Survey) -> ConversionConfig:
     """Names the output; with a runner, makes all paths valid for workers on other machines."""
@@ -87,6 +91,22 @@ class ConversionConfig:
         input=self.input and storage.absolute(self.input),
         options=dataclasses.replace(
             self.options, scratch=scratch and storage.absolute(scratch)))
+
+  def settings_for(self, survey: Survey) -> ConversionSettings:
+    """The settings, with the limit of the survey's sample."""
+    limit = self._given_limit() if self.max_r_mag else survey.max_r_mag if self.input else None
+    return dataclasses.replace(self.settings, max_r_mag=limit)
+
+  def _given_limit(self) -> float | None:
+    if self.max_r_mag in ("", "none"):
+      return None
+    try:
+      limit = float(self.max_r_mag)
+    except ValueError:
+      limit = math.nan
+    if not math.isfinite(limit):
+      raise ValueError(f"--max_r_mag={self.max_r_mag}: give a magnitude, or none to take all")
+    return limit
 
   def check_places(self) -> None:
     """Refuses places that cannot be read or written, before anything is read.
@@ -134,11 +154,14 @@ def _define_settings(values: flags.FlagValues) -> None:
   real = functools.partial(flags.DEFINE_float, flag_values=values)
   whole = functools.partial(flags.DEFINE_integer, flag_values=values)
   choice = functools.partial(flags.DEFINE_enum, flag_values=values)
-  real("max_r_mag", None, "Reject galaxies fainter than this (mag).")
+  text("max_r_mag", "", "Faintest r magnitude (AB) of the sample, or none to take all; fainter "
+       "galaxies are outside of the sample. Default: the survey's, 17.8 for sdss.")
   real("max_rejected", None, "Stop if a larger fraction of the galaxies is rejected, e.g. 0.01; "
-       "does not count those left out by --max_r_mag or by published splits.")
+       "does not count those outside of the sample (--max_r_mag, published splits).")
   text("split", "", "train,validation,test fractions by hash of the id, e.g. 0.76,0.04,0.20; "
        "overrides a published split.")
+  real("validation_share", 0.0, "Share of the training galaxies that validates instead, e.g. 0.05, "
+       "for cfhtls, whose published split has no validation set.")
   whole("seed", 0, "Salt of the record order, splits and augmentation.")
   whole("augment_copies", 1, "Records per training galaxy, 1 to 8, each with its own "
         "rotation or reflection.")
@@ -164,9 +187,11 @@ def config_from_flags(values: flags.FlagValues) -> ConversionConfig:
       options=reader_flags.options(values),
       settings=ConversionSettings(
           seed=values.seed, split=splits.parse_fractions(values.split),
+          validation_share=values.validation_share,
           augment_copies=values.augment_copies, dtype=values.dtype,
           compression=values.compression, shard_size_mb=values.shard_size_mb,
-          max_r_mag=values.max_r_mag, max_rejected=values.max_rejected,
+          max_rejected=values.max_rejected,
           num_workers=values.num_workers, runner=values.runner or "",
           runner_options=tuple(values.runner_option)),
-      num=values.num, simulation=simulation_options.from_flags(values), preset=values.preset)
+      num=values.num, simulation=simulation_options.from_flags(values), preset=values.preset,
+      max_r_mag=values.max_r_mag)

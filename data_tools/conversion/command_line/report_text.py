@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from data_tools.conversion.accepted import OUTSIDE_SAMPLE, TOO_FAINT
 from pzbias_tf.data import manifest as manifest_lib
 
 _TRAIN_FLAGS = {"sdss": "", "cfhtls_wide": " --usecfht", "cfhtls_deep": " --usecfht --usecfhtd"}
@@ -19,13 +20,21 @@ def summary(manifest: manifest_lib.Manifest, output: str, *, survey: str) -> str
   """
   galaxies = manifest.galaxies
   size = sum(shard.bytes for shard in manifest.shards)
+  reasons = manifest.source.get("rejected", {})
+  outside = {reason: number for reason, number in reasons.items() if reason in OUTSIDE_SAMPLE}
+  number_outside = sum(outside.values())
   lines = [f"{output}: {galaxies['read']} galaxies read, {galaxies['written']} written, "
-           f"{galaxies['rejected']} rejected; {len(manifest.shards)} shards, {size / 1e6:.1f} MB"]
+           f"{galaxies['rejected'] - number_outside} rejected"
+           + f", {number_outside} outside of the sample" * bool(outside)
+           + f"; {len(manifest.shards)} shards, {size / 1e6:.1f} MB"]
   lines += [f"  {split}: {manifest.records(split)} records" for split in manifest_lib.SPLITS]
   if manifest.augment_copies > 1:
     lines.append(f"  each training galaxy has {manifest.augment_copies} records")
-  lines += [f"  rejected: {number} x {reason}"
-            for reason, number in manifest.source.get("rejected", {}).items()]
+  lines += [f"  {'outside of the sample' if reason in outside else 'rejected'}: {number} x {reason}"
+            for reason, number in reasons.items()]
+  lines += [f"  the sample ends at r = {limit:g}; --max_r_mag=none takes all"
+            for limit in [manifest.source.get("settings", {}).get("max_r_mag")]
+            if TOO_FAINT in outside and limit is not None]
   lines += [f"  replaced: {number} values of {column}"
             for column, number in manifest.replaced.items()]
   lines += [f"  splits: {manifest.split_rule}",

@@ -15,6 +15,7 @@ import numpy as np
 REASON_NO_IMAGE = "image file missing or unreadable"
 REASON_SHAPE = "image of another shape"
 REASON_NO_ROW = "image without a row in the catalogue"
+EXCLUDED = "excluded by the published study"
 
 # A catalogue may contain any name: that of a folder, or one too long for a file.
 _ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP)

@@ -80,8 +80,21 @@ class SplitsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(np.sum(split[1000:1500] == "test"), 100)
     self.assertNotIn("test", split[1500:])
     self.assertIn("200 of 1000 HQ W and 100 of 500 HQ D", rule)
+    self.assertAllEqual(split[split != "test"], np.full(1500, "train"))  # as published
+    self.assertEndsWith(rule.split(";")[1], "the others train")
+
+  def test_a_share_may_validate(self):
+    split, rule = splits.assign_splits(
+        _cfhtls(1000, 500, 300), "cfhtls", seed=0, validation_share=0.05)
     rest = split[split != "test"]
     self.assertAllClose(np.mean(rest == "validation"), 0.05, atol=5 * 0.22 / np.sqrt(1500))
+    self.assertIn("0.05 of the rest validates", rule)
+
+  @parameterized.parameters({}, {"fractions": (0.7, 0.1, 0.2)}, {"published": "train"})
+  def test_a_share_needs_holdouts(self, fractions=None, published=None):
+    catalog = _catalog(20, split=None if published is None else np.full(20, published))
+    with self.assertRaisesRegex(ValueError, "--validation_share=0.1: .*give --split="):
+      splits.assign_splits(catalog, "sdss", seed=0, fractions=fractions, validation_share=0.1)
 
   def test_large_holdouts(self):
     split, rule = splits.assign_splits(_cfhtls(50_000, 49_999, 10), "cfhtls", seed=0)
@@ -91,7 +104,8 @@ class SplitsTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_validation_is_independent_of_the_holdout(self):
     # With one hash for both, all small hashes would be in the test set and none left to validate.
-    split, _ = splits.assign_splits(_cfhtls(5000, 0, 0), "cfhtls", seed=0)
+    split, _ = splits.assign_splits(_cfhtls(5000, 0, 0), "cfhtls", seed=0,
+                                    validation_share=0.05)
     self.assertGreater(np.sum(split == "validation"), 100)
 
   def test_galaxies_without_redshift_do_not_count_in_a_holdout(self):

@@ -6,7 +6,8 @@ import pickle
 import tensorflow as tf
 
 from data_tools import readers
-from data_tools.readers.parts.cutout_source import ImageError
+from data_tools.conversion.accepted import OUTSIDE_SAMPLE
+from data_tools.readers.parts.cutout_source import EXCLUDED, ImageError
 from pzbias_tf.survey import SDSS
 from tests.data_tools import sample_formats, sample_surveys
 
@@ -43,6 +44,15 @@ class SdssResearchTest(sample_formats.FormatsTest):
     self.assertEqual(source.image_shape, (8, 8, 5))
     with self.assertRaisesRegex(ImageError, "missing"):
       source.images(0)
+
+  def test_the_galaxy_that_the_study_leaves_out(self):
+    """Only in a sample of the published size: another one may hold any galaxy in that row."""
+    split = {"train": [0], "val": [1], "test": [281_531, 2]}
+    for num, expected in ((516_525, {281_531: EXCLUDED}), (516_526, {})):
+      path = sample_surveys.write_research(
+          self.input, sample_surveys.cube(1), sample_surveys.columns(num), split)
+      self.assertEqual(readers.read(path, SDSS).rejected, expected)
+    self.assertIn(EXCLUDED, OUTSIDE_SAMPLE)
 
   def test_bad_index_arrays(self):
     images, table = sample_surveys.cube(3), sample_surveys.columns(3)
