@@ -21,7 +21,7 @@ _GOLDEN = pathlib.Path(__file__).parent / "golden"
 class Step3DifferencesTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(0, 1)
-  def test_dispersion_is_searched_globally(self, output):
+  def test_the_global_search_leaves_the_published_minimum(self, output):
     """The published search stopped in the nearer of two minima, 0.008 nats higher."""
     golden = np.load(_GOLDEN / "shared_cfhtls.npz", allow_pickle=False)
     x, y = (

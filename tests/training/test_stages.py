@@ -1,5 +1,7 @@
 """The stages in a row: what trains, what stays, what is resumed, what is refused."""
 
+import dataclasses
+import json
 import os
 import tempfile
 from unittest import mock
@@ -8,13 +10,15 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
+from pzbias_tf.bias.soft_labels import LabelModel, fit_label_model
 from pzbias_tf.predictions.domain import FLAGS, TrainingDomain
 from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.survey import SDSS
 from pzbias_tf.training import one_stage, problem
 from pzbias_tf.training.checkpoints import load_weights, named_weights, save_weights
-from pzbias_tf.training.config import load_config
+from pzbias_tf.training.config import check_same_settings, load_config
 from pzbias_tf.training.one_stage import make_network
+from pzbias_tf.training.stages import STAGES
 from tests.small_data import make_dataset
 from tests.small_runs import SMALL_SDSS, request, weights
 from train import main as train_main
@@ -122,6 +126,30 @@ class StagesTest(tf.test.TestCase, parameterized.TestCase):
     self.assertLessEqual(np.bincount(cells).max(), 5)
     train = self.data.column("id")[self.data.column("split") == "train"]
     self.assertContainsSubset(set(balanced.ancil["id"]), set(train))
+
+  def test_label_model_is_fitted_on_the_whole_balanced_subset(self):
+    step2 = Predictions.load(os.path.join(self.stage[2], "predictions_balanced.hdf5"))
+    model = LabelModel.load(os.path.join(self.stage[3], "label_model.npz"), SDSS)
+    whole = fit_label_model(step2.z_spec, step2.z_photo, step2.r_mag, SDSS)
+    self.assertAllClose(model.density, whole.density)
+    self.assertAllClose(model.sigma_disp, whole.sigma_disp)
+
+  def test_a_run_from_before_there_was_a_choice_of_widths(self):
+    """Its labels have those of the global search, and it can go on only with these."""
+    for number, expected in ((1, "published"), (3, "global")):
+      copy = os.path.join(self.create_tempdir().full_path, STAGES[number].name)
+      os.makedirs(copy)
+      with open(os.path.join(self.stage[number], "config.json")) as file:
+        fields = json.load(file)
+      del fields["settings"]["dispersions"], fields["settings"]["survey"]["max_r_mag"]
+      with open(os.path.join(copy, "config.json"), "w") as file:
+        json.dump(fields, file)
+      self.assertEqual(load_config(copy)[0].dispersions, expected)
+      config = load_config(self.stage[number])[0]
+      if number == 3:
+        with self.assertRaisesRegex(ValueError, "dispersions: 'global' before, 'published' now"):
+          check_same_settings(config, copy)
+      check_same_settings(dataclasses.replace(config, dispersions=expected), copy)
 
   def test_run_again_is_already_complete(self):
     path = os.path.join(self.stage[1], "checkpoints", "weights.h5")
