@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import operator
 import os
-from typing import Sequence
+from typing import Any, Callable, Sequence
 
 from absl import logging
 import numpy as np
@@ -21,6 +22,11 @@ from pzbias_tf.training.checkpoints import StageFiles, load_weights
 from pzbias_tf.training.config import TrainConfig
 from pzbias_tf.training.one_stage import make_network
 from pzbias_tf.training.run_folder import DOMAIN
+
+# {setting: its value}: what the stages of an ensemble have in common.
+_SAME: dict[str, Callable[[TrainConfig], Any]] = {
+    **{name: operator.attrgetter(name) for name in ("stage", "survey", "image_size")},
+    "extra_columns": lambda config: config.extra_columns.names}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,8 +50,8 @@ class Members:
     stages = tuple(EvaluatedStage(folder) for folder in folders)
     first, digests = stages[0], [stage.weights_digest for stage in stages]
     for other in stages[1:]:
-      for name in ("stage", "survey", "image_size"):
-        wanted, own = getattr(first.config, name), getattr(other.config, name)
+      for name, of in _SAME.items():
+        wanted, own = of(first.config), of(other.config)
         if own != wanted:
           raise ValueError(f"{other.folder} was trained with {name}={own!r}, {first.folder} with "
                            f"{wanted!r}; combine runs of the same {name}")
@@ -108,9 +114,10 @@ def check_data_fit(data: Dataset, config: TrainConfig, *, force: bool) -> None:
     force: warn only, where the images can be read at all.
 
   Raises:
-    ValueError: what does not fit, and how.
+    ValueError: what does not fit, and how; the data set lacks an extra column.
   """
   problems = misfits(data, config)
+  data.check_extra(config.extra_columns.names)
   bands = data.manifest.image_shape[-1]
   if bands != len(config.survey.bands):
     raise ValueError(f"{data.folder}: images of {bands} bands, the run was trained on "
