@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import operator
 import os
-from typing import Any, Callable, Sequence
+from typing import Sequence
 
 from absl import logging
 import numpy as np
@@ -22,11 +22,6 @@ from pzbias_tf.training.checkpoints import StageFiles, load_weights
 from pzbias_tf.training.config import TrainConfig
 from pzbias_tf.training.one_stage import make_network
 from pzbias_tf.training.run_folder import DOMAIN
-
-# {setting: its value}: what the stages of an ensemble have in common.
-_SAME: dict[str, Callable[[TrainConfig], Any]] = {
-    **{name: operator.attrgetter(name) for name in ("stage", "survey", "image_size")},
-    "extra_columns": lambda config: config.extra_columns.names}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,8 +45,9 @@ class Members:
     stages = tuple(EvaluatedStage(folder) for folder in folders)
     first, digests = stages[0], [stage.weights_digest for stage in stages]
     for other in stages[1:]:
-      for name, of in _SAME.items():
-        wanted, own = of(first.config), of(other.config)
+      for name in ("stage", "survey", "image_size", "extra_columns.names"):
+        setting = operator.attrgetter(name)
+        wanted, own = setting(first.config), setting(other.config)
         if own != wanted:
           raise ValueError(f"{other.folder} was trained with {name}={own!r}, {first.folder} with "
                            f"{wanted!r}; combine runs of the same {name}")
