@@ -156,8 +156,8 @@ def _numbers(values, name, origin) -> np.ndarray:
 def _extra(columns, name, num, origin) -> np.ndarray:
   """An extra column, [num] float64; missing numbers stay as they are."""
   if name not in columns:
-    raise ValueError(f"{origin}: no column {name!r}, named by --extra_columns; the columns are "
-                     f"{_listing(columns)}")
+    raise ValueError(f"{origin}: no extra column {name!r}; the columns are {_listing(columns)}. "
+                     "Rename one, or choose others (--extra_columns)")
   values = np.asarray(columns[name])
   if values.dtype.kind not in "iuf" or values.shape != (num,):
     raise ValueError(f"{origin}: extra column {name!r} does not hold one number per galaxy, but "
