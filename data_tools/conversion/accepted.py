@@ -112,8 +112,9 @@ def fill_missing(catalog: Table, source: CutoutSource) -> dict[str, np.ndarray]:
   filled = {name: extra_columns.is_missing(catalog[name]) for name in source.extra_columns}
   for name, missing in filled.items():
     catalog[name] = np.where(missing, source.extra_fill, catalog[name])
-    logging.warning("%d galaxies lack %s and take %g (--extra_fill)", missing.sum(), name,
-                    source.extra_fill)
+    if missing.any():
+      logging.warning("%d galaxies lack %s and take %g (--extra_fill)", missing.sum(), name,
+                      source.extra_fill)
   return filled
 
 

@@ -19,6 +19,7 @@ from pzbias_tf.training.config import load_config
 from pzbias_tf.training.one_stage import make_network
 from tests.small_data import SIZE, make_dataset
 from tests.small_runs import request, small_config, weights
+from tests.training import stopped_runs
 from train import main as train_main
 
 NUM = 400
@@ -120,6 +121,22 @@ class StagesTest(tf.test.TestCase, parameterized.TestCase):
     settings = config.settings()
     del settings["extra_columns"]
     self.assertEqual(type(config).from_settings(settings, origin="old"), config)
+
+
+class ResumedTest(stopped_runs.StoppedRunsTest):
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.folder = tempfile.mkdtemp()
+    make_data(os.path.join(cls.folder, "data"))
+
+  def test_a_run_that_is_stopped_ends_with_the_same_weights(self):
+    settings = {"extra_columns": ["mag_J", "mag_H"], "iterations": 40}
+    whole = weights(self.train("whole", **settings))
+    self.stop("cut", at=20, **settings)
+    for name, values in weights(self.train("cut", **settings)).items():
+      self.assertAllEqual(values, whole[name])
 
 
 class FeaturesTest(tf.test.TestCase):

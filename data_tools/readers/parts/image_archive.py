@@ -6,7 +6,9 @@ when it is asked for.
 
 from __future__ import annotations
 
+import functools
 import io
+import os
 import zipfile
 import zlib
 
@@ -19,8 +21,6 @@ from data_tools.readers.parts.images import CubeImages, Images
 REASON_DAMAGED = "image unreadable in the npz file"
 KINDS = ("one array [objects, height, width, band], or one array [height, width, band] per object, "
          "named by its row, 0, 1, ...")
-
-
 _FEW = 100  # arrays among which that of all images is looked for
 
 
@@ -28,20 +28,22 @@ class MemberImages:
   """Images by row, each an array of its own in one .npz file; each process opens the file."""
 
   def __init__(self, path: str):
-    self._path = path
-    self._archive: zipfile.ZipFile | None = None
+    self._path, self._changed_ns = path, os.stat(path).st_mtime_ns
 
   def __call__(self, row: int) -> np.ndarray:
-    if self._archive is None:
-      self._archive = zipfile.ZipFile(self._path)
+    archive = _opened(self._path, self._changed_ns)
     try:
-      packed = self._archive.read(f"{row}.npy")
+      packed = archive.read(f"{row}.npy")
       return np.lib.format.read_array(io.BytesIO(packed), allow_pickle=False)
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
       raise ImageError(REASON_DAMAGED) from error
 
-  def __getstate__(self):
-    return {"_path": self._path, "_archive": None}
+
+@functools.lru_cache(maxsize=2)
+def _opened(path: str, changed_ns: int) -> zipfile.ZipFile:
+  """The open file; kept, since reading its list of 100,000 images takes half a second."""
+  del changed_ns  # a file that is written anew is opened anew
+  return zipfile.ZipFile(path)
 
 
 def open_images(path: str, num: int, *, catalog: str, scratch: str = "") -> Images:
