@@ -123,7 +123,7 @@ class StagesTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(type(config).from_settings(settings, origin="old"), config)
 
 
-class ResumedTest(stopped_runs.StoppedRunsTest):
+class ResumedTest(stopped_runs.StoppedRunsTest, parameterized.TestCase):
 
   @classmethod
   def setUpClass(cls):
@@ -131,11 +131,12 @@ class ResumedTest(stopped_runs.StoppedRunsTest):
     cls.folder = tempfile.mkdtemp()
     make_data(os.path.join(cls.folder, "data"))
 
-  def test_a_run_that_is_stopped_ends_with_the_same_weights(self):
-    settings = {"extra_columns": ["mag_J", "mag_H"], "iterations": 40}
-    whole = weights(self.train("whole", **settings))
-    self.stop("cut", at=20, **settings)
-    for name, values in weights(self.train("cut", **settings)).items():
+  @parameterized.parameters(1, 2)
+  def test_a_run_that_is_stopped_ends_with_the_same_weights(self, devices):
+    settings = {"extra_columns": ["mag_J", "mag_H"], "iterations": 40, "num_devices": devices}
+    whole = weights(self.train(f"whole{devices}", **settings))
+    self.stop(f"cut{devices}", at=20, **settings)
+    for name, values in weights(self.train(f"cut{devices}", **settings)).items():
       self.assertAllEqual(values, whole[name])
 
 
