@@ -3,7 +3,8 @@
   python -m eval.export --run=runs/sdss_net0_ne1 --stage=step3
 
 Pixels as the survey delivers them and E(B-V) go in; p(z) and point estimates come
-out:
+out.  Of a run with extra columns, `estimate` takes them as a third argument, in the
+order that assets.extra/pzbias_tf.json names:
 
   model = tf.saved_model.load("runs/sdss_net0_ne1/step3/saved_model")
   model.estimate(image, ebv)   # {"pdf": [n, bins], "zmode": [n], "zmean": [n], "zmedian": [n]}
@@ -77,6 +78,7 @@ def _write_about(path, config, weights):
   survey = config.survey
   about = {
       "survey": dataclasses.asdict(survey), "stage": config.stage, "image_size": config.image_size,
+      "extra_columns": list(config.extra_columns.names),
       "edges": survey.edges(extended=config.stage_spec.extended).tolist(),
       "weights_sha256": file_digest(weights), "versions": package_versions()}
   os.makedirs(os.path.dirname(path), exist_ok=True)

@@ -110,9 +110,9 @@ def _working_folder(path: str) -> Iterator[str]:
 def _open(request, members, folder):
   """The data set, which fits the stage."""
   survey = members.config.survey
-  data = Dataset.open(convert_cutouts(request.cutouts, survey, folder,
-                                      request.beside("_rejected.csv"))
-                      if request.cutouts else request.data)
+  cutouts = request.cutouts and request.cutouts.with_extra(members.config.extra_columns.names)
+  data = Dataset.open(convert_cutouts(cutouts, survey, folder, request.beside("_rejected.csv"))
+                      if cutouts else request.data)
   check_data_fit(data, members.config, force=request.force)
   return data
 

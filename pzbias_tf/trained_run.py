@@ -3,13 +3,15 @@
     model = load_run("runs/quickstart/sdss_net5_ne1")
     table = model.predict(images, ebv=ebv, r_mag=r_mag)
 
-The numbers are those of `python -m eval.predict --calibration=run`.
+A run with extra columns takes them as well: `extra={"mag_J": mag_J}`.  The numbers are those
+of `python -m eval.predict --calibration=run`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import os
+from typing import Mapping
 
 import numpy as np
 
@@ -84,18 +86,25 @@ class TrainedRun:
     return self.config.stage
 
   @property
+  def extra_columns(self) -> tuple[str, ...]:
+    """Names of the columns that `predict` takes as `extra`; () for none."""
+    return self.predictor.extra_columns
+
+  @property
   def edges(self) -> np.ndarray:
     """Edges of the redshift bins [bins + 1] float64."""
     return self.predictor.edges
 
   def __repr__(self) -> str:
     size, step4 = self.predictor.size, ", with Step 4" if self.calibration else ""
+    extra = f" and {' '.join(self.extra_columns)}" if self.extra_columns else ""
     return (f"<{self.config.stage_spec.title} of {os.path.dirname(self.folder)}: "
             f"{network_name(self.config.net)}, {self.survey.name}, {size} x {size} pixels of "
-            f"{' '.join(self.survey.bands)}, {len(self.edges) - 1} redshift bins{step4}>")
+            f"{' '.join(self.survey.bands)}{extra}, {len(self.edges) - 1} redshift bins{step4}>")
 
   def predict(self, images: np.ndarray, *, ebv: np.ndarray | float | None = None,
               r_mag: np.ndarray | float | None = None, ids: np.ndarray | None = None,
+              extra: Mapping[str, np.ndarray | float] | None = None,
               batch_size: int = BATCH_SIZE) -> Predictions:
     """Predicts galaxies.
 
@@ -108,6 +117,8 @@ class TrainedRun:
       r_mag: r magnitudes (AB): [n], or one number for all.  Without them there
         are no flags, since one of these compares the magnitude, and no Step 4.
       ids: ids of the galaxies [n]; None numbers them from 0.
+      extra: the run's `extra_columns`, {name: [n], or one number for all}, in the
+        unit of the training; None for a run that has none.
       batch_size: galaxies that the network sees at once.
 
     Returns:
@@ -128,6 +139,7 @@ class TrainedRun:
       columns["r_mag"] = galaxy_arrays.number_column("r_mag", r_mag, num)
     return self._with_step_4(collect(self.edges, self.predictor.array_batches(
         images, columns, flux_divisor=self.survey.flux_divisor,
+        extra=galaxy_arrays.extra_values(extra, self.extra_columns, num),
         batch_size=arguments.whole_number(batch_size, "batch_size", lowest=1))))
 
   def _with_step_4(self, predictions):

@@ -35,10 +35,11 @@ def make_cube(z_spec: np.ndarray, bands: int, seed: int = 0) -> np.ndarray:
 
 def make_dataset(folder: str, *, num: int = 400, survey=SDSS, seed: int = 0, shard_size_mb=0.5,
                  split=(0.6, 0.1, 0.3), augment_copies: int = 1, columns=None, size: int = SIZE,
-                 turn: int = 0, dtype: str = "float32") -> Dataset:
+                 turn: int = 0, dtype: str = "float32", extra=None) -> Dataset:
   """Converts `num` galaxies into `folder` and opens the data set.
 
   The central `size` x `size` pixels are kept, turned by the dihedral element `turn`.
+  `extra` are extra columns, {name: [num]}.
   """
   rng = np.random.default_rng(seed)
   z_spec = rng.beta(2, 4, num) * 0.95 * survey.z_max + 0.01
@@ -49,8 +50,12 @@ def make_dataset(folder: str, *, num: int = 400, survey=SDSS, seed: int = 0, sha
   margin = (SIZE - size) // 2
   images = images[:, margin:SIZE - margin, margin:SIZE - margin] * np.float32(survey.flux_divisor)
   images = np.stack([dihedral_numpy(image, turn) for image in images])
-  source = CutoutSource(catalog=with_split(object_table(num, **table)), images=_Images(images),
-                        image_shape=images.shape[1:], rejected={}, description={"path": "memory"})
+  catalog = with_split(object_table(num, **table))
+  for name, values in (extra or {}).items():
+    catalog[name] = values
+  source = CutoutSource(catalog=catalog, images=_Images(images), image_shape=images.shape[1:],
+                        rejected={}, description={"path": "memory"},
+                        extra_columns=tuple(extra or ()))
   convert(source, survey, folder, settings=ConversionSettings(
       seed=seed, split=split, shard_size_mb=shard_size_mb, augment_copies=augment_copies,
       dtype=dtype))

@@ -31,7 +31,7 @@ def request(number: int, data_dir: str, workdir: str, **settings) -> Request:
   return Request(**{
       **dict(stage=STAGES[number], survey=SMALL_SDSS, data_dir=data_dir, workdir=workdir,
              experiment="", init_from="", testphase=False, net=5, image_size=None,
-             input_scaling="sqrt_whitened",
+             input_scaling="sqrt_whitened", extra_columns=None,
              iterations=12, batch_size=16, learning_rate=1e-3, fth=None, ne=1, nsub=0, errl=0.0,
              midreduce=False, itealter=0, softlabel=True, shiftlabel=True,
              dispersions="published", augment="dihedral", optimizer="adam", warmup=0,

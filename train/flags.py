@@ -95,12 +95,15 @@ def _define_schedule(define):
 
 
 def _define_network_input(define):
-  """What the network sees of an image."""
+  """What the network sees of a galaxy."""
   define.integer("image_size", None, "Use the central pixels only. Default: the whole image.",
                  lower_bound=1)
   define.choice("input_scaling", None, list(INPUT_SCALINGS), "Scaling of the flux; sqrt_whitened "
                 "also makes the bands independent, which lets small networks learn faster. "
                 "Default: sqrt.")
+  define.words("extra_columns", None, "Columns of the data set that the network takes beside "
+               "E(B-V), in this order; --extra_columns= for none. Default: all that the data set "
+               "was converted with, and Step 1's in Steps 2 and 3.")
   define.choice("augment", "dihedral", ["dihedral", *INTERPOLATING, "none"], "Augmentation; rotate "
                 "adds rotation by any angle, shift moves by up to a pixel.")
   define.text("data_service", "", "Address of a tf.data service (grpc://host:port) that reads the "
@@ -151,6 +154,7 @@ class Request:
   net: int | None
   image_size: int | None
   input_scaling: str | None
+  extra_columns: list[str] | None
   iterations: int | None
   batch_size: int | None
   learning_rate: float | None

@@ -15,10 +15,11 @@ from absl import logging
 from pzbias_tf import storage
 from pzbias_tf.data.augment import INTERPOLATING
 from pzbias_tf.data.dataset import Dataset
+from pzbias_tf.data.extra_columns import ExtraColumns
 from pzbias_tf.data.flux import InputScaling
 from pzbias_tf.training.checkpoints import file_digest
 from pzbias_tf.training.config import TrainConfig, load_config
-from pzbias_tf.training.one_stage import fit_input_scaling
+from pzbias_tf.training.one_stage import fit_extra_columns, fit_input_scaling
 from pzbias_tf.training.run_folder import StageInputs, is_stage
 from pzbias_tf.training.stages import ITEALTER_ITERATIONS, ITEALTER_KEPT
 from train.flags import Request
@@ -85,16 +86,18 @@ def make_config(request: Request, settings: dict[str, Any], data: Dataset, input
     stage_dir: the stage's folder.
 
   Raises:
-    ValueError: the stage to start from has another input scaling.
+    ValueError: the stage to start from has another input scaling or other extra columns.
   """
   as_given = {name: getattr(request, name) for name in _fields(TrainConfig) & _fields(Request)}
-  return TrainConfig(**{
+  config = TrainConfig(**{
       **as_given, **settings, **_what_the_stage_uses(request, settings),
-      "stage": request.stage.name,
+      "stage": request.stage.name, "extra_columns": ExtraColumns(),
       "input_scaling": _input_scaling(settings, data, inputs, stage_dir),
       "data_digest": data.manifest.digest(),
       "init_weights_digest": _digest(inputs.init_weights),
       "label_predictions_digest": _digest(inputs.label_predictions)})
+  return dataclasses.replace(
+      config, extra_columns=_extra_columns(request, config, data, inputs, stage_dir))
 
 
 def _fields(kind):
@@ -146,6 +149,36 @@ def _input_scaling(settings, data, inputs, stage_dir) -> InputScaling:
   return fit_input_scaling(settings["input_scaling"], data, settings["image_size"])
 
 
+def _extra_columns(request, config, data, inputs, stage_dir) -> ExtraColumns:
+  """Step 1's where there is one, the stage's own if it has run before, else measured."""
+  given = request.extra_columns
+  if inputs.init_from and is_stage(inputs.init_from):
+    columns = load_config(inputs.init_from)[0].extra_columns
+    if given is not None and tuple(given) != columns.names:
+      raise ValueError(f"{inputs.init_from} was trained with "
+                       f"--extra_columns={','.join(columns.names)}, not {','.join(given)}; leave "
+                       "the flag out, or start from another stage")
+    return columns
+  names = chosen_columns(request, data)
+  if is_stage(stage_dir) and load_config(stage_dir)[0].extra_columns.names == names:
+    return load_config(stage_dir)[0].extra_columns
+  return fit_extra_columns(names, data, config)
+
+
+def chosen_columns(request: Request, data: Dataset) -> tuple[str, ...]:
+  """The extra columns that a Baseline or Step 1 takes: those of the flag, else all.
+
+  Raises:
+    ValueError: one is named twice.
+  """
+  if request.extra_columns is None:
+    return data.manifest.extra_columns
+  names = tuple(request.extra_columns)
+  if len(set(names)) < len(names):
+    raise ValueError(f"--extra_columns={','.join(names)} names a column twice")
+  return names
+
+
 def provenance(request: Request, inputs: StageInputs) -> dict[str, str]:
   """Where a stage's inputs come from, and its command, for config.json."""
   paths = {"data_dir": request.data_dir, "init_from": inputs.init_from,
@@ -174,6 +207,10 @@ def check_request_fits(request: Request, config: TrainConfig, data: Dataset,
     if given is not None and applies and given != getattr(config, name):
       raise ValueError(f"{stage_dir} was trained with --{name}={getattr(config, name)}, not "
                        f"{given}")
+  extra, names = request.extra_columns, config.extra_columns.names
+  if extra is not None and tuple(extra) != names:
+    raise ValueError(f"{stage_dir} was trained with --extra_columns={','.join(names)}, not "
+                     f"{','.join(extra)}")
   if config.survey.bins != request.survey.bins:
     raise ValueError(f"{stage_dir} was trained with --bins={config.survey.bins}, not "
                      f"{request.survey.bins}")

@@ -17,7 +17,7 @@ from pzbias_tf.training.checkpoints import StageFiles
 from pzbias_tf.training.run_folder import StageInputs, find_init, find_label_predictions
 from pzbias_tf.training.stages import Stage, stage_named
 from train.flags import Request
-from train.settings import stage_preset
+from train.settings import chosen_columns, stage_preset
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,14 +63,17 @@ def variant_of(request: Request, settings: dict[str, Any], data: Dataset) -> Var
   Args:
     request: the flags.
     settings: of `settings.resolve`.
-    data: the data set; its preset decides which threshold is the default.
+    data: the data set; its preset decides which threshold is the default, and its extra
+      columns are the default.
   """
   survey = request.survey
+  extra = chosen_columns(request, data)
   whole = [(f"bins{request.bins}", request.bins),
            (f"nsub{request.nsub}", request.nsub), (f"errl{request.errl:g}", request.errl),
            ("midreduce", request.midreduce), ("itealter", request.itealter == 1),
            (f"itealter{request.itealter}", request.itealter > 1),
-           (f"seed{request.seed}", request.seed)]
+           (f"seed{request.seed}", request.seed),
+           ("-".join(["extra", *(extra or ["none"])]), extra != data.manifest.extra_columns)]
   default_fth = stage_preset(request, data).get("fth", survey.balance_threshold)
   return Variant(
       dataset=survey.dataset, survey=survey.name, net=settings["net"], ne=request.ne,

@@ -15,6 +15,7 @@ import numpy as np
 from data_tools.conversion import hashing
 from data_tools.conversion import splits as splits_lib
 from data_tools.readers.parts.cutout_source import EXCLUDED, CutoutSource
+from pzbias_tf.data import extra_columns
 from pzbias_tf.data import manifest as manifest_lib
 from pzbias_tf.survey import Survey
 
@@ -32,12 +33,13 @@ class AcceptedGalaxies:
   """What is to be converted, before any image is read.
 
   Attributes:
-    catalog: the objects as read, unusable r magnitudes replaced.
+    catalog: the objects as read, unusable r magnitudes and, where the source says how, missing
+      values of extra columns replaced.
     rows: [galaxies] rows of the catalogue to write.
     splits: [galaxies] uint8, their splits as numbers of `manifest.SPLITS`.
     rule: how the splits were made, in words.
     reasons: [objects] object, "" for an accepted object.
-    replaced: [objects] bool, whether the r magnitude was replaced.
+    replaced: {column: [objects] bool, whether its value was replaced}.
   """
 
   catalog: Table
@@ -45,7 +47,7 @@ class AcceptedGalaxies:
   splits: np.ndarray
   rule: str
   reasons: np.ndarray
-  replaced: np.ndarray
+  replaced: dict[str, np.ndarray]
 
 
 def accept_galaxies(source: CutoutSource, survey: Survey, *, seed: int,
@@ -65,7 +67,8 @@ def accept_galaxies(source: CutoutSource, survey: Survey, *, seed: int,
   Raises:
     ValueError: no r magnitude is usable, or a published split has an unknown name.
   """
-  catalog, replaced = replace_bad_r(source.catalog, max_r_mag=max_r_mag)
+  catalog, bad_r = replace_bad_r(source.catalog, max_r_mag=max_r_mag)
+  filled = fill_missing(catalog, source)
   reasons = rejection_reasons(catalog, source, survey, max_r_mag=max_r_mag)
   rows = np.flatnonzero(reasons == "")
   splits, rule = splits_lib.assign_splits(
@@ -73,11 +76,11 @@ def accept_galaxies(source: CutoutSource, survey: Survey, *, seed: int,
       validation_share=validation_share)
   reasons[rows[splits == ""]] = NO_SPLIT
   rows, splits = rows[splits != ""], _split_numbers(splits[splits != ""])
-  if replaced.any():
+  if bad_r.any():
     logging.warning("%d galaxies have no usable r magnitude and take the largest of the "
-                    "sample, %.3f", replaced.sum(), catalog["r_mag"][replaced][0])
+                    "sample, %.3f", bad_r.sum(), catalog["r_mag"][bad_r][0])
   return AcceptedGalaxies(catalog=catalog, rows=rows, splits=splits, rule=rule, reasons=reasons,
-                          replaced=replaced)
+                          replaced={"r_mag": bad_r, **filled})
 
 
 def replace_bad_r(catalog: Table, *,
@@ -106,12 +109,34 @@ def replace_bad_r(catalog: Table, *,
   return table, bad
 
 
+def fill_missing(catalog: Table, source: CutoutSource) -> dict[str, np.ndarray]:
+  """Replaces missing values of extra columns in a catalogue, if the source says by which number.
+
+  Returns:
+    {column: whether its value was replaced, [objects] bool}.
+  """
+  if source.extra_fill is None:
+    return {}
+  filled = {name: extra_columns.is_missing(catalog[name]) for name in source.extra_columns}
+  for name, missing in filled.items():
+    catalog[name] = np.where(missing, source.extra_fill, catalog[name])
+    if missing.any():
+      logging.warning("%d galaxies lack %s and take %g (--extra_fill)", missing.sum(), name,
+                      source.extra_fill)
+  return filled
+
+
+def missing_extra(name: str) -> str:
+  """The reason for rejecting a galaxy without a value of an extra column."""
+  return f"no value in extra column {name}"
+
+
 def rejection_reasons(catalog: Table, source: CutoutSource, survey: Survey, *,
                       max_r_mag: float | None = None) -> np.ndarray:
   """Applies the rules that need no image.
 
   Args:
-    catalog: the galaxies, unusable r magnitudes replaced.
+    catalog: the galaxies, unusable values replaced.
     source: the galaxies as read; the reader may have rejected some.
     survey: gives the redshift grid.
     max_r_mag: faintest r magnitude (AB) to convert.
@@ -125,6 +150,8 @@ def rejection_reasons(catalog: Table, source: CutoutSource, survey: Survey, *,
     reasons[row] = reason
   _reject(reasons, hashing.repeated(catalog["id"]), DUPLICATE)
   _reject(reasons, ~(np.isfinite(ebv) & (ebv >= 0)), BAD_EBV)
+  for name in source.extra_columns:
+    _reject(reasons, extra_columns.is_missing(catalog[name]), missing_extra(name))
   # A galaxy without z is not rejected: it goes to the target set.
   _reject(reasons, ~np.isnan(z) & ~_on_grid(z, survey), OUTSIDE_GRID)
   if max_r_mag is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Sequence
+
 from astropy.table import Table
 import numpy as np
 
@@ -15,13 +17,14 @@ class WrittenCatalog:
   Args:
     plan: the planned records.
     rejected: [records] bool, True for those that were not written.
+    extra_columns: names of the extra columns, which come last.
 
   Attributes:
     counts: [shards] number of records in each shard.
   """
 
-  def __init__(self, plan: Plan, rejected: np.ndarray):
-    self._plan = plan
+  def __init__(self, plan: Plan, rejected: np.ndarray, extra_columns: Sequence[str] = ()):
+    self._plan, self._extra_columns = plan, extra_columns
     self._records = np.flatnonzero(~rejected)
     edges = np.searchsorted(self._records, plan.starts)
     self.counts, self._starts = np.diff(edges), edges[:-1]
@@ -30,7 +33,7 @@ class WrittenCatalog:
     return len(self._records)
 
   def __getitem__(self, part: slice) -> Table:
-    """Some rows, with the columns of `catalog.OBJECT_COLUMNS` and `RECORD_COLUMNS`."""
+    """Some rows: columns of `catalog.OBJECT_COLUMNS` and `RECORD_COLUMNS`, then extra ones."""
     plan, records = self._plan, self._records[part]
     shards = plan.shard_of(records)
     rows = plan.rows[records]
@@ -41,4 +44,6 @@ class WrittenCatalog:
            "position": np.arange(*part.indices(len(self))) - self._starts[shards]}
     for name, (dtype, _, _) in catalog_lib.RECORD_COLUMNS.items():
       table[name] = own[name].astype(dtype)
+    for name in self._extra_columns:
+      table[name] = plan.catalog[name][rows]
     return table

@@ -137,7 +137,7 @@ class _Conversion:
     The manifest comes last: a folder with one is complete.
     """
     folder, rejected = tasks.shared["folder"], rejects.reasons[tasks.plan.rows] != ""
-    catalog = WrittenCatalog(tasks.plan, rejected)
+    catalog = WrittenCatalog(tasks.plan, rejected, self.source.extra_columns)
     self._check_counts(written.shards, catalog.counts)
     rejects.save(folder)
     names = catalog_lib.save_catalog(catalog, folder)
@@ -167,12 +167,14 @@ class _Conversion:
     description = dict(self.request.description, rejected=rejects.by_reason())
     if settings.dtype == "float16":
       description.update(divided_by=divisor, float16_largest_error=written.float16_error)
-    replaced = int(np.sum(accepted.replaced & (rejects.reasons == "")))
+    replaced = {name: int(np.sum(rows & (rejects.reasons == "")))
+                for name, rows in accepted.replaced.items()}
     return manifest_lib.Manifest(
         dataset=survey.dataset, survey=survey.name, bands=tuple(survey.bands),
         image_shape=tuple(int(side) for side in self.source.image_shape), dtype=settings.dtype,
         compression=settings.compression, flux_divisor=survey.flux_divisor / divisor,
         augment_copies=settings.augment_copies, seed=settings.seed, split_rule=accepted.rule,
         source=description, galaxies=rejects.counts(),
-        replaced={"r_mag": replaced} if replaced else {}, shards=tuple(written.shards),
-        preset=self.request.preset)
+        replaced={name: number for name, number in replaced.items() if number},
+        shards=tuple(written.shards), preset=self.request.preset,
+        extra_columns=tuple(self.source.extra_columns))

@@ -23,7 +23,7 @@ from pzbias_tf.survey import Survey
 
 _SAMPLED_IMAGES = 32
 _COMPARED = ("layout", "columns", "fingerprint", "settings", "survey", "redshift_grid",
-             "survey_flux_divisor")
+             "survey_flux_divisor", "extra_columns", "extra_fill")
 _OWN_FOLDERS = (resume.UNFINISHED, npy_access.UNPACKED)  # they change during a conversion
 
 
@@ -93,10 +93,12 @@ def describe_source(source: CutoutSource, survey: Survey, settings: Mapping[str,
     settings: settings of the conversion.
     origin: further facts, e.g. how the source was simulated.
   """
+  extra = {"extra_columns": source.extra_columns, "extra_fill": source.extra_fill}
   return _as_json(dict(
       source.description, fingerprint=fingerprint(source), settings=dict(settings),
       survey=survey.name, redshift_grid=(survey.z_min, survey.z_max),
-      survey_flux_divisor=survey.flux_divisor, **(origin or {})))
+      survey_flux_divisor=survey.flux_divisor, **(extra if source.extra_columns else {}),
+      **(origin or {})))
 
 
 def fingerprint(source: CutoutSource) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 
 from absl import logging
@@ -15,7 +16,7 @@ from data_tools.readers import (
   sdss_research,
   zphoto_catalog,
 )
-from data_tools.readers.parts.columns import check_names
+from data_tools.readers.parts.columns import check_extra, check_names
 from data_tools.readers.parts.cutout_source import CutoutSource, Reader, ReaderOptions
 from data_tools.readers.parts.images import r_from_images
 from pzbias_tf.survey import Survey
@@ -67,6 +68,7 @@ def read(path: str, survey: Survey, options: ReaderOptions = ReaderOptions(), *,
     ValueError: the files do not fit the layout.
   """
   check_names(options.columns)
+  check_extra(options)
   if layout != AUTO and layout not in READERS:
     raise ValueError(f"--layout={layout}: choose one of {', '.join([AUTO, *READERS])}")
   if not os.path.exists(path):
@@ -80,7 +82,8 @@ def read(path: str, survey: Survey, options: ReaderOptions = ReaderOptions(), *,
         f"{len(survey.bands)} bands {', '.join(survey.bands)} on the last axis")
   if options.r_from_image:
     _sum_r(source, survey, path)
-  return source
+  return dataclasses.replace(
+      source, extra_columns=options.extra_columns, extra_fill=options.extra_fill)
 
 
 def _check_options(options, layout):

@@ -68,7 +68,7 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
   left = [name for name in files.without_row(catalog["id"], survey.bands)
           if template.format(id=name, band="") != os.path.relpath(file, path)]
   return CutoutSource(
-      catalog=with_split(_with_rows(catalog, left)), images=images,
+      catalog=with_split(_with_rows(catalog, left, options.extra_columns)), images=images,
       image_shape=usual_shape(images, num, default),
       rejected=dict.fromkeys(range(num, num + len(left)), REASON_NO_ROW),
       description={"path": path, "layout": "fits_cutouts", "columns": chosen,
@@ -81,12 +81,14 @@ def _ids(table, catalog, chosen) -> np.ndarray:
   return values if values.dtype.kind in "iu" else np.asarray(catalog["id"])
 
 
-def _with_rows(catalog: Table, ids: list[str]) -> Table:
+def _with_rows(catalog: Table, ids: list[str], extra: tuple[str, ...]) -> Table:
   """The catalogue with further rows, of which only the ids are known."""
   if not ids:
     return catalog
   logging.warning("%d images have no row in the catalogue, e.g. %s", len(ids), ids[0])
   further = catalog_lib.object_table(len(ids), id=np.array(ids))
+  for name in extra:
+    further[name] = np.nan
   return vstack([catalog, further], metadata_conflicts="silent", join_type="outer")
 
 

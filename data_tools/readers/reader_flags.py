@@ -27,6 +27,8 @@ def define(values: flags.FlagValues = flags.FLAGS) -> None:
   flags.DEFINE_bool("r_from_image", False, "r magnitude from the summed r band of each "
                     "image, which must be in nanomaggies.",
                     flag_values=values)
+  flags.DEFINE_float("extra_fill", None, "What replaces missing values of extra columns. Default: "
+                     "those galaxies are rejected.", flag_values=values)
   text("scratch_dir", "", "Folder for unpacked copies of compressed cubes.")
 
 
@@ -36,4 +38,5 @@ def options(values: flags.FlagValues) -> readers.ReaderOptions:
   return readers.ReaderOptions(
       columns={role: name for role, name in columns.items() if name}, ebv=values.ebv,
       r_from_image=values.r_from_image, table=values.table, scratch=values.scratch_dir,
-      image_template=values.image_template, image_dataset=values.image_dataset)
+      image_template=values.image_template, image_dataset=values.image_dataset,
+      extra_fill=values.extra_fill)

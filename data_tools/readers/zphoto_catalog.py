@@ -1,8 +1,9 @@
-"""The later releases: zphoto_catalog_<survey>.npz beside one .npy image per object.
+"""The later releases: zphoto_catalog_<survey>.npz beside its images.
 
-The catalogue holds `zspec` and `ebv` of all objects, and the published split as row
-numbers `id_train`, `id_test` and `id_validation`.  It has no magnitudes: r comes from a
-further array of the catalogue, from --table, or from the images.
+The images are one .npy file per object, or all in one images_<survey>.npz.  The catalogue
+holds `zspec` and `ebv` of all objects, and the published split as row numbers `id_train`,
+`id_test` and `id_validation`.  It need not have r magnitudes: these come from a further array
+of the catalogue, from --table, or from the images.
 """
 
 from __future__ import annotations
@@ -10,16 +11,23 @@ from __future__ import annotations
 import glob
 import os
 
+from absl import logging
 import numpy as np
 
 from data_tools.readers.parts import columns as columns_lib
-from data_tools.readers.parts import indices, table_files, templates
-from data_tools.readers.parts.cutout_source import CutoutSource, Reader, ReaderOptions, with_split
-from data_tools.readers.parts.images import NamedImages, usual_shape
+from data_tools.readers.parts import image_archive, indices, table_files, templates
+from data_tools.readers.parts.cutout_source import (
+  Columns,
+  CutoutSource,
+  Reader,
+  ReaderOptions,
+  with_split,
+)
+from data_tools.readers.parts.images import Images, NamedImages, usual_shape
 from pzbias_tf.survey import Survey
 
-FILES = ("zphoto_catalog_<survey>.npz and images/<row>.npy or data/<row>.npy; r magnitudes "
-         "in the catalogue, in --table or by --r_from_image")
+FILES = ("zphoto_catalog_<survey>.npz and images/<row>.npy, data/<row>.npy or "
+         "images_<survey>.npz; r magnitudes in the catalogue, in --table or by --r_from_image")
 TEMPLATES = tuple(f"{folder}{{id}}{suffix}" for folder in ("images/", "data/", "")
                   for suffix in (".npy", ".py.npy"))
 _SPLITS = {"train": "id_train", "validation": "id_validation", "test": "id_test"}
@@ -31,13 +39,14 @@ def matches(path: str) -> bool:
 
 
 def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
-  """Reads the catalogue; images are opened one by one.
+  """Reads the catalogue; images are opened one by one, or read row by row.
 
   An object's id is its row in the catalogue, as in its index arrays.
 
   Raises:
     OSError: a file is missing.
-    ValueError: an array is missing or damaged, or the splits overlap.
+    ValueError: an array is missing or damaged, the splits overlap, or the images are of
+      another number than the rows.
   """
   file = _catalog(path, survey)
   arrays = dict(table_files.columns_of(file))
@@ -50,14 +59,7 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
   num = table_files.num_rows(arrays, f"{file} {options.table}".strip())
   catalog, chosen = columns_lib.build_catalog(
       arrays, columns_lib.USUAL_NAMES, num, options, origin=file, ids=np.arange(num).astype(str))
-  folder, columns = os.path.dirname(file), {**arrays, "id": np.arange(num)}
-  template = options.image_template or templates.first_that_fits(
-      folder, TEMPLATES, columns, survey.bands)
-  files = templates.ImageFiles(folder, template, columns)
-  if files.per_band:
-    raise ValueError(f"--image_template={template}: these images hold all bands; "
-                     f"leave out {{{templates.BAND}}}")
-  images = NamedImages(files)
+  template, images = _images(file, {**arrays, "id": np.arange(num)}, survey, options)
   split = indices.split_of(
       rows, num, origins={name: f"{file}: {array}" for name, array in _SPLITS.items()})
   default = (survey.image_size, survey.image_size, len(survey.bands))
@@ -66,6 +68,52 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
       images=images, image_shape=usual_shape(images, num, default),
       description={"path": path, "layout": "zphoto_catalog", "columns": chosen,
                    "image_template": template})
+
+
+def _images(catalog: str, columns: Columns, survey: Survey,
+            options: ReaderOptions) -> tuple[str, Images]:
+  """The name of the images, with braces where there are several files, and the images."""
+  folder = os.path.dirname(catalog)
+  template = options.image_template or _usual_template(catalog, columns, survey)
+  files = templates.ImageFiles(folder, template, columns)
+  if template.endswith(".npz") and not templates.fields(template):
+    return template, image_archive.open_images(
+        os.path.join(folder, template), len(columns["id"]), catalog=catalog,
+        scratch=options.scratch)
+  if files.per_band:
+    raise ValueError(f"--image_template={template}: these images hold all bands; "
+                     f"leave out {{{templates.BAND}}}")
+  return template, NamedImages(files)
+
+
+def _usual_template(catalog: str, columns: Columns, survey: Survey) -> str:
+  """One file per object where there are such files, else the one .npz file of all images."""
+  folder = os.path.dirname(catalog)
+  archives = sorted(os.path.basename(file) for file in glob.glob(
+      os.path.join(glob.escape(folder), "images_*.npz")))
+  try:
+    template = templates.first_that_fits(folder, TEMPLATES, columns, survey.bands)
+  except FileNotFoundError:
+    if not archives:
+      raise
+    return _archive_of(catalog, archives, survey)
+  if archives:
+    logging.warning("%s: the images are %s, not %s; --image_template=%s takes those", folder,
+                    template, ", ".join(archives), archives[0])
+  return template
+
+
+def _archive_of(catalog: str, archives: list[str], survey: Survey) -> str:
+  """The only file of images; of several, the one with the catalogue's or the survey's name."""
+  name = os.path.basename(catalog).removeprefix("zphoto_catalog_").removesuffix(".npz")
+  for wanted in (name, survey.name, survey.dataset):
+    for archive in archives:
+      if archive.lower() == f"images_{wanted}.npz".lower():
+        return archive
+  if len(archives) > 1:
+    raise ValueError(f"{catalog}: which of {', '.join(archives)} holds its images? Name it with "
+                     "--image_template")
+  return archives[0]
 
 
 def _catalogs(path: str) -> list[str]:

@@ -14,6 +14,7 @@ from data_tools.conversion import shard_file
 from data_tools.verification.problems import pairs_across_splits, problem_line
 from pzbias_tf import storage
 from pzbias_tf.data import catalog as catalog_lib
+from pzbias_tf.data.extra_columns import is_missing
 from pzbias_tf.data.manifest import Manifest
 
 
@@ -65,6 +66,11 @@ def _faults(table: Table, manifest: Manifest) -> Iterator[str]:
     if wrong.size:
       yield (f"{name} is {table[name][wrong[0]]} in row {wrong[0]}, the manifest's shards say "
              f"{expected[wrong[0]]} ({wrong.size} such rows)")
+  for name in manifest.extra_columns:
+    if name not in table.colnames:
+      yield f"has no extra column {name}, which the manifest names"
+    elif is_missing(table[name]).any():
+      yield f"{name} has no value in row {np.argmax(is_missing(table[name]))}"
   ids, splits = np.asarray(table["id"]), np.asarray(table["split"])
   number = len(np.unique(ids))
   if number != manifest.galaxies["written"]:

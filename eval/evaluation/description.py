@@ -62,6 +62,8 @@ def stage_settings(config: TrainConfig) -> dict[str, str]:
       "batch": str(config.batch_size), "learning rate": f"{config.learning_rate:g}",
       "falls at": ", ".join(f"{100 * drop:g}%" for drop in config.lr_drops) or "-",
       "seed": str(config.seed), "ne": str(config.ne)}
+  if config.extra_columns.names:
+    shown["extra columns"] = ", ".join(config.extra_columns.names)
   if not spec.trains_all:
     shown["threshold"] = str(config.fth)
   if spec.labels_from:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import operator
 import os
 from typing import Sequence
 
@@ -44,8 +45,9 @@ class Members:
     stages = tuple(EvaluatedStage(folder) for folder in folders)
     first, digests = stages[0], [stage.weights_digest for stage in stages]
     for other in stages[1:]:
-      for name in ("stage", "survey", "image_size"):
-        wanted, own = getattr(first.config, name), getattr(other.config, name)
+      for name in ("stage", "survey", "image_size", "extra_columns.names"):
+        setting = operator.attrgetter(name)
+        wanted, own = setting(first.config), setting(other.config)
         if own != wanted:
           raise ValueError(f"{other.folder} was trained with {name}={own!r}, {first.folder} with "
                            f"{wanted!r}; combine runs of the same {name}")
@@ -108,9 +110,10 @@ def check_data_fit(data: Dataset, config: TrainConfig, *, force: bool) -> None:
     force: warn only, where the images can be read at all.
 
   Raises:
-    ValueError: what does not fit, and how.
+    ValueError: what does not fit, and how; the data set lacks an extra column.
   """
   problems = misfits(data, config)
+  data.check_extra(config.extra_columns.names)
   bands = data.manifest.image_shape[-1]
   if bands != len(config.survey.bands):
     raise ValueError(f"{data.folder}: images of {bands} bands, the run was trained on "

@@ -30,6 +30,11 @@ class Cutouts:
   layout: str = readers.AUTO
   options: readers.ReaderOptions = readers.ReaderOptions()
 
+  def with_extra(self, names: tuple[str, ...]) -> Cutouts:
+    """The same, with the extra columns of a run."""
+    return dataclasses.replace(
+        self, options=dataclasses.replace(self.options, extra_columns=names))
+
 
 def convert_cutouts(cutouts: Cutouts, survey: Survey, folder: str, rejected: str) -> str:
   """Converts cutouts to a data set; one that was cut off goes on.

@@ -8,12 +8,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
+from typing import Sequence
 
 from astropy.table import Table
 import numpy as np
 
 from pzbias_tf import storage
 from pzbias_tf.data.catalog import load_catalog
+from pzbias_tf.data.extra_columns import MISSING, is_missing
 from pzbias_tf.data.manifest import SPLITS, Manifest
 from pzbias_tf.survey import Survey
 
@@ -69,6 +71,34 @@ class Dataset:
   def column(self, name: str) -> np.ndarray:
     """One column of the catalogue as a numpy array [records]."""
     return np.asarray(self.catalog[name])
+
+  def extra(self, names: Sequence[str]) -> np.ndarray:
+    """Extra columns of the catalogue, [records, columns] float32.
+
+    Args:
+      names: names of extra columns, in the wanted order.
+
+    Raises:
+      ValueError: the data set lacks one, or a value of it is missing.
+    """
+    self.check_extra(names)
+    values = np.stack([self.column(name) for name in names], 1).astype(np.float64)
+    missing = np.argwhere(is_missing(values))
+    if len(missing):
+      row, column = missing[0]
+      raise ValueError(f"{self.folder}: {names[column]} is {values[row, column]} in row {row} of "
+                       f"the catalogue, which is no measurement ({MISSING}); convert the data set "
+                       "again")
+    return values.astype(np.float32)
+
+  def check_extra(self, names: Sequence[str]) -> None:
+    """Raises ValueError for extra columns that the data set was converted without."""
+    absent = [name for name in names if name not in self.manifest.extra_columns]
+    if absent:
+      raise ValueError(
+          f"{self.folder} has no extra column {', '.join(absent)}; it has "
+          f"{', '.join(self.manifest.extra_columns) or 'none'}. Convert it with "
+          f"--extra_columns={','.join(names)}, or name others")
 
   def shard(self, number: int) -> Dataset:
     """One shard as a data set of its own, whose rows count from 0."""

@@ -68,6 +68,7 @@ class Manifest:
     catalogs: the files of the catalogue, in order.
     catalog_sha256: hexadecimal digest of each of them.
     preset: settings that train.main prefers for this data set; {} for none.
+    extra_columns: columns of the catalogue that networks may take beside E(B-V).
     schema_version: version of the record and folder layout.
   """
 
@@ -89,6 +90,7 @@ class Manifest:
   catalogs: tuple[str, ...] = (CATALOG_NAME,)
   catalog_sha256: tuple[str, ...] = ()
   preset: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  extra_columns: tuple[str, ...] = ()
   schema_version: int = SCHEMA_VERSION
 
   def split_shards(self, split: str) -> tuple[Shard, ...]:
@@ -111,7 +113,7 @@ class Manifest:
 
   def to_json(self) -> str:
     """The manifest as JSON text, keys in the order of the attributes."""
-    return json.dumps(dataclasses.asdict(self), indent=1) + "\n"
+    return json.dumps(self._fields(), indent=1) + "\n"
 
   def digest(self) -> str:
     """SHA-256 of the manifest's text, hexadecimal; it identifies the exact data set."""
@@ -119,8 +121,15 @@ class Manifest:
 
   def save(self, folder: str) -> None:
     """Writes manifest.json into `folder` by atomic rename, with its own digest as last key."""
-    fields = {**dataclasses.asdict(self), _DIGEST: self.digest()}
+    fields = {**self._fields(), _DIGEST: self.digest()}
     storage.write_text(os.path.join(folder, MANIFEST_NAME), json.dumps(fields, indent=1) + "\n")
+
+  def _fields(self) -> dict[str, Any]:
+    """The attributes; without extra columns, those of the first version, and so its digest."""
+    fields = dataclasses.asdict(self)
+    if not self.extra_columns:
+      del fields["extra_columns"]
+    return fields
 
   @classmethod
   def load(cls, folder: str) -> Manifest:
@@ -149,6 +158,7 @@ class Manifest:
       fields["bands"] = tuple(fields["bands"])
       fields["image_shape"] = tuple(fields["image_shape"])
       fields["catalogs"] = tuple(fields["catalogs"])
+      fields["extra_columns"] = tuple(fields.get("extra_columns", ()))
       fields["catalog_sha256"] = tuple(fields["catalog_sha256"])
       return cls(**fields)
     except (KeyError, TypeError) as error:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from typing import Callable, NamedTuple
+from typing import Callable, NamedTuple, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -66,7 +66,8 @@ class DataService(NamedTuple):
 def training_batches(data: Dataset, *, keep: np.ndarray, labels: Labels, batch_size: int,
                      image_size: int, seed: int, start_step: int = 0, dihedral: bool = True,
                      augment: Augment | None = None, memory_bytes: int = MEMORY_BYTES,
-                     data_service: DataService | None = None) -> tf.data.Dataset:
+                     data_service: DataService | None = None,
+                     extra_columns: Sequence[str] = ()) -> tf.data.Dataset:
   """Endless batches of shuffled passes over some of the training records.
 
   Batches straddle epochs, so nothing is dropped and every batch is full.  Where
@@ -86,18 +87,20 @@ def training_batches(data: Dataset, *, keep: np.ndarray, labels: Labels, batch_s
     memory_bytes: largest total size of images to keep in memory, bytes.
     data_service: a service that reads the shards instead, in an order that is
       not repeatable.
+    extra_columns: extra columns of the data set that batches hold.
 
   Returns:
     A tf.data.Dataset of {"image" [batch, size, size, band] float32 flux, "ebv",
-    "row", "redshift_bin", "magnitude_row", "view" [batch]}.
+    "row", "redshift_bin", "magnitude_row", "view" [batch]} and, with extra
+    columns, "extra" [batch, columns] float32 as measured.
 
   Raises:
     ValueError: `keep` has a wrong shape, names records of other splits, or is
-      False everywhere.
+      False everywhere; the data set lacks an extra column.
   """
   num = _check_keep(data, "train", keep)
   read = {"keep": keep, "labels": labels, "batch_size": batch_size, "image_size": image_size,
-          "seed": seed, "start_step": start_step}
+          "seed": seed, "start_step": start_step, "extra_columns": extra_columns}
   image_bytes = 4 * image_size**2 * data.manifest.image_shape[-1]
   if data_service:
     batches = _batches_from_service(data, data_service, augment=augment, **read)
@@ -118,7 +121,7 @@ def training_batches(data: Dataset, *, keep: np.ndarray, labels: Labels, batch_s
 
 
 def _batches_from_shards(data, *, num, keep, labels, batch_size, image_size, seed, start_step,
-                         augment):
+                         augment, extra_columns):
   """(step, batch), read shard by shard and shuffled within a buffer."""
   epoch, in_epoch = divmod(start_step * batch_size, num)
   block = _block_size(batch_size)
@@ -127,11 +130,12 @@ def _batches_from_shards(data, *, num, keep, labels, batch_size, image_size, see
     blocks = blocks.unbatch().skip(in_epoch).batch(block)
   later = tf.data.Dataset.range(epoch + 1, np.iinfo(np.int64).max)
   blocks = blocks.concatenate(later.flat_map(lambda epoch: _epoch(data, keep, seed, epoch, block)))
-  return _prepared(blocks, data, labels, batch_size, image_size, seed, start_step, augment)
+  parse = _batch_parser(data, labels, image_size, batch_size, extra_columns)
+  return _prepared(blocks, parse, batch_size, seed, start_step, augment)
 
 
 def _batches_from_service(data, data_service, *, keep, labels, batch_size, image_size, seed,
-                          start_step, augment):
+                          start_step, augment, extra_columns):
   """(step, batch) read and parsed by the workers of a service; each record once per pass."""
   paths, starts, records = _shard_table(data, "train")
   # A new order at each start, lest often interrupted training see the same shards first each time.
@@ -140,7 +144,8 @@ def _batches_from_service(data, data_service, *, keep, labels, batch_size, image
   block = _block_size(batch_size)
   blocks = _read_shards(data, "train", shards, keep, cycle=READ_CYCLE, block=block)
   blocks = blocks.shuffle(_buffer_size(data, keep, block), seed=seed + start_step).repeat()
-  batches = _prepared(blocks, data, labels, batch_size, image_size, seed, start_step, augment)
+  parse = _batch_parser(data, labels, image_size, batch_size, extra_columns)
+  batches = _prepared(blocks, parse, batch_size, seed, start_step, augment)
   # Shards are handed out one by one: no record comes twice per pass, however many workers read.
   served = batches.map(lambda step, batch: batch).apply(tf.data.experimental.service.distribute(
       tf.data.experimental.service.ShardingPolicy.DYNAMIC, data_service.address,
@@ -148,9 +153,8 @@ def _batches_from_service(data, data_service, *, keep, labels, batch_size, image
   return served.enumerate(start_step)
 
 
-def _prepared(blocks, data, labels, batch_size, image_size, seed, start_step, augment):
+def _prepared(blocks, parse, batch_size, seed, start_step, augment):
   """(step, batch), made of blocks of (rows, records)."""
-  parse = _batch_parser(data, labels, image_size, batch_size)
 
   def prepare(step, rows_and_records):
     key = tf.stack([tf.constant(seed, tf.int64), step])
@@ -160,13 +164,14 @@ def _prepared(blocks, data, labels, batch_size, image_size, seed, start_step, au
       prepare, num_parallel_calls=2, deterministic=True)
 
 
-def _batches_from_memory(data, *, keep, labels, batch_size, image_size, seed, start_step):
+def _batches_from_memory(data, *, keep, labels, batch_size, image_size, seed, start_step,
+                         extra_columns):
   """(step, batch) from images that are read once."""
   columns: dict[str, np.ndarray] = {}
   num = int(np.sum(keep))
   for number, batch in enumerate(ordered_batches(
-      data, "train", keep=keep, labels=labels, batch_size=1024,
-      image_size=image_size).as_numpy_iterator()):
+      data, "train", keep=keep, labels=labels, batch_size=1024, image_size=image_size,
+      extra_columns=extra_columns).as_numpy_iterator()):
     for name, values in batch.items():
       column = columns.setdefault(name, np.empty([num, *values.shape[1:]], values.dtype))
       column[1024 * number:1024 * (number + 1)] = values
@@ -185,7 +190,8 @@ def _batches_from_memory(data, *, keep, labels, batch_size, image_size, seed, st
 
 
 def ordered_batches(data: Dataset, split: str, *, keep: np.ndarray, labels: Labels | None,
-                    batch_size: int, image_size: int) -> tf.data.Dataset:
+                    batch_size: int, image_size: int,
+                    extra_columns: Sequence[str] = ()) -> tf.data.Dataset:
   """One pass over some records of a split, in record order; the last batch may be short.
 
   Args:
@@ -195,6 +201,7 @@ def ordered_batches(data: Dataset, split: str, *, keep: np.ndarray, labels: Labe
     labels: labels of all records, or None for galaxies without any.
     batch_size: galaxies per batch.
     image_size: central pixels to keep.
+    extra_columns: extra columns of the data set that batches hold.
 
   Returns:
     A tf.data.Dataset of batches as in `training_batches`, without "view".
@@ -204,7 +211,7 @@ def ordered_batches(data: Dataset, split: str, *, keep: np.ndarray, labels: Labe
   """
   _check_keep(data, split, keep)
   blocks = _read_shards(data, split, _shard_table(data, split), keep, cycle=1, block=BLOCK)
-  parse = _batch_parser(data, labels, image_size, None)
+  parse = _batch_parser(data, labels, image_size, None, extra_columns)
   return blocks.rebatch(batch_size).map(
       parse, num_parallel_calls=2, deterministic=True).prefetch(2)
 
@@ -288,10 +295,11 @@ def _kept(data, split, rows, keep):
   return rows.filter(lambda row, _: keep[row])
 
 
-def _batch_parser(data, labels, image_size, batch_size):
+def _batch_parser(data, labels, image_size, batch_size, extra_columns):
   """A function of (rows [batch], records [batch]) that parses records and looks up labels."""
   manifest = data.manifest
   numbers = data.column("number").astype(np.int64)
+  extra = data.extra(extra_columns) if extra_columns else None
 
   def parse(rows, records, augment=None):
     batch = schema.parse_batch(records, image_shape=manifest.image_shape, dtype=manifest.dtype)
@@ -306,6 +314,8 @@ def _batch_parser(data, labels, image_size, batch_size):
     flux = augment(flux) if augment else flux
     batch["image"] = tf.ensure_shape(crop(flux, image_size), [batch_size, None, None, None])
     batch["row"] = rows
+    if extra is not None:
+      batch["extra"] = tf.gather(tf.constant(extra), rows)
     if labels is not None:
       batch["redshift_bin"] = tf.gather(tf.constant(labels.redshift_bin, tf.int32), rows)
       batch["magnitude_row"] = tf.gather(tf.constant(labels.magnitude_row, tf.int32), rows)

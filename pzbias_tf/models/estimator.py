@@ -1,6 +1,6 @@
 """A trained stage as a SavedModel that needs TensorFlow alone.
 
-Pixels and E(B-V) go in, p(z) and point estimates come out; the model itself
+Pixels, E(B-V) and extra columns go in, p(z) and point estimates come out; the model itself
 crops the images and scales the flux.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from pzbias_tf.compat.keras import plain_variable
-from pzbias_tf.models.network import input_size, redshift_pdf
+from pzbias_tf.models.network import input_columns, input_size, redshift_pdf
 from pzbias_tf.survey import Survey
 
 _TINY = 1.2e-38  # of float32, as p(z) is
@@ -21,7 +21,8 @@ class Estimator(tf.Module):
   Attributes:
     edges: edges of the redshift bins [bins + 1] float64.
     estimate: (image [n, height, width, band] float32, pixels as the survey
-      delivers them; ebv [n] float32, mag) -> {"pdf": probability of each bin
+      delivers them; ebv [n] float32, mag; only of a network with extra columns,
+      extra [n, columns] float32, as measured) -> {"pdf": probability of each bin
       [n, bins] float32; "zmode", "zmean", "zmedian": [n] float64}.
   """
 
@@ -36,17 +37,23 @@ class Estimator(tf.Module):
     super().__init__()
     self.edges = tf.Variable(survey.edges(extended=extended), dtype=tf.float64, trainable=False)
     self._weights = [plain_variable(weight) for weight in network.weights]  # saved with it
-    size = input_size(network)
+    size, columns = input_size(network), input_columns(network)
+    signature = [tf.TensorSpec([None, None, None, len(survey.bands)], tf.float32, "image"),
+                 tf.TensorSpec([None], tf.float32, "ebv")]
 
-    @tf.function(input_signature=[
-        tf.TensorSpec([None, None, None, len(survey.bands)], tf.float32, "image"),
-        tf.TensorSpec([None], tf.float32, "ebv")])
-    def estimate(image, ebv):
-      flux = _central(image, size) / survey.flux_divisor
-      pdf = redshift_pdf(network({"image": flux, "ebv": ebv}))
+    def estimates(**inputs):
+      inputs["image"] = _central(inputs["image"], size) / survey.flux_divisor
+      pdf = redshift_pdf(network(inputs))
       return {"pdf": pdf, **estimates_in_graph(self.edges.value(), tf.cast(pdf, tf.float64))}
 
-    self.estimate = estimate
+    if columns:
+      signature.append(tf.TensorSpec([None, len(columns)], tf.float32, "extra"))
+      self.estimate = tf.function(
+          lambda image, ebv, extra: estimates(image=image, ebv=ebv, extra=extra),
+          input_signature=signature)
+    else:
+      self.estimate = tf.function(
+          lambda image, ebv: estimates(image=image, ebv=ebv), input_signature=signature)
 
   def save(self, folder: str) -> None:
     """Writes the SavedModel into an empty folder."""

@@ -6,6 +6,7 @@ import math
 
 import tensorflow as tf
 
+from pzbias_tf.data.extra_columns import ExtraColumns
 from pzbias_tf.data.flux import InputScaling
 
 INITIAL_BIAS = 0.1
@@ -29,6 +30,28 @@ class FluxScaling(tf.keras.layers.Layer):
   def get_config(self):
     """Keras' way to rebuild a layer."""
     return {**super().get_config(), "scaling": self.scaling.to_json()}
+
+
+class ExtraScaling(tf.keras.layers.Layer):
+  """Standardises the extra columns, in float32 even where the network computes in less.
+
+  Attributes:
+    columns: their names, means and standard deviations.
+  """
+
+  def __init__(self, columns: ExtraColumns, **kwargs):
+    super().__init__(**{"dtype": "float32", **kwargs})
+    self.columns = columns
+
+  def call(self, extra):
+    """[batch, columns] as measured to standardised, same shape."""
+    mean, deviation = (tf.constant(numbers, tf.float32)
+                       for numbers in (self.columns.mean, self.columns.deviation))
+    return (extra - mean) / deviation
+
+  def get_config(self):
+    """Keras' way to rebuild a layer."""
+    return {**super().get_config(), "columns": self.columns.to_json()}
 
 
 def conv(x, filters: int, size: int, name: str, activation: str, *, padding: str = "same",

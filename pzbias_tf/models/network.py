@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Mapping, Sequence
+
 import tensorflow as tf
 
+from pzbias_tf.data.extra_columns import ExtraColumns
 from pzbias_tf.data.flux import InputScaling
+from pzbias_tf.models.layers import ExtraScaling
 from pzbias_tf.models.output_module import REDSHIFT_LAYER, build_output_module
 from pzbias_tf.models.representation import build_representation
 from pzbias_tf.survey import Survey
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+INPUTS = ("image", "ebv", "extra")
+"""Names of a network's inputs; "extra" only where it takes extra columns."""
 
 
 def build_network(net: int, survey: Survey, *, multi_output: bool, extended: bool = False,
                   image_size: int | None = None, input_scaling: InputScaling | None = None,
-                  precision: str = "float32") -> tf.keras.Model:
+                  precision: str = "float32",
+                  extra_columns: ExtraColumns | Sequence[str] = ()) -> tf.keras.Model:
   """Builds one of the networks.
 
   Args:
@@ -26,9 +33,12 @@ def build_network(net: int, survey: Survey, *, multi_output: bool, extended: boo
     input_scaling: None means `InputScaling("sqrt")`.
     precision: "float32", "mixed_float16" or "mixed_bfloat16": type in which the
       representation computes.  Weights and logits are float32.
+    extra_columns: columns that the network takes beside E(B-V), in this order;
+      names alone are taken as they are, without standardisation.
 
   Returns:
-    A model of {"image": [batch, size, size, band] flux, "ebv": [batch]} to
+    A model of {"image": [batch, size, size, band] flux, "ebv": [batch]} and, with
+    extra columns, {"extra": [batch, columns]} to
     {"z_logits": [batch, outputs, bins]} and, with multi_output,
     {"r_logits": [batch, outputs]}.  Its layers "representation" and
     "output_module" are models themselves.
@@ -38,28 +48,48 @@ def build_network(net: int, survey: Survey, *, multi_output: bool, extended: boo
   """
   if precision not in PRECISIONS:
     raise ValueError(f"--precision={precision}; choose one of {', '.join(PRECISIONS)}")
+  if not isinstance(extra_columns, ExtraColumns):
+    extra_columns = ExtraColumns.unscaled(extra_columns)
   before = tf.keras.mixed_precision.global_policy()
   tf.keras.mixed_precision.set_global_policy(precision)
   try:
     return _build(net, survey, multi_output, extended, image_size or survey.image_size,
-                  input_scaling or InputScaling())
+                  input_scaling or InputScaling(), extra_columns)
   finally:
     tf.keras.mixed_precision.set_global_policy(before)
 
 
-def _build(net, survey, multi_output, extended, size, input_scaling):
+def _build(net, survey, multi_output, extended, size, input_scaling, extra_columns):
   representation = build_representation(
-      net, image_size=size, bands=len(survey.bands), input_scaling=input_scaling)
+      net, image_size=size, bands=len(survey.bands), input_scaling=input_scaling,
+      extra_columns=extra_columns)
   output_module = build_output_module(
       representation.output_shape[-1], survey, multi_output=multi_output, extended=extended)
   inputs = {"image": tf.keras.Input([size, size, len(survey.bands)], name="image"),
             "ebv": tf.keras.Input([], name="ebv")}
+  if extra_columns.names:
+    inputs["extra"] = tf.keras.Input([len(extra_columns.names)], name="extra")
   return tf.keras.Model(inputs, output_module(representation(inputs)), name="network")
 
 
 def input_size(model: tf.keras.Model) -> int:
   """Side of the images that a network or a representation takes, in pixels."""
   return next(tensor.shape[1] for tensor in model.inputs if len(tensor.shape) == 4)
+
+
+def input_columns(model: tf.keras.Model) -> tuple[str, ...]:
+  """Names of the extra columns that a network or a representation takes, in its order."""
+  for layer in model.layers:
+    if isinstance(layer, ExtraScaling):
+      return layer.columns.names
+    if isinstance(layer, tf.keras.Model) and input_columns(layer):
+      return input_columns(layer)
+  return ()
+
+
+def network_inputs(batch: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+  """What a network takes of a batch: image, E(B-V) and the extra columns that there are."""
+  return {name: batch[name] for name in INPUTS if name in batch}
 
 
 def redshift_variables(network: tf.keras.Model) -> list[tf.Variable]:

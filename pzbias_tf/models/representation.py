@@ -1,4 +1,4 @@
-"""The representations: from an image and E(B-V) to a feature vector.
+"""The representations: from an image, E(B-V) and perhaps more to a feature vector.
 
 Net_P (after Pasquet et al. 2019), Net_T (after Treyer et al. 2023) and the
 shallow Net_S1 to Net_S3 are those of Lin et al. 2022, Section 3.2; Net_Q is a
@@ -11,15 +11,17 @@ from typing import Callable
 
 import tensorflow as tf
 
+from pzbias_tf.data.extra_columns import ExtraColumns
 from pzbias_tf.data.flux import InputScaling
-from pzbias_tf.models.layers import FluxScaling, avg_pool, conv, dense
+from pzbias_tf.models.layers import ExtraScaling, FluxScaling, avg_pool, conv, dense
 
 # The image is reduced by 8 and then loses 6 pixels to 'valid' convolutions.
 NET_T_MIN_SIZE = 49
 
 
 def build_representation(net: int, *, image_size: int, bands: int,
-                         input_scaling: InputScaling) -> tf.keras.Model:
+                         input_scaling: InputScaling,
+                         extra_columns: ExtraColumns = ExtraColumns()) -> tf.keras.Model:
   """Builds the representation part of a network.
 
   Args:
@@ -27,10 +29,12 @@ def build_representation(net: int, *, image_size: int, bands: int,
     image_size: side of the input image, pixels.
     bands: number of bands.
     input_scaling: how the flux is scaled first.
+    extra_columns: further columns that join the features with E(B-V).
 
   Returns:
-    A model of {"image": [batch, size, size, band] flux, "ebv": [batch]} to
-    features [batch, 1024] (Net_P, Net_T) or [batch, 256].
+    A model of {"image": [batch, size, size, band] flux, "ebv": [batch]} and, with
+    extra columns, {"extra": [batch, columns]} to features [batch, 1024] (Net_P,
+    Net_T) or [batch, 256].
 
   Raises:
     ValueError: there is no such network, or the image is too small for it.
@@ -43,13 +47,16 @@ def build_representation(net: int, *, image_size: int, bands: int,
     raise ValueError(f"Net_T needs images of at least {NET_T_MIN_SIZE} pixels, got {image_size}")
   image = tf.keras.Input([image_size, image_size, bands], name="image")
   ebv = tf.keras.Input([], name="ebv")
+  inputs = {"image": image, "ebv": ebv}
   x = FluxScaling(input_scaling, name="flux_scaling")(image)
-  x = trunk(x)
-  ebv_column = tf.keras.layers.Reshape([1], name="ebv_column")(ebv)
-  x = tf.keras.layers.Concatenate(name="with_ebv")([x, ebv_column])
+  joined = [trunk(x), tf.keras.layers.Reshape([1], name="ebv_column")(ebv)]
+  if extra_columns.names:
+    inputs["extra"] = tf.keras.Input([len(extra_columns.names)], name="extra")
+    joined.append(ExtraScaling(extra_columns, name="extra_scaling")(inputs["extra"]))
+  x = tf.keras.layers.Concatenate(name="with_ebv")(joined)
   x = dense(x, units, "dense1")
   x = dense(x, units, "dense2")
-  return tf.keras.Model({"image": image, "ebv": ebv}, x, name="representation")
+  return tf.keras.Model(inputs, x, name="representation")
 
 
 def network_name(net: int) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Mapping, Sequence
+
 import numpy as np
 
 from pzbias_tf import arguments
+from pzbias_tf.data.extra_columns import MISSING, is_missing
 from pzbias_tf.survey import Survey
 
 _CHUNK = 1024  # images at a time
@@ -91,6 +94,35 @@ def number_column(name: str, values: np.ndarray | float, num: int) -> np.ndarray
     raise ValueError(f"{name} has {len(column)} values for {num} images; pass one per galaxy, or "
                      "one number for all of them")
   return column
+
+
+def extra_values(extra: Mapping[str, np.ndarray | float] | None, names: Sequence[str],
+                 num: int) -> np.ndarray | None:
+  """The extra columns of a network, [num, columns] float32; None where it takes none.
+
+  Args:
+    extra: {name: [num], or one number for all}.
+    names: the columns that the network takes, in its order.
+    num: number of galaxies.
+
+  Raises:
+    ValueError: a column is missing, unknown, or as `number_column`; or a value is
+      no measurement.
+  """
+  given = dict(extra or {})
+  faults = [*(f"lacks {name}" for name in names if name not in given),
+            *(f"has {name}" for name in given if name not in names)]
+  if faults:
+    raise ValueError(f"extra {', '.join(faults)}; this run takes "
+                     f"{', '.join(names) or 'no extra columns'}: pass exactly these, as "
+                     "extra={name: one number per galaxy}")
+  columns = [number_column(f"extra[{name!r}]", given[name], num) for name in names]
+  for name, column in zip(names, columns):
+    missing = np.flatnonzero(is_missing(column))
+    if len(missing):
+      raise ValueError(f"extra[{name!r}][{missing[0]}] is {column[missing[0]]:g}, which is no "
+                       f"measurement ({MISSING}); leave that galaxy out")
+  return np.stack(columns, 1).astype(np.float32) if columns else None
 
 
 def id_column(ids: np.ndarray | None, num: int) -> np.ndarray:

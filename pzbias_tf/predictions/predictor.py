@@ -11,7 +11,7 @@ from pzbias_tf.data.apertures import measure_images
 from pzbias_tf.data.augment import DIHEDRAL_ELEMENTS, dihedral
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.pipeline import crop, ordered_batches
-from pzbias_tf.models.network import input_size, redshift_pdf
+from pzbias_tf.models.network import input_columns, input_size, network_inputs, redshift_pdf
 from pzbias_tf.predictions.domain import TrainingDomain
 from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.survey import Survey
@@ -32,7 +32,8 @@ class Predictor:
 
   Args:
     networks: of `build_network`, made in the scope of `strategy`, with their
-      trained weights; all take images of one size and have one grid.
+      trained weights; all take images of one size and the same extra columns, and
+      have one grid.
     edges: edges of their redshift bins [bins + 1].
     tta: average over the 8 dihedral views of each image.
     strategy: devices over which each batch is divided; None for one.
@@ -41,12 +42,14 @@ class Predictor:
   Attributes:
     edges: as above.
     size: side of the images that the networks take, pixels.
+    extra_columns: names of the extra columns that they take, in their order.
   """
 
   def __init__(self, networks: Sequence[tf.keras.Model], edges: np.ndarray, *, tta: bool = False,
                strategy: tf.distribute.Strategy | None = None,
                domain: TrainingDomain | None = None):
     self.edges, self.size, self._domain = edges, input_size(networks[0]), domain
+    self.extra_columns = input_columns(networks[0])
     self._networks, self._views = networks, DIHEDRAL_ELEMENTS if tta else 1
     self._strategy = strategy or tf.distribute.get_strategy()
     self._forward = tf.function(
@@ -73,11 +76,12 @@ class Predictor:
     columns = {**{name: data.column(name) for name in COLUMNS},
                "redshift": data.column("z_spec"), "row": np.arange(len(data.catalog))}
     records = ordered_batches(data, split, keep=keep, labels=None, batch_size=batch_size,
-                              image_size=min(self.size, *data.manifest.image_shape[:2]))
+                              image_size=min(self.size, *data.manifest.image_shape[:2]),
+                              extra_columns=self.extra_columns)
     return self._predicted(records, columns)
 
   def array_batches(self, images: np.ndarray, columns: Mapping[str, np.ndarray], *,
-                    flux_divisor: float,
+                    flux_divisor: float, extra: np.ndarray | None = None,
                     batch_size: int = BATCH_SIZE) -> Iterator[tuple[np.ndarray, Columns]]:
     """Predicts galaxies whose images are in memory, a batch at a time.
 
@@ -86,6 +90,7 @@ class Predictor:
         real numbers; a memory map is read batch by batch.
       columns: [n] each: "id", "ebv" and others, which the result repeats.
       flux_divisor: that of the survey.
+      extra: values of `extra_columns` [n, columns]; None where there are none.
       batch_size: galaxies per batch, over all devices.
 
     Yields:
@@ -96,11 +101,12 @@ class Predictor:
       FloatingPointError: a network gave NaN.
     """
     size = min(self.size, *images.shape[1:3])
-    records = _array_records(images, columns["ebv"], size, flux_divisor, batch_size)
+    inputs = {"ebv": columns["ebv"], **({} if extra is None else {"extra": extra})}
+    records = _array_records(images, inputs, size, flux_divisor, batch_size)
     return self._predicted(records, columns)
 
   def _predicted(self, records, columns):
-    """The one way from batches of "image", "ebv" and "row" to p(z) and columns."""
+    """The one way from batches of a network's inputs and "row" to p(z) and columns."""
     for batch in self._strategy.experimental_distribute_dataset(records):
       result = {name: np.concatenate([
           part.numpy() for part in self._strategy.experimental_local_results(value)])
@@ -116,8 +122,8 @@ class Predictor:
     """What one device does with its part of a batch."""
     image = tf.image.resize_with_crop_or_pad(batch["image"], self.size, self.size)
     pdf = tf.add_n([
-        redshift_pdf(network({"image": dihedral(image, tf.fill(tf.shape(batch["ebv"]), view)),
-                              "ebv": batch["ebv"]}))
+        redshift_pdf(network(network_inputs(
+            {**batch, "image": dihedral(image, tf.fill(tf.shape(batch["ebv"]), view))})))
         for network in self._networks for view in range(self._views)])
     return {"row": batch["row"], "pdf": pdf / (len(self._networks) * self._views),
             **measure_images(image)}
@@ -155,18 +161,24 @@ def predict(network: tf.keras.Model, data: Dataset, split: str, keep: np.ndarray
   return collect(predictor.edges, predictor.batches(data, split, keep, batch_size=batch_size))
 
 
-def _array_records(images, ebv, size, flux_divisor, batch_size):
-  """Batches of arrays, as `ordered_batches` gives those of a data set."""
+def _array_records(images, inputs, size, flux_divisor, batch_size):
+  """Batches of arrays, as `ordered_batches` gives those of a data set.
+
+  `inputs` are {name: values [n] or [n, columns]} of what the network takes beside images.
+  """
 
   def batches():
     for start in range(0, len(images), batch_size):
       row = np.arange(start, min(start + batch_size, len(images)))
       flux = crop(images[start:start + batch_size], size).astype(np.float32)
-      yield {"image": flux / np.float32(flux_divisor), "ebv": ebv[row], "row": row}
+      yield {"image": flux / np.float32(flux_divisor), "row": row,
+             **{name: values[row] for name, values in inputs.items()}}
 
   return tf.data.Dataset.from_generator(batches, output_signature={
       "image": tf.TensorSpec([None, size, size, images.shape[-1]], tf.float32),
-      "ebv": tf.TensorSpec([None], tf.float32), "row": tf.TensorSpec([None], tf.int64)})
+      "row": tf.TensorSpec([None], tf.int64),
+      **{name: tf.TensorSpec([None, *values.shape[1:]], tf.float32)
+         for name, values in inputs.items()}})
 
 
 def _check_finite(pdf, ids):

@@ -10,6 +10,7 @@ import os
 import subprocess
 from typing import Any, Mapping
 
+from pzbias_tf.data.extra_columns import ExtraColumns
 from pzbias_tf.data.flux import InputScaling
 from pzbias_tf.files import write_text
 from pzbias_tf.survey import Survey, survey_from_mapping
@@ -29,6 +30,8 @@ class TrainConfig:
     net: number of the network.
     image_size: side of the central square that is used, pixels.
     input_scaling: how flux is scaled.
+    extra_columns: columns of the catalogue that the network takes beside E(B-V), and their
+      means and standard deviations.
     seed: seed of the run.
     ne: fold, 1 to 5: decides the seeds of Baseline and Step 1 and the subset of Steps 2 and 3.
     fth: balancing threshold.
@@ -61,6 +64,7 @@ class TrainConfig:
   net: int
   image_size: int
   input_scaling: InputScaling
+  extra_columns: ExtraColumns = ExtraColumns()
   seed: int = 0
   ne: int = 1
   fth: int
@@ -107,6 +111,7 @@ class TrainConfig:
       settings.setdefault("dispersions", "global")  # as before there was a choice
     settings["survey"] = survey_from_mapping(settings["survey"], origin=origin)
     settings["input_scaling"] = InputScaling.from_json(settings["input_scaling"])
+    settings["extra_columns"] = ExtraColumns.from_json(settings.get("extra_columns", {}))
     for name in ("keep_weights_at", "lr_drops"):
       settings[name] = tuple(settings[name])
     return cls(**settings)

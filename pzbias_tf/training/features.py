@@ -20,7 +20,7 @@ from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.draw_order import draws
 from pzbias_tf.data.pipeline import Labels, ordered_batches
 from pzbias_tf.files import exclusive_folder
-from pzbias_tf.models.network import input_size
+from pzbias_tf.models.network import INPUTS, input_columns, input_size, network_inputs
 from pzbias_tf.training.config import TrainConfig, settings_digest
 from pzbias_tf.training.feature_cache import FeatureCache
 
@@ -38,6 +38,8 @@ def features_digest(config: TrainConfig, representation: tf.keras.Model) -> str:
       "weights": config.init_weights_digest, "data": config.data_digest,
       "image_size": config.image_size, "input_scaling": config.input_scaling.to_json(),
       "computed_in": representation.layers[-1].compute_dtype, "stored_in": config.feature_dtype}
+  if config.extra_columns.names:
+    settings["extra_columns"] = config.extra_columns.to_json()
   return settings_digest(settings)
 
 
@@ -113,12 +115,12 @@ def _fill(cache, representation, data, split, missing):
   @tf.function
   def forward(batch):
     image = augment.dihedral(batch["image"], batch["view"])
-    return representation({"image": image, "ebv": batch["ebv"]})
+    return representation(network_inputs({**batch, "image": image}))
 
   done, total = 0, int(missing.sum())
-  for number, chunk in enumerate(_chunks(data, split, missing, input_size(representation)), 1):
+  for number, chunk in enumerate(_chunks(data, split, missing, representation), 1):
     count = int(chunk["row"].shape[0])
-    features = forward({name: _padded(chunk[name]) for name in ("image", "ebv", "view")})
+    features = forward({name: _padded(chunk[name]) for name in (*INPUTS, "view") if name in chunk})
     cache.put(chunk["row"].numpy(), chunk["view"].numpy(), features.numpy()[:count])
     done += count
     if number % COMMIT_EVERY == 0:
@@ -130,17 +132,18 @@ def _fill(cache, representation, data, split, missing):
     raise ValueError(f"{data.folder}: only {done} of {total} images were read; convert it again")
 
 
-def _chunks(data, split, pairs, image_size):
+def _chunks(data, split, pairs, representation):
   """CHUNK images at a time, one per pair, with their "row" and "view"."""
   wanted = tf.constant(pairs)
 
   def one_per_pair(batch):
     galaxy, view = tf.unstack(tf.where(tf.gather(wanted, batch["row"])), axis=1)
-    return {"view": view, **{name: tf.gather(batch[name], galaxy)
-                             for name in ("image", "ebv", "row")}}
+    return {"view": view, **{name: tf.gather(values, galaxy) for name, values in batch.items()}}
 
   batches = ordered_batches(data, split, keep=pairs.any(axis=1), labels=None,
-                            batch_size=CHUNK // augment.DIHEDRAL_ELEMENTS, image_size=image_size)
+                            batch_size=CHUNK // augment.DIHEDRAL_ELEMENTS,
+                            image_size=input_size(representation),
+                            extra_columns=input_columns(representation))
   return batches.map(one_per_pair).rebatch(CHUNK).prefetch(1)
 
 

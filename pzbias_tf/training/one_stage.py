@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+from typing import Sequence
 
 from absl import logging
 import numpy as np
@@ -14,6 +15,7 @@ from pzbias_tf import storage
 from pzbias_tf.bias.balance import KEEP_ALL
 from pzbias_tf.bias.soft_labels import LabelModel, fit_label_model
 from pzbias_tf.data.dataset import Dataset
+from pzbias_tf.data.extra_columns import ExtraColumns
 from pzbias_tf.data.flux import InputScaling
 from pzbias_tf.data.pipeline import DataService, ordered_batches
 from pzbias_tf.files import exclusive_folder
@@ -121,7 +123,8 @@ def make_network(config: TrainConfig) -> tf.keras.Model:
   stage = config.stage_spec
   return build_network(config.net, config.survey, multi_output=stage.multi_output,
                        extended=stage.extended, image_size=config.image_size,
-                       input_scaling=config.input_scaling, precision=config.precision)
+                       input_scaling=config.input_scaling, precision=config.precision,
+                       extra_columns=config.extra_columns)
 
 
 def make_problem(network: tf.keras.Model, data: Dataset, config: TrainConfig, stage_dir: str,
@@ -180,6 +183,23 @@ def fit_input_scaling(kind: str, data: Dataset, image_size: int) -> InputScaling
   batches = ordered_batches(data, "train", keep=keep, labels=None, batch_size=256,
                             image_size=image_size)
   return InputScaling.fit(kind, np.concatenate([batch["image"].numpy() for batch in batches]))
+
+
+def fit_extra_columns(names: Sequence[str], data: Dataset, config: TrainConfig) -> ExtraColumns:
+  """Measures extra columns on the galaxies that a Baseline or Step 1 trains on.
+
+  Args:
+    names: names of the columns.
+    data: the data set.
+    config: the stage's settings, which decide its galaxies.
+
+  Raises:
+    ValueError: the data set lacks a column, or one has the same value everywhere.
+  """
+  if not names:
+    return ExtraColumns()
+  keep, _ = training_sample.training_records(data, config)
+  return ExtraColumns.fit(names, data.extra(names)[keep & (data.column("copy") == 0)])
 
 
 def _samples(config, data):

@@ -15,7 +15,7 @@ from pzbias_tf.data.augment import DIHEDRAL_ELEMENTS, INTERPOLATING, dihedral
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.draw_order import drawn_pairs
 from pzbias_tf.data.pipeline import Batch, DataService, ordered_batches, training_batches
-from pzbias_tf.models.network import redshift_variables
+from pzbias_tf.models.network import network_inputs, redshift_variables
 from pzbias_tf.training import losses, training_sample
 from pzbias_tf.training.config import TrainConfig
 from pzbias_tf.training.features import cached_features, feature_batches, features_digest
@@ -99,13 +99,14 @@ def _redshift_loss(loss: losses.RedshiftLoss):
 def _on_images(network, data, config, keep, labels, data_service=None):
   """What depends on the kind of batches, for images that pass through the whole network."""
   return {
-      "forward": lambda batch: network({"image": batch["image"], "ebv": batch["ebv"]}),
+      "forward": lambda batch: network(network_inputs(batch)),
       "augment": lambda batch: {**batch, "image": dihedral(batch["image"], batch["view"])},
       "batches": lambda step: training_batches(
           data, keep=keep, labels=labels, batch_size=config.batch_size,
           image_size=config.image_size, seed=config.stage_seed, start_step=step,
           dihedral=config.augment != "none",
-          augment=INTERPOLATING.get(config.augment), data_service=data_service),
+          augment=INTERPOLATING.get(config.augment), data_service=data_service,
+          extra_columns=config.extra_columns.names),
       "validation": _validation_images(data, config)}
 
 
@@ -142,7 +143,8 @@ def _validation_images(data, config):
     return []
   labels = training_sample.make_labels(data, config.survey)
   return list(ordered_batches(data, "validation", keep=keep, labels=labels,
-                              batch_size=config.batch_size, image_size=config.image_size))
+                              batch_size=config.batch_size, image_size=config.image_size,
+                              extra_columns=config.extra_columns.names))
 
 
 def _validation_features(features_of, data, config):

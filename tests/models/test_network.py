@@ -4,8 +4,9 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
+from pzbias_tf.data.extra_columns import ExtraColumns
 from pzbias_tf.models import build_network
-from pzbias_tf.models.network import redshift_pdf, redshift_variables
+from pzbias_tf.models.network import input_columns, redshift_pdf, redshift_variables
 from pzbias_tf.survey import CFHTLS_WIDE, SDSS
 
 # Trainable parameters: single output of 180 bins, 6 x 180 + 6, 6 x 360 + 6,
@@ -61,6 +62,28 @@ class NetworkTest(tf.test.TestCase, parameterized.TestCase):
     low = network({"image": image, "ebv": tf.zeros([1])})["z_logits"]
     high = network({"image": image, "ebv": tf.ones([1])})["z_logits"]
     self.assertNotAllClose(low, high)
+
+  @parameterized.parameters("float32", "mixed_float16")
+  def test_extra_columns_join_the_features(self, precision):
+    columns = ExtraColumns(("mag_J", "mag_H"), (20.0, 18.0), (2.0, 0.5))
+    network = build_network(4, SDSS, multi_output=True, image_size=16, extra_columns=columns,
+                            precision=precision)
+    count = sum(int(np.prod(v.shape)) for v in network.trainable_variables)
+    self.assertEqual(count, PARAMETERS[4][1] + 2 * 256)
+    self.assertEqual(input_columns(network), ("mag_J", "mag_H"))
+    self.assertEqual(input_columns(network.get_layer("representation")), ("mag_J", "mag_H"))
+    inputs = {"image": tf.ones([2, 16, 16, 5]), "ebv": tf.zeros([2]),
+              "extra": tf.constant([[20.0, 18.0], [22.0, 18.5]])}
+    standardised = network.get_layer("representation").get_layer("extra_scaling")
+    self.assertAllEqual(standardised(inputs["extra"]), [[0.0, 0.0], [1.0, 1.0]])
+    self.assertNotAllClose(*network(inputs)["z_logits"])
+
+  def test_names_alone_are_not_standardised(self):
+    network = build_network(5, SDSS, multi_output=False, image_size=16, extra_columns=["a", "b"])
+    values = tf.constant([[20.0, -3.0]])
+    self.assertAllEqual(
+        network.get_layer("representation").get_layer("extra_scaling")(values), values)
+    self.assertEmpty(input_columns(build_network(5, SDSS, multi_output=False, image_size=16)))
 
   def test_bad_requests(self):
     with self.assertRaisesRegex(ValueError, "--net=7.*Net_P"):

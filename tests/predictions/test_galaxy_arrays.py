@@ -94,6 +94,25 @@ class ColumnsTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, r"ids have shape \[1\] for 2 images"):
       galaxy_arrays.id_column(["a"], 2)
 
+  def test_extra_values_in_the_networks_order(self):
+    extra = {"b": 2.0, "a": np.array([1.0, 3.0])}
+    self.assertAllEqual(galaxy_arrays.extra_values(extra, ("a", "b"), 2), [[1, 2], [3, 2]])
+    self.assertIsNone(galaxy_arrays.extra_values(None, (), 2))
+
+  @parameterized.parameters(
+      (None, "extra lacks a, lacks b; this run takes a, b: pass exactly these"),
+      ({"a": 1.0, "c": 1.0}, "extra lacks b, has c; this run takes a, b"),
+      ({"a": [1.0], "b": 1.0}, r"extra\['a'\] has 1 values for 2 images"),
+      ({"a": np.nan, "b": 1.0}, r"extra\['a'\] is not finite"),
+      ({"a": 1.0, "b": [18.0, -99.0]}, r"extra\['b'\]\[1\] is -99, which is no measurement"))
+  def test_bad_extra_values(self, extra, message):
+    with self.assertRaisesRegex(ValueError, message):
+      galaxy_arrays.extra_values(extra, ("a", "b"), 2)
+
+  def test_extra_values_that_a_network_does_not_take(self):
+    with self.assertRaisesRegex(ValueError, "extra has a; this run takes no extra columns"):
+      galaxy_arrays.extra_values({"a": 1.0}, (), 2)
+
 
 if __name__ == "__main__":
   tf.test.main()

@@ -26,13 +26,15 @@ def parse(*words: str) -> Request:
   return read_request(flag_values(*words))
 
 
-def no_data(preset: dict | None = None) -> Dataset:
-  """A data set of which only the manifest exists."""
+def no_data(preset: dict | None = None, extra: tuple[str, ...] = ()) -> Dataset:
+  """A data set of which only the manifest exists; `extra` are its extra columns."""
   return Dataset("nowhere", Manifest(dataset="sdss", survey="sdss", bands=SDSS.bands,
-                                     image_shape=(64, 64, 5), preset=preset or {}))
+                                     image_shape=(64, 64, 5), preset=preset or {},
+                                     extra_columns=extra))
 
 
-def run_name(*words: str, stage: Stage | None = None, preset: dict | None = None) -> str:
+def run_name(*words: str, stage: Stage | None = None, preset: dict | None = None,
+             extra: tuple[str, ...] = ()) -> str:
   """The default name of the run that a command line means."""
-  request, data = parse(*words), no_data(preset)
+  request, data = parse(*words), no_data(preset, extra)
   return variant_of(request, resolve(request, data), data).run_name(stage or request.stage)

@@ -38,6 +38,19 @@ class VariantsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(run_name(f"--survey={path}"), "mine_net0_ne1")
     self.assertEqual(run_name(f"--survey={path}", "--bins=20"), "mine_net0_ne1_bins20")
 
+  def test_other_extra_columns_than_all_are_told_apart(self):
+    step2 = ("--tstep=2", "--multir")
+    for words, name in (((), "sdss_net0_ne1"), (("--extra_columns=mag_J,mag_H",), "sdss_net0_ne1"),
+                        (("--extra_columns=mag_H",), "sdss_net0_ne1_extra-mag_H"),
+                        (("--extra_columns=",), "sdss_net0_ne1_extra-none")):
+      self.assertEqual(run_name(*step2, *words, extra=("mag_J", "mag_H")), name)
+    request = parse(*step2, "--extra_columns=mag_H")
+    self.assertEqual(stage_command(request, "step1"),
+                     "python -m train.main --tstep=1 --multir --extra_columns=mag_H")
+    self.assertIn("--extra_columns=", stage_command(parse("--extra_columns="), "step1"))
+    with self.assertRaisesRegex(ValueError, "--extra_columns=mag_H,mag_H names a column twice"):
+      run_name("--extra_columns=mag_H,mag_H")
+
   @parameterized.parameters(
       (["--tstep=2", "--multir", "--net=3"],), (["--tstep", "2", "--multir=1", "--net", "3"],),
       (["-tstep=2", "-multir", "-net=3"],))

@@ -77,6 +77,9 @@ class ConversionConfig:
     if self.input and self.simulation != simulation_options.SimulationOptions():
       raise ValueError("--image_size, --neighbours, --fwhm_arcsec and --photometry are for "
                        f"simulated images; --input={self.input} has images of its own")
+    if not self.input and (self.options.extra_columns or self.options.extra_fill is not None):
+      raise ValueError("--extra_columns and --extra_fill are for columns of an --input; simulated "
+                       "galaxies have none")
     self._given_limit()
 
   def with_places(self, survey: Survey) -> ConversionConfig:
@@ -140,6 +143,8 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   text("output", "", "Folder of the data set, may be remote, such as gs://bucket/sdss; "
        "default: data/<data set>.")
   reader_flags.define(values)
+  flags.DEFINE_list("extra_columns", [], "Columns to keep under their own names, which networks "
+                    "take beside E(B-V), e.g. mag_J,mag_H.", flag_values=values)
   _define_settings(values)
   flags.DEFINE_integer("num", 15000, "Number of galaxies to simulate without --input.",
                        flag_values=values)
@@ -184,7 +189,8 @@ def config_from_flags(values: flags.FlagValues) -> ConversionConfig:
   """
   return ConversionConfig(
       survey=values.survey, input=values.input, output=values.output, layout=values.layout,
-      options=reader_flags.options(values),
+      options=dataclasses.replace(
+          reader_flags.options(values), extra_columns=tuple(values.extra_columns)),
       settings=ConversionSettings(
           seed=values.seed, split=splits.parse_fractions(values.split),
           validation_share=values.validation_share,

@@ -30,6 +30,8 @@ def summary(manifest: manifest_lib.Manifest, output: str, *, survey: str) -> str
   lines += [f"  {split}: {manifest.records(split)} records" for split in manifest_lib.SPLITS]
   if manifest.augment_copies > 1:
     lines.append(f"  each training galaxy has {manifest.augment_copies} records")
+  if manifest.extra_columns:
+    lines.append(f"  extra columns: {', '.join(manifest.extra_columns)}")
   lines += [f"  {'outside of the sample' if reason in outside else 'rejected'}: {number} x {reason}"
             for reason, number in reasons.items()]
   lines += [f"  the sample ends at r = {limit:g}; --max_r_mag=none takes all"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Mapping
 
 from absl import logging
@@ -10,6 +11,7 @@ import numpy as np
 
 from data_tools.readers.parts.cutout_source import Columns, ReaderOptions
 from pzbias_tf.data import catalog as catalog_lib
+from pzbias_tf.data.extra_columns import MISSING, is_missing
 
 # Role (the flag --<role>_column) -> column of the catalogue.
 ROLES = {
@@ -30,6 +32,7 @@ GROUP = "split_group"
 NONE = "none"
 """This column name says that a role has no column."""
 
+_EXTRA_NAME = re.compile(r"[A-Za-z0-9_.+-]{1,60}")  # part of a run's name; FITS allows 68 bytes
 _EXACT_INTEGERS = 2.0**53  # above this, ids stored as doubles have lost digits
 
 
@@ -51,7 +54,7 @@ def build_catalog(columns: Columns, names: Mapping[str, tuple[str, ...]], num: i
     The object table and {role: name of the chosen column}.
 
   Raises:
-    ValueError: a required or named column is absent, or holds no numbers.
+    ValueError: a required, named or extra column is absent, or holds no numbers.
   """
   chosen = {}
   for role in ROLES:
@@ -72,6 +75,8 @@ def build_catalog(columns: Columns, names: Mapping[str, tuple[str, ...]], num: i
   catalog = catalog_lib.object_table(num, **values)
   if GROUP in columns:
     catalog[GROUP] = np.asarray(columns[GROUP]).astype(str)
+  for name in options.extra_columns:
+    catalog[name] = _extra(columns, name, num, origin)
   return catalog, chosen
 
 
@@ -80,6 +85,30 @@ def check_names(columns: Mapping[str, str]) -> None:
   unknown = sorted(set(columns) - set(ROLES))
   if unknown:
     raise ValueError(f"no column role {', '.join(unknown)}; known are {', '.join(ROLES)}")
+
+
+def check_extra(options: ReaderOptions) -> None:
+  """Raises ValueError for extra columns that a data set cannot hold, or a fill without meaning."""
+  own = {*catalog_lib.OBJECT_COLUMNS, *catalog_lib.RECORD_COLUMNS, GROUP}
+  seen: set[str] = set()
+  for name in options.extra_columns:
+    flag = f"--extra_columns={','.join(options.extra_columns)}"
+    if not _EXTRA_NAME.fullmatch(name):
+      raise ValueError(f"{flag}: a column cannot be called {name!r}; rename it to letters, digits "
+                       "and _ . + -")
+    if name.lower() in own:  # FITS does not tell capital letters from small ones
+      raise ValueError(f"{flag}: a data set has a column {name.lower()} of its own; rename yours")
+    if name.lower() in seen:
+      raise ValueError(f"{flag} names {name} twice (capital letters do not count)")
+    seen.add(name.lower())
+  if options.extra_fill is None:
+    return
+  if is_missing(options.extra_fill):
+    raise ValueError(f"--extra_fill={options.extra_fill:g} stands for a missing value itself "
+                     f"({MISSING}); choose a number within the columns' own range")
+  if not options.extra_columns:
+    raise ValueError(f"--extra_fill={options.extra_fill:g} is for extra columns, and there are "
+                     "none; leave it out")
 
 
 def _pick(columns, role, candidates, options, origin) -> str:
@@ -122,6 +151,18 @@ def _numbers(values, name, origin) -> np.ndarray:
     return np.asarray(values).astype(np.float64)
   except (TypeError, ValueError) as error:
     raise ValueError(f"{origin}: column {name!r} does not hold numbers: {error}") from error
+
+
+def _extra(columns, name, num, origin) -> np.ndarray:
+  """An extra column, [num] float64; missing numbers stay as they are."""
+  if name not in columns:
+    raise ValueError(f"{origin}: no extra column {name!r}; the columns are {_listing(columns)}. "
+                     "Rename one, or choose others (--extra_columns)")
+  values = np.asarray(columns[name])
+  if values.dtype.kind not in "iuf" or values.shape != (num,):
+    raise ValueError(f"{origin}: extra column {name!r} does not hold one number per galaxy, but "
+                     f"{values.dtype} of shape {list(values.shape)}; leave it out, or convert it")
+  return values.astype(np.float64)
 
 
 def _ids(columns, chosen, num, *, named, origin) -> np.ndarray:

@@ -55,6 +55,8 @@ class ReaderOptions:
     table: file with the columns; "" looks beside the images.
     scratch: folder for unpacked copies of compressed cubes; "" is the system's temporary
       folder.
+    extra_columns: columns that are kept under their own names, for networks that take them.
+    extra_fill: what replaces missing values of these; None rejects the galaxies.
   """
 
   columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -64,6 +66,8 @@ class ReaderOptions:
   image_dataset: str = ""
   table: str = ""
   scratch: str = ""
+  extra_columns: tuple[str, ...] = ()
+  extra_fill: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -72,14 +76,16 @@ class CutoutSource:
 
   Attributes:
     catalog: one row per input object, with the columns of
-      `pzbias_tf.data.catalog.OBJECT_COLUMNS` and `split`, the published split or "" (see
-      `with_split`).
+      `pzbias_tf.data.catalog.OBJECT_COLUMNS`, the extra columns, and `split`, the published
+      split or "" (see `with_split`).
     images: returns the image [height, width, band], as stored, of a row of `catalog`;
       raises ImageError if there is none.  It is sent to worker processes, so it holds file
       names rather than open files.
     image_shape: (height, width, bands) that the images should have.
     rejected: {row of `catalog`: reason} of objects that the reader rejects.
     description: for the manifest: path, layout, columns.
+    extra_columns: names of the extra columns.
+    extra_fill: what replaces their missing values; None rejects the galaxies.
   """
 
   catalog: Table
@@ -87,8 +93,14 @@ class CutoutSource:
   image_shape: tuple[int, ...]
   rejected: Mapping[int, str] = dataclasses.field(default_factory=dict)
   description: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  extra_columns: tuple[str, ...] = ()
+  extra_fill: float | None = None
 
   def __post_init__(self):
+    absent = sorted({*self.extra_columns} - {*self.catalog.colnames})
+    if absent:
+      raise ValueError(f"a source's catalogue needs its extra columns {', '.join(absent)}; "
+                       "build_catalog adds them")
     if "split" not in self.catalog.colnames:
       raise ValueError("a source's catalogue needs the column split; see with_split")
     if len(self.image_shape) != 3:

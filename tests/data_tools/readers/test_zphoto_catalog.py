@@ -1,24 +1,47 @@
 """The catalogues of the later releases: split, images, magnitudes, bad ones."""
 
 import os
+import pickle
 
+from absl import logging
 import numpy as np
 import tensorflow as tf
 
 from data_tools import readers
 from data_tools.readers.parts.cutout_source import REASON_NO_IMAGE
+from pzbias_tf.data.catalog import load_catalog
 from pzbias_tf.survey import SDSS
 from tests.data_tools import sample_formats, sample_surveys
+
+NEAR_INFRARED = ("mag_Z", "mag_Y", "mag_J", "mag_H", "mag_Ks")
+KIDS = """
+name = "kids"
+bands = ["u", "g", "r", "i"]
+image_size = 8
+pixel_scale_arcsec = 0.2
+z_max = 3.0
+bins = 60
+r_min = 18.0
+r_max = 22.0
+balance_threshold = 5
+outlier_threshold = 0.15
+fit_z_min = 0.3
+"""
 
 
 class ZphotoCatalogTest(sample_formats.FormatsTest):
 
-  def write(self, num=10, name="zphoto_catalog_SDSS.npz", folder="images", suffix=".npy", **arrays):
-    table, images = sample_formats.table_of(num), sample_surveys.cube(num)
+  def write_catalog(self, num=10, name="zphoto_catalog_SDSS.npz", **arrays):
+    table = sample_formats.table_of(num)
     split = np.random.default_rng(0).permutation(num)
     arrays = {"zspec": table["z"], "ebv": table["ebv"], "id_train": split[:5],
               "id_validation": split[5:6], "id_test": split[6:9], **arrays}
     np.savez(self.path(name), **arrays)
+    return split, arrays
+
+  def write(self, num=10, name="zphoto_catalog_SDSS.npz", folder="images", suffix=".npy", **arrays):
+    images = sample_surveys.cube(num)
+    split, arrays = self.write_catalog(num, name, **arrays)
     os.makedirs(self.path(folder), exist_ok=True)
     for row, image in enumerate(images):
       np.save(self.path(f"{folder}/{row}"), image)
@@ -79,6 +102,71 @@ class ZphotoCatalogTest(sample_formats.FormatsTest):
     np.savez(self.path("zphoto_catalog_SDSS.npz"), zspec=np.zeros(3))
     with self.assertRaisesRegex(ValueError, "no array ebv, id_test, id_train, id_validation"):
       readers.read(self.input, SDSS)
+
+  def test_all_images_in_one_file(self):
+    images, r_mag = sample_surveys.cube(10), np.full(10, 16.0)
+    self.write_catalog(r_mag=r_mag)
+    for save in (np.savez, np.savez_compressed):
+      for arrays in ({"images": images}, {str(row): images[row] for row in range(10)}):
+        save(self.path("images_SDSS.npz"), **arrays)
+        self.assertEqual(readers.detect(self.input), "zphoto_catalog")
+        source = readers.read(self.input, SDSS)
+        self.assert_images(pickle.loads(pickle.dumps(source)), images)
+        self.assertEqual(source.image_shape, images.shape[1:])
+        self.assertEqual(source.description["image_template"], "images_SDSS.npz")
+
+  def test_which_file_of_images(self):
+    images, r_mag = sample_surveys.cube(10), np.full(10, 16.0)
+    self.write_catalog(name="zphoto_catalog_KiDS+VIKING.npz", r_mag=r_mag)
+    np.savez(self.path("images_KiDS.npz"), images)
+    self.assert_images(readers.read(self.input, SDSS), images)  # the only one
+    np.savez(self.path("images_HSC.npz"), -images)
+    with self.assertRaisesRegex(ValueError, r"VIKING.npz: which of images_HSC.npz, "
+                                "images_KiDS.npz holds its images.*--image_template"):
+      readers.read(self.input, SDSS)
+    options = readers.ReaderOptions(image_template="images_HSC.npz")
+    self.assert_images(readers.read(self.input, SDSS, options), -images)
+    np.savez(self.path("images_sdss.npz"), 2 * images)  # the survey's name
+    self.assert_images(readers.read(self.input, SDSS), 2 * images)
+    np.savez(self.path("images_KIDS+viking.npz"), 3 * images)  # the catalogue's name
+    self.assert_images(readers.read(self.input, SDSS), 3 * images)
+
+  def test_single_images_come_before_one_file_and_it_is_said(self):
+    images, _, _ = self.write(r_mag=np.full(10, 16.0))
+    np.savez(self.path("images_SDSS.npz"), -images)
+    with self.assertLogs(logging.get_absl_logger(), "WARNING") as logs:
+      self.assert_images(readers.read(self.input, SDSS), images)
+    self.assertRegex(logs.output[0], "the images are images/{id}.npy, not images_SDSS.npz; "
+                     "--image_template=images_SDSS.npz takes those")
+    options = readers.ReaderOptions(image_template="images_SDSS.npz")
+    self.assert_images(readers.read(self.input, SDSS, options), -images)
+
+  def test_as_many_images_as_rows(self):
+    images = sample_surveys.cube(9)
+    self.write_catalog(r_mag=np.full(10, 16.0))
+    for arrays in ({"images": images}, {str(row): images[row] for row in range(9)}):
+      np.savez(self.path("images_SDSS.npz"), **arrays)
+      with self.assertRaisesRegex(ValueError, "images_SDSS.npz: 9 images, but .*"
+                                  "zphoto_catalog_SDSS.npz has 10 rows"):
+        readers.read(self.input, SDSS)
+
+  def test_near_infrared_magnitudes_of_a_survey_of_four_bands(self):
+    images = sample_surveys.cube(10)[..., :4]
+    extra = {name: np.linspace(18.0, 20.0, 10) + number
+             for number, name in enumerate(NEAR_INFRARED)}
+    extra["mag_J"][3], extra["mag_Ks"][5] = -99.0, 99.0
+    self.write_catalog(name="zphoto_catalog_KiDS+VIKING.npz", mag_r=np.full(10, 19.0), **extra)
+    np.savez(self.path("images_KiDS.npz"), **{str(row): images[row] for row in range(10)})
+    with open(self.path("kids.toml"), "w", encoding="utf-8") as file:
+      file.write(KIDS)
+    manifest = self.convert(self.path("kids.toml"), extra_columns=NEAR_INFRARED)
+    self.assertEqual(manifest.extra_columns, NEAR_INFRARED)
+    self.assertEqual(self.rejected(), {"3": "no value in extra column mag_J",
+                                       "5": "no value in extra column mag_Ks"})
+    catalog = load_catalog(self.output)
+    self.assertLen(catalog, 8)
+    for name in NEAR_INFRARED:
+      self.assertAllEqual(catalog[name], extra[name][catalog["id"].astype(int)])
 
   def test_catalogue_of_the_survey_is_chosen(self):
     self.write(r_mag=np.full(10, 16.0))

@@ -1,5 +1,6 @@
 """A catalogue or a list of rejects that does not belong to the records is found."""
 
+import dataclasses
 import os
 
 from absl.testing import parameterized
@@ -7,6 +8,7 @@ from astropy.table import Table
 import numpy as np
 import tensorflow as tf
 
+from data_tools.verification import catalog_check
 from tests.data_tools.verification import damaged_sets
 
 
@@ -52,6 +54,19 @@ class CatalogTest(damaged_sets.DamagedSetTest, parameterized.TestCase):
     for column in ("id", "z_spec", "r_mag", "ebv"):
       self.assertIn(f"catalog.fits: {column} differs from that of the records", lines)
     self.assertIn("catalog.fits: position is ", lines)
+
+  def test_extra_columns(self):
+    manifest = dataclasses.replace(self.manifest, extra_columns=("mag_J",))
+    def with_values(values):
+      self.change_catalog(lambda table: table.replace_column("mag_J", values)
+                          if "mag_J" in table.colnames else table.add_column(values, name="mag_J"))
+      return catalog_check.check_catalog(self.folder, manifest)[1]
+    missing = catalog_check.check_catalog(self.folder, manifest)[1]
+    self.assertIn("has no extra column mag_J, which the manifest names", missing[0])
+    values = np.linspace(18.0, 20.0, 120)
+    self.assertLen(with_values(values), 1)  # the SHA-256 alone
+    values[7] = np.nan
+    self.assertIn("mag_J has no value in row 7", with_values(values)[1])
 
   def test_short_catalog(self):
     self.change_catalog(lambda table: table[:-1])
