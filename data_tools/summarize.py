@@ -18,9 +18,9 @@ from data_tools.summary.galaxy_table import Galaxies
 from data_tools.summary.image_sample import read_sample
 from data_tools.summary.pixel_statistics import band_statistics
 from pzbias_tf import command, pictures, storage
-from pzbias_tf import survey as survey_lib
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.report.figures import save_figure
+from pzbias_tf.survey import load_survey, survey_names
 
 _NUM_PICTURES = 24
 
@@ -82,12 +82,13 @@ def draw_contact_sheet(data: Dataset, images: np.ndarray, rows: np.ndarray, path
   r_mag, z_spec = data.column("r_mag")[rows], data.column("z_spec")[rows]
   order = np.argsort(r_mag, kind="stable")
   chosen = order[np.unique(np.linspace(0, len(order) - 1, _NUM_PICTURES).astype(int))]
-  manifest, survey = data.manifest, survey_lib.SURVEYS.get(data.manifest.survey)
+  manifest = data.manifest
+  known = manifest.survey in survey_names()
   pictures.contact_sheet(
       images[chosen], [pictures.caption(r_mag[index], z_spec[index]) for index in chosen],
       manifest.bands, path, title=f"{manifest.survey}: {len(chosen)} of "
       f"{manifest.galaxies['written']} galaxies, bright to faint",
-      scale_arcsec=survey.pixel_scale_arcsec if survey else 0.0)
+      scale_arcsec=load_survey(manifest.survey).pixel_scale_arcsec if known else 0.0)
 
 
 def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:

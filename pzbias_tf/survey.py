@@ -16,6 +16,8 @@ from typing import Mapping
 
 import numpy as np
 
+from pzbias_tf import survey_checks
+
 WIDE_BINS = 40
 """Number of wide redshift bins in the residual curves and in Step 4."""
 
@@ -86,37 +88,7 @@ class Survey:
   def __post_init__(self):
     if not self.dataset:
       object.__setattr__(self, "dataset", self.name)
-    self._check_values()
-    if not self.z_min < self.z_max or not self.r_min < self.r_max:
-      raise ValueError(
-          f"survey {self.name}: z_min < z_max and r_min < r_max are required, got "
-          f"[{self.z_min}, {self.z_max}] and [{self.r_min}, {self.r_max}]")
-    steps = (self.r_max - self.r_min) / self.r_step
-    if abs(steps - round(steps)) > 1e-6:
-      raise ValueError(
-          f"survey {self.name}: r_max - r_min = {self.r_max - self.r_min} is not a "
-          f"multiple of r_step = {self.r_step}; change one of the three")
-
-  def _check_values(self):
-    """Refuses values that do not make a grid."""
-    for name in ("bins", "image_size", "balance_threshold", "batch_size", "batch_size_output"):
-      value = getattr(self, name)
-      lowest = 0 if name == "balance_threshold" else 1
-      if not isinstance(value, int) or value < lowest:
-        raise ValueError(f"survey {self.name}: {name} must be a whole number of at least "
-                         f"{lowest}, got {value!r}")
-    for name in ("z_min", "z_max", "r_min", "r_max", "r_step", "flux_divisor",
-                 "pixel_scale_arcsec", "outlier_threshold", "extend_left", "extend_right"):
-      value = getattr(self, name)
-      positive = not name.startswith(("z_", "r_m", "extend"))
-      if isinstance(value, str) or value < 0 and name.startswith("extend") or (
-          positive and value <= 0):
-        raise ValueError(f"survey {self.name}: {name} must be a {'positive ' * positive}number, "
-                         f"got {value!r}")
-    if self.max_r_mag is not None and not isinstance(self.max_r_mag, (int, float)):
-      raise ValueError(f"survey {self.name}: max_r_mag must be a number, got {self.max_r_mag!r}")
-    if not self.bands:
-      raise ValueError(f"survey {self.name}: no bands are named; list at least one under bands")
+    survey_checks.check(self)
 
   # The redshift grid.
 
@@ -221,34 +193,16 @@ def _grid_index(values, lower, step, size, what):
   return np.clip(np.floor((values - lower) / step), 0, size - 1).astype(np.int64)
 
 
-SDSS = Survey(
-    name="sdss",
-    pixel_scale_arcsec=0.396,
-    z_max=0.4, bins=180,
-    r_min=12.5, r_max=18.0, max_r_mag=17.8,
-    extend_exceptions={20: (20, 20)},
-    balance_threshold=200, outlier_threshold=0.05, fit_z_min=0.15,
-    batch_size=128, published_variants=True,
-)
-
-CFHTLS_WIDE = Survey(
-    name="cfhtls_wide", dataset="cfhtls",
-    # That of the instrument, MegaCam; the data files do not state it.
-    pixel_scale_arcsec=0.187, flux_divisor=1000.0,
-    z_max=4.0, bins=1000,
-    r_min=16.0, r_max=25.5,
-    extend_right=1.0,
-    balance_threshold=100, outlier_threshold=0.15, fit_z_min=0.8,
-    field="W", sample="HQ",
-)
-
-CFHTLS_DEEP = dataclasses.replace(
-    CFHTLS_WIDE, name="cfhtls_deep", balance_threshold=5, field="D")
-
-SURVEYS = {survey.name: survey for survey in (SDSS, CFHTLS_WIDE, CFHTLS_DEEP)}
+_FOLDER = os.path.join(os.path.dirname(__file__), "surveys")
 
 # The name of a data set alone means its larger part.
-_ALIASES = {"cfhtls": CFHTLS_WIDE}
+_ALIASES = {"cfhtls": "cfhtls_wide"}
+
+
+def survey_names() -> list[str]:
+  """Names of the surveys that the package knows; each has a file in pzbias_tf/surveys."""
+  return sorted(name.removesuffix(".toml") for name in os.listdir(_FOLDER)
+                if name.endswith(".toml"))
 
 
 def load_survey(name_or_path: str) -> Survey:
@@ -258,7 +212,7 @@ def load_survey(name_or_path: str) -> Survey:
   `[extend_exceptions]` are numbers of bins.
 
   Args:
-    name_or_path: "sdss", "cfhtls", "cfhtls_wide", "cfhtls_deep", or FILE.toml.
+    name_or_path: one of `survey_names()`, "cfhtls" for its WIDE part, or FILE.toml.
 
   Returns:
     The survey.
@@ -268,20 +222,24 @@ def load_survey(name_or_path: str) -> Survey:
       or has a wrong value.
     OSError: the file cannot be read.
   """
-  if name_or_path in SURVEYS:
-    return SURVEYS[name_or_path]
-  if name_or_path in _ALIASES:
-    return _ALIASES[name_or_path]
+  name = _ALIASES.get(name_or_path, name_or_path)
+  if name in survey_names():
+    return _read(os.path.join(_FOLDER, f"{name}.toml"))
   if not name_or_path.endswith(".toml"):
     raise ValueError(
-        f"no survey {name_or_path!r}; choose one of "
-        f"{', '.join([*SURVEYS, *_ALIASES])}, or name a .toml file that defines one")
-  with open(name_or_path, "rb") as file:
+        f"no survey {name_or_path!r}; choose one of {', '.join([*survey_names(), *_ALIASES])}, "
+        "or name a .toml file that defines one")
+  return _read(name_or_path)
+
+
+def _read(path: str) -> Survey:
+  """The survey of a file."""
+  with open(path, "rb") as file:
     try:
       settings = tomllib.load(file)
     except tomllib.TOMLDecodeError as error:
-      raise ValueError(f"{name_or_path}: not a valid TOML file: {error}") from error
-  return survey_from_mapping(settings, origin=name_or_path)
+      raise ValueError(f"{path}: not a valid TOML file: {error}") from error
+  return survey_from_mapping(settings, origin=path)
 
 
 def survey_from_mapping(settings: Mapping, *, origin: str) -> Survey:
@@ -302,12 +260,27 @@ def survey_from_mapping(settings: Mapping, *, origin: str) -> Survey:
     raise ValueError(
         f"{origin}: unknown keys {', '.join(unknown)}; remove or correct them, known keys are "
         f"{', '.join(sorted(known))}")
-  if "bands" in settings:
+  missing = [field.name for field in dataclasses.fields(Survey)
+             if field.default is field.default_factory is dataclasses.MISSING
+             and field.name not in settings]
+  if missing:
+    raise ValueError(f"{origin}: the keys {', '.join(missing)} are missing; a complete file is\n\n"
+                     + _example())
+  if isinstance(settings.get("bands"), list):
     settings["bands"] = tuple(settings["bands"])
   try:
     if "extend_exceptions" in settings:
       settings["extend_exceptions"] = {
           int(bins): tuple(sides) for bins, sides in settings["extend_exceptions"].items()}
     return Survey(**settings)
-  except (TypeError, ValueError) as error:  # a key is missing, or its value is not valid
+  except (AttributeError, TypeError, ValueError) as error:  # a value is not valid
     raise ValueError(f"{origin}: {error}") from error
+
+
+def _example() -> str:
+  """A file of a survey, to be copied."""
+  with open(os.path.join(_FOLDER, "kids.toml"), encoding="utf-8") as file:
+    return file.read()
+
+
+SDSS, CFHTLS_WIDE, CFHTLS_DEEP = map(load_survey, ("sdss", "cfhtls_wide", "cfhtls_deep"))

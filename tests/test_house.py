@@ -18,6 +18,7 @@ SCREEN = 40
 
 # From the ground up: a part of the library may import those of the lines above its own.
 LAYERS = (
+    ("survey_checks",),
     ("compat", "arguments", "command", "files", "pictures", "progress", "survey"),
     ("cells", "fitted_models", "storage"),
     ("data",),

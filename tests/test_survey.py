@@ -6,7 +6,10 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
-from pzbias_tf.survey import CFHTLS_DEEP, CFHTLS_WIDE, SDSS, load_survey
+from pzbias_tf import survey as survey_lib
+from pzbias_tf.survey import CFHTLS_DEEP, CFHTLS_WIDE, SDSS, load_survey, survey_names
+
+FOLDER = os.path.join(os.path.dirname(survey_lib.__file__), "surveys")
 
 OTHER = """
 name = "other"
@@ -75,12 +78,25 @@ class SurveyTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(survey.with_bins(10).extension, (10, 10))
 
   @parameterized.parameters(
-      ("bins = 100", "", "missing.*bins"), ("bins = 100", "bin = 100", "unknown keys bin;"),
+      ("bins = 100", "", "the keys bins are missing; a complete file"),
+      ("bins = 100", "bin = 100", "unknown keys bin;"),
       ("z_max = 2.0", "z_max = -1.0", "z_min < z_max"),
       ("r_max = 24.0", "r_max = 24.2", "multiple"),
       ("bins = 100", "bins = ", "not a valid TOML"), ("bins = 100", "bins = 20.5", "whole number"),
       ("bins = 100", 'bins = "20"', "whole number"), ("= 0.2", "= 0.0", "positive number"),
       ("bins = 100", "bins = 100\nr_step = 0.0", "r_step must be a positive"),
+      ("bins = 100", "bins = 10000000000000000000", "bins must be .* at most 100000"),
+      ("bins = 100", "bins = true", "whole number"), ("r_max = 24.0", "r_max = inf", "r_max must"),
+      ("bins = 100", "bins = 100\nr_step = 1e-9", "at most 1000 times"),
+      ("bins = 100", "bins = 100\nflux_divisor = nan", "flux_divisor must be a positive"),
+      ("bins = 100", 'bins = 100\nmax_r_mag = "faint"', "max_r_mag must be a number"),
+      ('name = "other"', "name = 5", "name must be a plain name"),
+      ('name = "other"', 'name = "$x$"', "name must be a plain name"),
+      ('name = "other"', 'name = "other"\ndataset = "../../evil"', "dataset must be a plain name"),
+      ('bands = ["g", "r", "i"]', 'bands = ["g", "g"]', "name one twice"),
+      ('bands = ["g", "r", "i"]', "bands = 5", "bands"),
+      ("[extend_exceptions]\n10 = [10, 10]", "extend_exceptions = 5", "other.toml: "),
+      ("10 = [10, 10]", "10 = [10]", "two numbers of bins"),
       ("bins = 100", "bins = 100\nflux_divisor = 0", "flux_divisor must be a positive"),
       ("extend_right = 1.0", "extend_right = -1.0", "extend_right must be"),
       ('bands = ["g", "r", "i"]', "bands = []", "no bands"), ("10 = [10, 10]", "x = [1, 1]", "x"))
@@ -88,9 +104,33 @@ class SurveyTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, message):
       load_survey(self.write(OTHER.replace(old, new)))
 
+  def test_named_surveys(self):
+    names = survey_names()
+    self.assertContainsSubset(
+        {"sdss", "cfhtls_wide", "cfhtls_deep", "legacysurvey", "kids", "hsc", "des", "panstarrs",
+         "lsst", "euclid"}, names)
+    for name in names:
+      survey = load_survey(name)
+      self.assertEqual(survey.name, name)
+      with open(os.path.join(FOLDER, f"{name}.toml")) as file:
+        comments = [line for line in file if line.startswith("#")]
+      self.assertTrue(any("ource" in line for line in comments), name)
+    self.assertEqual(load_survey("sdss"), SDSS)
+    self.assertEqual(load_survey("cfhtls"), CFHTLS_WIDE)
+
+  def test_a_file_without_keys_shows_one_that_is_complete(self):
+    with self.assertRaises(ValueError) as caught:
+      load_survey(self.write("z_max = 1.0"))
+    message = str(caught.exception)
+    for name in ("pixel_scale_arcsec", "bins", "r_min", "r_max", "balance_threshold",
+                 "outlier_threshold", "fit_z_min"):
+      self.assertIn(name, message.split(" are missing")[0])
+    example = load_survey(self.write(message.split("a complete file is")[1]))
+    self.assertEqual(example.bands, ("u", "g", "r", "i"))
+
   def test_unknown_survey(self):
-    with self.assertRaisesRegex(ValueError, "no survey 'lsst'; choose one of sdss"):
-      load_survey("lsst")
+    with self.assertRaisesRegex(ValueError, "no survey 'sdss2'; choose one of cfhtls_deep, "):
+      load_survey("sdss2")
     with self.assertRaises(FileNotFoundError):
       load_survey("missing.toml")
 

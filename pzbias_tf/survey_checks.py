@@ -1,0 +1,80 @@
+"""Refuses values of a survey that do not make grids, or that cannot be names of folders."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+_LARGEST = {"bins": 100_000, "image_size": 10_000}
+_MOST_ROWS = 1000
+
+
+def check(survey: Any) -> None:
+  """Checks all attributes of a `survey.Survey`, which calls this.
+
+  Raises:
+    ValueError: one of them has a wrong value; the message names it.
+  """
+  _check_words(survey)
+  _check_values(survey)
+  if not survey.z_min < survey.z_max or not survey.r_min < survey.r_max:
+    raise ValueError(
+        f"survey {survey.name}: z_min < z_max and r_min < r_max are required, got "
+        f"[{survey.z_min}, {survey.z_max}] and [{survey.r_min}, {survey.r_max}]")
+  steps = (survey.r_max - survey.r_min) / survey.r_step
+  if abs(steps - round(steps)) > 1e-6 or steps > _MOST_ROWS:
+    raise ValueError(
+        f"survey {survey.name}: r_max - r_min = {survey.r_max - survey.r_min} must be a multiple "
+        f"of r_step = {survey.r_step}, at most {_MOST_ROWS} times; change one of the three")
+
+
+def _check_words(survey):
+  """Refuses names that are no plain names: they become names of folders."""
+  for name in ("name", "dataset"):
+    value = getattr(survey, name)
+    if not (isinstance(value, str) and _PLAIN_NAME.fullmatch(value)):
+      raise ValueError(f"survey {survey.name}: {name} must be a plain name of letters, digits and "
+                       f"_ . + -, got {value!r}")
+  for name in ("field", "sample"):
+    value = getattr(survey, name)
+    if not isinstance(value, str):
+      raise ValueError(f"survey {survey.name}: {name} must be a text, got {value!r}")
+  if not isinstance(survey.bands, tuple) or not survey.bands or not all(
+      isinstance(band, str) and band for band in survey.bands):
+    raise ValueError(f"survey {survey.name}: no bands are named; list at least one under bands")
+  if len(set(survey.bands)) < len(survey.bands):
+    raise ValueError(f"survey {survey.name}: bands {', '.join(survey.bands)} name one twice")
+
+
+def _check_values(survey):
+  """Refuses values that do not make a grid."""
+  for name in ("bins", "image_size", "balance_threshold", "batch_size", "batch_size_output"):
+    value = getattr(survey, name)
+    lowest = 0 if name == "balance_threshold" else 1
+    if not isinstance(value, int) or isinstance(value, bool) or not (
+        lowest <= value <= _LARGEST.get(name, value)):
+      raise ValueError(f"survey {survey.name}: {name} must be a whole number of at least "
+                       f"{lowest}{f' and at most {_LARGEST[name]}' * (name in _LARGEST)}, "
+                       f"got {value!r}")
+  for name in ("z_min", "z_max", "r_min", "r_max", "r_step", "flux_divisor", "fit_z_min",
+               "pixel_scale_arcsec", "outlier_threshold", "extend_left", "extend_right"):
+    value = getattr(survey, name)
+    positive = not name.startswith(("z_", "r_m", "fit", "extend"))
+    negative = _is_number(value) and value < 0 and name.startswith("extend")
+    if not _is_number(value) or negative or positive and value <= 0:
+      raise ValueError(f"survey {survey.name}: {name} must be a {'positive ' * positive}number, "
+                       f"got {value!r}")
+  if survey.max_r_mag is not None and not _is_number(survey.max_r_mag):
+    raise ValueError(f"survey {survey.name}: max_r_mag must be a number, got {survey.max_r_mag!r}")
+  for bins, sides in survey.extend_exceptions.items():
+    if bins < 1 or len(sides) != 2 or not all(isinstance(side, int) and side >= 0
+                                              for side in sides):
+      raise ValueError(f"survey {survey.name}: extend_exceptions must give two numbers of bins "
+                       f"for a number of bins, e.g. 20 = [20, 20], got {bins} = {list(sides)}")
+
+
+def _is_number(value) -> bool:
+  """Whether a value is a finite number."""
+  return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
