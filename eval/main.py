@@ -35,7 +35,7 @@ from eval.run import EvaluatedRun, newest_run
 from pzbias_tf import command
 from pzbias_tf.files import write_text
 from pzbias_tf.metrics.stage_metrics import Bootstrap, to_json
-from pzbias_tf.metrics.stage_result import check_same_galaxies, measure, measure_reference
+from pzbias_tf.metrics.stage_result import check_same_galaxies, measure, measure_references
 from pzbias_tf.report.captions import DIRECTION
 from pzbias_tf.report.run_report import write_report
 from pzbias_tf.report.stage_table import format_table
@@ -141,8 +141,7 @@ def _measure(run: EvaluatedRun, bootstrap, options):
   if last.name == STEP3.name:
     results.append(step4_result(last, run.folder, bootstrap, smoothing=options.smoothing))
     written += [os.path.join(run.folder, name) for name in (CALIBRATION, CATALOG)]
-  reference = measure_reference(last.test, run.survey, bootstrap)
-  results += [reference] if reference else []
+  results += measure_references(last.test, run.survey, bootstrap)
   check_same_galaxies(results)
   return results, written, remarks
 
@@ -159,7 +158,7 @@ def _measure_stages(run: EvaluatedRun, bootstrap):
 
 def _save_metrics(run: EvaluatedRun, bootstrap, options, results):
   """metrics.json of the run, and of each of its own stages."""
-  summaries = {result.name: to_json(result.summary) for result in results}
+  summaries = {result.key: to_json(result.summary) for result in results}
   for stage in run.stages:
     if os.path.dirname(stage.folder) == os.path.normpath(run.folder):
       _write_json(os.path.join(stage.folder, "metrics.json"), summaries[stage.name])

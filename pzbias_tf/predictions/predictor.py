@@ -11,13 +11,14 @@ from pzbias_tf.data.apertures import measure_images
 from pzbias_tf.data.augment import DIHEDRAL_ELEMENTS, dihedral
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.pipeline import crop, ordered_batches
+from pzbias_tf.data.reference_columns import columns_in
 from pzbias_tf.models.network import input_size, redshift_pdf
 from pzbias_tf.predictions.domain import TrainingDomain
 from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.survey import Survey
 
-COLUMNS = ("id", "r_mag", "ebv", "z_photo_ref", "field", "sample", "ra", "dec")
-"""Columns of the catalogue that predictions repeat, beside "redshift"."""
+COLUMNS = ("id", "r_mag", "ebv", "field", "sample", "ra", "dec")
+"""Columns of the catalogue that predictions repeat, beside redshifts."""
 
 BATCH_SIZE = 256
 
@@ -63,14 +64,15 @@ class Predictor:
       batch_size: galaxies per batch, over all devices.
 
     Yields:
-      Probability of each bin [n, bins] float32, and "redshift" and COLUMNS of
-      these galaxies with "row", their rows in the catalogue, and "flags" (see
-      `domain.FLAGS`) where there is a domain.
+      Probability of each bin [n, bins] float32, and "redshift", COLUMNS and
+      `reference_columns` of these galaxies with "row", their rows in the
+      catalogue, and "flags" (see `domain.FLAGS`) where there is a domain.
 
     Raises:
       FloatingPointError: a network gave NaN.
     """
-    columns = {**{name: data.column(name) for name in COLUMNS},
+    repeated = (*COLUMNS, *columns_in(data.catalog.colnames))
+    columns = {**{name: data.column(name) for name in repeated},
                "redshift": data.column("z_spec"), "row": np.arange(len(data.catalog))}
     records = ordered_batches(data, split, keep=keep, labels=None, batch_size=batch_size,
                               image_size=min(self.size, *data.manifest.image_shape[:2]))

@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import tensorflow as tf
 
+from data_tools.readers import ReaderOptions
 from eval import predict as eval_predict
 from eval.evaluation.calibrations import fit_step4, step4_result
 from eval.prediction.members import misfits
@@ -226,6 +227,22 @@ class PredictTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual(np.isnan(Predictions.load(self.path).z_spec), np.full(30, True))
     with self.assertRaisesRegex(ValueError, "no galaxy of the split test is left.* has target"):
       self.predict(self.step3, data=data)
+
+  def test_several_photo_z_of_the_source_are_carried(self):
+    folder = self.create_tempdir().full_path
+    own = np.array([0.1, np.nan, -99.0, 0.2])
+    path = os.path.join(folder, "new.npz")
+    np.savez(path, cube=make_cube(np.full(4, 0.1), len(BANDS)), z=np.full(4, 0.1),
+             r=np.full(4, 16.0), ebv=np.zeros(4), B=own, A=own[::-1])
+    self.predict(self.step3, cutouts=Cutouts(
+        path=path, options=ReaderOptions(columns={"z_photo": "B,A"})))
+    found = Predictions.load(self.path).ancil
+    row = found["id"].astype(int)
+    self.assertAllEqual(found["z_photo_ref_B"], own[row])
+    self.assertAllEqual(found["z_photo_ref_A"], own[::-1][row])
+    self.assertNotIn("z_photo_ref", found)
+    self.assertContainsSubset(["z_photo_ref_A", "z_photo_ref_B"],
+                              Table.read(self.path.replace(".hdf5", ".fits")).colnames)
 
   def test_straight_from_cutouts(self):
     folder = self.create_tempdir().full_path
