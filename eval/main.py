@@ -3,6 +3,7 @@
   python -m eval.main                            the newest run under runs/
   python -m eval.main --run=runs/sdss_net0_ne1
   python -m eval.main --compare RUN1 RUN2 ...    runs that have been evaluated, side by side
+  python -m eval.main --run=RUN --predictions=FILE1,FILE2    files of eval.predict, side by side
 
 Writes into the run's folder: metrics.json; report/ with figures (PNG and SVG),
 table.md and index.html; and, if the run has a Step 3, calibration.json and
@@ -30,6 +31,7 @@ from eval.evaluation.calibrations import (
 )
 from eval.evaluation.compare import compare
 from eval.evaluation.description import describe_run
+from eval.evaluation.predictions_files import measure_files
 from eval.evaluation.worst_outliers import worst_outliers
 from eval.run import EvaluatedRun, newest_run
 from pzbias_tf import command
@@ -61,6 +63,9 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
                     "by itself.", flag_values=values)
   flags.DEFINE_list("compare", [], "Runs to compare, separated by commas or blanks.",
                     flag_values=values)
+  flags.DEFINE_list("predictions", [], "Instead of the run's own: predictions files of one sample "
+                    "of galaxies with redshifts, which are measured for the run's survey; prints "
+                    "a table.", flag_values=values)
   flags.DEFINE_string("output", "", "Folder of the comparison. Default: comparison beside the "
                       "first run.", flag_values=values)
   flags.DEFINE_string("weights", "", "Table with columns id and weight (FITS, CSV, ...): weights "
@@ -77,7 +82,12 @@ def main(argv):
       print(compare([*values.compare, *argv[1:]], values.output))
       return
     folder = values.run or newest_run(values.workdir)
-    print(evaluate(folder, Bootstrap(number=values.num_bootstrap, seed=values.seed),
+    bootstrap = Bootstrap(number=values.num_bootstrap, seed=values.seed)
+    if values.predictions:
+      weights = _weights(values.weights)
+      print(measure_files(values.predictions, EvaluatedRun.open(folder).survey, bootstrap, weights))
+      return
+    print(evaluate(folder, bootstrap,
                    Options(smoothing=values.smooth_calibration,
                            pdfs_by_magnitude=values.pdfs_by_magnitude,
                            weights=values.weights)))
@@ -114,7 +124,7 @@ def evaluate(folder: str, bootstrap: Bootstrap, options: Options = Options()) ->
     FileNotFoundError: the run holds no test predictions.
     ValueError: predictions are damaged, or stages predicted different galaxies.
   """
-  run = EvaluatedRun.open(folder, Table.read(options.weights) if options.weights else None)
+  run = EvaluatedRun.open(folder, _weights(options.weights))
   results, written, remarks = _measure(run, bootstrap, options)
   written.insert(0, _save_metrics(run, bootstrap, options, results))
   outliers, why_not = worst_outliers(run.last)
@@ -126,6 +136,10 @@ def evaluate(folder: str, bootstrap: Bootstrap, options: Options = Options()) ->
       format_table({result.title: result.summary for result in results}), "", DIRECTION, "",
       *remarks, *(f"wrote {path}" for path in written),
       f"look at: tensorboard --logdir {os.path.dirname(folder) or folder}"])
+
+
+def _weights(path: str) -> Table | None:
+  return Table.read(path) if path else None
 
 
 def _measure(run: EvaluatedRun, bootstrap, options):

@@ -16,6 +16,7 @@ import numpy as np
 
 from pzbias_tf.data import reference_columns
 from pzbias_tf.files import whole_file
+from pzbias_tf.predictions.combination import BY_MEAN
 from pzbias_tf.predictions.domain import FLAGS
 
 _PHOTO_Z = "src.redshift.phot"
@@ -53,6 +54,8 @@ COLUMN_INFO = {
     "z_high95": ColumnInfo("upper end of the central 95% of p(z)", "", f"{_PHOTO_Z};stat.max"),
     "flags": ColumnInfo("outside of the training domain, sum of " + ", ".join(
         f"{bit} {reason}" for reason, bit in FLAGS.items()), "", "meta.code.qual"),
+    BY_MEAN: ColumnInfo("True: the p(z) of several networks nowhere overlap, and this is their "
+                        "mean instead of their harmonic mean", "", "meta.code"),
     "z_photo": ColumnInfo("Step 3: centre of the most probable bin", "", _PHOTO_Z),
     "z_photo_calibrated": ColumnInfo("after Step 4", "", _PHOTO_Z),
     "calibration_error": ColumnInfo(
