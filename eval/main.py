@@ -78,6 +78,8 @@ def main(argv):
   if not values.compare:
     command.refuse_words(argv)
   with command.one_line_errors():
+    if values.compare and values.predictions:
+      raise ValueError("--compare is for runs, --predictions for files: give one of them")
     if values.compare:
       print(compare([*values.compare, *argv[1:]], values.output))
       return

@@ -115,7 +115,7 @@ class PredictTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_a_harmonic_mean_of_its_pdfs(self):
     with self.assertNoLogs("absl", "WARNING"):
-      text = self.predict(self.baseline, other_fold(), combine="harmonic")
+      text = self.predict(self.baseline, other_fold(), combine="harmonic", num_devices=2)
     self.assertRegex(text, r"(?m)^harmonic mean of p\(z\); 0 of \d+ galaxies have the mean$")
     single = [Predictions.load(os.path.join(folder, "predictions_test.hdf5")).pdf
               for folder in (self.baseline, other_fold())]

@@ -85,8 +85,7 @@ def build_catalog(columns: Columns, names: Mapping[str, tuple[str, ...]], num: i
 
 
 def check_names(columns: Mapping[str, str]) -> None:
-  """Raises ValueError for a role that does not exist, or several columns that cannot be told apart.
-  """
+  """Raises ValueError for an unknown role, or for names that several columns cannot keep."""
   unknown = sorted(set(columns) - set(ROLES))
   if unknown:
     raise ValueError(f"no column role {', '.join(unknown)}; known are {', '.join(ROLES)}")

@@ -1,6 +1,9 @@
 """Two ways to combine runs, predicted and measured by the commands of docs/prediction.md."""
 
+import contextlib
 import os
+import re
+import shutil
 import subprocess
 import sys
 
@@ -20,10 +23,13 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.a
 BOOTSTRAP = Bootstrap(number=3)
 
 
-def run_command(*words):
-  """Runs python -m ...; returns what it prints."""
-  return subprocess.run([sys.executable, "-m", *words], cwd=ROOT, capture_output=True, text=True,
-                        check=True).stdout
+def run_command(*words, fails=False):
+  """Runs python -m ...; returns what it prints, or the error where it shall fail."""
+  result = subprocess.run([sys.executable, "-m", *words], cwd=ROOT, capture_output=True, text=True,
+                          check=False)
+  if (result.returncode != 0) != fails:
+    raise AssertionError(f"{' '.join(words)} gave {result.returncode}:\n{result.stderr}")
+  return result.stderr if fails else result.stdout
 
 
 def rows(text):
@@ -60,6 +66,24 @@ class PredictionsFilesTest(tf.test.TestCase):
       self.assertStartsWith(table[name]["CRPS"], f"{expected:.4f} +- ")
       self.assertRegex(table[name]["PIT-KS"], r"^0\.\d{3} \+- 0\.\d{3}$")
       self.assertRegex(table[name]["TV"], r"^\d\.\d{3} \+- \d\.\d{3}$")
+
+  def test_runs_and_files_are_not_compared_in_one_command(self):
+    self.assertIn("Error: --compare is for runs, --predictions for files", run_command(
+        "eval.main", "--compare=a,b", "--predictions=c.hdf5", fails=True))
+
+  def test_the_code_of_the_page_combines_files_of_folds(self):
+    with open(os.path.join(ROOT, "docs", "prediction.md"), encoding="utf-8") as file:
+      (code,) = re.findall(r"```python\n(.*?)```", file.read(), re.DOTALL)
+    stages = [small_run().stage("baseline"), *[other_fold()] * 4]
+    with contextlib.chdir(self.folder):
+      for fold, stage in enumerate(stages, 1):
+        os.makedirs(f"runs/sdss_net0_ne{fold}/step3")
+        shutil.copy(os.path.join(stage, "predictions_test.hdf5"), f"runs/sdss_net0_ne{fold}/step3")
+      exec(compile(code, "prediction.md", "exec"), {})  # pylint: disable=exec-used
+    pdfs = [Predictions.load(os.path.join(stage, "predictions_test.hdf5")).pdf for stage in stages]
+    for how in ("mean", "harmonic"):
+      self.assertAllClose(Predictions.load(self.path(f"{how}.hdf5")).pdf, combine_pdfs(pdfs, how))
+    measure_files([self.path("mean.hdf5"), self.path("harmonic.hdf5")], SMALL_SDSS, BOOTSTRAP)
 
   def saved(self, name, **columns):
     """A file of 200 galaxies, p(z) of every second one shifted; returns its path."""
