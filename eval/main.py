@@ -3,6 +3,7 @@
   python -m eval.main                            the newest run under runs/
   python -m eval.main --run=runs/sdss_net0_ne1
   python -m eval.main --compare RUN1 RUN2 ...    runs that have been evaluated, side by side
+  python -m eval.main --run=RUN --predictions=FILE1,FILE2    files of eval.predict, side by side
 
 Writes into the run's folder: metrics.json; report/ with figures (PNG and SVG),
 table.md and index.html; and, if the run has a Step 3, calibration.json and
@@ -30,12 +31,13 @@ from eval.evaluation.calibrations import (
 )
 from eval.evaluation.compare import compare
 from eval.evaluation.description import describe_run
+from eval.evaluation.predictions_files import measure_files
 from eval.evaluation.worst_outliers import worst_outliers
 from eval.run import EvaluatedRun, newest_run
 from pzbias_tf import command
 from pzbias_tf.files import write_text
 from pzbias_tf.metrics.stage_metrics import Bootstrap, to_json
-from pzbias_tf.metrics.stage_result import check_same_galaxies, measure, measure_reference
+from pzbias_tf.metrics.stage_result import check_same_galaxies, measure, measure_references
 from pzbias_tf.report.captions import DIRECTION
 from pzbias_tf.report.run_report import write_report
 from pzbias_tf.report.stage_table import format_table
@@ -61,6 +63,9 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
                     "by itself.", flag_values=values)
   flags.DEFINE_list("compare", [], "Runs to compare, separated by commas or blanks.",
                     flag_values=values)
+  flags.DEFINE_list("predictions", [], "Instead of the run's own: predictions files of one sample "
+                    "of galaxies with redshifts, which are measured for the run's survey; prints "
+                    "a table.", flag_values=values)
   flags.DEFINE_string("output", "", "Folder of the comparison. Default: comparison beside the "
                       "first run.", flag_values=values)
   flags.DEFINE_string("weights", "", "Table with columns id and weight (FITS, CSV, ...): weights "
@@ -73,11 +78,18 @@ def main(argv):
   if not values.compare:
     command.refuse_words(argv)
   with command.one_line_errors():
+    if values.compare and values.predictions:
+      raise ValueError("--compare is for runs, --predictions for files: give one of them")
     if values.compare:
       print(compare([*values.compare, *argv[1:]], values.output))
       return
     folder = values.run or newest_run(values.workdir)
-    print(evaluate(folder, Bootstrap(number=values.num_bootstrap, seed=values.seed),
+    bootstrap = Bootstrap(number=values.num_bootstrap, seed=values.seed)
+    if values.predictions:
+      weights = _weights(values.weights)
+      print(measure_files(values.predictions, EvaluatedRun.open(folder).survey, bootstrap, weights))
+      return
+    print(evaluate(folder, bootstrap,
                    Options(smoothing=values.smooth_calibration,
                            pdfs_by_magnitude=values.pdfs_by_magnitude,
                            weights=values.weights)))
@@ -114,7 +126,7 @@ def evaluate(folder: str, bootstrap: Bootstrap, options: Options = Options()) ->
     FileNotFoundError: the run holds no test predictions.
     ValueError: predictions are damaged, or stages predicted different galaxies.
   """
-  run = EvaluatedRun.open(folder, Table.read(options.weights) if options.weights else None)
+  run = EvaluatedRun.open(folder, _weights(options.weights))
   results, written, remarks = _measure(run, bootstrap, options)
   written.insert(0, _save_metrics(run, bootstrap, options, results))
   outliers, why_not = worst_outliers(run.last)
@@ -126,6 +138,10 @@ def evaluate(folder: str, bootstrap: Bootstrap, options: Options = Options()) ->
       format_table({result.title: result.summary for result in results}), "", DIRECTION, "",
       *remarks, *(f"wrote {path}" for path in written),
       f"look at: tensorboard --logdir {os.path.dirname(folder) or folder}"])
+
+
+def _weights(path: str) -> Table | None:
+  return Table.read(path) if path else None
 
 
 def _measure(run: EvaluatedRun, bootstrap, options):
@@ -141,8 +157,7 @@ def _measure(run: EvaluatedRun, bootstrap, options):
   if last.name == STEP3.name:
     results.append(step4_result(last, run.folder, bootstrap, smoothing=options.smoothing))
     written += [os.path.join(run.folder, name) for name in (CALIBRATION, CATALOG)]
-  reference = measure_reference(last.test, run.survey, bootstrap, sigma_disp=run.sigma_disp)
-  results += [reference] if reference else []
+  results += measure_references(last.test, run.survey, bootstrap, sigma_disp=run.sigma_disp)
   check_same_galaxies(results)
   return results, written, remarks
 
@@ -160,7 +175,7 @@ def _measure_stages(run: EvaluatedRun, bootstrap):
 
 def _save_metrics(run: EvaluatedRun, bootstrap, options, results):
   """metrics.json of the run, and of each of its own stages."""
-  summaries = {result.name: to_json(result.summary) for result in results}
+  summaries = {result.key: to_json(result.summary) for result in results}
   for stage in run.stages:
     if os.path.dirname(stage.folder) == os.path.normpath(run.folder):
       _write_json(os.path.join(stage.folder, "metrics.json"), summaries[stage.name])

@@ -38,6 +38,7 @@ from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.data.allocator import keep_freed_memory
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.files import LOCK_NAME, exclusive_folder
+from pzbias_tf.predictions.combination import BY_MEAN
 from pzbias_tf.predictions.domain import count_flags
 from pzbias_tf.predictions.point_catalog import can_write_parquet, write_fits, write_parquet
 from pzbias_tf.predictions.predictions import Estimates
@@ -79,12 +80,12 @@ def run(request: Request) -> str:
     data = _open(request, members, folder)
     strategy = make_strategy(request.num_devices)
     begin(folder, {"weights": members.weights_digest, "data": data.manifest.digest(),
-                   "splits": request.splits, "tta": request.tta,
+                   "splits": request.splits, "tta": request.tta, "combine": request.combine,
                    "domain": members.domain and dataclasses.asdict(members.domain),
                    "pdf_calibration": pdf_calibration and pdf_calibration.quantiles.tolist(),
                    "pdf_format": dataclasses.asdict(request.pdf_format)})
-    files = predict_shards(members.predictor(strategy, tta=request.tta), data, request.splits,
-                           folder, pdf_format=request.pdf_format,
+    predictor = members.predictor(strategy, tta=request.tta, combination=request.combine)
+    files = predict_shards(predictor, data, request.splits, folder, pdf_format=request.pdf_format,
                            weights_digest=members.weights_digest, pdf_calibration=pdf_calibration)
     written, remarks = _write(request, members, files)
   return "\n".join([
@@ -121,6 +122,8 @@ def _write(request, members, files: ShardFiles):
   """All files of a prediction; returns their names, and remarks."""
   columns, written = read_columns(files.paths), [request.path]
   calibrated, remarks = {}, [_about_flags(columns.get("flags"))]
+  if BY_MEAN in columns:
+    remarks.append(_about_harmonic_means(columns[BY_MEAN]))
   if members.config.stage == STEP3.name:
     if len(members.stages) > 1 or request.tta:
       remarks.append("Step 4 corrects the estimates of one network and view: not applied")
@@ -137,6 +140,14 @@ def _about_flags(flags):
     return (f"no flags: the stage has no {DOMAIN}; delete its predictions and give its python -m "
             "train.main again, which measures without training anew")
   return f"outside of the training domain: {count_flags(flags)}"
+
+
+def _about_harmonic_means(by_mean):
+  count = int(by_mean.sum())
+  if count:
+    logging.warning("the p(z) of %d galaxies by these runs nowhere overlap: they have the mean, "
+                    "and the column %s tells which they are", count, BY_MEAN)
+  return f"harmonic mean of p(z); {count} of {len(by_mean)} galaxies have the mean"
 
 
 def _calibrated(estimates: Estimates, members: Members, refitted: str) -> dict[str, np.ndarray]:

@@ -18,6 +18,7 @@ _PUBLIC_NAMES = {
     "survey": ("Survey", "SDSS", "CFHTLS_WIDE", "CFHTLS_DEEP", "load_survey"),
     "trained_run": ("load_run",),
     "predictions.predictions": ("Predictions",),
+    "predictions.combination": ("combine_pdfs",),
     "models.network": ("build_network",),
     "bias.channels": ("membership",),
     "bias.balance": ("balanced_subset",),

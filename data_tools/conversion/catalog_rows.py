@@ -33,12 +33,12 @@ class WrittenCatalog:
     return len(self._records)
 
   def __getitem__(self, part: slice) -> Table:
-    """Some rows: columns of `catalog.OBJECT_COLUMNS` and `RECORD_COLUMNS`, then extra ones."""
+    """Some rows: columns of `catalog.object_columns` and `RECORD_COLUMNS`, then extra ones."""
     plan, records = self._plan, self._records[part]
     shards = plan.shard_of(records)
     rows = plan.rows[records]
-    table = Table({name: plan.catalog[name][rows] for name in catalog_lib.OBJECT_COLUMNS},
-                  copy=False)
+    columns = catalog_lib.object_columns(plan.catalog.colnames)
+    table = Table({name: plan.catalog[name][rows] for name in columns}, copy=False)
     own = {"copy": plan.copies[records], "split": np.array(plan.splits)[shards],
            "shard": plan.number_in_split(shards), "number": records,
            "position": np.arange(*part.indices(len(self))) - self._starts[shards]}

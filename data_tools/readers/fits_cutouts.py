@@ -25,6 +25,7 @@ from data_tools.readers.parts.cutout_source import (
 from data_tools.readers.parts.fits_images import FitsImages
 from data_tools.readers.parts.images import usual_shape
 from pzbias_tf.data import catalog as catalog_lib
+from pzbias_tf.data.reference_columns import columns_in
 from pzbias_tf.survey import Survey
 
 FILES = ("a catalogue (labels or catalog as .fits, .csv, .parquet, .npy or .npz) beside FITS "
@@ -86,7 +87,8 @@ def _with_rows(catalog: Table, ids: list[str], extra: tuple[str, ...]) -> Table:
   if not ids:
     return catalog
   logging.warning("%d images have no row in the catalogue, e.g. %s", len(ids), ids[0])
-  further = catalog_lib.object_table(len(ids), id=np.array(ids))
+  references = {name: np.full(len(ids), np.nan) for name in columns_in(catalog.colnames)}
+  further = catalog_lib.object_table(len(ids), id=np.array(ids), **references)
   for name in extra:
     further[name] = np.nan
   return vstack([catalog, further], metadata_conflicts="silent", join_type="outer")

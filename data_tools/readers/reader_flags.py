@@ -7,7 +7,7 @@ import functools
 from absl import flags
 
 from data_tools import readers
-from data_tools.readers.parts.columns import ROLES
+from data_tools.readers.parts.columns import ROLES, SEVERAL
 
 
 def define(values: flags.FlagValues = flags.FLAGS) -> None:
@@ -21,7 +21,9 @@ def define(values: flags.FlagValues = flags.FLAGS) -> None:
        "any column of the table.")
   text("image_dataset", "", "Dataset of the images in an HDF5 file.")
   for role, column in ROLES.items():
-    text(f"{role}_column", "", f"Input column of {column}; default: the layout's own name.")
+    text(f"{role}_column", "", f"Input column of {column}; default: the layout's own name."
+         + " Several, separated by commas, keep their names." * (role in SEVERAL))
+  flags.DEFINE_alias("z_photo_ref_column", "z_photo_column", flag_values=values)
   flags.DEFINE_float("ebv", None, "One E(B-V) (mag) for all galaxies, instead of a column.",
                      lower_bound=0.0, flag_values=values)
   flags.DEFINE_bool("r_from_image", False, "r magnitude from the summed r band of each "

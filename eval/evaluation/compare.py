@@ -70,7 +70,8 @@ def _load(run) -> dict[str, Any]:
 
 def _compared(metrics) -> list[str]:
   """The last stage with a network, and Step 4."""
-  networks = [name for name in metrics["stages"] if name not in ("step4", REFERENCE)]
+  networks = [name for name in metrics["stages"]
+              if name != "step4" and not name.startswith(REFERENCE)]
   return networks[-1:] + [name for name in metrics["stages"] if name == "step4"]
 
 

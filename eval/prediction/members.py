@@ -72,14 +72,16 @@ class Members:
     """Folder of the first stage's run."""
     return os.path.dirname(self.stages[0].folder)
 
-  def predictor(self, strategy: tf.distribute.Strategy, *, tta: bool) -> Predictor:
-    """The networks with their weights."""
+  def predictor(self, strategy: tf.distribute.Strategy, *, tta: bool,
+                combination: str) -> Predictor:
+    """The networks with their weights; arguments as those of `Predictor`."""
     with strategy.scope():
       networks = [make_network(stage.config) for stage in self.stages]
       for network, stage in zip(networks, self.stages):
         load_weights(network, StageFiles(stage.folder).last)
     edges = self.config.survey.edges(extended=self.config.stage_spec.extended)
-    return Predictor(networks, edges, tta=tta, strategy=strategy, domain=self.domain)
+    return Predictor(networks, edges, tta=tta, combination=combination, strategy=strategy,
+                     domain=self.domain)
 
   def pdf_calibration(self) -> PdfCalibration:
     """The calibration of p(z) that eval.main has fitted to the run's validation galaxies.

@@ -11,6 +11,7 @@ from data_tools.readers import reader_flags
 from eval.prediction.temporary_data_set import SPLITS as CUTOUT_SPLITS
 from eval.prediction.temporary_data_set import Cutouts
 from pzbias_tf.data.manifest import SPLITS
+from pzbias_tf.predictions.combination import COMBINATIONS, MEAN
 from pzbias_tf.predictions.predictions_file import DTYPES, KINDS, PdfFormat
 from pzbias_tf.training.stages import STAGES, STEP3
 
@@ -20,13 +21,14 @@ class Request:
   """What to predict, and how.
 
   Attributes:
-    stage_dirs: folders of the stages whose p(z) are averaged.
+    stage_dirs: folders of the stages whose p(z) are combined.
     data: the data set's folder, or
     cutouts: files to convert first.
     split: split of the data set; "" for test.
     output: the predictions file; "" for one in the first stage's folder.
     refit: whether Step 4 is fitted to these galaxies, or taken from the run.
-    tta: average over the 8 dihedral views.
+    tta: average over the 8 dihedral views, stage by stage.
+    combine: how p(z) of several stages become one, of COMBINATIONS.
     calibrate_pdf: calibrate p(z) as the run's validation galaxies tell.
     pdf_format: how p(z) is written.
     force: predict data that do not fit the run.
@@ -40,6 +42,7 @@ class Request:
   output: str = ""
   refit: bool = True
   tta: bool = False
+  combine: str = MEAN
   calibrate_pdf: bool = False
   pdf_format: PdfFormat = PdfFormat()
   force: bool = False
@@ -52,6 +55,9 @@ class Request:
       raise ValueError(f"--split={self.split} is for --data; all galaxies of --input are predicted")
     if not self.stage_dirs:
       raise ValueError("name one of --run and --ensemble")
+    if self.combine != MEAN and len(self.stage_dirs) == 1:
+      raise ValueError(f"--combine={self.combine} is for the p(z) of several runs: name them with "
+                       "--ensemble=RUN1,RUN2")
     if self.calibrate_pdf and (self.tta or len(self.stage_dirs) > 1):
       raise ValueError("--calibrate_pdf mends the p(z) of one network and view, not a mean: leave "
                        "out --tta and --ensemble")
@@ -67,7 +73,8 @@ class Request:
     source = self.cutouts.path if self.cutouts else self.data
     name = os.path.splitext(os.path.basename(os.path.normpath(source)))[0]
     words = ["predictions", name, *([] if self.cutouts else self.splits),
-             *["ensemble"] * (len(self.stage_dirs) > 1), *["tta"] * self.tta,
+             *["ensemble"] * (len(self.stage_dirs) > 1),
+             *[self.combine] * (self.combine != MEAN), *["tta"] * self.tta,
              *["calibrated"] * self.calibrate_pdf]
     return self.output or os.path.join(self.stage_dirs[0], f"{'_'.join(words)}.hdf5")
 
@@ -80,7 +87,10 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   """Defines the command line."""
   flags.DEFINE_string("run", "", "Folder of the run.", flag_values=values)
   flags.DEFINE_list("ensemble", [], "Instead of --run: folders of several runs, whose p(z) "
-                    "are averaged.", flag_values=values)
+                    "are combined.", flag_values=values)
+  flags.DEFINE_enum("combine", MEAN, COMBINATIONS, "How p(z) of --ensemble are combined: their "
+                    "mean, or their harmonic mean bin by bin, normalised. With --tta, the views "
+                    "of each run are averaged first.", flag_values=values)
   flags.DEFINE_enum("stage", STEP3.name, [stage.name for stage in STAGES], "Stage to predict with.",
                     flag_values=values)
   flags.DEFINE_string("data", "", "Data set to predict.", flag_values=values)
@@ -94,7 +104,7 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   flags.DEFINE_enum("calibration", "target", ["target", "run"], "Step 4 fitted to the galaxies "
                     "that are predicted, or that of the run.", flag_values=values)
   flags.DEFINE_bool("tta", False, "Average p(z) over the 8 rotations and reflections of each "
-                    "image.", flag_values=values)
+                    "image, whatever --combine says.", flag_values=values)
   flags.DEFINE_bool("calibrate_pdf", False, "Calibrate p(z) as the run's validation galaxies tell, "
                     "by the file that eval.main writes for its last stage. zmode and flags stay "
                     "those of the p(z) before.", flag_values=values)
@@ -120,6 +130,7 @@ def read_request(values: flags.FlagValues) -> Request:
   return Request(
       stage_dirs=tuple(os.path.join(folder, values.stage) for folder in runs), data=values.data,
       cutouts=cutouts if values.input else None, split=values.split, output=values.output,
-      refit=values.calibration == "target", tta=values.tta, calibrate_pdf=values.calibrate_pdf,
+      refit=values.calibration == "target", tta=values.tta, combine=values.combine,
+      calibrate_pdf=values.calibrate_pdf,
       pdf_format=PdfFormat(kind=values.pdf_format, dtype=values.pdf_dtype), force=values.force,
       num_devices=values.num_devices)

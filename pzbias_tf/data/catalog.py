@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import os
-from typing import Sequence
+from typing import Iterable, Sequence
 
 from astropy.io import fits
 from astropy.table import Table, vstack
@@ -16,6 +16,7 @@ import numpy as np
 
 from pzbias_tf import storage
 from pzbias_tf.data import manifest as manifest_lib
+from pzbias_tf.data import reference_columns
 
 # Column -> (dtype, unit, description).  Missing numbers are NaN, missing texts "".
 OBJECT_COLUMNS = {
@@ -26,7 +27,8 @@ OBJECT_COLUMNS = {
     "i_mag": (np.float64, "mag", "i magnitude (AB)"),
     "i_err": (np.float64, "mag", "error of i_mag"),
     "ebv": (np.float64, "mag", "Galactic reddening E(B-V)"),
-    "z_photo_ref": (np.float64, None, "photometric redshift of the source catalogue"),
+    reference_columns.COLUMN: (
+        np.float64, None, reference_columns.description(reference_columns.COLUMN)),
     "field": (str, None, "part of the survey, e.g. W or D"),
     "sample": (str, None, "spectroscopic sample, e.g. HQ or LR"),
     "ra": (np.float64, "deg", "right ascension (ICRS)"),
@@ -46,8 +48,25 @@ _ROWS_PER_BLOCK = 100_000
 _FITS_BLOCK_BYTES = 2880
 
 
+def object_columns(names: Iterable[str]) -> dict[str, tuple]:
+  """OBJECT_COLUMNS of a table; several photometric redshifts replace the only one.
+
+  Args:
+    names: some or all of the table's columns.
+
+  Returns:
+    {column: (dtype, unit, description)}.
+  """
+  several = {name: (np.float64, None, reference_columns.description(name))
+             for name in reference_columns.columns_in(names)}
+  columns: dict[str, tuple] = {}
+  for name, what in OBJECT_COLUMNS.items():
+    columns.update(several if several and name == reference_columns.COLUMN else {name: what})
+  return columns
+
+
 def object_table(num: int, **columns) -> Table:
-  """A table of `num` objects with every column of OBJECT_COLUMNS.
+  """A table of `num` objects with every column of `object_columns`.
 
   Args:
     num: number of objects.
@@ -55,17 +74,18 @@ def object_table(num: int, **columns) -> Table:
       values (NaN or "").
 
   Returns:
-    The table, in the dtypes of OBJECT_COLUMNS.
+    The table, in the dtypes of `object_columns`.
 
   Raises:
     ValueError: a column is unknown, or has another length than `num`.
   """
-  unknown = sorted(set(columns) - set(OBJECT_COLUMNS))
+  known = object_columns(columns)
+  unknown = sorted(set(columns) - set(known))
   if unknown:
     raise ValueError(f"no catalogue column is called {', '.join(unknown)}; "
-                     f"known are {', '.join(OBJECT_COLUMNS)}")
+                     f"known are {', '.join(known)}")
   arrays: dict[str, np.ndarray] = {}
-  for name, (dtype, _, _) in OBJECT_COLUMNS.items():
+  for name, (dtype, _, _) in known.items():
     # A broadcast value takes no memory.
     missing = np.broadcast_to("" if dtype is str else np.nan, num)
     values = np.asarray(columns.get(name, missing))
@@ -74,7 +94,7 @@ def object_table(num: int, **columns) -> Table:
                        "value per object")
     arrays[name] = values.astype(dtype, copy=False)
   table = Table(arrays, copy=False)
-  for name, (_, _, description) in OBJECT_COLUMNS.items():
+  for name, (_, _, description) in known.items():
     table[name].description = description
   return table
 
@@ -116,7 +136,8 @@ def _write_part(table, rows, path):
 
 def _fits_block(part) -> tuple[fits.Header, bytes]:
   """Header and data of some rows as a FITS table."""
-  for column, (_, unit, description) in {**OBJECT_COLUMNS, **RECORD_COLUMNS}.items():
+  columns = {**object_columns(part.colnames), **RECORD_COLUMNS}
+  for column, (_, unit, description) in columns.items():
     part[column].unit = unit
     part[column].description = description
   file = io.BytesIO()
@@ -156,7 +177,8 @@ def _load_part(path: str) -> Table:
   # Astropy reads local files itself; remote ones are read into memory first.
   file = io.BytesIO(storage.read_bytes(path)) if storage.is_remote(path) else path
   table = Table.read(file, format="fits", mask_invalid=False)
-  missing = [name for name in {**OBJECT_COLUMNS, **RECORD_COLUMNS} if name not in table.colnames]
+  wanted = {**object_columns(table.colnames), **RECORD_COLUMNS}
+  missing = [name for name in wanted if name not in table.colnames]
   if missing:
     raise ValueError(f"{path}: no column {', '.join(missing)}; convert the data set again")
   table.convert_bytestring_to_unicode()

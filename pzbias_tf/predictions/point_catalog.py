@@ -8,13 +8,15 @@ describes.
 from __future__ import annotations
 
 import importlib.util
-from typing import Mapping, NamedTuple
+from typing import Iterable, Mapping, NamedTuple
 
 from astropy.io import fits
 from astropy.table import Table
 import numpy as np
 
+from pzbias_tf.data import reference_columns
 from pzbias_tf.files import whole_file
+from pzbias_tf.predictions.combination import BY_MEAN
 from pzbias_tf.predictions.domain import FLAGS
 
 _PHOTO_Z = "src.redshift.phot"
@@ -39,7 +41,8 @@ COLUMN_INFO = {
     "row": ColumnInfo("row in the catalogue of the data set, from 0", "", "meta.record"),
     "redshift": ColumnInfo("spectroscopic redshift, NaN where unknown", "", "src.redshift"),
     "z_spec": ColumnInfo("spectroscopic redshift", "", "src.redshift"),
-    "z_photo_ref": ColumnInfo("photometric redshift of the source catalogue", "", _PHOTO_Z),
+    reference_columns.COLUMN: ColumnInfo(
+        reference_columns.description(reference_columns.COLUMN), "", _PHOTO_Z),
     "zmode": ColumnInfo("centre of the most probable redshift bin", "", _PHOTO_Z),
     "zmode_calibrated": ColumnInfo("zmode after Step 4", "", _PHOTO_Z),
     "zmean": ColumnInfo("mean of p(z)", "", f"{_PHOTO_Z};stat.mean"),
@@ -51,13 +54,31 @@ COLUMN_INFO = {
     "z_high95": ColumnInfo("upper end of the central 95% of p(z)", "", f"{_PHOTO_Z};stat.max"),
     "flags": ColumnInfo("outside of the training domain, sum of " + ", ".join(
         f"{bit} {reason}" for reason, bit in FLAGS.items()), "", "meta.code.qual"),
+    BY_MEAN: ColumnInfo("True: the p(z) of several networks nowhere overlap, and this is their "
+                        "mean instead of their harmonic mean", "", "meta.code"),
     "z_photo": ColumnInfo("Step 3: centre of the most probable bin", "", _PHOTO_Z),
     "z_photo_calibrated": ColumnInfo("after Step 4", "", _PHOTO_Z),
     "calibration_error": ColumnInfo(
         "standard error of Step 4's correction", "", f"stat.error;{_PHOTO_Z}"),
     "corrected": ColumnInfo("False: Step 4 had no galaxies in this cell", "", "meta.code"),
 }
-"""The known columns, in the order in which they are written."""
+"""The known columns, in the order in which they are written; see `column_info`."""
+
+
+def column_info(names: Iterable[str]) -> dict[str, ColumnInfo]:
+  """The known ones of some columns, in the order in which they are written.
+
+  Several photometric redshifts of the source catalogue take the place of the only one.
+  """
+  names = set(names)
+  known: dict[str, ColumnInfo] = {}
+  for name, info in COLUMN_INFO.items():
+    if name == reference_columns.COLUMN:
+      known.update({column: info._replace(description=reference_columns.description(column))
+                    for column in reference_columns.columns_in(names)})
+    elif name in names:
+      known[name] = info
+  return known
 
 
 def can_write_parquet() -> bool:
@@ -70,13 +91,13 @@ def write_fits(path: str, columns: Mapping[str, np.ndarray]) -> None:
 
   Args:
     path: the file.
-    columns: {a name of COLUMN_INFO: values [n]}.
+    columns: {a name of `column_info`: values [n]}.
   """
   table = _with_units(columns)
   hdu = fits.table_to_hdu(table)
-  for number, name in enumerate(table.colnames, 1):
-    hdu.header[f"TCOMM{number}"] = COLUMN_INFO[name].description
-    hdu.header[f"TUCD{number}"] = COLUMN_INFO[name].ucd
+  for number, info in enumerate(column_info(columns).values(), 1):
+    hdu.header[f"TCOMM{number}"] = info.description
+    hdu.header[f"TUCD{number}"] = info.ucd
   with whole_file(path) as hidden:
     fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(hidden)
 
@@ -90,19 +111,19 @@ def write_parquet(path: str, columns: Mapping[str, np.ndarray]) -> None:
   table = _with_units(columns)
   with whole_file(path) as hidden:
     table.write(hidden, format="parquet.votable", metadata={
-        name: {"unit": COLUMN_INFO[name].unit, "ucd": COLUMN_INFO[name].ucd,
-               "description": COLUMN_INFO[name].description} for name in table.colnames})
+        name: info._asdict() for name, info in column_info(columns).items()})
 
 
 def point_table(columns: Mapping[str, np.ndarray]) -> Table:
   """Columns as a table in memory, with units and descriptions; arguments as `write_fits`.
 
-  Columns that COLUMN_INFO does not describe come last.
+  Columns that `column_info` does not describe come last.
   """
-  others = {name: column for name, column in columns.items() if name not in COLUMN_INFO}
-  table = _with_units({name: column for name, column in columns.items() if name not in others})
-  for name in table.colnames:
-    table[name].description = COLUMN_INFO[name].description
+  known = column_info(columns)
+  others = {name: column for name, column in columns.items() if name not in known}
+  table = _with_units({name: columns[name] for name in known})
+  for name, info in known.items():
+    table[name].description = info.description
   for name, column in others.items():
     table[name] = column
   return table
@@ -110,10 +131,11 @@ def point_table(columns: Mapping[str, np.ndarray]) -> Table:
 
 def _with_units(columns):
   """The columns in the order of COLUMN_INFO, with their units."""
-  unknown = sorted(set(columns) - set(COLUMN_INFO))
+  known = column_info(columns)
+  unknown = sorted(set(columns) - set(known))
   if unknown:
     raise ValueError(f"unknown column {', '.join(unknown)}; describe it in COLUMN_INFO")
-  table = Table({name: columns[name] for name in COLUMN_INFO if name in columns})
-  for name in table.colnames:
-    table[name].unit = COLUMN_INFO[name].unit or None
+  table = Table({name: columns[name] for name in known})
+  for name, info in known.items():
+    table[name].unit = info.unit or None
   return table

@@ -11,13 +11,15 @@ from pzbias_tf.data.apertures import measure_images
 from pzbias_tf.data.augment import DIHEDRAL_ELEMENTS, dihedral
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.pipeline import crop, ordered_batches
+from pzbias_tf.data.reference_columns import columns_in
 from pzbias_tf.models.network import input_columns, input_size, network_inputs, redshift_pdf
+from pzbias_tf.predictions.combination import BY_MEAN, HARMONIC, MEAN, harmonic_mean
 from pzbias_tf.predictions.domain import TrainingDomain
 from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.survey import Survey
 
-COLUMNS = ("id", "r_mag", "ebv", "z_photo_ref", "field", "sample", "ra", "dec")
-"""Columns of the catalogue that predictions repeat, beside "redshift"."""
+COLUMNS = ("id", "r_mag", "ebv", "field", "sample", "ra", "dec")
+"""Columns of the catalogue that predictions repeat, beside redshifts."""
 
 BATCH_SIZE = 256
 
@@ -25,7 +27,7 @@ Columns = dict[str, np.ndarray]
 
 
 class Predictor:
-  """p(z) of galaxies, from one network or as the mean of several.
+  """p(z) of galaxies, from one network or combined from several.
 
   Images smaller than the networks' are filled up with 0, the level of the
   subtracted sky; of larger ones the central pixels are used.
@@ -35,7 +37,8 @@ class Predictor:
       trained weights; all take images of one size and the same extra columns, and
       have one grid.
     edges: edges of their redshift bins [bins + 1].
-    tta: average over the 8 dihedral views of each image.
+    tta: average over the 8 dihedral views of each image, network by network.
+    combination: how p(z) of several networks become one, of COMBINATIONS.
     strategy: devices over which each batch is divided; None for one.
     domain: what flags galaxies; None flags none.
 
@@ -43,13 +46,15 @@ class Predictor:
     edges: as above.
     size: side of the images that the networks take, pixels.
     extra_columns: names of the extra columns that they take, in their order.
+    combination: as above; "" for one network.
   """
 
   def __init__(self, networks: Sequence[tf.keras.Model], edges: np.ndarray, *, tta: bool = False,
-               strategy: tf.distribute.Strategy | None = None,
+               combination: str = MEAN, strategy: tf.distribute.Strategy | None = None,
                domain: TrainingDomain | None = None):
     self.edges, self.size, self._domain = edges, input_size(networks[0]), domain
     self.extra_columns = input_columns(networks[0])
+    self.combination = combination if len(networks) > 1 else ""
     self._networks, self._views = networks, DIHEDRAL_ELEMENTS if tta else 1
     self._strategy = strategy or tf.distribute.get_strategy()
     self._forward = tf.function(
@@ -66,14 +71,16 @@ class Predictor:
       batch_size: galaxies per batch, over all devices.
 
     Yields:
-      Probability of each bin [n, bins] float32, and "redshift" and COLUMNS of
-      these galaxies with "row", their rows in the catalogue, and "flags" (see
-      `domain.FLAGS`) where there is a domain.
+      Probability of each bin [n, bins] float32, and "redshift", COLUMNS and
+      `reference_columns` of these galaxies with "row", their rows in the
+      catalogue, "flags" (see `domain.FLAGS`) where there is a domain, and BY_MEAN
+      for harmonic means.
 
     Raises:
       FloatingPointError: a network gave NaN.
     """
-    columns = {**{name: data.column(name) for name in COLUMNS},
+    repeated = (*COLUMNS, *columns_in(data.catalog.colnames))
+    columns = {**{name: data.column(name) for name in repeated},
                "redshift": data.column("z_spec"), "row": np.arange(len(data.catalog))}
     records = ordered_batches(data, split, keep=keep, labels=None, batch_size=batch_size,
                               image_size=min(self.size, *data.manifest.image_shape[:2]),
@@ -113,6 +120,8 @@ class Predictor:
                 for name, value in self._forward(batch).items()}
       pdf, row = result.pop("pdf"), result.pop("row")
       own = {name: column[row] for name, column in columns.items()}
+      if self.combination == HARMONIC:
+        pdf, own[BY_MEAN] = harmonic_mean(np.moveaxis(pdf, 1, 0))
       _check_finite(pdf, own["id"])
       if self._domain and "r_mag" in own:
         own["flags"] = self._domain.flags(own["r_mag"], result, pdf)
@@ -121,12 +130,13 @@ class Predictor:
   def _replica(self, batch):
     """What one device does with its part of a batch."""
     image = tf.image.resize_with_crop_or_pad(batch["image"], self.size, self.size)
-    pdf = tf.add_n([
+    members = [tf.add_n([
         redshift_pdf(network(network_inputs(
             {**batch, "image": dihedral(image, tf.fill(tf.shape(batch["ebv"]), view))})))
-        for network in self._networks for view in range(self._views)])
-    return {"row": batch["row"], "pdf": pdf / (len(self._networks) * self._views),
-            **measure_images(image)}
+        for view in range(self._views)]) for network in self._networks]
+    pdf = (tf.stack(members, axis=1) / self._views if self.combination == HARMONIC
+           else tf.add_n(members) / (len(members) * self._views))
+    return {"row": batch["row"], "pdf": pdf, **measure_images(image)}
 
 
 def collect(edges: np.ndarray, batches: Iterable[tuple[np.ndarray, Columns]]) -> Predictions:

@@ -27,6 +27,9 @@ from pzbias_tf.progress import Progress
 PDF_CALIBRATED = "pdf_calibrated"
 """Attribute of a predictions file: whether its p(z) has been calibrated."""
 
+COMBINATION = "combination"
+"""Attribute of a predictions file: how p(z) of several networks became one; "" for one network."""
+
 _KEY = "key.json"
 _SUFFIX = ".hdf5"
 
@@ -107,6 +110,7 @@ def predict_shards(predictor: Predictor, data: Dataset, splits: Sequence[str], f
         writer = PredictionsWriter(file, predictor.edges, counts[row], pdf_format,
                                    weights_digest=weights_digest, widths=widths)
         file.attrs[PDF_CALIBRATED] = pdf_calibration is not None
+        file.attrs[COMBINATION] = predictor.combination
         _predict_shard(predictor, shards[row], row, writer, progress, pdf_calibration)
   return ShardFiles(list(paths.values()), total, total - done, time.monotonic() - start_s)
 

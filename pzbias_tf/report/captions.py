@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Sequence
 
-from pzbias_tf.metrics.stage_result import REFERENCE, StageResult
+from pzbias_tf.data.reference_columns import UNNAMED
+from pzbias_tf.metrics.stage_result import StageResult
 from pzbias_tf.pictures import colour_channels
 from pzbias_tf.report.figures.outliers import Outliers
 from pzbias_tf.survey import Survey
@@ -29,7 +30,8 @@ _RESIDUAL = ("The residual is (z_photo - z_spec) / (1 + z_spec). Points of the s
              "arrowhead at the edge marks a bin beyond it.")
 
 
-def stages(results: Sequence[StageResult], survey: Survey) -> str:
+def stages(results: Sequence[StageResult], survey: Survey,
+           references: Sequence[StageResult] = ()) -> str:
   """Caption of the figure that compares the stages."""
   return (
       f"{_listed(results)}. (a) Mean residual in bins of z_spec, with straight lines fitted "
@@ -41,14 +43,15 @@ def stages(results: Sequence[StageResult], survey: Survey) -> str:
       "lower is better. (d) Total variation between the two distributions of (b) against the "
       "slope of (a); open symbols mark the total variation without mode collapse at this sample "
       "size. Better is a slope of 0 and a filled symbol as low as its open one. "
-      f"{_missing_slopes(results, survey)}Errors are one standard deviation.")
+      f"{_missing_slopes([*results, *references], survey)}Errors are one standard deviation."
+      f"{_about_references(references)}")
 
 
 def calibration(results: Sequence[StageResult]) -> str:
   """Caption of the figure of residuals before and after Step 4."""
   return (
       f"{_listed(results)}. Mean residual in bins of (a) z_spec and (b) z_photo; better is flat, "
-      f"at 0. {_about_step4(results)}{_RESIDUAL}{_about_reference(results)}")
+      f"at 0. {_about_step4(results)}{_RESIDUAL}{_about_references(results)}")
 
 
 def residual_map(results: Sequence[StageResult]) -> str:
@@ -84,7 +87,7 @@ def density(results: Sequence[StageResult], survey: Survey) -> str:
       f"{survey.outlier_threshold:g}, beyond which an estimate counts as an outlier. Better is a "
       "narrow distribution about the solid line (small sigma_MAD), few galaxies beyond the dashed "
       "lines (small eta) and no horizontal stripes (mode collapse). The axes cover 99.9% of "
-      f"z_spec; the numbers are those of all N galaxies.{_about_reference(results)}")
+      f"z_spec; the numbers are those of all N galaxies.{_about_references(results)}")
 
 
 COMPARISON = (
@@ -122,6 +125,10 @@ def _about_step4(results):
           if any(result.name == "step4" for result in results) else "")
 
 
-def _about_reference(results):
-  return (" Reference: the photometric redshifts of the source catalogue, for galaxies that have "
-          "one." if any(result.name == REFERENCE for result in results) else "")
+def _about_references(results):
+  titles = [result.title for result in results if result.is_reference]
+  if not titles:
+    return ""
+  named = "Reference" if titles == [UNNAMED] else ", ".join(titles)
+  return (f" {named}: the photometric redshifts of the source catalogue, for galaxies that have "
+          "one.")

@@ -15,7 +15,7 @@ from typing import Mapping, NamedTuple, Sequence
 from matplotlib.figure import Figure
 
 from pzbias_tf.files import write_text
-from pzbias_tf.metrics.stage_result import REFERENCE, StageResult
+from pzbias_tf.metrics.stage_result import StageResult
 from pzbias_tf.report import captions, page
 from pzbias_tf.report.figures import (
   Outliers,
@@ -71,7 +71,7 @@ def draw_figures(results: Sequence[StageResult], survey: Survey,
 
   Args:
     results: the measured stages, in the order of the method: at least one stage
-      with a network; Step 4 and the reference where they exist.
+      with a network; Step 4 and references where they exist.
     survey: the survey.
     outliers: galaxies for the figure of outliers; None leaves it out.
 
@@ -81,14 +81,16 @@ def draw_figures(results: Sequence[StageResult], survey: Survey,
   Raises:
     ValueError: no stage has a network.
   """
-  networks = [result for result in results if result.name not in (_STEP4, REFERENCE)]
+  references = [result for result in results if result.is_reference]
+  networks = [result for result in results if result.name != _STEP4 and not result.is_reference]
   if not networks:
     raise ValueError("figures need a stage with a network; the results hold only "
                      f"{', '.join(result.name for result in results) or 'nothing'}")
   compared = networks[-1:] + [result for result in results if result not in networks]
-  mapped = [result for result in compared if result.name != REFERENCE]
+  mapped = [result for result in compared if not result.is_reference]
   return [
-      NamedFigure("stages", draw_stages(networks, survey), captions.stages(networks, survey)),
+      NamedFigure("stages", draw_stages(networks, survey, references),
+                  captions.stages(networks, survey, references)),
       NamedFigure("calibration", draw_calibration(compared, survey),
                   captions.calibration(compared)),
       NamedFigure("residual_map", draw_residual_map(mapped, survey),

@@ -25,7 +25,7 @@ class TrainConfig:
   """Everything that decides the numbers of a stage.
 
   Attributes:
-    survey: the survey, on the run's redshift grid.
+    survey: the survey, on the run's redshift grid, without the limit of its sample.
     stage: name of the stage.
     net: number of the network.
     image_size: side of the central square that is used, pixels.
@@ -88,6 +88,10 @@ class TrainConfig:
   data_digest: str = ""
   init_weights_digest: str = ""
   label_predictions_digest: str = ""
+
+  def __post_init__(self):
+    # A limit of conversions: data_digest tells whether the galaxies are the same.
+    object.__setattr__(self, "survey", dataclasses.replace(self.survey, max_r_mag=None))
 
   @property
   def stage_spec(self) -> Stage:
@@ -154,8 +158,6 @@ def check_same_settings(config: TrainConfig, stage_dir: str) -> None:
   if not os.path.exists(os.path.join(stage_dir, CONFIG_NAME)):
     return
   old, new = _flat(load_config(stage_dir)[0].settings()), _flat(config.settings())
-  # A limit of conversions: data_digest tells whether the galaxies are the same.
-  del old["survey.max_r_mag"], new["survey.max_r_mag"]
   differences = [f"  {key}: {old.get(key)!r} before, {new.get(key)!r} now"
                  for key in sorted(set(old) | set(new)) if old.get(key) != new.get(key)]
   if differences:

@@ -55,6 +55,17 @@ class CatalogTest(tf.test.TestCase, parameterized.TestCase):
       self.assertEqual(list(loaded[name]), list(table[name]))
     self.assertEqual(os.listdir(self.folder), ["catalog.fits"])
 
+  def test_several_photo_z_take_the_place_of_the_only_one(self):
+    table = _records(z_photo_ref_A=[0.1, np.nan, -99.0], z_photo_ref_b=[1.0, 2.0, 3.0])
+    catalog_lib.save_catalog(table, self.folder)
+    loaded = catalog_lib.load_catalog(self.folder)
+    self.assertAllEqual(loaded["z_photo_ref_A"], [0.1, np.nan, -99.0])
+    self.assertEndsWith(loaded["z_photo_ref_b"].description, "source catalogue: b")
+    names = list(catalog_lib.OBJECT_COLUMNS)
+    place = names.index("z_photo_ref")
+    names[place:place + 1] = ["z_photo_ref_A", "z_photo_ref_b"]
+    self.assertEqual(loaded.colnames, [*names, *catalog_lib.RECORD_COLUMNS])
+
   def test_written_in_blocks_as_at_once(self):
     num = 10
     table = _records(num, z_spec=np.linspace(0.1, 0.2, num))

@@ -38,6 +38,19 @@ class CommandLineTest(sample_conversions.ConversionTest, parameterized.TestCase)
     self.assertEqual(set(catalog["ebv"]), {0.03})
     self.assertAllInRange(catalog["z_photo_ref"], 14, 18)
 
+  def test_several_photo_z(self):
+    self.public(30)
+    common = [f"--input={self.folder}/in", f"--output={self.output}"]
+    with self.assertRaisesRegex(ValueError, "no column 'zfit'.*the columns are objid, ra, "):
+      self.run_command(*common, "--z_photo_column=zphot,zfit")
+    with self.assertRaisesRegex(ValueError, "names 'zphot' twice"):
+      self.run_command(*common, "--z_photo_column=zphot,zphot")
+    manifest = self.run_command(*common, "--z_photo_ref_column=zphot,dered_petro_i")
+    self.assertEqual(manifest.source["columns"]["z_photo"], "zphot,dered_petro_i")
+    catalog = catalog_lib.load_catalog(self.output)
+    self.assertAllInRange(catalog["z_photo_ref_zphot"], 0, 0.4)
+    self.assertAllInRange(catalog["z_photo_ref_dered_petro_i"], 14, 18)
+
   def test_without_input_a_survey_is_simulated(self):
     with contextlib.redirect_stdout(io.StringIO()) as printed:
       manifest = self.run_command(f"--output={self.output}", "--num=20")

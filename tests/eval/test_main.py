@@ -11,6 +11,7 @@ import warnings
 
 from absl.testing import parameterized
 from astropy.table import Table
+import h5py
 import numpy as np
 import tensorflow as tf
 
@@ -211,6 +212,24 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(metrics["galaxies"], known.sum())
     self.assertLess(metrics["galaxies"], len(predictions))
     self.assertAllClose(metrics["mean_residual"], dz.mean())
+
+  def test_several_redshifts_of_the_catalogue_are_told_by_name(self):
+    run = os.path.join(self.create_tempdir().full_path, "several")
+    shutil.copytree(os.path.join(self.run_dir, "step1"), os.path.join(run, "step1"),
+                    ignore=shutil.ignore_patterns("features", "tensorboard"))
+    path = os.path.join(run, "step1", "predictions_test.hdf5")
+    with h5py.File(path, "a") as file:
+      column = file["ancil"].pop("z_photo_ref")[()]
+      file["ancil/z_photo_ref_zphot"] = column
+      file["ancil/z_photo_ref_bpz"] = np.full(len(column), 0.2)
+    text = eval_main.evaluate(run, BOOTSTRAP)
+    stages = self.metrics(run)["stages"]
+    self.assertEqual(list(stages), ["step1", "reference_bpz", "reference_zphot"])
+    self.assertEqual(stages["reference_zphot"]["galaxies"], np.sum(column > -1))
+    self.assertEqual(stages["reference_bpz"]["galaxies"], len(column))
+    self.assertRegex(text, r"(?s)\| Step 1 .*\| bpz .*\| zphot ")
+    with open(os.path.join(run, "report", "index.html"), encoding="utf-8") as file:
+      self.assertIn(f"(zphot: {np.sum(column > -1)})", file.read())
 
   def test_report_is_written_and_named(self):
     report = os.path.join(self.run_dir, "report")

@@ -1,27 +1,33 @@
 """eval.predict: any galaxies, one network or several, files that are whole or absent."""
 
 import dataclasses
+import json
 import os
 import shutil
 from unittest import mock
 
+from absl import flags
 from absl.testing import parameterized
 from astropy.table import Table
 import h5py
 import numpy as np
 import tensorflow as tf
 
+from data_tools.readers import ReaderOptions
 from eval import predict as eval_predict
 from eval.evaluation.calibrations import fit_step4, step4_result
 from eval.prediction.members import misfits
-from eval.prediction.request import Request
+from eval.prediction.request import Request, define_flags, read_request
 from eval.prediction.temporary_data_set import Cutouts
 from eval.run import EvaluatedStage, own_part
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.bias.pdf_calibration import KNOTS, PdfCalibration
 from pzbias_tf.metrics.stage_metrics import Bootstrap
+from pzbias_tf.predictions import predictor as predictor_lib
 from pzbias_tf.predictions import sharded
+from pzbias_tf.predictions.combination import combine_pdfs
 from pzbias_tf.predictions.domain import FLAGS
+from pzbias_tf.predictions.estimates import modes
 from pzbias_tf.predictions.predictions import Estimates, Predictions
 from pzbias_tf.predictions.predictions_file import LEVELS, PdfFormat
 from pzbias_tf.predictions.predictor import Predictor
@@ -107,9 +113,82 @@ class PredictTest(tf.test.TestCase, parameterized.TestCase):
     self.assertGreater(np.abs(single[0] - single[1]).max(), 1e-3)
     self.assertAllClose(Predictions.load(self.path).pdf, np.mean(single, 0), atol=1e-6)
 
+  def test_a_harmonic_mean_of_its_pdfs(self):
+    with self.assertNoLogs("absl", "WARNING"):
+      text = self.predict(self.baseline, other_fold(), combine="harmonic", num_devices=2)
+    self.assertRegex(text, r"(?m)^harmonic mean of p\(z\); 0 of \d+ galaxies have the mean$")
+    single = [Predictions.load(os.path.join(folder, "predictions_test.hdf5")).pdf
+              for folder in (self.baseline, other_fold())]
+    found = Predictions.load(self.path)
+    self.assertAllClose(found.pdf, combine_pdfs(single, "harmonic"), atol=1e-6)
+    self.assertNotAllClose(found.pdf, np.mean(single, 0), atol=1e-4)
+    self.assertAllClose(found.z_photo, modes(found.edges, found.pdf))
+    self.assertAllEqual(found.ancil["combined_by_mean"], np.zeros(len(found), bool))
+    self.assertIn("combined_by_mean", Table.read(self.path.replace(".hdf5", ".fits")).colnames)
+
+  def test_the_file_tells_how_runs_were_combined(self):
+    for stages, combine, expected in (((self.baseline,), "mean", ""),
+                                      ((self.baseline, other_fold()), "mean", "mean"),
+                                      ((self.baseline, other_fold()), "harmonic", "harmonic")):
+      self.predict(*stages, combine=combine)
+      with h5py.File(self.path) as file:
+        self.assertEqual(file.attrs["combination"], expected)
+        self.assertEqual("combined_by_mean" in file["ancil"], expected == "harmonic")
+
+  def test_galaxies_on_which_runs_contradict_each_other_have_the_mean(self):
+    def sure(logits):
+      """One network alternates between the first two bins, the other is sure of the first."""
+      shape = tf.shape(logits["z_logits"])
+      sure.calls += 1
+      bins = tf.range(shape[0]) % 2 * (sure.calls % 2)
+      return tf.one_hot(bins, shape[2])
+
+    sure.calls = 0
+    with (mock.patch.object(predictor_lib, "redshift_pdf", sure),
+          self.assertLogs("absl", "WARNING") as logs):
+      text = self.predict(self.baseline, other_fold(), combine="harmonic")
+    found = Predictions.load(self.path)
+    by_mean = found.ancil["combined_by_mean"]
+    self.assertAllClose(found.pdf[by_mean][:, :2], np.full([by_mean.sum(), 2], 0.5))
+    self.assertAllClose(found.pdf[~by_mean][:, 0], np.ones((~by_mean).sum()))
+    self.assertAllInRange(by_mean.sum() / len(found), 0.4, 0.6)
+    self.assertIn(f"; {by_mean.sum()} of {len(found)} galaxies have the mean", text)
+    self.assertIn(f"p(z) of {by_mean.sum()} galaxies by these runs nowhere overlap",
+                  "".join(logs.output))
+
+  def test_views_are_averaged_before_runs_are_combined(self):
+    views = []
+    for stage in (self.baseline, other_fold()):
+      self.predict(stage, tta=True)
+      views.append(Predictions.load(self.path).pdf)
+    self.predict(self.baseline, other_fold(), tta=True, combine="harmonic")
+    self.assertAllClose(Predictions.load(self.path).pdf, combine_pdfs(views, "harmonic"), atol=1e-6)
+
+  def test_flags_of_several_runs(self):
+    values = flags.FlagValues()
+    define_flags(values)
+    values(["eval.predict", "--ensemble=a,b", "--data=d", "--combine=harmonic"])
+    found = read_request(values)
+    self.assertEqual((found.combine, found.stage_dirs), ("harmonic", ("a/step3", "b/step3")))
+    self.assertEqual(found.path, "a/step3/predictions_d_test_ensemble_harmonic.hdf5")
+    values(["eval.predict", "--combine=mean"])
+    self.assertEqual(read_request(values).path, "a/step3/predictions_d_test_ensemble.hdf5")
+    with self.assertRaisesRegex(flags.IllegalFlagValueError, "should be one of <mean|harmonic>"):
+      values(["eval.predict", "--combine=median"])
+
   def test_ensembles_that_do_not_fit_together_are_refused(self):
     with self.assertRaisesRegex(ValueError, "trained with stage='step3', .* with 'baseline'"):
       self.predict(self.baseline, self.step3)
+    coarse = os.path.join(self.create_tempdir().full_path, "baseline")
+    shutil.copytree(other_fold(), coarse)
+    path = os.path.join(coarse, "config.json")
+    with open(path, encoding="utf-8") as file:
+      config = json.load(file)
+    config["settings"]["survey"]["bins"] = 90
+    with open(path, "w", encoding="utf-8") as file:
+      json.dump(config, file)
+    with self.assertRaisesRegex(ValueError, "bins=90.*combine runs of the same survey"):
+      self.predict(self.baseline, coarse, combine="harmonic")
     with self.assertRaisesRegex(ValueError, "name each run once"):
       self.predict(self.baseline, self.baseline)
 
@@ -227,6 +306,22 @@ class PredictTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, "no galaxy of the split test is left.* has target"):
       self.predict(self.step3, data=data)
 
+  def test_several_photo_z_of_the_source_are_carried(self):
+    folder = self.create_tempdir().full_path
+    own = np.array([0.1, np.nan, -99.0, 0.2])
+    path = os.path.join(folder, "new.npz")
+    np.savez(path, cube=make_cube(np.full(4, 0.1), len(BANDS)), z=np.full(4, 0.1),
+             r=np.full(4, 16.0), ebv=np.zeros(4), B=own, A=own[::-1])
+    self.predict(self.step3, cutouts=Cutouts(
+        path=path, options=ReaderOptions(columns={"z_photo": "B,A"})))
+    found = Predictions.load(self.path).ancil
+    row = found["id"].astype(int)
+    self.assertAllEqual(found["z_photo_ref_B"], own[row])
+    self.assertAllEqual(found["z_photo_ref_A"], own[::-1][row])
+    self.assertNotIn("z_photo_ref", found)
+    self.assertContainsSubset(["z_photo_ref_A", "z_photo_ref_B"],
+                              Table.read(self.path.replace(".hdf5", ".fits")).colnames)
+
   def test_straight_from_cutouts(self):
     folder = self.create_tempdir().full_path
     z = np.where(np.arange(12) % 3, 0.1, np.nan)
@@ -306,6 +401,7 @@ class PredictTest(tf.test.TestCase, parameterized.TestCase):
     for settings, message in (
         (dict(data="a", cutouts=Cutouts(path="b")), "one of --data .* and --input"),
         (dict(cutouts=Cutouts(path="b"), split="test"), "--split=test is for --data"),
+        (dict(data="a", combine="harmonic"), "--combine=harmonic is for .* several runs"),
         (dict(data="a", calibrate_pdf=True, tta=True), "leave out --tta and --ensemble"),
         (dict(data="a", stage_dirs=()), "one of --run and --ensemble")):
       with self.assertRaisesRegex(ValueError, message):

@@ -10,10 +10,10 @@ import tensorflow as tf
 
 from pzbias_tf.metrics import pdf, point
 from pzbias_tf.metrics.stage_metrics import Bootstrap, summarize, to_json
-from pzbias_tf.metrics.stage_result import check_same_galaxies
+from pzbias_tf.metrics.stage_result import check_same_galaxies, measure_references
 from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.survey import SDSS
-from tests.report.sample_results import make_results
+from tests.report.sample_results import make_references, make_results
 
 _FEW = Bootstrap(number=10)
 
@@ -126,13 +126,31 @@ class SummaryTest(tf.test.TestCase, parameterized.TestCase):
       _summary(_predictions(3).select(np.zeros(3, bool)))
 
 
+class ReferencesTest(tf.test.TestCase):
+
+  def test_each_is_measured_under_its_name(self):
+    z_photo = np.random.default_rng(1).uniform(0.0, 0.4, 40)
+    partly = np.where(np.arange(40) % 4, z_photo, [np.nan, -1.0, -99.0, -9999.0] * 10)
+    predictions = _predictions(40, z_photo_ref_bpz=partly, z_photo_ref_A=z_photo,
+                               z_photo_ref_none=np.full(40, -99.0))
+    first, second = measure_references(predictions, SDSS, _FEW)
+    self.assertEqual([(result.name, result.title, result.key) for result in (first, second)],
+                     [("reference", "A", "reference_A"), ("reference2", "bpz", "reference_bpz")])
+    self.assertEqual([result.summary["galaxies"] for result in (first, second)], [40, 30])
+    self.assertAllEqual(second.z_photo, z_photo[np.arange(40) % 4 > 0])
+
+  def test_the_only_one_has_no_name(self):
+    (result,) = measure_references(_predictions(40, z_photo_ref=np.full(40, 0.1)), SDSS, _FEW)
+    self.assertEqual((result.name, result.title, result.key), ("reference",) * 3)
+    self.assertEmpty(measure_references(_predictions(40), SDSS, _FEW))
+
+
 class SameGalaxiesTest(tf.test.TestCase):
 
   def test_stages_of_other_galaxies_are_not_compared(self):
     first, = make_results("baseline", num=30)
     other, = make_results("step1", num=30, seed=1)
-    reference, = make_results("reference", num=20)
-    check_same_galaxies([first, reference])
+    check_same_galaxies([first, *make_references("a", "b", num=20)])
     with self.assertRaisesRegex(ValueError, "Step 1 predicted other galaxies than Baseline"):
       check_same_galaxies([first, other])
 

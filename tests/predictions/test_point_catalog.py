@@ -55,6 +55,17 @@ class PointCatalogTest(tf.test.TestCase):
     self.assertEqual([part.text.strip() for part in fields["zmode"]],
                      ["centre of the most probable redshift bin"])
 
+  def test_several_photo_z_of_the_source(self):
+    columns = {**COLUMNS, "z_photo_ref_b": COLUMNS["zmode"], "z_photo_ref_A": COLUMNS["zmode"]}
+    point_catalog.write_fits(self.path, columns)
+    table = Table.read(self.path, format="fits")
+    self.assertEqual(table.colnames,
+                     ["id", "ra", "r_mag", "z_photo_ref_A", "z_photo_ref_b", "zmode"])
+    header = fits.getheader(self.path, 1)
+    self.assertEqual((header["TCOMM4"], header["TUCD4"]),
+                     ("photometric redshift of the source catalogue: A", "src.redshift.phot"))
+    self.assertEqual(point_catalog.point_table(columns).colnames, table.colnames)
+
   def test_ucds_are_words_of_the_ivoa(self):
     for name, info in point_catalog.COLUMN_INFO.items():
       self.assertTrue(check_ucd(info.ucd, check_controlled_vocabulary=True), name)

@@ -1,5 +1,7 @@
 """Results that follow known laws, for the tests of figures and report."""
 
+import dataclasses
+
 import numpy as np
 
 from pzbias_tf.metrics.stage_metrics import Bootstrap
@@ -36,6 +38,13 @@ def make_result(name: str, num: int = 3000, survey=SDSS, seed: int = 0) -> Stage
   point_only = name in ("step4", REFERENCE)
   return measure(name, title, predictions, survey, BOOTSTRAP,
                  z_photo=z_photo if point_only else None)
+
+
+def make_references(*titles: str, **settings) -> list[StageResult]:
+  """Several photometric redshifts of the source catalogue."""
+  names = [REFERENCE, *(f"{REFERENCE}{number}" for number in range(2, len(titles) + 1))]
+  return [dataclasses.replace(make_result(REFERENCE, seed=seed, **settings), name=name, title=title)
+          for seed, (name, title) in enumerate(zip(names, titles))]
 
 
 def make_results(*names: str, **settings) -> list[StageResult]:

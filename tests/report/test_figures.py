@@ -27,7 +27,7 @@ from pzbias_tf.report.figures import (
 )
 from pzbias_tf.survey import CFHTLS_WIDE, SDSS
 from tests.compare_pictures import different_pixels
-from tests.report.sample_results import LAWS, make_result, make_results
+from tests.report.sample_results import LAWS, make_references, make_result, make_results
 
 NETWORKS = ("baseline", "step1", "step2", "step3")
 
@@ -203,6 +203,45 @@ class FiguresTest(tf.test.TestCase, parameterized.TestCase):
       self.assertLessEqual(figure.get_figwidth(), 7.2)
       sizes = [text.get_fontsize() for text in figure.findobj(Text) if text.get_text().strip()]
       self.assertGreaterEqual(min(sizes), 7.0)
+
+  def test_references_are_drawn_beside_the_stages(self):
+    references = make_references("zphot", "z_template")
+    figure = draw_stages(self.networks, SDSS, references)
+    self.check_residuals(figure.axes[0], self.networks, "residual_z_spec")
+    for result in references:
+      color = style.style_of(result.name).color
+      x, y, error = error_bars(figure.axes[5], color)
+      self.assertAllClose([x, y, error], np.stack(result.summary["sigma_mad_by_magnitude"]))
+      self.assertAllClose(error_bars(figure.axes[6], color)[0],
+                          np.full(2, result.summary["slope_z_spec"].slope))
+      self.assertEmpty(error_bars(figure.axes[0], color))
+    words = [text.get_text() for text in figure.legends[0].get_texts()]
+    self.assertEqual(words[4:6], ["zphot", "z_template"])
+    after = draw_calibration([self.results[3], *references], SDSS)
+    for ax, key in zip(after.axes, ("residual_z_spec", "residual_z_photo")):
+      self.check_residuals(ax, references, key)
+
+  def test_long_names_stay_within_the_figure(self):
+    references = make_references("z_" * 12, "photo_z_of_a_random_forest_in_colours", num=300)
+    for figure in (draw_stages(self.networks, SDSS, references),
+                   draw_calibration(references, SDSS)):
+      figure.draw_without_rendering()
+      legend = figure.legends[0].get_window_extent()
+      self.assertGreaterEqual(legend.x0, figure.bbox.x0)
+      self.assertLessEqual(legend.x1, figure.bbox.x1)
+    figure = draw_density(references, SDSS)
+    figure.draw_without_rendering()
+    for ax in figure.axes[:2]:
+      title = next(text for text in ax.findobj(Text) if "_" in text.get_text())
+      self.assertLessEqual(title.get_window_extent().width, ax.get_window_extent().width)
+
+  def test_references_differ_in_colour_or_marker(self):
+    names = ["reference", *(f"reference{number}" for number in range(2, 9))]
+    styles = [*map(style.style_of, names), *(style.style_of(f"step{n}") for n in range(1, 5))]
+    self.assertLen({(look.color, look.marker) for look in styles}, 12)
+    self.assertLen({look.color for look in styles[:4] + styles[8:]}, 8)
+    with self.assertRaisesRegex(ValueError, "no style for 'reference1'"):
+      style.style_of("reference1")
 
   def test_stages_differ_in_colour_marker_and_line(self):
     styles = [style.style_of(name) for name in LAWS]

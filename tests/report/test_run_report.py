@@ -13,7 +13,7 @@ from pzbias_tf.report import captions, page
 from pzbias_tf.report.run_report import draw_figures, write_report
 from pzbias_tf.report.stage_table import format_table
 from pzbias_tf.survey import SDSS
-from tests.report.sample_results import DESCRIPTION, LAWS, make_results
+from tests.report.sample_results import DESCRIPTION, LAWS, make_references, make_results
 
 FIGURES = ("stages", "calibration", "residual_map", "pdfs", "density")
 VOID = ("meta", "img", "wbr", "br", "link")
@@ -130,6 +130,15 @@ class ReportTest(tf.test.TestCase, parameterized.TestCase):
     self.assertStartsWith(caption, start)
     self.assertEqual("Step 4 is designed" in caption, "step4" in names)
     self.assertEqual("Reference:" in caption, "reference" in names)
+
+  def test_several_references_are_named(self):
+    results = [*make_results("step3", num=300), *make_references("zphot", "bpz", num=200)]
+    _, _, read = write(results)
+    self.assertEqual([row[0] for row in read.rows[2:5]], ["Step 3", "zphot", "bpz"])
+    for place in (0, 1, 4):
+      self.assertEndsWith(draw_figures(results, SDSS)[place].caption,
+                          " zphot, bpz: the photometric redshifts of the source catalogue, for "
+                          "galaxies that have one.")
 
   def test_captions_name_stages_without_a_slope(self):
     few, many = make_results("baseline", num=3), self.results[:1]

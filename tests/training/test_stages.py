@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import os
+import pathlib
+import shutil
 import tempfile
 from unittest import mock
 
@@ -18,7 +20,6 @@ from pzbias_tf.training import one_stage, problem
 from pzbias_tf.training.checkpoints import load_weights, named_weights, save_weights
 from pzbias_tf.training.config import check_same_settings, load_config
 from pzbias_tf.training.one_stage import make_network
-from pzbias_tf.training.stages import STAGES
 from tests.small_data import make_dataset
 from tests.small_runs import SMALL_SDSS, request, weights
 from train import main as train_main
@@ -134,22 +135,35 @@ class StagesTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllClose(model.density, whole.density)
     self.assertAllClose(model.sigma_disp, whole.sigma_disp)
 
+  def older_run(self):
+    """A copy whose config.json files lack what came later."""
+    older = os.path.join(self.create_tempdir().full_path, "runs")
+    shutil.copytree(os.path.join(self.folder, "runs"), older)
+    for path in pathlib.Path(older).glob("**/config.json"):
+      fields = json.loads(path.read_text())
+      del fields["settings"]["dispersions"], fields["settings"]["survey"]["max_r_mag"]
+      path.write_text(json.dumps(fields))
+    return older
+
   def test_a_run_from_before_there_was_a_choice_of_widths(self):
     """Its labels have those of the global search, and it can go on only with these."""
+    older = self.older_run()
     for number, expected in ((1, "published"), (3, "global")):
-      copy = os.path.join(self.create_tempdir().full_path, STAGES[number].name)
-      os.makedirs(copy)
-      with open(os.path.join(self.stage[number], "config.json")) as file:
-        fields = json.load(file)
-      del fields["settings"]["dispersions"], fields["settings"]["survey"]["max_r_mag"]
-      with open(os.path.join(copy, "config.json"), "w") as file:
-        json.dump(fields, file)
+      copy = os.path.join(older, os.path.relpath(self.stage[number], self.folder + "/runs"))
       self.assertEqual(load_config(copy)[0].dispersions, expected)
       config = load_config(self.stage[number])[0]
       if number == 3:
         with self.assertRaisesRegex(ValueError, "dispersions: 'global' before, 'published' now"):
           check_same_settings(config, copy)
       check_same_settings(dataclasses.replace(config, dispersions=expected), copy)
+
+  def test_an_older_run_goes_on(self):
+    older = self.older_run()
+    step3 = os.path.join(older, os.path.relpath(self.stage[3], self.folder + "/runs"))
+    shutil.rmtree(step3)
+    self.assertEqual(self.train(3, workdir=older), step3)
+    self.assertAllEqual(weights(step3)["output_module/redshift/kernel"],
+                        weights(self.stage[3])["output_module/redshift/kernel"])
 
   def test_run_again_is_already_complete(self):
     path = os.path.join(self.stage[1], "checkpoints", "weights.h5")

@@ -12,6 +12,7 @@ import numpy as np
 from data_tools.readers.parts.cutout_source import Columns, ReaderOptions
 from pzbias_tf.data import catalog as catalog_lib
 from pzbias_tf.data.extra_columns import MISSING, is_missing
+from pzbias_tf.data.reference_columns import columns_for, columns_in
 
 # Role (the flag --<role>_column) -> column of the catalogue.
 ROLES = {
@@ -19,6 +20,9 @@ ROLES = {
     "i": "i_mag", "i_err": "i_err", "z_photo": "z_photo_ref", "ra": "ra", "dec": "dec",
 }
 REQUIRED = ("z", "r", "ebv")
+SEVERAL = ("z_photo",)
+"""Roles that may have several columns, whose names are separated by commas."""
+
 # Usual names of columns, for surveys without a layout of their own.
 USUAL_NAMES = {
     "id": ("id", "objid", "name"), "z": ("z", "z_spec", "zspec", "redshift"),
@@ -56,15 +60,20 @@ def build_catalog(columns: Columns, names: Mapping[str, tuple[str, ...]], num: i
   Raises:
     ValueError: a required, named or extra column is absent, or holds no numbers.
   """
+  references = _references(columns, options, origin)
   chosen = {}
   for role in ROLES:
-    if role == "r" and options.r_from_image:
+    if role == "r" and options.r_from_image or role == "z_photo" and references:
       continue  # an existing column of magnitudes is not used
     name = _pick(columns, role, names.get(role, ()), options, origin)
     if name:
       chosen[role] = name
   values = {ROLES[role]: _numbers(columns[name], name, origin)
             for role, name in chosen.items() if role != "id"}
+  values.update({column: _numbers(columns[name], name, origin)
+                 for column, name in references.items()})
+  if references:
+    chosen["z_photo"] = ",".join(references.values())
   if ids is None:
     ids = _ids(columns, chosen, num, named="id" in options.columns, origin=origin)
   values["id"] = ids
@@ -81,10 +90,33 @@ def build_catalog(columns: Columns, names: Mapping[str, tuple[str, ...]], num: i
 
 
 def check_names(columns: Mapping[str, str]) -> None:
-  """Raises ValueError for a role that does not exist."""
+  """Raises ValueError for an unknown role, or for names that several columns cannot keep."""
   unknown = sorted(set(columns) - set(ROLES))
   if unknown:
     raise ValueError(f"no column role {', '.join(unknown)}; known are {', '.join(ROLES)}")
+  columns_for(_named_references(columns))
+
+
+def _named_references(columns) -> list[str]:
+  return [name.strip() for name in columns.get("z_photo", "").split(",")]
+
+
+def _references(columns, options, origin) -> dict[str, str]:
+  """{column of the catalogue: the survey's column} of several photometric redshifts, else {}."""
+  names = _named_references(options.columns)
+  if len(names) == 1:
+    return {}
+  lowered = {name.lower(): name for name in reversed(list(columns))}
+  # The files of one survey may spell a name in two ways: those of CFHTLS have zphot and ZPHOT.
+  found = [name if name in columns else lowered.get(name.lower(), "") for name in names]
+  if "" in found:
+    raise _no_column(names[found.index("")], "z_photo", columns, origin)
+  return dict(zip(columns_for(names), found))
+
+
+def _no_column(name, role, columns, origin) -> ValueError:
+  return ValueError(f"{origin}: no column {name!r}, named by --{role}_column; "
+                    f"the columns are {_listing(columns)}")
 
 
 def check_extra(options: ReaderOptions) -> None:
@@ -96,7 +128,8 @@ def check_extra(options: ReaderOptions) -> None:
     if not _EXTRA_NAME.fullmatch(name):
       raise ValueError(f"{flag}: a column cannot be called {name!r}; rename it to letters, digits "
                        "and _ . + -")
-    if name.lower() in own:  # FITS does not tell capital letters from small ones
+    # FITS does not tell capital letters from small ones.
+    if name.lower() in own or columns_in([name.lower()]):
       raise ValueError(f"{flag}: a data set has a column {name.lower()} of its own; rename yours")
     if name.lower() in seen:
       raise ValueError(f"{flag} names {name} twice (capital letters do not count)")
@@ -118,8 +151,7 @@ def _pick(columns, role, candidates, options, origin) -> str:
     return ""
   if named:
     if named not in columns:
-      raise ValueError(f"{origin}: no column {named!r}, named by --{role}_column; "
-                       f"the columns are {_listing(columns)}")
+      raise _no_column(named, role, columns, origin)
     return named
   lowered = {name.lower(): name for name in reversed(list(columns))}
   for name in candidates:

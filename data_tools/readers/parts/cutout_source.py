@@ -45,7 +45,8 @@ class ReaderOptions:
 
   Attributes:
     columns: {role: column name} for roles of `columns.ROLES`; other roles take the layout's
-      own names, and "none" leaves a role without a column.
+      own names, and "none" leaves a role without a column.  The role z_photo takes several
+      columns, separated by commas.
     ebv: one E(B-V) (mag) for all objects, instead of a column.
     r_from_image: take r magnitudes from the summed flux of the r band, which must be in
       nanomaggies, instead of a column.
@@ -76,7 +77,7 @@ class CutoutSource:
 
   Attributes:
     catalog: one row per input object, with the columns of
-      `pzbias_tf.data.catalog.OBJECT_COLUMNS`, the extra columns, and `split`, the published
+      `pzbias_tf.data.catalog.object_columns`, the extra columns, and `split`, the published
       split or "" (see `with_split`).
     images: returns the image [height, width, band], as stored, of a row of `catalog`;
       raises ImageError if there is none.  It is sent to worker processes, so it holds file

@@ -19,7 +19,7 @@ def draw_calibration(results: Sequence[StageResult], survey: Survey) -> Figure:
 
   Args:
     results: the results to compare, at least one: Step 3, Step 4, and the
-      reference where the catalogue has one.
+      references where the catalogue has some.
     survey: the survey.
   """
   figure = style.new_figure(_HEIGHT)
@@ -32,5 +32,6 @@ def draw_calibration(results: Sequence[StageResult], survey: Survey) -> Figure:
   handles = [style.legend_line(result.name, result.title) for result in results]
   for handle in handles:
     handle.set_linestyle("none")
-  figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+  figure.legend(handles=handles, loc="outside upper center",
+                ncols=style.legend_columns(handles))
   return figure

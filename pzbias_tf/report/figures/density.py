@@ -15,6 +15,7 @@ from pzbias_tf.survey import Survey
 
 _CELLS = 80  # per side of a panel
 _PANEL = (2.1, 2.2)  # width and height with labels, inches
+_TITLE, _TITLE_WIDTH = 8.0, 1.5  # points, and inches at most
 
 
 @style.styled
@@ -64,7 +65,9 @@ def _annotate(ax: Axes, result: StageResult, edges: np.ndarray, survey: Survey) 
             linewidth=0.5, linestyle="--")
   ax.plot(0.03, 1.055, transform=ax.transAxes, clip_on=False, color=look.color,
           marker=look.marker, linestyle="none", markersize=5.0)
-  ax.set_title(f"    {result.title}", loc="left", pad=3.0)
+  title = f"    {result.title}"
+  size = _TITLE * min(1.0, _TITLE_WIDTH / style.text_width(title, _TITLE))
+  ax.set_title(title, loc="left", pad=3.0, fontsize=size)
   ax.text(0.97, 0.04, "\n".join([
       rf"$\sigma_\mathrm{{MAD}} = {result.summary['sigma_mad']:.4f}$",
       rf"$\eta = {100.0 * result.summary['outlier_fraction']:.2f}\%$",

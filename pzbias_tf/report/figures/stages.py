@@ -20,7 +20,8 @@ _OPEN = dict(markerfacecolor="white", markeredgewidth=0.8)
 
 
 @style.styled
-def draw_stages(results: Sequence[StageResult], survey: Survey) -> Figure:
+def draw_stages(results: Sequence[StageResult], survey: Survey,
+                references: Sequence[StageResult] = ()) -> Figure:
   """Four panels that compare the stages.
 
   (a) Mean residual in wide bins of z_spec, with errors and straight-line fits;
@@ -30,20 +31,25 @@ def draw_stages(results: Sequence[StageResult], survey: Survey) -> Figure:
   Args:
     results: the stages, at least one, in the order of the method.
     survey: the survey.
+    references: photometric redshifts of the source catalogue, for (c) and (d);
+      (a) and (b) would be crowded.
   """
   figure = style.new_figure(_HEIGHT)
   grid = figure.add_gridspec(2, 3, height_ratios=(1.0, 1.15))
   _residuals(figure.add_subplot(grid[0, :]), results, survey)
   _distributions(figure, grid[1, 0], results, survey)
-  _scatter(figure.add_subplot(grid[1, 1]), results)
-  _collapse_and_slope(figure.add_subplot(grid[1, 2]), results)
-  figure.legend(handles=_legend(results), loc="outside upper center", ncols=4, handlelength=3.2)
+  compared = [*results, *references]
+  _scatter(figure.add_subplot(grid[1, 1]), compared)
+  _collapse_and_slope(figure.add_subplot(grid[1, 2]), compared)
+  handles = _legend(results, references)
+  figure.legend(handles=handles, loc="outside upper center", handlelength=3.2,
+                ncols=style.legend_columns(handles))
   return figure
 
 
-def _legend(results):
-  """Legend handles: the stages, then what belongs to no stage."""
-  return [*(style.legend_line(result.name, result.title) for result in results),
+def _legend(results, references):
+  """Legend handles: the stages and references, then what belongs to none."""
+  return [*(style.legend_line(result.name, result.title) for result in (*results, *references)),
           Line2D([], [], label=f"expected from crowding alone ({results[0].title})",
                  **_crowding_style()),
           Patch(color=style.Z_SPEC_COLOR, label=r"$z_\mathrm{spec}$"),

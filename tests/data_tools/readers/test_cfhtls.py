@@ -35,6 +35,14 @@ class CfhtlsTest(sample_formats.FormatsTest):
     self.assertAllClose(source.catalog["z_photo_ref"][6:], [18, 21, 24])
     self.assertFalse(np.any(np.isnan(source.catalog["r_err"])))
 
+  def test_several_photo_z(self):
+    path, _ = self.write()
+    catalog = readers.read(path, CFHTLS_WIDE, readers.ReaderOptions(
+        columns={"z_photo": "zphot,R"})).catalog  # LR has ZPHOT
+    self.assertAllClose(catalog["z_photo_ref_zphot"][6:], [18, 21, 24])
+    self.assertAllClose(catalog["z_photo_ref_R"], catalog["r_mag"])
+    self.assertNotIn("z_photo_ref", catalog.colnames)
+
   def test_rejected(self):
     path, _ = self.write()
     self.assertEqual(readers.read(path, CFHTLS_WIDE).rejected,

@@ -149,6 +149,17 @@ class FitsCutoutsTest(sample_formats.FormatsTest, parameterized.TestCase):
         "K08": REASON_NO_ROW})
     self.assertEqual(manifest.galaxies, {"read": 15, "written": 5, "rejected": 10})
 
+  def test_images_without_a_row_have_no_photo_z_either(self):
+    images, table = sample_surveys.cube(3), self.write_table()
+    for object_id, image in zip([*table["id"][:2], "K00"], images):
+      write_fits(self.path(f"{object_id}.fits"), np.moveaxis(image, -1, 0))
+    catalog = readers.read(self.input, SDSS, readers.ReaderOptions(
+        columns={"z_photo": "r,z"})).catalog
+    self.assertEqual(catalog["id"][-1], "K00")
+    self.assertTrue(np.isnan(catalog["z_photo_ref_r"][-1]))
+    self.assertFalse(np.any(np.isnan(catalog["z_photo_ref_z"][:-1])))
+    self.assertNotIn("z_photo_ref", catalog.colnames)
+
   def test_one_file_per_band_with_a_band_missing(self):
     images, table = sample_surveys.cube(4), self.write_table()
     for object_id, image in zip(table["id"], images):
