@@ -218,7 +218,10 @@ def doubtful_dispersions(
   for k, (sigma, x, y) in enumerate(zip(
       sigma_disp, *_both_distributions(z_spec, z_photo, r_mag, survey, None))):
     other = _equally_good_width(sigma, x, y) if y.any() else None
-    if other is not None:
+    better = _better_width(sigma, x, y) if y.any() else None
+    if better is not None:
+      lines.append(f"output {k}: {better:.3g} bins fit better than {sigma:.3g}")
+    elif other is not None:
       lines.append(f"output {k}: {other:.3g} bins fit as well as {sigma:.3g}, to within "
                    f"{FLAT_NATS} nats")
     elif sigma > WIDE_SHARE * survey.bins:
@@ -231,7 +234,9 @@ def warn_of_doubtful_dispersions(*args) -> None:
   """Logs the lines of `doubtful_dispersions`, which takes the same arguments."""
   lines = doubtful_dispersions(*args)
   if lines:
-    logging.warning("Step 3: the width of the labels is uncertain: %s", "; ".join(lines))
+    logging.warning("Step 3: the width of the labels is uncertain: %s%s", "; ".join(lines),
+                    ". --dispersions=global takes those that fit better"
+                    if any("better" in line for line in lines) else "")
 
 
 def _both_distributions(z_spec, z_photo, r_mag, survey, weights):
@@ -247,6 +252,14 @@ def _published_search(x, y):
     return sum(_cross_entropy(*one) for one in zip(sigma, x, y))
 
   return optimize.least_squares(total, np.ones(len(x)), bounds=(0.0, MAX_DISPERSION)).x
+
+
+def _better_width(sigma, x, y):
+  """The best width, if it is clearly another one and clearly better; None if not."""
+  best = fit_dispersion(x, y)
+  gain = _cross_entropy(sigma, x, y) - _cross_entropy(best, x, y)
+  alike = max(best, sigma) <= FLAT_FACTOR * max(min(best, sigma), 1.0)
+  return None if alike or gain < FLAT_NATS else best
 
 
 def _equally_good_width(sigma, x, y):

@@ -77,6 +77,16 @@ class GoldenBiasTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllClose(fitted[0], 8.0, atol=0.3)
     self.assertEmpty(dispersion.doubtful_dispersions(fitted, *columns, SDSS))
 
+  def test_a_width_that_another_one_beats_is_named(self):
+    rng = np.random.default_rng(0)
+    z_photo = rng.normal(0.2, 6 * SDSS.bin_width, 20000)
+    z_spec = z_photo + rng.normal(0.0, 8 * SDSS.bin_width, z_photo.size)
+    columns = z_spec, z_photo, np.full(z_photo.size, 12.6), SDSS
+    lines = dispersion.doubtful_dispersions(np.full(SDSS.outputs, 40.0), *columns)
+    self.assertLen(lines, 1)  # the other outputs have no galaxies
+    self.assertRegex(lines[0], r"^output 0: [78]\.?\d* bins fit better than 40$")
+    self.assertEmpty(dispersion.doubtful_dispersions(np.full(SDSS.outputs, 12.0), *columns))
+
   @parameterized.parameters(*_SURVEYS)
   def test_the_global_search_reaches_a_cross_entropy_no_higher(self, name, survey):
     golden = _golden(name)
