@@ -9,7 +9,11 @@ from astropy.table import Table
 import numpy as np
 
 from data_tools.readers.parts.cutout_source import Columns, ReaderOptions
+from pzbias_tf import table_columns
 from pzbias_tf.data import catalog as catalog_lib
+from pzbias_tf.table_columns import NONE, USUAL_NAMES
+
+__all__ = ["GROUP", "NONE", "REQUIRED", "ROLES", "USUAL_NAMES", "build_catalog", "check_names"]
 
 # Role (the flag --<role>_column) -> column of the catalogue.
 ROLES = {
@@ -17,21 +21,8 @@ ROLES = {
     "i": "i_mag", "i_err": "i_err", "z_photo": "z_photo_ref", "ra": "ra", "dec": "dec",
 }
 REQUIRED = ("z", "r", "ebv")
-# Usual names of columns, for surveys without a layout of their own.
-USUAL_NAMES = {
-    "id": ("id", "objid", "name"), "z": ("z", "z_spec", "zspec", "redshift"),
-    "ebv": ("ebv", "E(B-V)"), "r": ("r", "r_mag", "mag_r"),
-    "r_err": ("r_err", "mag_err_r"), "i": ("i", "i_mag", "mag_i"),
-    "i_err": ("i_err", "mag_err_i"), "z_photo": ("z_photo", "zphot"),
-    "ra": ("ra",), "dec": ("dec",),
-}
 GROUP = "split_group"
 """Optional column: galaxies of equal value go into the same split (see `splits`)."""
-NONE = "none"
-"""This column name says that a role has no column."""
-
-_EXACT_INTEGERS = 2.0**53  # above this, ids stored as doubles have lost digits
-
 
 def build_catalog(columns: Columns, names: Mapping[str, tuple[str, ...]], num: int,
                   options: ReaderOptions, *, origin: str,
@@ -60,7 +51,7 @@ def build_catalog(columns: Columns, names: Mapping[str, tuple[str, ...]], num: i
     name = _pick(columns, role, names.get(role, ()), options, origin)
     if name:
       chosen[role] = name
-  values = {ROLES[role]: _numbers(columns[name], name, origin)
+  values = {ROLES[role]: table_columns.numbers(columns[name], name, origin)
             for role, name in chosen.items() if role != "id"}
   if ids is None:
     ids = _ids(columns, chosen, num, named="id" in options.columns, origin=origin)
@@ -84,20 +75,13 @@ def check_names(columns: Mapping[str, str]) -> None:
 
 def _pick(columns, role, candidates, options, origin) -> str:
   """Name of the column of a role, "" if there is none."""
-  named = options.columns.get(role, "")
-  if named == NONE:
-    return ""
-  if named:
-    if named not in columns:
-      raise ValueError(f"{origin}: no column {named!r}, named by --{role}_column; "
-                       f"the columns are {_listing(columns)}")
-    return named
-  lowered = {name.lower(): name for name in reversed(list(columns))}
-  for name in candidates:
-    if name in columns or name.lower() in lowered:
-      return name if name in columns else lowered[name.lower()]
-  _raise_if_required(role, candidates, columns, options, origin)
-  return ""
+  given = options.columns.get(role, "")
+  if given:
+    return table_columns.named(columns, given, f"--{role}_column", origin)
+  found = table_columns.find(columns, candidates)
+  if not found:
+    _raise_if_required(role, candidates, columns, options, origin)
+  return found
 
 
 def _raise_if_required(role, candidates, columns, options, origin):
@@ -110,37 +94,17 @@ def _raise_if_required(role, candidates, columns, options, origin):
   }[role]
   raise ValueError(
       f"{origin}: no column for {ROLES[role]} (looked for {', '.join(candidates) or 'none'}); "
-      f"the columns are {_listing(columns)}. Name it with --{role}_column{remedy}")
-
-
-def _listing(columns) -> str:
-  return ", ".join(columns) or "none at all"
-
-
-def _numbers(values, name, origin) -> np.ndarray:
-  try:
-    return np.asarray(values).astype(np.float64)
-  except (TypeError, ValueError) as error:
-    raise ValueError(f"{origin}: column {name!r} does not hold numbers: {error}") from error
+      f"the columns are {table_columns.listing(columns)}. Name it with --{role}_column{remedy}")
 
 
 def _ids(columns, chosen, num, *, named, origin) -> np.ndarray:
   """Ids as text; the row numbers if no column is usable."""
-  name = chosen.get("id")
-  values = np.asarray(columns[name]) if name else np.arange(num)
-  if values.dtype.kind == "f":
-    if np.any(~np.isfinite(values) | (np.abs(values) > _EXACT_INTEGERS)):
-      if named:
-        raise ValueError(f"{origin}: ids in column {name!r} are floating-point numbers that "
-                         "are not finite or have lost digits; name another --id_column")
-      logging.warning("%s: the ids in %s have lost digits; row numbers are used", origin, name)
+  name, ids = chosen.get("id"), None
+  if name:
+    ids = table_columns.exact_ids(columns[name], name, origin, named_by_user=named)
+    if ids is None:
       del chosen["id"]
-      values = np.arange(num)
-    else:
-      values = values.astype(np.int64)
-  if values.dtype.kind == "S":
-    values = np.char.decode(values, "utf-8")
-  return _ascii(np.char.strip(values.astype(str)), origin)
+  return _ascii(np.arange(num).astype(str) if ids is None else ids, origin)
 
 
 def _ascii(ids: np.ndarray, origin: str) -> np.ndarray:
