@@ -65,7 +65,7 @@ def shrink_means(means: cells.Means) -> cells.Means:
   around = _posterior(around, _Normal(np.zeros_like(around.mean), np.full_like(
       around.mean, _prior_variance(around, known, means.count))))
   bias = _posterior(measured, _Normal(around.mean, around.variance + own_variance))
-  bias = _limited(bias, measured)
+  bias = _limited(bias, measured, means.count > _PSEUDO_COUNT)
   mean, error = bias.mean, np.sqrt(bias.variance)
   if not np.any(filled & (np.abs(mean) > SURE * error)):
     mean, error = np.zeros_like(mean), np.zeros_like(error)
@@ -79,8 +79,10 @@ def _variances(means):
   its own ones: the scatter of a few galaxies is too uncertain to judge their mean by.
   """
   number, freedom = np.maximum(means.count, 1), np.maximum(means.count - 1, 0)
+  if not freedom.any():  # no cell tells how galaxies scatter
+    return np.full(means.count.shape, np.inf)
   own = np.where(freedom > 0, np.nan_to_num(means.error) ** 2 * number, 0.0)
-  common = np.sum(freedom * own) / max(freedom.sum(), 1)
+  common = np.sum(freedom * own) / freedom.sum()
   blended = (freedom * own + _PSEUDO_COUNT * common) / (freedom + _PSEUDO_COUNT)
   return np.where(means.count > 0, blended / number, np.inf)
 
@@ -140,14 +142,18 @@ def _posterior(measured, prior):
   total = measured.variance + prior.variance
   both = np.isfinite(total)
   safe = np.where(both, np.maximum(total, _TINY), 1.0)
-  share = np.where(both, prior.variance / safe, np.isinf(prior.variance))
-  variance = np.where(both, prior.variance / safe * measured.variance, np.minimum(
+  share = np.where(both, np.where(both, prior.variance, 0.0) / safe, np.isinf(prior.variance))
+  variance = np.where(both, share * np.where(both, measured.variance, 0.0), np.minimum(
       measured.variance, prior.variance))
   return _Normal(prior.mean + share * (measured.mean - prior.mean), variance)
 
 
-def _limited(bias, measured):
-  """The bias, not farther than _LIMIT errors from the measured mean (limited translation)."""
-  error = np.sqrt(np.where(np.isfinite(measured.variance), measured.variance, 0.0))
-  mean = np.clip(bias.mean, measured.mean - _LIMIT * error, measured.mean + _LIMIT * error)
-  return _Normal(mean, np.where(mean == bias.mean, bias.variance, error ** 2))
+def _limited(bias, measured, crowded):
+  """The bias, not farther than _LIMIT errors from the measured mean (limited translation).
+
+  Only in `crowded` cells: the mean of a few galaxies may be far off by a single outlier.
+  """
+  error = np.sqrt(np.where(crowded, measured.variance, 0.0))
+  limited = np.clip(bias.mean, measured.mean - _LIMIT * error, measured.mean + _LIMIT * error)
+  moved = crowded & (limited != bias.mean)
+  return _Normal(np.where(moved, limited, bias.mean), np.where(moved, error ** 2, bias.variance))

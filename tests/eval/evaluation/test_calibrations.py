@@ -45,6 +45,7 @@ class FitCalibrationTest(tf.test.TestCase):
     self.assertEqual(
         fitted_on(self.balanced, self.target, seed=3, smoothing=0.0),
         {"balanced_galaxies": 3000, "target_galaxies": 500, "seed": 3, "smoothing_wide_bins": 0.0,
+         "shrunk": False,
          "target_r_mag": [self.target.r_mag.min(), self.target.r_mag.max()]})
 
 
