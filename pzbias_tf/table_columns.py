@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
-from absl import logging
 import numpy as np
 
 from pzbias_tf.tables import Columns
@@ -68,20 +67,17 @@ def numbers(values: Any, name: str, origin: str) -> np.ndarray:
     raise ValueError(f"{origin}: column {name!r} does not hold numbers: {error}") from error
 
 
-def exact_ids(values: Any, name: str, origin: str, *, named_by_user: bool) -> np.ndarray | None:
-  """A column of ids as texts, [rows]; None where its digits are lost, which is logged.
+def exact_ids(values: Any, name: str, origin: str) -> np.ndarray:
+  """A column of ids as texts, [rows].
 
   Raises:
-    ValueError: the digits are lost, and the user named this column.
+    ValueError: they are floating-point numbers that have lost digits.
   """
   values = np.asarray(values)
   if values.dtype.kind == "f":
     if np.any(~np.isfinite(values) | (np.abs(values) > _EXACT_INTEGERS)):
-      if named_by_user:
-        raise ValueError(f"{origin}: ids in column {name!r} are floating-point numbers that "
-                         "are not finite or have lost digits; name another --id_column")
-      logging.warning("%s: the ids in %s have lost digits; row numbers are used", origin, name)
-      return None
+      raise ValueError(f"{origin}: ids in column {name!r} are floating-point numbers that "
+                       "are not finite or have lost digits; name another --id_column")
     values = values.astype(np.int64)
   if values.dtype.kind == "S":
     values = np.char.decode(values, "utf-8")

@@ -99,12 +99,16 @@ def _raise_if_required(role, candidates, columns, options, origin):
 
 def _ids(columns, chosen, num, *, named, origin) -> np.ndarray:
   """Ids as text; the row numbers if no column is usable."""
-  name, ids = chosen.get("id"), None
+  name, ids = chosen.get("id"), np.arange(num).astype(str)
   if name:
-    ids = table_columns.exact_ids(columns[name], name, origin, named_by_user=named)
-    if ids is None:
+    try:
+      ids = table_columns.exact_ids(columns[name], name, origin)
+    except ValueError:
+      if named:
+        raise
+      logging.warning("%s: the ids in %s have lost digits; row numbers are used", origin, name)
       del chosen["id"]
-  return _ascii(np.arange(num).astype(str) if ids is None else ids, origin)
+  return _ascii(ids, origin)
 
 
 def _ascii(ids: np.ndarray, origin: str) -> np.ndarray:

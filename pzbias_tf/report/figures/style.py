@@ -64,9 +64,15 @@ _STYLES = {
     "reference": StageStyle("#CC79A7", "X", ":"),
 }
 
+ESTIMATES = tuple(f"estimate{number}" for number in range(1, 6))
+"""Names of the results of estimates that another code made; more are too many for one figure."""
+
+_STYLES |= dict(zip(ESTIMATES, (_STYLES[name] for name in (
+    "step3", "step2", "step1", "reference", "baseline"))))
+
 
 def style_of(name: str) -> StageStyle:
-  """The style of a stage.
+  """The style of a stage, or of an estimate.
 
   Raises:
     ValueError: there is no such stage.
