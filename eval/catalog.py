@@ -1,8 +1,9 @@
 """Measures and calibrates the estimates of any catalogue of photometric redshifts.
 
   python -m eval.catalog --input=photoz.csv --output=measured
-  python -m eval.catalog --input=photoz.csv --output=measured --fit_fraction=0.5 --apply
-  python -m eval.catalog --input=new.fits --output=new --calibration=measured/calibration.json --apply
+  python -m eval.catalog --input=photoz.csv --output=measured --fit_fraction=0.5
+  python -m eval.catalog --input=new.fits --output=new \
+      --calibration=measured/calibration.json --apply
 
 Whoever made them: the catalogue has a column of estimates, and for its metrics one of
 spectroscopic redshifts; r magnitudes and p(z) add to the metrics.  Writes metrics.json

@@ -56,9 +56,9 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
                        flag_values=values)
   flags.DEFINE_integer("seed", 0, "Seed of bootstraps and of Step 4's resampling.", lower_bound=0,
                        flag_values=values)
-  flags.DEFINE_enum("calibration_cells", "", ["", *CELLS], "Step 4's correction of a cell: its mean "
-                    "residual (plain, as published), smoothed over redshift, or shrunk by its own "
-                    "error. Default: plain.", flag_values=values)
+  flags.DEFINE_enum("calibration_cells", "", ["", *CELLS], "Step 4's correction of a cell: its "
+                    "mean residual (plain, as published), smoothed over redshift, or shrunk by "
+                    "its own error. Default: plain.", flag_values=values)
   flags.DEFINE_float("smooth_calibration", 0.0, "Width, in wide redshift bins, of "
                      "--calibration_cells=smoothed, which it stands for; 0 for the usual 2.",
                      lower_bound=0.0, flag_values=values)

@@ -17,7 +17,6 @@ from pzbias_tf.bias.calibration import Calibration, Corrected, cell_settings
 from pzbias_tf.bias.resampling import resample_to_expected
 from pzbias_tf.metrics.bootstrap import Bootstrap
 from pzbias_tf.metrics.stage_metrics import summarize
-from pzbias_tf.missing_values import find_missing
 from pzbias_tf.predictions.predictions import Estimates, Predictions
 from pzbias_tf.survey import Survey
 
@@ -71,7 +70,7 @@ class Catalog:
       ids: name of the column of ids; "" for none.
       weights: name of the column of weights; "" for none.
       missing: numbers that stand for a missing value, besides
-        `missing_values.SENTINELS`, NaN and infinite ones.
+        `table_columns.SENTINELS`, NaN and infinite ones.
       edges: edges of the redshift bins of p(z), [bins + 1].
       pdf: probability of each bin, [rows, bins].
       origin: the file, for messages.
@@ -81,41 +80,31 @@ class Catalog:
         stands there twice; a weight is not valid; or no galaxy is left.
     """
     names = (z_photo,) if isinstance(z_photo, str) else tuple(z_photo)
-    wanted = [name for name in (*names, z_spec, r_mag, weights) if name]
-    columns = {name: _numbers(table, name, origin) for name in wanted}
-    keys = _ids(table, ids, len(columns[names[0]]), origin)
-    _check_lengths({**columns, **({ids: keys} if ids else {})}, origin)
-    if pdf is not None and len(pdf) != len(keys):
-      raise ValueError(f"{origin}: {len(pdf)} p(z) for {len(keys)} galaxies")
-    keep, reasons = np.ones(len(keys), bool), {}
-    for name in dict.fromkeys((*names, *filter(None, (z_spec, r_mag)))):
-      lost, reasons[name] = find_missing(columns[name], redshifts=name != r_mag, further=missing)
-      keep &= ~lost
-    if not keep.any():
-      raise ValueError(f"{origin}: no galaxy is left, since all {len(keep)} have a missing value: "
-                       f"{listed(reasons)}; name other columns")
-    if weights:
-      _check_weights(columns[weights], weights, origin)
-    rows = np.flatnonzero(keep)
+    columns = {name: table_columns.number_column(table, name, origin)
+               for name in (*names, z_spec, r_mag, weights) if name}
+    keys = (table_columns.unique_ids(table, ids, origin) if ids
+            else np.arange(len(columns[names[0]])).astype(str))
+    _check(columns, keys, ids, weights, pdf, origin)
+    redshifts = [name for name in (*names, z_spec) if name]
+    rows, reasons = _complete(columns, redshifts, r_mag, missing, origin)
     rows = rows[np.argsort(keys[rows], kind="stable")] if ids else rows
     take = lambda name: columns[name][rows] if name else None
     return cls(
         survey=survey if r_mag else survey.without_magnitudes(), rows=rows, ids=keys[rows],
         z_photo={name: columns[name][rows] for name in names}, z_spec=take(z_spec),
         r_mag=take(r_mag), weights=take(weights), edges=edges,
-        pdf=None if pdf is None else pdf[rows],
-        missing={name: own for name, own in reasons.items() if own})
+        pdf=None if pdf is None else pdf[rows], missing=reasons)
 
   def __len__(self) -> int:
     return len(self.rows)
 
   def select(self, keep: np.ndarray) -> Catalog:
     """Some of the galaxies; `keep` is a mask or indices."""
-    own = {field: getattr(self, field) for field in ("rows", "ids", "z_spec", "r_mag", "weights",
-                                                     "pdf")}
+    own = lambda column: None if column is None else column[keep]
     return dataclasses.replace(
-        self, z_photo={name: z[keep] for name, z in self.z_photo.items()},
-        **{field: None if column is None else column[keep] for field, column in own.items()})
+        self, rows=self.rows[keep], ids=self.ids[keep], z_spec=own(self.z_spec),
+        r_mag=own(self.r_mag), weights=own(self.weights), pdf=own(self.pdf),
+        z_photo={name: z[keep] for name, z in self.z_photo.items()})
 
   def measure(self, name: str = "", *, z_photo: np.ndarray | None = None,
               bootstrap: Bootstrap = Bootstrap()) -> dict[str, Any]:
@@ -196,46 +185,29 @@ def listed(missing: Mapping[str, Mapping[str, int]]) -> str:
       for name, reasons in missing.items() if reasons)
 
 
-def _numbers(table, name, origin):
-  """A column as float64, masked values as NaN."""
-  names = list(getattr(table, "colnames", table))
-  if name not in names:
-    raise ValueError(f"{origin}: no column {name!r}; the columns are {', '.join(names)}")
-  values = table[name]
-  if np.ma.isMaskedArray(values) and values.dtype.kind in "iuf":
-    values = np.ma.filled(np.ma.asarray(values).astype(np.float64), np.nan)
-  values = table_columns.numbers(values, name, origin)
-  if values.ndim != 1:
-    raise ValueError(f"{origin}: column {name!r} has shape {list(values.shape)}; name a column of "
-                     "one number per galaxy")
-  return values
+def _complete(columns, redshifts, r_mag, further, origin):
+  """Rows without missing values, and {column: {reason: number of rows}} of the others."""
+  keep, reasons = np.ones(len(columns[redshifts[0]]), bool), {}
+  for name in dict.fromkeys((*redshifts, *([r_mag] if r_mag else []))):
+    lost, reasons[name] = table_columns.find_missing(
+        columns[name], redshifts=name in redshifts, further=further)
+    keep &= ~lost
+  if not keep.any():
+    raise ValueError(f"{origin}: no galaxy is left, since all {keep.size} have a missing value "
+                     f"({listed(reasons)}); name other columns")
+  return np.flatnonzero(keep), {name: own for name, own in reasons.items() if own}
 
 
-def _ids(table, name, num, origin):
-  """Ids as texts, each once; the numbers of the rows where there is no column."""
-  if not name:
-    return np.arange(num).astype(str)
-  if name not in getattr(table, "colnames", table):
-    raise ValueError(f"{origin}: no column {name!r} of ids")
-  ids = table_columns.exact_ids(table[name], name, origin)
-  ranked = np.sort(ids)
-  twice = ranked[1:][ranked[1:] == ranked[:-1]]
-  if twice.size:
-    raise ValueError(f"{origin}: column {name!r} holds the id {str(twice[0])!r} twice, and "
-                     f"{np.unique(twice).size} ids more than once; keep one row of each, or name "
-                     "another column of ids, or none")
-  return ids
-
-
-def _check_lengths(columns, origin):
+def _check(columns, keys, ids, weights, pdf, origin):
+  """Refuses columns of different lengths, and weights that are not valid."""
   lengths = {name: len(values) for name, values in columns.items()}
+  lengths |= {ids: len(keys)} if ids else {}
+  lengths |= {} if pdf is None else {"p(z)": len(pdf)}
   if len(set(lengths.values())) > 1:
     raise ValueError(f"{origin}: columns of different lengths: {lengths}; pass columns of the "
                      "same galaxies")
-
-
-def _check_weights(weights, name, origin):
-  try:
-    arguments.weight_column(weights, len(weights))
-  except ValueError as error:
-    raise ValueError(f"{origin}: column {name!r}: {error}") from error
+  if weights:
+    try:
+      arguments.weight_column(columns[weights], len(keys))
+    except ValueError as error:
+      raise ValueError(f"{origin}: column {weights!r}: {error}") from error

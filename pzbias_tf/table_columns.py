@@ -1,8 +1,8 @@
-"""Finds columns of tables by their usual names, and reads them as numbers or as ids."""
+"""Finds columns of tables by their usual names; reads numbers, missing ones among them, and ids."""
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from typing import Any, Mapping, Sequence
 
 import numpy as np
 
@@ -20,6 +20,10 @@ USUAL_NAMES = {
 NONE = "none"
 """This column name says that a role has no column."""
 
+SENTINELS = (-9999.0, -999.0, -99.0, 99.0, 999.0)
+"""Numbers that stand for a missing redshift or magnitude."""
+
+_LOWEST_REDSHIFT = -1.0  # at which 1 + z is 0
 _EXACT_INTEGERS = 2.0**53  # above this, ids stored as doubles have lost digits
 
 
@@ -67,6 +71,51 @@ def numbers(values: Any, name: str, origin: str) -> np.ndarray:
     raise ValueError(f"{origin}: column {name!r} does not hold numbers: {error}") from error
 
 
+def number_column(table: Mapping[str, Any], name: str, origin: str) -> np.ndarray:
+  """A column of a table as numbers, [rows] float64; masked ones are NaN.
+
+  Args:
+    table: {name: column}: an astropy table, a data frame, a dictionary.
+    name: name of the column.
+    origin: the file, for messages.
+
+  Raises:
+    ValueError: there is no such column, or it is not one of numbers.
+  """
+  values = _column(table, name, origin)
+  if np.ma.isMaskedArray(values) and values.dtype.kind in "iuf":
+    values = np.ma.filled(np.ma.asarray(values).astype(np.float64), np.nan)
+  values = numbers(values, name, origin)
+  if values.ndim != 1:
+    raise ValueError(f"{origin}: column {name!r} has shape {list(values.shape)}; name a column of "
+                     "one number per galaxy")
+  return values
+
+
+def unique_ids(table: Mapping[str, Any], name: str, origin: str) -> np.ndarray:
+  """A column of a table as ids, [rows] str, each once; arguments as in `number_column`.
+
+  Raises:
+    ValueError: there is no such column, or an id stands there twice, or has lost
+      digits.
+  """
+  ids = exact_ids(_column(table, name, origin), name, origin)
+  ranked = np.sort(ids)
+  twice = ranked[1:][ranked[1:] == ranked[:-1]]
+  if twice.size:
+    raise ValueError(f"{origin}: column {name!r} holds the id {str(twice[0])!r} twice, and "
+                     f"{np.unique(twice).size} ids more than once; keep one row of each, or name "
+                     f"another --id_column, or {NONE}")
+  return ids
+
+
+def _column(table, name, origin):
+  names = list(getattr(table, "colnames", table))
+  if name not in names:
+    raise ValueError(f"{origin}: no column {name!r}; the columns are {', '.join(names)}")
+  return table[name]
+
+
 def exact_ids(values: Any, name: str, origin: str) -> np.ndarray:
   """A column of ids as texts, [rows].
 
@@ -82,3 +131,24 @@ def exact_ids(values: Any, name: str, origin: str) -> np.ndarray:
   if values.dtype.kind == "S":
     values = np.char.decode(values, "utf-8")
   return np.char.strip(values.astype(str))
+
+
+def find_missing(values: np.ndarray, *, redshifts: bool,
+                 further: Sequence[float] = ()) -> tuple[np.ndarray, dict[str, int]]:
+  """Finds missing values: SENTINELS, NaN, infinite ones, and impossible redshifts.
+
+  Args:
+    values: a column, [n] float64; masked values are NaN.
+    redshifts: whether they are redshifts, of which -1 and below are impossible.
+    further: numbers that stand for a missing value as well.
+
+  Returns:
+    Which values are missing, [n] bool, and {reason: number of values}.
+  """
+  found = {f"{number:g}": values == number for number in (*SENTINELS, *further)}
+  found |= {"NaN": np.isnan(values), "infinite": np.isinf(values)}
+  missing = np.any(list(found.values()), axis=0)
+  if redshifts:
+    found["-1 or below"] = ~missing & (values <= _LOWEST_REDSHIFT)
+    missing |= found["-1 or below"]
+  return missing, {reason: int(own.sum()) for reason, own in found.items() if own.any()}

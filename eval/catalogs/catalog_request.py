@@ -34,15 +34,15 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
                     "first usual name.", flag_values=values)
   flags.DEFINE_list("missing", [], "Further numbers that stand for a missing value, such as 0.",
                     flag_values=values)
-  flags.DEFINE_float("fit_fraction", 0.0, "Fit Step 4 on this share of the galaxies, and measure it "
-                     "on the others.", lower_bound=0.0, upper_bound=1.0, flag_values=values)
+  flags.DEFINE_float("fit_fraction", 0.0, "Fit Step 4 on this share of the galaxies, and measure "
+                     "it on the others.", lower_bound=0.0, upper_bound=1.0, flag_values=values)
   text("fit", "Table of other galaxies to fit Step 4 on.")
   text("calibration", "File of a Step 4 that was fitted before.")
   flags.DEFINE_bool("apply", False, "Write the catalogue with the calibrated estimates.",
                     flag_values=values)
-  flags.DEFINE_enum("calibration_cells", "", ["", *CELLS], "Step 4's correction of a cell: its mean "
-                    "residual (plain, as published), smoothed over redshift, or shrunk by its own "
-                    "error. Default: shrunk.", flag_values=values)
+  flags.DEFINE_enum("calibration_cells", "", ["", *CELLS], "Step 4's correction of a cell: its "
+                    "mean residual (plain, as published), smoothed over redshift, or shrunk by "
+                    "its own error. Default: shrunk.", flag_values=values)
   flags.DEFINE_float("smooth_calibration", 0.0, "Width, in wide redshift bins, of "
                      "--calibration_cells=smoothed; 0 for the usual 2.", lower_bound=0.0,
                      flag_values=values)
@@ -90,7 +90,7 @@ class CatalogRequest:
     if len(given) > 1:
       raise ValueError(f"{' and '.join(given)} each tell where Step 4 comes from; give one of them")
     if self.apply and not given:
-      raise ValueError("--apply needs a Step 4: give one of --fit_fraction, --fit and --calibration")
+      raise ValueError("--apply needs a Step 4: give --fit_fraction, --fit or --calibration")
     if len(self.z_photo) > len(ESTIMATES):
       raise ValueError(f"--z_photo_column names {len(self.z_photo)} columns; compare at most "
                        f"{len(ESTIMATES)} at once")

@@ -62,11 +62,11 @@ class Source:
     Raises:
       ValueError: as in `Catalog.from_table`, or p(z) is not on the survey's grid.
     """
-    known = {} if only else dict(
-        z_spec=self.roles["z_spec"], weights=self.roles["weights"], edges=self.edges, pdf=self.pdf)
+    of = lambda role: "" if only else self.roles[role]
     return Catalog.from_table(
-        self.columns, survey, z_photo=only or self.z_photo, ids=self.roles["id"],
-        r_mag=self.roles["r"], missing=missing, origin=self.path, **known)
+        self.columns, survey, z_photo=only or self.z_photo, z_spec=of("z_spec"),
+        r_mag=self.roles["r"], ids=self.roles["id"], weights=of("weights"), missing=missing,
+        edges=None if only else self.edges, pdf=None if only else self.pdf, origin=self.path)
 
   def named(self) -> str:
     """Which column was taken for what, in one line."""
@@ -120,8 +120,8 @@ def grid_of(survey: Survey, edges: np.ndarray | None, path: str) -> Survey:
     if own.shape == edges.shape and np.allclose(own, edges, atol=1e-3 * fitting.bin_width):
       return fitting
   raise ValueError(
-      f"{path}: p(z) has {len(edges) - 1} bins from {edges[0]:g} to {edges[-1]:g}, which is no grid "
-      f"of survey {survey.name}, from {survey.z_min:g} to {survey.z_max:g}; name a .toml file "
+      f"{path}: p(z) has {len(edges) - 1} bins from {edges[0]:g} to {edges[-1]:g}, which is no "
+      f"grid of survey {survey.name}, from {survey.z_min:g} to {survey.z_max:g}; name a .toml file "
       "with that z_min and z_max as --survey")
 
 
@@ -137,7 +137,7 @@ def _read(path):
   except KeyError:  # no group of columns
     columns = {}
   edges, pdf = read_pdf(path) if has_pdf(path) else (None, None)
-  if pdf is not None and not _column(columns, "z_photo", "", path):
+  if edges is not None and pdf is not None and not _column(columns, "z_photo", "", path):
     columns[_MODE] = modes(edges, pdf)
   return columns, edges, pdf
 

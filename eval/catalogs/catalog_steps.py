@@ -96,7 +96,7 @@ def _loaded(request, source, catalog):
     hint = "" if source.roles["r"] else (f" (without r magnitudes, {source.path} has a single "
                                          "magnitude row; name them with --r_column)")
     raise ValueError(f"{error}{hint}") from error
-  return {name: calibration for name in catalog.z_photo}
+  return dict.fromkeys(catalog.z_photo, calibration)
 
 
 def _other_sample(request, source, catalog):

@@ -83,7 +83,8 @@ class Calibration:
   @property
   def significant_cells(self) -> int:
     """Number of cells whose correction exceeds SURE times its error; 0: nothing to correct."""
-    return int(np.sum(np.abs(self.offset) > SURE * np.nan_to_num(self.error, nan=np.inf)))
+    error = np.nan_to_num(np.asarray(self.error), nan=np.inf)
+    return int(np.sum(np.abs(self.offset) > SURE * error))
 
   @property
   def uncorrected_cells(self) -> np.ndarray:
