@@ -26,7 +26,7 @@ LONGEST = (
     "training/test_multi_worker.py", "test_commands.py", "eval/test_main.py",
     "train/test_published_lines.py",
     "eval/test_predict.py", "training/test_damaged_checkpoints.py", "training/test_features.py",
-    "eval/test_results.py", "train/test_experiments.py", "data_tools/conversion/test_resume.py",
+    "eval/test_catalog.py", "eval/test_results.py", "train/test_experiments.py", "data_tools/conversion/test_resume.py",
     "data_tools/conversion/executors/test_beam.py", "training/test_cfhtls.py",
     "training/test_step.py",
     "test_own_survey.py", "training/test_monitoring.py", "eval/test_export.py",

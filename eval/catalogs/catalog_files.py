@@ -58,14 +58,18 @@ class Outcome:
         "Left out": f"{len(self.source) - len(self.catalog)} rows with missing values"
                     + (f": {missing}" if missing else ""),
         "Survey": f"{survey.name}: {survey.bins} redshift bins in [{survey.z_min:g}, "
-                  f"{survey.z_max:g}]" + ("" if self.source.roles["r"] else ", no magnitudes"),
-        "Off that range": _off_grid_words(self.catalog, survey)}
+                  f"{survey.z_max:g}]" + (f", r from {survey.r_min:g} to {survey.r_max:g} mag"
+                                          if self.source.roles["r"] else ", no magnitudes"),
+        "Off the grid": _off_grid_words(self.catalog, survey) or "none"}
     if self.measured:
       facts["Measured"] = f"{len(self.step4.tested)} galaxies"
       facts["Errors"] = (f"{self.request.bootstrap.number} bootstraps, seed "
                          f"{self.request.bootstrap.seed}")
     if self.step4.fitted_on:
-      facts["Step 4"] = "; ".join([self.step4.fitted_on, *_outcomes(self)])
+      facts["Step 4"] = f"fitted on {self.step4.fitted_on}"
+      facts["Corrections"] = "; ".join(_corrections(self.step4))
+    if any(own.change for own in self.measured):
+      facts["Residual against z_photo"] = "; ".join(_changes(self.measured))
     return facts
 
 
@@ -95,28 +99,32 @@ def as_text(outcome: Outcome, written: Sequence[str]) -> str:
   return "\n".join([*lines, "", *(f"wrote {path}" for path in written)])
 
 
-def _outcomes(outcome):
-  """What Step 4 did to each estimate, in words."""
-  words = []
-  for name, calibration in outcome.step4.calibrations.items():
+def _corrections(step4):
+  """What Step 4 has to correct in each estimate, in words."""
+  for name, calibration in step4.calibrations.items():
     cells = calibration.significant_cells
-    words.append(f"{name}: " + (f"{cells} cells with a significant correction" if cells else
-                                "nothing to correct, since no cell has a significant correction"))
-  for own in outcome.measured:
+    yield f"{name}: " + (f"significant in {cells} cells" if cells else
+                         "nothing to correct, no cell has a significant correction")
+
+
+def _changes(measured):
+  """What Step 4 did to the residual of each estimate, in words."""
+  for own in measured:
     if own.change:
       before, after, change = own.change
-      words.append(f"residual of {own.before.title} against z_photo, weighted by galaxies: "
-                   f"{before:.5f} before, {after:.5f} after, change {change.mean:+.5f} +- "
-                   f"{change.error:.5f}")
-  return words
+      yield (f"{own.before.title}: {before:.5f} before, {after:.5f} after, change "
+             f"{change.mean:+.5f} +- {change.error:.5f} (root mean square, weighted by galaxies)")
 
 
 def _off_grid_words(catalog, survey):
+  """Numbers of redshifts and magnitudes off the survey's grids, which count in the edge cells."""
   columns = {**({} if catalog.z_spec is None else {"z_spec": catalog.z_spec}), **catalog.z_photo}
-  counts = {name: off_grid(z, survey) for name, z in columns.items()}
-  words = [f"{name} {own.below} below, {own.above} above" for name, own in counts.items()
-           if any(own)]
-  return "; ".join(words) or "none"
+  counts = {name: tuple(off_grid(z, survey)) for name, z in columns.items()}
+  if catalog.r_mag is not None:
+    counts["r"] = (int(np.sum(catalog.r_mag < survey.r_min)),
+                   int(np.sum(catalog.r_mag > survey.r_max)))
+  return "; ".join(f"{name} {below} below, {above} above"
+                   for name, (below, above) in counts.items() if below or above)
 
 
 def _settings(request):
@@ -138,6 +146,7 @@ def _save_metrics(outcome):
       "versions": {"pzbias_tf": pzbias_tf.__version__, "numpy": np.__version__,
                    "astropy": astropy.__version__},
       "rows": len(outcome.source), "galaxies": len(catalog), "missing": dict(catalog.missing),
+      "off_grid": _off_grid_words(catalog, outcome.survey),
       "step4": {"fitted_on": outcome.step4.fitted_on, "significant_cells": {
           name: own.significant_cells for name, own in outcome.step4.calibrations.items()},
                 "residual_by_galaxies": to_json(changes)},

@@ -61,7 +61,7 @@ def make_step4(request: CatalogRequest, source: Source, catalog: Catalog) -> Ste
   none = np.zeros(len(source), bool)
   if request.calibration:
     return Step4(calibrations=_loaded(request, source, catalog),
-                 fitted_on=f"fitted before: {request.calibration}", tested=catalog, own=none)
+                 fitted_on=f"other galaxies: {request.calibration}", tested=catalog, own=none)
   if request.fit:
     fitted = _other_sample(request, source, catalog)
     return Step4(calibrations=_fits(request, fitted, catalog),

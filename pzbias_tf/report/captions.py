@@ -30,8 +30,8 @@ BETTER = {
 }
 """{heading of the stage table: what is better}."""
 
-_RESIDUAL = ("The residual is (z_photo - z_spec) / (1 + z_spec). Points of the stages are side by "
-             "side within a bin; pale points have errors above a quarter of the axis, and an "
+_RESIDUAL = ("The residual is (z_photo - z_spec) / (1 + z_spec). Points of one bin are side by "
+             "side; pale points have errors above a quarter of the axis, and an "
              "arrowhead at the edge marks a bin beyond it.")
 
 

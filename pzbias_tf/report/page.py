@@ -105,10 +105,14 @@ def render(*, title: str, facts: Mapping[str, str], table: str, direction: str,
   return _PAGE.substitute(
       title=html.escape(title), paper=PAPER, heading=html.escape(heading),
       subject=html.escape(subject), direction=_typeset(direction),
-      facts="\n".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd>"
+      facts="\n".join(f"<dt>{html.escape(name)}</dt><dd>{_with_signs(value)}</dd>"
                       for name, value in facts.items()),
       table=_stage_table(table), settings=_settings_table(settings),
       figures="\n".join(_figure(number, picture) for number, picture in enumerate(pictures, 1)))
+
+
+def _with_signs(words):
+  return html.escape(words).replace(" +- ", " &plusmn; ")
 
 
 def _typeset(words):
