@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
 import numpy as np
 
-from pzbias_tf.tables import Columns
+if TYPE_CHECKING:  # it imports astropy, which takes a third of a second
+  from pzbias_tf.tables import Columns
 
 USUAL_NAMES = {
     "id": ("id", "objid", "name"), "z": ("z", "z_spec", "zspec", "redshift"),

@@ -3,7 +3,6 @@
 import importlib.util
 import json
 import os
-
 from unittest import mock
 
 from absl import flags
