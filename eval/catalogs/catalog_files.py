@@ -69,7 +69,8 @@ class Outcome:
       facts["Step 4"] = f"fitted on {self.step4.fitted_on}"
       facts["Corrections"] = "; ".join(_corrections(self.step4))
     if any(own.change for own in self.measured):
-      facts["Residual against z_photo"] = "; ".join(_changes(self.measured))
+      facts["Residual against z_photo"] = ("root mean square, weighted by galaxies: "
+                                           + "; ".join(_changes(self.measured)))
     return facts
 
 
@@ -113,7 +114,7 @@ def _changes(measured):
     if own.change:
       before, after, change = own.change
       yield (f"{own.before.title}: {before:.5f} before, {after:.5f} after, change "
-             f"{change.mean:+.5f} +- {change.error:.5f} (root mean square, weighted by galaxies)")
+             f"{change.mean:+.5f} +- {change.error:.5f}")
 
 
 def _off_grid_words(catalog, survey):

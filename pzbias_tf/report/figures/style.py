@@ -68,7 +68,7 @@ ESTIMATES = tuple(f"estimate{number}" for number in range(1, 6))
 """Names of the results of estimates that another code made; more are too many for one figure."""
 
 _STYLES |= dict(zip(ESTIMATES, (_STYLES[name] for name in (
-    "step3", "step2", "step1", "reference", "baseline"))))
+    "step3", "step1", "reference", "step2", "baseline"))))
 
 
 def style_of(name: str) -> StageStyle:
