@@ -88,6 +88,10 @@ class SurveyTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, message):
       load_survey(self.write(OTHER.replace(old, new)))
 
+  def test_without_magnitudes_there_is_one_magnitude_row(self):
+    survey = SDSS.without_magnitudes()
+    self.assertEqual((survey.rows, survey.outputs, survey.r_min, survey.bins), (1, 1, 12.5, 180))
+
   def test_unknown_survey(self):
     with self.assertRaisesRegex(ValueError, "no survey 'lsst'; choose one of sdss"):
       load_survey("lsst")

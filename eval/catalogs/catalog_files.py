@@ -60,7 +60,9 @@ class Outcome:
         "Survey": f"{survey.name}: {survey.bins} redshift bins in [{survey.z_min:g}, "
                   f"{survey.z_max:g}]" + (f", r from {survey.r_min:g} to {survey.r_max:g} mag"
                                           if self.source.roles["r"] else ", no magnitudes"),
-        "Off the grid": _off_grid_words(self.catalog, survey) or "none"}
+        "Off the grid": "; ".join(f"{name} {own['below']} below, {own['above']} above"
+                                  for name, own in off_grids(self).items()) or "none",
+        **({"p(z)": self.source.pdf_kind} if self.source.pdf_kind else {})}
     if self.measured:
       facts["Measured"] = f"{len(self.step4.tested)} galaxies"
       facts["Errors"] = (f"{self.request.bootstrap.number} bootstraps, seed "
@@ -117,15 +119,16 @@ def _changes(measured):
              f"{change.mean:+.5f} +- {change.error:.5f}")
 
 
-def _off_grid_words(catalog, survey):
-  """Numbers of redshifts and magnitudes off the survey's grids, which count in the edge cells."""
-  columns = {**({} if catalog.z_spec is None else {"z_spec": catalog.z_spec}), **catalog.z_photo}
-  counts = {name: tuple(off_grid(z, survey)) for name, z in columns.items()}
+def off_grids(outcome: Outcome) -> dict[str, dict[str, int]]:
+  """{column: numbers of galaxies below and above the survey's grid}, where there are any."""
+  catalog, survey, roles = outcome.catalog, outcome.survey, outcome.source.roles
+  columns = {**({} if catalog.z_spec is None else {roles["z_spec"]: catalog.z_spec}),
+             **catalog.z_photo}
+  counts = {name: off_grid(z, survey)._asdict() for name, z in columns.items()}
   if catalog.r_mag is not None:
-    counts["r"] = (int(np.sum(catalog.r_mag < survey.r_min)),
-                   int(np.sum(catalog.r_mag > survey.r_max)))
-  return "; ".join(f"{name} {below} below, {above} above"
-                   for name, (below, above) in counts.items() if below or above)
+    counts[roles["r"]] = {"below": int(np.sum(catalog.r_mag < survey.r_min)),
+                          "above": int(np.sum(catalog.r_mag > survey.r_max))}
+  return {name: own for name, own in counts.items() if any(own.values())}
 
 
 def _settings(request):
@@ -147,7 +150,7 @@ def _save_metrics(outcome):
       "versions": {"pzbias_tf": pzbias_tf.__version__, "numpy": np.__version__,
                    "astropy": astropy.__version__},
       "rows": len(outcome.source), "galaxies": len(catalog), "missing": dict(catalog.missing),
-      "off_grid": _off_grid_words(catalog, outcome.survey),
+      "off_grid": off_grids(outcome),
       "step4": {"fitted_on": outcome.step4.fitted_on, "significant_cells": {
           name: own.significant_cells for name, own in outcome.step4.calibrations.items()},
                 "residual_by_galaxies": to_json(changes)},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Mapping, Sequence
 
+import h5py
 import numpy as np
 
 from pzbias_tf import table_columns, tables
@@ -37,6 +38,7 @@ class Source:
     z_photo: names of the columns of estimates.
     edges: edges of the redshift bins of p(z), [bins + 1]; None without p(z).
     pdf: probability of each bin, [rows, bins]; None without p(z).
+    pdf_kind: what p(z) is, in words; "" where there is none.
   """
 
   path: str
@@ -45,6 +47,7 @@ class Source:
   z_photo: tuple[str, ...]
   edges: np.ndarray | None = None
   pdf: np.ndarray | None = None
+  pdf_kind: str = ""
 
   def __len__(self) -> int:
     return len(self.columns[self.z_photo[0]])
@@ -89,7 +92,7 @@ def read_source(path: str, named: Mapping[str, str], z_photo: Sequence[str],
     OSError: a file is missing.
     ValueError: a file is not readable, or lacks a column.
   """
-  columns, edges, pdf = _read(path)
+  columns, edges, pdf, pdf_kind = _read(path)
   if truth:
     columns = _joined(columns, path, truth, named)
   tables.num_rows(columns, path)
@@ -102,7 +105,7 @@ def read_source(path: str, named: Mapping[str, str], z_photo: Sequence[str],
                      f"the columns are {table_columns.listing(columns)}. Name it with "
                      "--z_photo_column")
   return Source(path=path, columns=columns, roles=roles, z_photo=tuple(dict.fromkeys(estimates)),
-                edges=edges, pdf=pdf)
+                edges=edges, pdf=pdf, pdf_kind=pdf_kind)
 
 
 def grid_of(survey: Survey, edges: np.ndarray | None, path: str) -> Survey:
@@ -126,20 +129,29 @@ def grid_of(survey: Survey, edges: np.ndarray | None, path: str) -> Survey:
 
 
 def _read(path):
-  """Columns, and edges and p(z) where there is p(z)."""
-  if not path.endswith(_HDF5):
-    if not tables.is_table(path):
-      raise ValueError(f"{path}: not a known kind of file; name a {', '.join(tables.SUFFIXES)} or "
-                       f"{', '.join(_HDF5)} file")
-    return tables.read_table(path), None, None
+  """Columns; edges, p(z), and what p(z) is, where there is p(z)."""
+  if path.endswith(_HDF5):
+    return _read_qp(path)
+  if not tables.is_table(path):
+    raise ValueError(f"{path}: not a known kind of file; name a {', '.join(tables.SUFFIXES)} or "
+                     f"{', '.join(_HDF5)} file")
+  return tables.read_table(path), None, None, ""
+
+
+def _read_qp(path):
   try:
-    columns = {name: column for name, column in read_columns([path]).items() if column.ndim == 1}
-  except KeyError:  # no group of columns
-    columns = {}
-  edges, pdf = read_pdf(path) if has_pdf(path) else (None, None)
-  if edges is not None and pdf is not None and not _column(columns, "z_photo", "", path):
+    with h5py.File(path, "r") as file:
+      groups = set(file)
+    columns = read_columns([path]) if "ancil" in groups else {}
+    edges, pdf = read_pdf(path) if has_pdf(path) else (None, None)
+  except OSError as error:
+    raise OSError(f"{path}: {error}") from error
+  columns = {name: column for name, column in columns.items() if column.ndim == 1}
+  if edges is None or pdf is None:
+    return columns, None, None, "not a histogram, and not measured" if "data" in groups else ""
+  if not _column(columns, "z_photo", "", path):
     columns[_MODE] = modes(edges, pdf)
-  return columns, edges, pdf
+  return columns, edges, pdf, f"histogram of {len(edges) - 1} bins"
 
 
 def _column(columns, role, name, path):
@@ -153,7 +165,8 @@ def _joined(columns, path, truth, named):
   """The columns with those of the table of truth, NaN for galaxies that it lacks."""
   further = tables.read_table(truth)
   name = named.get("id", "")
-  own, other = (name if name in table else table_columns.find(table, _NAMES["id"])
+  usual = () if name == table_columns.NONE else _NAMES["id"]
+  own, other = (name if name in table else table_columns.find(table, usual)
                 for table in (columns, further))
   num, rows = tables.num_rows(columns, path), tables.num_rows(further, truth)
   if own and other:

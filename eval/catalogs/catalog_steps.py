@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Mapping
 
+from absl import logging
 import numpy as np
 
 from data_tools.conversion.hashing import hash_fractions
@@ -68,6 +69,9 @@ def make_step4(request: CatalogRequest, source: Source, catalog: Catalog) -> Ste
                  fitted_on=f"{len(fitted)} of {request.fit}", tested=catalog, own=none)
   if not request.fit_fraction:
     return Step4(calibrations={}, fitted_on="", tested=catalog, own=none)
+  if not source.roles["id"]:
+    logging.warning("%s has no column of ids: which galaxies are fitted on follows from the order "
+                    "of its rows", source.path)
   own = hash_fractions(catalog.ids, f"{request.bootstrap.seed}/step4") < request.fit_fraction
   if own.all() or not own.any():
     raise ValueError(f"{source.path}: --fit_fraction={request.fit_fraction:g} of {len(catalog)} "

@@ -110,6 +110,15 @@ class FormatsTest(CatalogCase):
     direct = summarize(Predictions.load(self.hdf5), SDSS, BOOTSTRAP)
     self.assertEqual(metrics["estimates"]["zmode"], json.loads(json.dumps(to_json(direct))))
 
+  def test_quantiles_are_not_measured(self):
+    path = self.path("quantiles.hdf5")
+    with h5py.File(self.hdf5) as full, h5py.File(path, "w") as file:
+      full.copy("ancil", file)
+      file["data/locs"] = np.zeros((len(self.test), 3))
+    text, metrics = self.run_on(path)
+    self.assertIn("p(z): not a histogram, and not measured", text)
+    self.assertNotIn("crps", metrics["estimates"]["zmode"])
+
   def test_p_of_z_on_another_grid_is_refused(self):
     edges, path = np.linspace(0.0, 3.0, 31), self.path("wide.hdf5")
     Predictions.make(edges, np.full((5, 30), 1 / 30), redshift=np.full(5, 0.1),
@@ -176,7 +185,9 @@ class ColumnsTest(CatalogCase):
     table["photoZ"][:3], table["z"][0] = [-0.01, 0.5, 0.6], 0.55
     text, metrics = self.run_on(self.write(table))
     self.assertEqual(metrics["galaxies"], NUM)
-    self.assertIn("z_spec 0 below, 1 above; photoZ 1 below, 2 above", text)
+    self.assertIn("off the grid: z 0 below, 1 above; photoZ 1 below, 2 above", text)
+    self.assertEqual(metrics["off_grid"], {"z": {"below": 0, "above": 1},
+                                           "photoZ": {"below": 1, "above": 2}})
     self.assertEqual(metrics["estimates"]["photoZ"]["off_grid"], {"below": 1, "above": 2})
 
   def test_without_magnitudes(self):
@@ -400,8 +411,13 @@ class MistakesTest(CatalogCase):
   def test_files(self):
     with self.assertRaisesRegex(ValueError, "catalog.txt: not a known kind of file"):
       self.run_on(self.path("catalog.txt"))
-    with self.assertRaisesRegex((ValueError, OSError), "none.fits"):
-      self.run_on(self.path("none.fits"))
+    for name in ("none.fits", "none.hdf5"):
+      with self.assertRaisesRegex((ValueError, OSError), name):
+        self.run_on(self.path(name))
+    with open(self.path("text.hdf5"), "w", encoding="utf-8") as file:
+      file.write("z_photo\n0.1\n")
+    with self.assertRaisesRegex(OSError, "text.hdf5: "):
+      self.run_on(self.path("text.hdf5"))
 
   @parameterized.parameters(
       (dict(output=""), "--output is missing"),
