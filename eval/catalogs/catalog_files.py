@@ -27,6 +27,8 @@ REPORT = "report"
 METRICS = "metrics.json"
 CALIBRATED = "calibrated.fits"
 
+_MANY = 0.1  # so large a share of galaxies off the grid calls for another survey
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Outcome:
@@ -51,29 +53,43 @@ class Outcome:
   @property
   def facts(self) -> dict[str, str]:
     """What was measured and on what, in words."""
-    survey, missing = self.survey, listed(self.catalog.missing)
-    facts = {
-        "Catalogue": f"{os.path.basename(self.source.path)}, {len(self.source)} rows",
-        "Columns": self.source.named(),
-        "Left out": f"{len(self.source) - len(self.catalog)} rows with missing values"
-                    + (f": {missing}" if missing else ""),
-        "Survey": f"{survey.name}: {survey.bins} redshift bins in [{survey.z_min:g}, "
-                  f"{survey.z_max:g}]" + (f", r from {survey.r_min:g} to {survey.r_max:g} mag"
-                                          if self.source.roles["r"] else ", no magnitudes"),
-        "Off the grid": "; ".join(f"{name} {own['below']} below, {own['above']} above"
-                                  for name, own in off_grids(self).items()) or "none",
-        **({"p(z)": self.source.pdf_kind} if self.source.pdf_kind else {})}
-    if self.measured:
-      facts["Measured"] = f"{len(self.step4.tested)} galaxies"
-      facts["Errors"] = (f"{self.request.bootstrap.number} bootstraps, seed "
-                         f"{self.request.bootstrap.seed}")
-    if self.step4.fitted_on:
-      facts["Step 4"] = f"fitted on {self.step4.fitted_on}"
-      facts["Corrections"] = "; ".join(_corrections(self.step4))
-    if any(own.change for own in self.measured):
-      facts["Residual against z_photo"] = ("root mean square, weighted by galaxies: "
-                                           + "; ".join(_changes(self.measured)))
-    return facts
+    return {**_about_input(self), **_about_grids(self), **_about_results(self)}
+
+
+def _about_input(outcome):
+  source, missing = outcome.source, listed(outcome.catalog.missing)
+  left_out = f"{len(source) - len(outcome.catalog)} rows with missing values"
+  return {"Catalogue": f"{os.path.basename(source.path)}, {len(source)} rows",
+          "Columns": source.named(),
+          "Left out": f"{left_out}: {missing}" if missing else left_out,
+          **({"p(z)": source.pdf_kind} if source.pdf_kind else {})}
+
+
+def _about_grids(outcome):
+  survey, off = outcome.survey, off_grids(outcome)
+  magnitudes = (f"r from {survey.r_min:g} to {survey.r_max:g} mag" if outcome.source.roles["r"]
+                else "no magnitudes")
+  many = [name for name, own in off.items() if sum(own.values()) > _MANY * len(outcome.catalog)]
+  return {"Survey": f"{survey.name}: {survey.bins} redshift bins in [{survey.z_min:g}, "
+                    f"{survey.z_max:g}], {magnitudes}",
+          "Off the grid": "; ".join(f"{name} {own['below']} below, {own['above']} above"
+                                    for name, own in off.items()) or "none",
+          **({"Mind": f"much of {', '.join(many)} is off the grid of {survey.name}; name a "
+                      "--survey that covers it"} if many else {})}
+
+
+def _about_results(outcome):
+  facts, bootstrap = {}, outcome.request.bootstrap
+  if outcome.measured:
+    facts["Measured"] = f"{len(outcome.step4.tested)} galaxies"
+    facts["Errors"] = f"{bootstrap.number} bootstraps, seed {bootstrap.seed}"
+  if outcome.step4.fitted_on:
+    facts["Step 4"] = f"fitted on {outcome.step4.fitted_on}"
+    facts["Corrections"] = "; ".join(_corrections(outcome.step4))
+  if any(own.change for own in outcome.measured):
+    facts["Residual against z_photo"] = ("root mean square, weighted by galaxies: "
+                                         + "; ".join(_changes(outcome.measured)))
+  return facts
 
 
 def save_all(outcome: Outcome) -> list[str]:

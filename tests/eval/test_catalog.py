@@ -189,6 +189,14 @@ class ColumnsTest(CatalogCase):
     self.assertEqual(metrics["off_grid"], {"z": {"below": 0, "above": 1},
                                            "photoZ": {"below": 1, "above": 2}})
     self.assertEqual(metrics["estimates"]["photoZ"]["off_grid"], {"below": 1, "above": 2})
+    self.assertNotIn("mind: ", text)
+
+  def test_a_survey_that_does_not_fit_is_told(self):
+    table = columns()
+    table["z"], table["photoZ"] = 3.0 * table["z"], 3.0 * table["photoZ"]
+    self.assertIn("mind: much of z, photoZ is off the grid of sdss; name a --survey",
+                  self.run_on(self.write(table))[0])
+    self.assertNotIn("mind: ", self.run_on(self.write(table), survey="cfhtls_deep")[0])
 
   def test_without_magnitudes(self):
     table = columns()
