@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Mapping
+import warnings
 
 from astropy.table import Table
 import numpy as np
@@ -74,11 +75,13 @@ def _without_objects(values: np.ndarray) -> np.ndarray:
 
 
 def _astropy_columns(path: str) -> dict[str, np.ndarray]:
+  is_csv = path.endswith((".csv", ".csv.gz"))
   try:
-    if path.endswith((".csv", ".csv.gz")):
-      table = Table.read(path, format="ascii.csv")
-    else:
-      table = Table.read(path, format="fits")
+    with warnings.catch_warnings():
+      # Ids of 20 digits are too large for integers, and are texts anyway.
+      warnings.filterwarnings("ignore", "OverflowError converting to IntType")
+      table = Table.read(path, format="ascii.csv" if is_csv else "fits")
+    if not is_csv:
       table.convert_bytestring_to_unicode()
   except Exception as error:  # astropy's readers raise many kinds of errors
     raise ValueError(f"{path}: not a readable table: {error}") from error

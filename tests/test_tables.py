@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import warnings
 
 from astropy.table import Table
 import numpy as np
@@ -38,6 +39,14 @@ class TablesTest(tf.test.TestCase):
     self.assertEqual(list(columns["id"]), ["a", ""])
     self.assertAllEqual(np.isnan(columns["z"]), [False, True])
     self.assertAllEqual(np.isnan(columns["n"]), [False, True])
+
+  def test_ids_that_are_too_large_for_integers_are_texts(self):
+    with open(self.path("a.csv"), "w", encoding="utf-8") as file:
+      file.write("id,z\n12345678901234567890,0.1\n5,0.2\n")
+    with warnings.catch_warnings():
+      warnings.simplefilter("error")
+      columns = tables.read_table(self.path("a.csv"))
+    self.assertEqual(list(columns["id"]), ["12345678901234567890", "5"])
 
   def test_which_files_are_tables(self):
     for name in ("a.fits", "a.fits.gz", "a.csv", "a.csv.gz", "a.parquet"):
