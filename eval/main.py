@@ -35,6 +35,7 @@ from eval.evaluation.predictions_files import measure_files
 from eval.evaluation.worst_outliers import worst_outliers
 from eval.run import EvaluatedRun, newest_run
 from pzbias_tf import command
+from pzbias_tf.bias.calibration import CELLS, cell_settings
 from pzbias_tf.files import write_text
 from pzbias_tf.metrics.stage_metrics import Bootstrap, to_json
 from pzbias_tf.metrics.stage_result import check_same_galaxies, measure, measure_references
@@ -57,8 +58,12 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
                        flag_values=values)
   flags.DEFINE_integer("seed", 0, "Seed of bootstraps and of Step 4's resampling.", lower_bound=0,
                        flag_values=values)
-  flags.DEFINE_float("smooth_calibration", 0.0, "Width, in wide redshift bins, over which Step 4's "
-                     "corrections are smoothed; 0 for none.", lower_bound=0.0, flag_values=values)
+  flags.DEFINE_enum("calibration_cells", "", ["", *CELLS], "Step 4's correction of a cell: its "
+                    "mean residual (plain, as published), smoothed over redshift, or shrunk by "
+                    "its own error. Default: plain.", flag_values=values)
+  flags.DEFINE_float("smooth_calibration", 0.0, "Width, in wide redshift bins, of "
+                     "--calibration_cells=smoothed, which it stands for; 0 for the usual 2.",
+                     lower_bound=0.0, flag_values=values)
   flags.DEFINE_bool("pdfs_by_magnitude", False, "Whether p(z) is calibrated in each magnitude row "
                     "by itself.", flag_values=values)
   flags.DEFINE_list("compare", [], "Runs to compare, separated by commas or blanks.",
@@ -90,7 +95,7 @@ def main(argv):
       print(measure_files(values.predictions, EvaluatedRun.open(folder).survey, bootstrap, weights))
       return
     print(evaluate(folder, bootstrap,
-                   Options(smoothing=values.smooth_calibration,
+                   Options(**cell_settings(values.calibration_cells, values.smooth_calibration),
                            pdfs_by_magnitude=values.pdfs_by_magnitude,
                            weights=values.weights)))
 
@@ -100,13 +105,14 @@ class Options:
   """How estimates are calibrated, and galaxies weighed.
 
   Attributes:
-    smoothing: of Step 4, see `Calibration.fit`.
+    smoothing, shrunk: of Step 4, see `Calibration.fit`.
     pdfs_by_magnitude: see `PdfCalibration.fit`.
     weights: file of a table with columns "id" and "weight", for the metrics; ""
       for none.
   """
 
   smoothing: float = 0.0
+  shrunk: bool = False
   pdfs_by_magnitude: bool = False
   weights: str = ""
 
@@ -155,7 +161,8 @@ def _measure(run: EvaluatedRun, bootstrap, options):
                                        by_magnitude=options.pdfs_by_magnitude)
     written.append(os.path.join(run.folder, PDF_CALIBRATION))
   if last.name == STEP3.name:
-    results.append(step4_result(last, run.folder, bootstrap, smoothing=options.smoothing))
+    results.append(step4_result(last, run.folder, bootstrap, smoothing=options.smoothing,
+                                shrunk=options.shrunk))
     written += [os.path.join(run.folder, name) for name in (CALIBRATION, CATALOG)]
   results += measure_references(last.test, run.survey, bootstrap, sigma_disp=run.sigma_disp)
   check_same_galaxies(results)

@@ -17,6 +17,7 @@ __version__ = "0.1.0"
 _PUBLIC_NAMES = {
     "survey": ("Survey", "SDSS", "CFHTLS_WIDE", "CFHTLS_DEEP", "load_survey"),
     "trained_run": ("load_run",),
+    "photoz_catalog": ("Catalog",),
     "predictions.predictions": ("Predictions",),
     "predictions.combination": ("combine_pdfs",),
     "models.network": ("build_network",),

@@ -172,6 +172,10 @@ class Survey:
     """
     return dataclasses.replace(self, bins=bins)
 
+  def without_magnitudes(self) -> Survey:
+    """The same survey with a single magnitude row, for galaxies of unknown magnitude."""
+    return dataclasses.replace(self, r_step=self.r_max - self.r_min)
+
   def whole_dataset(self) -> Survey:
     """The survey as Baseline and Step 1 see it: every field of the data set.
 

@@ -26,7 +26,8 @@ FILE = r"`([\w./]+/[\w.]*\.py)`"
 MODULE = r"python -m ([\w.]+)"
 
 # {command: module that defines its flags}, where that is not the command's own file.
-FLAGS_IN = {"eval.predict": "eval.prediction.request", "train.main": "train.flags"}
+FLAGS_IN = {"eval.predict": "eval.prediction.request", "train.main": "train.flags",
+            "eval.catalog": "eval.catalogs.catalog_request"}
 
 
 def text_of(page: str) -> str:

@@ -19,15 +19,15 @@ SCREEN = 40
 # From the ground up: a part of the library may import those of the lines above its own.
 LAYERS = (
     ("survey_checks",),
-    ("compat", "arguments", "command", "files", "pictures", "progress", "survey"),
-    ("cells", "fitted_models", "storage"),
+    ("compat", "arguments", "command", "files", "pictures", "progress", "survey", "tables"),
+    ("cells", "fitted_models", "storage", "table_columns"),
     ("data",),
     ("bias", "models"),
     ("predictions",),
     ("metrics",),
     ("report",),
     ("training",),
-    ("trained_run",),
+    ("photoz_catalog", "trained_run"),
 )
 # Entry points, and which other ones they may import.
 ENTRY_POINTS = {"data_tools": set(), "train": set(), "eval": {"data_tools"}}
@@ -36,7 +36,7 @@ FAMILIES = ("pzbias_tf/report/figures", "data_tools/readers")
 # At the root of train/ and eval/: the commands, and what several of them share.
 ROOT_FILES = {
     "train": {"main", "experiments", "flags", "settings", "variants", "plan", "study_items"},
-    "eval": {"main", "predict", "export", "results", "run"},
+    "eval": {"main", "catalog", "predict", "export", "results", "run"},
 }
 # Folders of tests that stand for no folder of the tree.
 TEST_FOLDERS = {"golden", "stacks"}
@@ -205,10 +205,12 @@ class RoomsTest(tf.test.TestCase, parameterized.TestCase):
                      "a part of one command goes into that command's folder")
 
   def test_a_name_stands_once(self):
+    """Apart from commands, whose names are what people type."""
     places = collections.defaultdict(list)
     for path in modules().values():
       folder = str(path.parent.relative_to(ROOT))
-      if path.stem not in ("__init__", "__main__", "main") and folder not in FAMILIES:
+      if path.stem not in ("__init__", "__main__", "main") and folder not in (
+          *FAMILIES, *ENTRY_POINTS):
         places[path.stem].append(str(path.relative_to(ROOT)))
     twice = {name: paths for name, paths in places.items() if len(paths) > 1}
     self.assertEmpty(twice, "give each a name that says what it is")

@@ -128,6 +128,10 @@ class SurveyTest(tf.test.TestCase, parameterized.TestCase):
     example = load_survey(self.write(message.split("a complete file is")[1]))
     self.assertEqual(example.bands, ("u", "g", "r", "i"))
 
+  def test_without_magnitudes_there_is_one_magnitude_row(self):
+    survey = SDSS.without_magnitudes()
+    self.assertEqual((survey.rows, survey.outputs, survey.r_min, survey.bins), (1, 1, 12.5, 180))
+
   def test_unknown_survey(self):
     with self.assertRaisesRegex(ValueError, "no survey 'sdss2'; choose one of cfhtls_deep, "):
       load_survey("sdss2")

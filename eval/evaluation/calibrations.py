@@ -32,18 +32,18 @@ PDF_CALIBRATION = "pdf_calibration.json"
 
 
 def step4_result(step3: EvaluatedStage, folder: str, bootstrap: Bootstrap, *,
-                 smoothing: float = 0.0) -> StageResult:
+                 smoothing: float = 0.0, shrunk: bool = False) -> StageResult:
   """Fits, saves, applies and measures Step 4: writes CALIBRATION and CATALOG.
 
   Args:
     step3: a Step 3, whose test predictions are corrected.
     folder: where the files go: the run's folder.
     bootstrap: how errors are estimated; its seed is the resampling's as well.
-    smoothing: see `Calibration.fit`.
+    smoothing, shrunk: see `Calibration.fit`.
   """
   test, survey = step3.test, step3.survey
   calibration = calibrate_target(step3, test, os.path.join(folder, CALIBRATION),
-                                 seed=bootstrap.seed, smoothing=smoothing)
+                                 seed=bootstrap.seed, smoothing=smoothing, shrunk=shrunk)
   corrected = calibration.correct(test.z_photo, test.r_mag)
   write_fits(os.path.join(folder, CATALOG), {
       "id": test.ancil["id"], "z_spec": test.z_spec, "r_mag": test.r_mag,
@@ -56,7 +56,7 @@ def step4_result(step3: EvaluatedStage, folder: str, bootstrap: Bootstrap, *,
 
 
 def calibrate_target(step3: EvaluatedStage, target: Predictions | Estimates, path: str, *,
-                     seed: int = 0, smoothing: float = 0.0) -> Calibration:
+                     seed: int = 0, smoothing: float = 0.0, shrunk: bool = False) -> Calibration:
   """Fits Step 4 to the magnitudes and estimates of some galaxies, and saves it.
 
   Args:
@@ -65,22 +65,24 @@ def calibrate_target(step3: EvaluatedStage, target: Predictions | Estimates, pat
       have any, are not looked at.
     path: where the calibration is saved.
     seed: seed of the resampling.
-    smoothing: see `Calibration.fit`.
+    smoothing, shrunk: see `Calibration.fit`.
 
   Raises:
     ValueError: the stage has no predictions of the balanced subset, or they are
       those of other weights.
   """
   balanced = step3.balanced
-  calibration = fit_step4(balanced, target, step3.survey, seed=seed, smoothing=smoothing)
+  calibration = fit_step4(balanced, target, step3.survey, seed=seed, smoothing=smoothing,
+                          shrunk=shrunk)
   calibration.save(path, weights_digest=step3.weights_digest, provenance={
-      "stage": step3.name, **fitted_on(balanced, target, seed=seed, smoothing=smoothing),
+      "stage": step3.name, **fitted_on(balanced, target, seed=seed, smoothing=smoothing,
+                                          shrunk=shrunk),
       "revision": git_revision(), "versions": package_versions()})
   return calibration
 
 
 def fit_step4(balanced: Predictions, target: Predictions | Estimates, survey: Survey, *,
-              seed: int = 0, smoothing: float = 0.0) -> Calibration:
+              seed: int = 0, smoothing: float = 0.0, shrunk: bool = False) -> Calibration:
   """Fits Step 4 (Lin et al. 2022).
 
   Args:
@@ -89,22 +91,23 @@ def fit_step4(balanced: Predictions, target: Predictions | Estimates, survey: Su
       not looked at.
     survey: the survey.
     seed: seed of the resampling.
-    smoothing: see `Calibration.fit`.
+    smoothing, shrunk: see `Calibration.fit`.
   """
   drawn = resample_to_expected(balanced.z_spec, balanced.r_mag, target.z_photo, target.r_mag,
                                survey, seed=seed)
   # A galaxy that was drawn many times is one galaxy to the errors.
   galaxy, times = np.unique(drawn, return_counts=True)
   return Calibration.fit(balanced.z_spec[galaxy], balanced.z_photo[galaxy],
-                         balanced.r_mag[galaxy], survey, weights=times, smoothing=smoothing)
+                         balanced.r_mag[galaxy], survey, weights=times, smoothing=smoothing,
+                         shrunk=shrunk)
 
 
 def fitted_on(balanced: Predictions, target: Predictions | Estimates, *, seed: int,
-              smoothing: float) -> dict[str, Any]:
+              smoothing: float, shrunk: bool = False) -> dict[str, Any]:
   """What a Step 4 was fitted on, for `Calibration.save`."""
   return {"balanced_galaxies": len(balanced), "target_galaxies": len(target),
           "target_r_mag": [float(target.r_mag.min()), float(target.r_mag.max())],
-          "seed": seed, "smoothing_wide_bins": smoothing}
+          "seed": seed, "smoothing_wide_bins": smoothing, "shrunk": shrunk}
 
 
 def with_calibrated_pdfs(result: StageResult, stage: EvaluatedStage, folder: str,

@@ -2,5 +2,5 @@
 
 Step 1: `channels`.  Step 2: `balance`.  Step 3: `soft_labels`, with `dispersion` and
 `scatter`.  Step 4: `resampling`, `calibration` and `smoothing`.  Beyond the paper:
-`pdf_calibration`.
+`shrinkage` (of Step 4) and `pdf_calibration`.
 """

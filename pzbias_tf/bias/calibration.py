@@ -20,6 +20,7 @@ import numpy as np
 
 from pzbias_tf import arguments, cells, fitted_models
 from pzbias_tf.bias.resampling import resample_to_expected
+from pzbias_tf.bias.shrinkage import SURE, shrink_means
 from pzbias_tf.bias.smoothing import smooth_means
 from pzbias_tf.files import write_text
 from pzbias_tf.survey import Survey
@@ -27,6 +28,10 @@ from pzbias_tf.survey import Survey
 __all__ = ["Calibration", "resample_to_expected"]
 
 _FORMAT = "pzbias_tf calibration 1"
+CELLS = ("plain", "smoothed", "shrunk")
+"""What a cell's correction is: its mean, that of its neighbours as well, or what of it is sure."""
+
+_USUAL_WIDTH = 2.0  # of a smoothing whose width is not given, wide bins
 
 
 class Corrected(NamedTuple):
@@ -76,6 +81,12 @@ class Calibration:
       object.__setattr__(self, name, table)
 
   @property
+  def significant_cells(self) -> int:
+    """Number of cells whose correction exceeds SURE times its error; 0: nothing to correct."""
+    error = np.nan_to_num(np.asarray(self.error), nan=np.inf)
+    return int(np.sum(np.abs(self.offset) > SURE * error))
+
+  @property
   def uncorrected_cells(self) -> np.ndarray:
     """Cells without galaxies, which `apply` leaves as they are: (z_photo cell, magnitude row).
 
@@ -91,7 +102,8 @@ class Calibration:
   @classmethod
   def fit(
       cls, z_spec: np.ndarray, z_photo: np.ndarray, r_mag: np.ndarray, survey: Survey, *,
-      weights: np.ndarray | None = None, smoothing: float = 0.0) -> Calibration:
+      weights: np.ndarray | None = None, smoothing: float = 0.0,
+      shrunk: bool = False) -> Calibration:
     """Computes the mean residual of each cell.
 
     Cells are half-open; the first and the last magnitude row are open-ended,
@@ -107,20 +119,26 @@ class Calibration:
         if drawn once, and so errors and counts are right.
       smoothing: width in wide bins of the Gaussian kernel that averages the means
         of a magnitude row; 0 for none.
+      shrunk: whether each mean is shrunk by its own error, see
+        `shrinkage.shrink_means`.
 
     Returns:
       The calibration; magnitude rows without galaxies are logged.
 
     Raises:
       ValueError: the columns differ in length, are empty, or not finite, or the
-        smoothing is negative.
+        smoothing is negative, or goes with `shrunk`.
     """
+    if shrunk and smoothing:
+      raise ValueError("means are either smoothed or shrunk, which averages over neighbours as "
+                       "well; leave out one of smoothing and shrunk")
     weights, z_spec, z_photo, r_mag = arguments.weighted_columns(
         weights, z_spec=z_spec, z_photo=z_photo, r_mag=r_mag)
     shape = (cells.WIDE_CELLS, survey.rows)
     means = cells.means(
         z_photo - z_spec, weights, _calibration_cell(z_photo, r_mag, survey), shape[0] * shape[1])
-    tables = smooth_means(cells.Means(*(table.reshape(shape) for table in means)), smoothing)
+    tables = cells.Means(*(table.reshape(shape) for table in means))
+    tables = shrink_means(tables) if shrunk else smooth_means(tables, smoothing)
     fitted = cls(survey=survey, offset=np.nan_to_num(tables.mean), count=tables.count,
                  error=tables.error)
     if fitted.uncorrected_rows:
@@ -208,6 +226,28 @@ class Calibration:
                               weights_digest=weights_digest)
     return cls(survey=survey, offset=content["offset"], count=content["count"],
                error=content.get("error"))
+
+
+def cell_settings(kind: str, width: float = 0.0) -> dict[str, Any]:
+  """What CELLS mean to `Calibration.fit`.
+
+  Args:
+    kind: one of CELLS; "" for "smoothed" if a width is given, else "plain".
+    width: of the smoothing, in wide bins; 0 for the usual one.
+
+  Returns:
+    Keyword arguments of `Calibration.fit`.
+
+  Raises:
+    ValueError: there is no such kind, or the width is for another one.
+  """
+  kind = kind or ("smoothed" if width else "plain")
+  if kind not in CELLS:
+    raise ValueError(f"no calibration of cells {kind!r}; choose one of {', '.join(CELLS)}")
+  if width and kind != "smoothed":
+    raise ValueError(f"a width of smoothing, {width:g}, is for cells that are smoothed, not {kind}")
+  return {"smoothing": (width or _USUAL_WIDTH) if kind == "smoothed" else 0.0,
+          "shrunk": kind == "shrunk"}
 
 
 def _calibration_cell(z_photo, r_mag, survey):

@@ -13,7 +13,7 @@ from pzbias_tf.metrics import distributions, pdf, point, residuals
 from pzbias_tf.metrics.bootstrap import Bootstrap
 from pzbias_tf.metrics.breakdown import Breakdown
 from pzbias_tf.metrics.tomography import equal_number_edges, tomography
-from pzbias_tf.predictions.predictions import Predictions
+from pzbias_tf.predictions.predictions import Estimates, Predictions
 from pzbias_tf.survey import Survey
 
 PIT_BINS = 20
@@ -23,13 +23,14 @@ _FEW_BINS = residuals.LineFit(math.nan, math.nan, math.nan, math.nan)
 
 
 def summarize(
-    predictions: Predictions, survey: Survey, bootstrap: Bootstrap, *,
+    predictions: Predictions | Estimates, survey: Survey, bootstrap: Bootstrap, *,
     z_photo: np.ndarray | None = None, weights: np.ndarray | None = None,
     sigma_disp: np.ndarray | None = None) -> dict[str, Any]:
   """The metrics of a stage (Lin et al. 2022, Section 4).
 
   Args:
-    predictions: predictions for galaxies with spectroscopic redshifts.
+    predictions: predictions for galaxies with spectroscopic redshifts; of
+      `Estimates`, which have no p(z), its metrics are left out.
     survey: the survey.
     bootstrap: how errors are estimated.
     z_photo: point estimates, [n], that replace those of `predictions` (Step 4);
@@ -53,7 +54,8 @@ def summarize(
   z_spec, r_mag = predictions.z_spec, predictions.r_mag
   if not len(predictions):
     raise ValueError(f"no galaxy of {survey.name} to evaluate; predict galaxies of this survey")
-  scores = None if z_photo is not None else pdf.pdf_scores(predictions.pdf, z_spec, survey)
+  pdfs = predictions if z_photo is None and isinstance(predictions, Predictions) else None
+  scores = None if pdfs is None else pdf.pdf_scores(pdfs.pdf, z_spec, survey)
   z_photo = predictions.z_photo if z_photo is None else z_photo
   tables = Breakdown(z_spec, z_photo, r_mag, survey, scores, weights, bootstrap)
   by_magnitude = tables.by_magnitude()
@@ -65,8 +67,8 @@ def summarize(
           by_magnitude["r_mag"], *by_magnitude["sigma_mad"][1:]),
       "by_magnitude": by_magnitude, "by_z_photo": tables.by_z_photo(),
       "residual_map": tables.residual_map(),
-      **({} if scores is None else summarize_pdfs(
-          predictions, scores, survey, weights,
+      **({} if pdfs is None or scores is None else summarize_pdfs(
+          pdfs, scores, survey, weights,
           edges=equal_number_edges(z_photo if weights is None else z_photo[weights > 0])))}
 
 

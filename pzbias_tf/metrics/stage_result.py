@@ -31,8 +31,8 @@ class StageResult:
   """Point estimates of one stage and their metrics.
 
   Attributes:
-    name: "baseline", "step1" to "step4", "reference", "reference2", ...; decides
-      colour and marker.
+    name: "baseline", "step1" to "step4", "reference", "reference2", ..., or
+      "estimate1" to "estimate5" of a catalogue; decides colour and marker.
     title: its name in tables and figures.
     z_spec: spectroscopic redshifts, [n].
     z_photo: point estimates, [n].

@@ -11,7 +11,13 @@ import numpy as np
 
 from pzbias_tf.files import whole_file
 from pzbias_tf.predictions.estimates import point_estimates
-from pzbias_tf.predictions.predictions_file import WEIGHTS, PredictionsWriter, read_columns
+from pzbias_tf.predictions.predictions_file import (
+  WEIGHTS,
+  PredictionsWriter,
+  has_pdf,
+  read_columns,
+  read_pdf,
+)
 
 if TYPE_CHECKING:
   from astropy.table import Table
@@ -140,14 +146,11 @@ class Predictions(_Columns):
       ValueError: it holds something else.
     """
     with h5py.File(path, "r") as file:
-      if "meta/bins" not in file or "data/pdfs" not in file or "ancil" not in file:
-        raise ValueError(f"{path} is not a predictions file with full p(z) (meta/bins, data/pdfs "
-                         "or ancil is missing)")
-      edges = file["meta/bins"][0]
-      density = file["data/pdfs"][()]
-    pdf = density.astype(np.float32) * np.diff(edges).astype(np.float32)
-    if density.dtype == np.float16:  # rounded bin by bin
-      pdf /= pdf.sum(-1, keepdims=True)
+      has_columns = "ancil" in file
+    if not has_columns or not has_pdf(path):
+      raise ValueError(f"{path} is not a predictions file with full p(z) (meta/bins, data/pdfs "
+                       "or ancil is missing)")
+    edges, pdf = read_pdf(path)
     return cls(edges, pdf, read_columns([path]))
 
 

@@ -140,6 +140,23 @@ def concatenate(parts: Sequence[str], path: str, extra: Mapping[str, np.ndarray]
       joined[f"ancil/{name}"] = _as_bytes(column)
 
 
+def has_pdf(path: str) -> bool:
+  """Whether a file holds p(z) as densities over redshift bins."""
+  with h5py.File(path, "r") as file:
+    return "meta/bins" in file and "data/pdfs" in file
+
+
+def read_pdf(path: str) -> tuple[np.ndarray, np.ndarray]:
+  """Edges of the redshift bins [bins + 1], and the probability of each bin [n, bins] float32."""
+  with h5py.File(path, "r") as file:
+    edges = np.ravel(file["meta/bins"][()])
+    density = file["data/pdfs"][()]
+  pdf = density.astype(np.float32) * np.diff(edges).astype(np.float32)
+  if density.dtype == np.float16:  # rounded bin by bin
+    pdf /= pdf.sum(-1, keepdims=True)
+  return edges, pdf
+
+
 def read_columns(paths: Sequence[str], *, start: int = 0,
                  stop: int | None = None) -> dict[str, np.ndarray]:
   """The columns of `ancil`, joined over several files; texts as str.

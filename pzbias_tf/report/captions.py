@@ -9,6 +9,7 @@ from pzbias_tf.data.reference_columns import UNNAMED
 from pzbias_tf.metrics.stage_result import StageResult
 from pzbias_tf.pictures import colour_channels
 from pzbias_tf.report.figures.outliers import Outliers
+from pzbias_tf.report.figures.stages import has_magnitudes
 from pzbias_tf.survey import Survey
 
 DIRECTION = (
@@ -16,6 +17,11 @@ DIRECTION = (
     "distribution of PIT values from uniform) nearer to 0; sigma_MAD, eta and CRPS smaller; "
     "TV down to the expected TV, which a sample of this size without mode collapse would show.")
 """How to read the table of stages."""
+
+CATALOG_DIRECTION = (
+    "Better: mean residual, slopes and rms(z_photo) nearer to 0; sigma_MAD and eta smaller; "
+    "TV down to the expected TV, which a sample of this size without mode collapse would show.")
+"""The same without p(z)."""
 
 BETTER = {
     "mean residual": "near 0", "sigma_MAD": "small", "eta": "small", "CRPS": "small",
@@ -25,8 +31,8 @@ BETTER = {
 }
 """{heading of the stage table: what is better}."""
 
-_RESIDUAL = ("The residual is (z_photo - z_spec) / (1 + z_spec). Points of the stages are side by "
-             "side within a bin; pale points have errors above a quarter of the axis, and an "
+_RESIDUAL = ("The residual is (z_photo - z_spec) / (1 + z_spec). Points of one bin are side by "
+             "side; pale points have errors above a quarter of the axis, and an "
              "arrowhead at the edge marks a bin beyond it.")
 
 
@@ -39,12 +45,19 @@ def stages(results: Sequence[StageResult], survey: Survey,
       f"{results[0].title} that regression towards crowded redshifts alone would give. "
       f"{_RESIDUAL} "
       "(b) Distribution of the point estimates (line) over that of z_spec (grey); better is the "
-      "same shape, without spikes and gaps (mode collapse). (c) Scatter sigma_MAD by r magnitude; "
-      "lower is better. (d) Total variation between the two distributions of (b) against the "
+      "same shape, without spikes and gaps (mode collapse). "
+      f"{_about_scatter(results)} Total variation between the two distributions of (b) against the "
       "slope of (a); open symbols mark the total variation without mode collapse at this sample "
       "size. Better is a slope of 0 and a filled symbol as low as its open one. "
       f"{_missing_slopes([*results, *references], survey)}Errors are one standard deviation."
       f"{_about_references(references)}")
+
+
+def _about_scatter(results):
+  """The sentence on scatter by magnitude, where there are magnitudes, and the next letter."""
+  if not has_magnitudes(results):
+    return "(c)"
+  return "(c) Scatter sigma_MAD by r magnitude; lower is better. (d)"
 
 
 def calibration(results: Sequence[StageResult]) -> str:

@@ -66,7 +66,7 @@ _PAGE = Template("""<!DOCTYPE html>
 </head>
 <body>
 <h1>$title</h1>
-<p>Photometric redshifts from galaxy images and their biases, after
+<p>$subject and their biases, after
 <a href="$paper">Lin et al. 2022</a>.</p>
 <dl>
 $facts
@@ -88,7 +88,8 @@ $settings
 
 def render(*, title: str, facts: Mapping[str, str], table: str, direction: str,
            pictures: Sequence[Picture], settings: Mapping[str, Mapping[str, str]],
-           heading: str = "Stages") -> str:
+           heading: str = "Stages",
+           subject: str = "Photometric redshifts from galaxy images") -> str:
   """The page as HTML text.
 
   Args:
@@ -99,14 +100,19 @@ def render(*, title: str, facts: Mapping[str, str], table: str, direction: str,
     pictures: the figures, in order.
     settings: {title of the stage: {setting: value}}.
     heading: heading of the table.
+    subject: what the page is about.
   """
   return _PAGE.substitute(
       title=html.escape(title), paper=PAPER, heading=html.escape(heading),
-      direction=_typeset(direction),
-      facts="\n".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd>"
+      subject=html.escape(subject), direction=_typeset(direction),
+      facts="\n".join(f"<dt>{html.escape(name)}</dt><dd>{_with_signs(value)}</dd>"
                       for name, value in facts.items()),
       table=_stage_table(table), settings=_settings_table(settings),
       figures="\n".join(_figure(number, picture) for number, picture in enumerate(pictures, 1)))
+
+
+def _with_signs(words):
+  return html.escape(words).replace(" +- ", " &plusmn; ")
 
 
 def _typeset(words):

@@ -119,18 +119,38 @@ def write_report(folder: str, results: Sequence[StageResult], survey: Survey,
     ValueError: as in `draw_figures`.
     OSError: a file cannot be written.
   """
+  return write_page(
+      folder, draw_figures(results, survey, outliers), description,
+      table=format_table({result.title: result.summary for result in results}),
+      direction=captions.DIRECTION)
+
+
+def write_page(folder: str, figures: Sequence[NamedFigure], description: RunDescription, *,
+               table: str, direction: str, **words: str) -> list[str]:
+  """Writes figures, table.md and, last, index.html.
+
+  Args:
+    folder: as in `write_report`.
+    figures: the figures, in the order of the page.
+    description: what the page is about.
+    table: the table in Markdown.
+    direction: how to read it.
+    **words: further arguments of `page.render`.
+
+  Returns:
+    The paths of the written files.
+  """
   os.makedirs(folder, exist_ok=True)
-  table = format_table({result.title: result.summary for result in results})
   written, pictures = [os.path.join(folder, TABLE)], []
   write_text(written[0], table + "\n")
-  for figure in draw_figures(results, survey, outliers):
+  for figure in figures:
     picture, paths = as_picture(figure, folder)
     pictures.append(picture)
     written += paths
   written.append(os.path.join(folder, PAGE))
   write_text(written[-1], page.render(
-      title=description.name, facts=description.facts, table=table,
-      direction=captions.DIRECTION, pictures=pictures, settings=description.settings))
+      title=description.name, facts=description.facts, table=table, direction=direction,
+      pictures=pictures, settings=description.settings, **words))
   return written
 
 

@@ -1,5 +1,6 @@
 """The pages in a real browser: no error on the console, no overflow, whole pictures."""
 
+import dataclasses
 import os
 import unittest
 
@@ -8,12 +9,13 @@ import numpy as np
 import tensorflow as tf
 
 from eval.evaluation.compare import compare
+from pzbias_tf.report.catalog_report import write_catalog_report
 from pzbias_tf.report.figures import Outliers
 from pzbias_tf.report.run_report import write_report
 from pzbias_tf.survey import SDSS
 from tests.eval import browser
 from tests.eval.evaluated_runs import evaluated
-from tests.report.sample_results import DESCRIPTION, LAWS, make_results
+from tests.report.sample_results import DESCRIPTION, LAWS, make_result, make_results
 
 
 @unittest.skipIf(not browser.CHROMIUM, "no Chromium is installed")
@@ -32,6 +34,15 @@ class BrowserTest(tf.test.TestCase, parameterized.TestCase):
         z_photo=np.full(7, 0.3), r_mag=np.full(7, 17.0))
     paths = write_report(self.create_tempdir().full_path, make_results(*LAWS, num=300), SDSS,
                          DESCRIPTION, outliers)
+    self.check(paths[-1], width)
+
+  @parameterized.parameters(*browser.WIDTHS)
+  def test_catalog(self, width):
+    before, after = (dataclasses.replace(
+        make_result(stage, num=300), name=name, title=f"a_rather_long_name_of_a_column{suffix}")
+        for stage, name, suffix in (("step2", "estimate1", ""), ("step4", "step4", ", Step 4")))
+    paths = write_catalog_report(self.create_tempdir().full_path, [(before, after)], SDSS,
+                                 DESCRIPTION)
     self.check(paths[-1], width)
 
   @parameterized.parameters(*browser.WIDTHS)

@@ -125,6 +125,16 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
                      ("step3", 0, 0.0))
     self.assertIn("tensorflow", origin["versions"])
 
+  def test_cells_of_step_4_are_shrunk_if_asked_for(self):
+    run = os.path.join(self.create_tempdir().full_path, os.path.basename(self.run_dir))
+    shutil.copytree(os.path.join(self.run_dir, "step3"), os.path.join(run, "step3"))
+    eval_main.evaluate(run, BOOTSTRAP, eval_main.Options(shrunk=True))
+    found = [Calibration.load(os.path.join(folder, "calibration.json"), SMALL_SDSS)
+             for folder in (self.run_dir, run)]
+    self.assertLess(np.abs(found[1].offset).sum(), np.abs(found[0].offset).sum())
+    with open(os.path.join(run, "calibration.json"), encoding="utf-8") as file:
+      self.assertTrue(json.load(file)["provenance"]["shrunk"])
+
   def test_pdfs_are_calibrated_on_validation_galaxies(self):
     self.assertNotIn("calibrated_pdfs", self.metrics()["stages"]["step3"])
     run = os.path.join(self.create_tempdir().full_path, os.path.basename(self.run_dir))

@@ -10,9 +10,14 @@ from astropy.table import Table
 import numpy as np
 
 from data_tools.readers.parts.cutout_source import Columns, ReaderOptions
+from pzbias_tf import table_columns
 from pzbias_tf.data import catalog as catalog_lib
 from pzbias_tf.data.extra_columns import MISSING, is_missing
 from pzbias_tf.data.reference_columns import columns_for, columns_in
+from pzbias_tf.table_columns import NONE, USUAL_NAMES
+
+__all__ = ["GROUP", "NONE", "REQUIRED", "ROLES", "SEVERAL", "USUAL_NAMES", "build_catalog",
+           "check_extra", "check_names"]
 
 # Role (the flag --<role>_column) -> column of the catalogue.
 ROLES = {
@@ -23,21 +28,10 @@ REQUIRED = ("z", "r", "ebv")
 SEVERAL = ("z_photo",)
 """Roles that may have several columns, whose names are separated by commas."""
 
-# Usual names of columns, for surveys without a layout of their own.
-USUAL_NAMES = {
-    "id": ("id", "objid", "name"), "z": ("z", "z_spec", "zspec", "redshift"),
-    "ebv": ("ebv", "E(B-V)"), "r": ("r", "r_mag", "mag_r"),
-    "r_err": ("r_err", "mag_err_r"), "i": ("i", "i_mag", "mag_i"),
-    "i_err": ("i_err", "mag_err_i"), "z_photo": ("z_photo", "zphot"),
-    "ra": ("ra",), "dec": ("dec",),
-}
 GROUP = "split_group"
 """Optional column: galaxies of equal value go into the same split (see `splits`)."""
-NONE = "none"
-"""This column name says that a role has no column."""
 
 _EXTRA_NAME = re.compile(r"[A-Za-z0-9_.+-]{1,60}")  # part of a run's name; FITS allows 68 bytes
-_EXACT_INTEGERS = 2.0**53  # above this, ids stored as doubles have lost digits
 
 
 def build_catalog(columns: Columns, names: Mapping[str, tuple[str, ...]], num: int,
@@ -68,9 +62,9 @@ def build_catalog(columns: Columns, names: Mapping[str, tuple[str, ...]], num: i
     name = _pick(columns, role, names.get(role, ()), options, origin)
     if name:
       chosen[role] = name
-  values = {ROLES[role]: _numbers(columns[name], name, origin)
+  values = {ROLES[role]: table_columns.numbers(columns[name], name, origin)
             for role, name in chosen.items() if role != "id"}
-  values.update({column: _numbers(columns[name], name, origin)
+  values.update({column: table_columns.numbers(columns[name], name, origin)
                  for column, name in references.items()})
   if references:
     chosen["z_photo"] = ",".join(references.values())
@@ -116,7 +110,7 @@ def _references(columns, options, origin) -> dict[str, str]:
 
 def _no_column(name, role, columns, origin) -> ValueError:
   return ValueError(f"{origin}: no column {name!r}, named by --{role}_column; "
-                    f"the columns are {_listing(columns)}")
+                    f"the columns are {table_columns.listing(columns)}")
 
 
 def check_extra(options: ReaderOptions) -> None:
@@ -146,19 +140,13 @@ def check_extra(options: ReaderOptions) -> None:
 
 def _pick(columns, role, candidates, options, origin) -> str:
   """Name of the column of a role, "" if there is none."""
-  named = options.columns.get(role, "")
-  if named == NONE:
-    return ""
-  if named:
-    if named not in columns:
-      raise _no_column(named, role, columns, origin)
-    return named
-  lowered = {name.lower(): name for name in reversed(list(columns))}
-  for name in candidates:
-    if name in columns or name.lower() in lowered:
-      return name if name in columns else lowered[name.lower()]
-  _raise_if_required(role, candidates, columns, options, origin)
-  return ""
+  given = options.columns.get(role, "")
+  if given:
+    return table_columns.named(columns, given, f"--{role}_column", origin)
+  found = table_columns.find(columns, candidates)
+  if not found:
+    _raise_if_required(role, candidates, columns, options, origin)
+  return found
 
 
 def _raise_if_required(role, candidates, columns, options, origin):
@@ -171,25 +159,15 @@ def _raise_if_required(role, candidates, columns, options, origin):
   }[role]
   raise ValueError(
       f"{origin}: no column for {ROLES[role]} (looked for {', '.join(candidates) or 'none'}); "
-      f"the columns are {_listing(columns)}. Name it with --{role}_column{remedy}")
-
-
-def _listing(columns) -> str:
-  return ", ".join(columns) or "none at all"
-
-
-def _numbers(values, name, origin) -> np.ndarray:
-  try:
-    return np.asarray(values).astype(np.float64)
-  except (TypeError, ValueError) as error:
-    raise ValueError(f"{origin}: column {name!r} does not hold numbers: {error}") from error
+      f"the columns are {table_columns.listing(columns)}. Name it with --{role}_column{remedy}")
 
 
 def _extra(columns, name, num, origin) -> np.ndarray:
   """An extra column, [num] float64; missing numbers stay as they are."""
   if name not in columns:
-    raise ValueError(f"{origin}: no extra column {name!r}; the columns are {_listing(columns)}. "
-                     "Rename one, or choose others (--extra_columns)")
+    raise ValueError(f"{origin}: no extra column {name!r}; the columns are "
+                     f"{table_columns.listing(columns)}. Rename one, or choose others "
+                     "(--extra_columns)")
   values = np.asarray(columns[name])
   if values.dtype.kind not in "iuf" or values.shape != (num,):
     raise ValueError(f"{origin}: extra column {name!r} does not hold one number per galaxy, but "
@@ -199,21 +177,16 @@ def _extra(columns, name, num, origin) -> np.ndarray:
 
 def _ids(columns, chosen, num, *, named, origin) -> np.ndarray:
   """Ids as text; the row numbers if no column is usable."""
-  name = chosen.get("id")
-  values = np.asarray(columns[name]) if name else np.arange(num)
-  if values.dtype.kind == "f":
-    if np.any(~np.isfinite(values) | (np.abs(values) > _EXACT_INTEGERS)):
+  name, ids = chosen.get("id"), np.arange(num).astype(str)
+  if name:
+    try:
+      ids = table_columns.exact_ids(columns[name], name, origin)
+    except ValueError:
       if named:
-        raise ValueError(f"{origin}: ids in column {name!r} are floating-point numbers that "
-                         "are not finite or have lost digits; name another --id_column")
+        raise
       logging.warning("%s: the ids in %s have lost digits; row numbers are used", origin, name)
       del chosen["id"]
-      values = np.arange(num)
-    else:
-      values = values.astype(np.int64)
-  if values.dtype.kind == "S":
-    values = np.char.decode(values, "utf-8")
-  return _ascii(np.char.strip(values.astype(str)), origin)
+  return _ascii(ids, origin)
 
 
 def _ascii(ids: np.ndarray, origin: str) -> np.ndarray:

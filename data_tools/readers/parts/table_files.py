@@ -1,16 +1,19 @@
-"""Reads tables from .npy, .npz, .fits, .csv and .parquet files."""
+"""Reads tables beside images: .npy and .npz files here, others as `pzbias_tf.tables` does."""
 
 from __future__ import annotations
 
 import os
 
-from astropy.table import Table
 import numpy as np
 
 from data_tools.readers.parts import npy_access
 from data_tools.readers.parts.cutout_source import Columns
+from pzbias_tf import tables
+from pzbias_tf.tables import num_rows
 
-SUFFIXES = (".npy", ".npz", ".fits", ".csv", ".parquet")
+__all__ = ["NAMES", "column_names", "columns_of", "find", "num_rows"]
+
+SUFFIXES = (".npy", ".npz", *tables.SUFFIXES)
 NAMES = tuple(f"{stem}{suffix}" for stem in ("labels", "catalog") for suffix in SUFFIXES)
 """File names of tables that are tried beside images."""
 
@@ -43,7 +46,7 @@ def columns_of(path: str) -> Columns:
     if not array.dtype.names:
       raise ValueError(f"{path}: not a record array; its type is {array.dtype}")
     return _fields(array)
-  return _parquet_columns(path) if path.endswith(".parquet") else _astropy_columns(path)
+  return tables.read_table(path)
 
 
 def column_names(path: str) -> tuple[str, ...]:
@@ -57,65 +60,5 @@ def column_names(path: str) -> tuple[str, ...]:
   return ()
 
 
-def num_rows(columns: Columns, path: str) -> int:
-  """Number of rows of a table.
-
-  Raises:
-    ValueError: the table is empty, or its columns differ in length.
-  """
-  lengths = {name: len(values) for name, values in columns.items()}
-  if len(set(lengths.values())) != 1:
-    raise ValueError(f"{path}: columns of different lengths: {lengths}" if lengths else
-                     f"{path}: no columns")
-  return next(iter(lengths.values()))
-
-
 def _fields(array: np.ndarray) -> Columns:
   return {name: array[name] for name in array.dtype.names if array[name].ndim == 1}
-
-
-def _parquet_columns(path: str) -> Columns:
-  try:
-    from pyarrow import parquet  # an optional dependency
-  except ImportError as error:
-    raise ValueError(f"{path}: Parquet needs pyarrow: pip install '.[parquet]'") from error
-  try:
-    table = parquet.read_table(path)
-  except Exception as error:  # pyarrow raises many kinds of errors
-    raise ValueError(f"{path}: not a readable table: {error}") from error
-  columns = {name: table[name].to_numpy() for name in table.column_names}
-  return {name: _without_objects(values) for name, values in columns.items()
-          if values.ndim == 1 and not _holds_lists(values)}
-
-
-def _holds_lists(values: np.ndarray) -> bool:
-  return values.dtype == object and any(
-      isinstance(value, (list, dict, np.ndarray)) for value in values[:100])
-
-
-def _without_objects(values: np.ndarray) -> np.ndarray:
-  """Objects as text, missing ones as ""; numbers with missing values are doubles already."""
-  if values.dtype != object:
-    return values
-  return np.array(["" if value is None else str(value) for value in values], str)
-
-
-def _astropy_columns(path: str) -> Columns:
-  try:
-    if path.endswith(".csv"):
-      table = Table.read(path, format="ascii.csv")
-    else:
-      table = Table.read(path, format="fits")
-      table.convert_bytestring_to_unicode()
-  except Exception as error:  # astropy's readers raise many kinds of errors
-    raise ValueError(f"{path}: not a readable table: {error}") from error
-  return {name: _unmasked(table[name]) for name in table.colnames if table[name].ndim == 1}
-
-
-def _unmasked(column) -> np.ndarray:
-  """A column as an array; masked numbers become NaN."""
-  if getattr(column, "mask", None) is None or not np.any(column.mask):
-    return np.asarray(column)
-  if column.dtype.kind in "iuf":
-    return np.ma.filled(np.ma.asarray(column).astype(np.float64), np.nan)
-  return np.asarray(column.filled(""))

@@ -22,11 +22,11 @@ _OPEN = dict(markerfacecolor="white", markeredgewidth=0.8)
 @style.styled
 def draw_stages(results: Sequence[StageResult], survey: Survey,
                 references: Sequence[StageResult] = ()) -> Figure:
-  """Four panels that compare the stages.
+  """Panels that compare the stages.
 
-  (a) Mean residual in wide bins of z_spec, with errors and straight-line fits;
-  (b) distribution of z_photo over that of z_spec, one strip per stage; (c)
-  sigma_MAD by magnitude; (d) total variation against the fitted slope.
+  Mean residual in wide bins of z_spec, with errors and straight-line fits;
+  distribution of z_photo over that of z_spec, one strip per stage; sigma_MAD by
+  magnitude, where magnitudes are known; total variation against the fitted slope.
 
   Args:
     results: the stages, at least one, in the order of the method.
@@ -35,16 +35,23 @@ def draw_stages(results: Sequence[StageResult], survey: Survey,
       (a) and (b) would be crowded.
   """
   figure = style.new_figure(_HEIGHT)
-  grid = figure.add_gridspec(2, 3, height_ratios=(1.0, 1.15))
+  panels = 3 if has_magnitudes(results) else 2
+  grid = figure.add_gridspec(2, panels, height_ratios=(1.0, 1.15))
   _residuals(figure.add_subplot(grid[0, :]), results, survey)
   _distributions(figure, grid[1, 0], results, survey)
   compared = [*results, *references]
-  _scatter(figure.add_subplot(grid[1, 1]), compared)
-  _collapse_and_slope(figure.add_subplot(grid[1, 2]), compared)
+  if panels == 3:
+    _scatter(figure.add_subplot(grid[1, 1]), compared)
+  _collapse_and_slope(figure.add_subplot(grid[1, -1]), compared, "bcd"[panels - 1])
   handles = _legend(results, references)
   figure.legend(handles=handles, loc="outside upper center", handlelength=3.2,
                 ncols=style.legend_columns(handles))
   return figure
+
+
+def has_magnitudes(results: Sequence[StageResult]) -> bool:
+  """Whether there is a panel of sigma_MAD by magnitude."""
+  return "sigma_mad_by_magnitude" in results[0].summary
 
 
 def _legend(results, references):
@@ -118,8 +125,8 @@ def _scatter(ax: Axes, results: Sequence[StageResult]) -> None:
   parts.letter(ax, "c")
 
 
-def _collapse_and_slope(ax: Axes, results: Sequence[StageResult]) -> None:
-  """Panel (d): total variation (filled) and its expected value (open) against the slope."""
+def _collapse_and_slope(ax: Axes, results: Sequence[StageResult], letter: str) -> None:
+  """The last panel: total variation (filled) and its expected value (open) against the slope."""
   ax.axvline(0.0, **style.GUIDE)
   for result in results:
     fit, look = result.summary["slope_z_spec"], style.style_of(result.name)
@@ -135,4 +142,4 @@ def _collapse_and_slope(ax: Axes, results: Sequence[StageResult]) -> None:
                 color=look.color, elinewidth=0.8, markersize=5.0, label=result.title)
   ax.set(xlabel=style.SLOPE_LABEL, ylabel="total variation (TV)", ylim=(0.0, None))
   ax.locator_params(axis="x", nbins=4)
-  parts.letter(ax, "d")
+  parts.letter(ax, letter)

@@ -77,9 +77,15 @@ _REFERENCES = (
 )
 _REFERENCE = re.compile(r"reference([2-9]|[1-9]\d+)?")
 
+ESTIMATES = tuple(f"estimate{number}" for number in range(1, 6))
+"""Names of the results of estimates that another code made; more are too many for one figure."""
+
+_STYLES |= dict(zip(ESTIMATES, (
+    _STYLES["step3"], _STYLES["step1"], _REFERENCES[0], _STYLES["step2"], _STYLES["baseline"])))
+
 
 def style_of(name: str) -> StageStyle:
-  """The style of a stage, or of "reference", "reference2" and so on.
+  """The style of a stage, of an estimate, or of "reference", "reference2" and so on.
 
   Raises:
     ValueError: there is no such stage.

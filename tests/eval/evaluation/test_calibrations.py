@@ -41,10 +41,16 @@ class FitCalibrationTest(tf.test.TestCase):
     smooth = fit_step4(self.balanced, self.target, SDSS, seed=3, smoothing=2.0)
     self.assertNotAllClose(smooth.offset, self.fitted.offset)
 
+  def test_shrinking_is_handed_on(self):
+    shrunk = fit_step4(self.balanced, self.target, SDSS, seed=3, shrunk=True)
+    self.assertNotAllClose(shrunk.offset, self.fitted.offset)
+    self.assertLess(np.abs(shrunk.offset).sum(), np.abs(self.fitted.offset).sum())
+
   def test_provenance(self):
     self.assertEqual(
         fitted_on(self.balanced, self.target, seed=3, smoothing=0.0),
         {"balanced_galaxies": 3000, "target_galaxies": 500, "seed": 3, "smoothing_wide_bins": 0.0,
+         "shrunk": False,
          "target_r_mag": [self.target.r_mag.min(), self.target.r_mag.max()]})
 
 

@@ -1,0 +1,211 @@
+"""What eval.catalog writes and says: metrics.json, the report, Step 4, the calibrated catalogue."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from typing import Sequence
+
+import astropy
+from astropy.table import Table
+import numpy as np
+
+from eval.catalogs.catalog_request import CatalogRequest
+from eval.catalogs.catalog_source import Source
+from eval.catalogs.catalog_steps import Measured, Step4
+import pzbias_tf
+from pzbias_tf.files import whole_file, write_text
+from pzbias_tf.metrics.distributions import off_grid
+from pzbias_tf.metrics.stage_metrics import to_json
+from pzbias_tf.photoz_catalog import Catalog, listed
+from pzbias_tf.report.catalog_report import catalog_table, how_to_read, write_catalog_report
+from pzbias_tf.report.run_report import RunDescription
+from pzbias_tf.survey import Survey
+
+REPORT = "report"
+METRICS = "metrics.json"
+CALIBRATED = "calibrated.fits"
+
+_MANY = 0.1  # so large a share of galaxies off the grid calls for another survey
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Outcome:
+  """All that is known when the files are written.
+
+  Attributes:
+    request: what was asked.
+    source: the catalogue as it was read.
+    survey: the survey.
+    catalog: its galaxies that have all values.
+    step4: the corrections.
+    measured: the estimates; empty without spectroscopic redshifts.
+  """
+
+  request: CatalogRequest
+  source: Source
+  survey: Survey
+  catalog: Catalog
+  step4: Step4
+  measured: Sequence[Measured]
+
+  @property
+  def facts(self) -> dict[str, str]:
+    """What was measured and on what, in words."""
+    return {**_about_input(self), **_about_grids(self), **_about_results(self)}
+
+
+def _about_input(outcome):
+  source, missing = outcome.source, listed(outcome.catalog.missing)
+  left_out = f"{len(source) - len(outcome.catalog)} rows with missing values"
+  return {"Catalogue": f"{os.path.basename(source.path)}, {len(source)} rows",
+          "Columns": source.named(),
+          "Left out": f"{left_out}: {missing}" if missing else left_out,
+          **({"p(z)": source.pdf_kind} if source.pdf_kind else {})}
+
+
+def _about_grids(outcome):
+  survey, off = outcome.survey, off_grids(outcome)
+  magnitudes = (f"r from {survey.r_min:g} to {survey.r_max:g} mag" if outcome.source.roles["r"]
+                else "no magnitudes")
+  many = [name for name, own in off.items() if sum(own.values()) > _MANY * len(outcome.catalog)]
+  return {"Survey": f"{survey.name}: {survey.bins} redshift bins in [{survey.z_min:g}, "
+                    f"{survey.z_max:g}], {magnitudes}",
+          "Off the grid": "; ".join(f"{name} {own['below']} below, {own['above']} above"
+                                    for name, own in off.items()) or "none",
+          **({"Mind": f"much of {', '.join(many)} is off the grid of {survey.name}; name a "
+                      "--survey that covers it"} if many else {})}
+
+
+def _about_results(outcome):
+  facts, bootstrap = {}, outcome.request.bootstrap
+  if outcome.measured:
+    facts["Measured"] = f"{len(outcome.step4.tested)} galaxies"
+    facts["Errors"] = f"{bootstrap.number} bootstraps, seed {bootstrap.seed}"
+  if outcome.step4.fitted_on:
+    facts["Step 4"] = f"fitted on {outcome.step4.fitted_on}"
+    facts["Corrections"] = "; ".join(_corrections(outcome.step4))
+  if any(own.change for own in outcome.measured):
+    facts["Residual against z_photo"] = ("root mean square, weighted by galaxies: "
+                                         + "; ".join(_changes(outcome.measured)))
+  return facts
+
+
+def save_all(outcome: Outcome) -> list[str]:
+  """Writes the files; returns their paths."""
+  folder = outcome.request.output
+  os.makedirs(folder, exist_ok=True)
+  written = [_save_metrics(outcome), *_save_calibrations(outcome)]
+  if outcome.request.apply:
+    written.append(_save_calibrated(outcome))
+  if outcome.measured:
+    written += write_catalog_report(
+        os.path.join(folder, REPORT), [(own.before, own.after) for own in outcome.measured],
+        outcome.step4.tested.survey, RunDescription(
+            name=os.path.basename(outcome.source.path), facts=outcome.facts,
+            settings={"Step 4": _settings(outcome.request)}))
+  return written
+
+
+def as_text(outcome: Outcome, written: Sequence[str]) -> str:
+  """What the command prints."""
+  lines = [f"{name.lower()}: {words}" for name, words in outcome.facts.items()]
+  summaries = {result.title: result.summary for own in outcome.measured
+               for result in (own.before, own.after) if result}
+  if summaries:
+    lines += ["", catalog_table(summaries), "", how_to_read(summaries)]
+  return "\n".join([*lines, "", *(f"wrote {path}" for path in written)])
+
+
+def _corrections(step4):
+  """What Step 4 has to correct in each estimate, in words."""
+  for name, calibration in step4.calibrations.items():
+    cells = calibration.significant_cells
+    yield f"{name}: " + (f"significant in {cells} cells" if cells else
+                         "nothing to correct, no cell has a significant correction")
+
+
+def _changes(measured):
+  """What Step 4 did to the residual of each estimate, in words."""
+  for own in measured:
+    if own.change:
+      before, after, change = own.change
+      yield (f"{own.before.title}: {before:.5f} before, {after:.5f} after, change "
+             f"{change.mean:+.5f} +- {change.error:.5f}")
+
+
+def off_grids(outcome: Outcome) -> dict[str, dict[str, int]]:
+  """{column: numbers of galaxies below and above the survey's grid}, where there are any."""
+  catalog, survey, roles = outcome.catalog, outcome.survey, outcome.source.roles
+  columns = {**({} if catalog.z_spec is None else {roles["z_spec"]: catalog.z_spec}),
+             **catalog.z_photo}
+  counts = {name: off_grid(z, survey)._asdict() for name, z in columns.items()}
+  if catalog.r_mag is not None:
+    counts[roles["r"]] = {"below": int(np.sum(catalog.r_mag < survey.r_min)),
+                          "above": int(np.sum(catalog.r_mag > survey.r_max))}
+  return {name: own for name, own in counts.items() if any(own.values())}
+
+
+def _settings(request):
+  """Settings of Step 4 for the end of the page."""
+  if not (request.fit_fraction or request.fit):
+    return {"from": request.calibration or "not fitted"}
+  return {"cells": request.calibration_cells, "resampled": "yes" if request.resampled else "no",
+          "share fitted on": f"{request.fit_fraction:g}" if request.fit_fraction else "-",
+          "seed": str(request.bootstrap.seed)}
+
+
+def _save_metrics(outcome):
+  path, catalog = os.path.join(outcome.request.output, METRICS), outcome.catalog
+  changes = {own.before.title: own.change for own in outcome.measured if own.change}
+  content = {
+      "request": dataclasses.asdict(outcome.request),
+      "columns": {**outcome.source.roles, "z_photo": list(outcome.source.z_photo)},
+      "survey": to_json(dataclasses.asdict(outcome.survey)),
+      "versions": {"pzbias_tf": pzbias_tf.__version__, "numpy": np.__version__,
+                   "astropy": astropy.__version__},
+      "rows": len(outcome.source), "galaxies": len(catalog), "missing": dict(catalog.missing),
+      "off_grid": off_grids(outcome),
+      "step4": {"fitted_on": outcome.step4.fitted_on, "significant_cells": {
+          name: own.significant_cells for name, own in outcome.step4.calibrations.items()},
+                "residual_by_galaxies": to_json(changes)},
+      "estimates": {result.title: to_json(result.summary) for own in outcome.measured
+                    for result in (own.before, own.after) if result}}
+  write_text(path, json.dumps(content, indent=1) + "\n")
+  return path
+
+
+def _save_calibrations(outcome):
+  """calibration.json, or one file per estimate; none where it was fitted before."""
+  request, step4 = outcome.request, outcome.step4
+  if request.calibration:
+    return []
+  paths = []
+  for name, calibration in step4.calibrations.items():
+    several = f"_{name}" if len(step4.calibrations) > 1 else ""
+    paths.append(os.path.join(request.output, f"calibration{several}.json"))
+    calibration.save(paths[-1], provenance={
+        "catalogue": outcome.source.path, "z_photo": name, "fitted_on": step4.fitted_on,
+        **_settings(request)})
+  return paths
+
+
+def _save_calibrated(outcome):
+  """The catalogue with all its columns and the calibrated estimates; NaN where one is missing."""
+  source, path = outcome.source, os.path.join(outcome.request.output, CALIBRATED)
+  columns = dict(source.columns)
+  for name, calibration in outcome.step4.calibrations.items():
+    own = source.catalog(outcome.survey, missing=outcome.request.missing, only=name)
+    corrected, filled = own.apply(calibration), np.full((2, len(source)), np.nan)
+    filled[0, own.rows], filled[1, own.rows] = corrected.z_photo, corrected.error
+    columns |= {f"{name}_calibrated": filled[0], f"{name}_calibration_error": filled[1]}
+  if outcome.step4.own.any():
+    columns["in_fit"] = outcome.step4.own
+  try:
+    with whole_file(path) as hidden:
+      Table(columns).write(hidden, format="fits")
+  except UnicodeEncodeError as error:
+    raise ValueError(f"{source.path}: a FITS table takes plain ASCII only, not {error.object!r}; "
+                     "leave that column out") from error
+  return path

@@ -1,0 +1,92 @@
+"""The report of a catalogue of estimates that another code made: figures, table and one page."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, Sequence
+
+from pzbias_tf.metrics.stage_result import StageResult
+from pzbias_tf.report import captions
+from pzbias_tf.report.figures import (
+  draw_calibration,
+  draw_density,
+  draw_pdfs,
+  draw_residual_map,
+  draw_stages,
+)
+from pzbias_tf.report.run_report import NamedFigure, RunDescription, write_page
+from pzbias_tf.report.stage_table import COLUMNS, format_table
+from pzbias_tf.survey import Survey
+
+SUBJECT = "Photometric redshifts of a catalogue"
+
+_OF_PDFS = ("crps", "pit_ks")
+
+
+def catalog_table(summaries: Mapping[str, Mapping[str, Any]]) -> str:
+  """The table of estimates in Markdown, with the columns of p(z) where there is p(z).
+
+  Args:
+    summaries: {title: summary}, as in `stage_table.format_table`.
+  """
+  columns = [column for column in COLUMNS if column[1] not in _OF_PDFS or _has_pdfs(summaries)]
+  return format_table(summaries, what="estimate", columns=columns)
+
+
+def how_to_read(summaries: Mapping[str, Mapping[str, Any]]) -> str:
+  """Which direction of the table is better."""
+  return captions.DIRECTION if _has_pdfs(summaries) else captions.CATALOG_DIRECTION
+
+
+def _has_pdfs(summaries):
+  return any("crps" in summary for summary in summaries.values())
+
+
+def draw_catalog_figures(pairs: Sequence[tuple[StageResult, StageResult | None]],
+                         survey: Survey) -> list[NamedFigure]:
+  """All figures that the results allow.
+
+  Args:
+    pairs: each estimate, and the same after Step 4 or None.
+    survey: the survey.
+  """
+  raw = [before for before, _ in pairs]
+  everything = [result for pair in pairs for result in pair if result]
+  pdfs = [result for result in raw if "pit_histogram" in result.summary]
+  figures = [NamedFigure("estimates", draw_stages(raw, survey), captions.stages(raw, survey))]
+  for number, pair in enumerate(pairs, 1):
+    figures += _corrected_figures(pair, survey, f"_{number}" if len(pairs) > 1 else "")
+  if pdfs:
+    figures.append(NamedFigure("pdfs", draw_pdfs(pdfs, survey), captions.pdfs(pdfs)))
+  return [*figures, NamedFigure("density", draw_density(everything, survey),
+                                captions.density(everything, survey))]
+
+
+def _corrected_figures(pair, survey, suffix):
+  """Residuals of one estimate before and after Step 4, along redshift and in cells."""
+  results = [result for result in pair if result]
+  figures = [NamedFigure(f"calibration{suffix}", draw_calibration(results, survey),
+                         captions.calibration(results))]
+  if "residual_map" in results[0].summary:
+    figures.append(NamedFigure(f"residual_map{suffix}", draw_residual_map(results, survey),
+                               captions.residual_map(results)))
+  return figures
+
+
+def write_catalog_report(
+    folder: str, pairs: Sequence[tuple[StageResult, StageResult | None]], survey: Survey,
+    description: RunDescription) -> list[str]:
+  """Writes figures, table.md and, last, index.html; returns their paths.
+
+  Args:
+    folder: the folder to write to; made if it does not exist.
+    pairs: as in `draw_catalog_figures`.
+    survey: the survey.
+    description: what was measured.
+
+  Raises:
+    OSError: a file cannot be written.
+  """
+  summaries = {result.title: result.summary for pair in pairs for result in pair if result}
+  return write_page(
+      folder, draw_catalog_figures(pairs, survey), description, table=catalog_table(summaries),
+      direction=how_to_read(summaries), heading="Estimates", subject=SUBJECT)

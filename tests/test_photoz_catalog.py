@@ -1,0 +1,109 @@
+"""Catalogues from Python: read, measured, fitted and applied."""
+
+import os
+
+from absl.testing import parameterized
+from astropy.table import Table
+import numpy as np
+import tensorflow as tf
+
+import pzbias_tf as pz
+from pzbias_tf.metrics.bootstrap import Bootstrap
+from pzbias_tf.metrics.held_out import residual_change
+from pzbias_tf.tables import read_table
+
+REAL_DATA = os.environ.get("PZBIAS_REAL_DATA", "")
+NUM = 4000
+
+
+def table(**replaced):
+  rng = np.random.default_rng(0)
+  z_spec = 0.02 + 0.36 * rng.beta(2, 3, NUM)
+  return {"name": np.arange(NUM)[::-1], "zs": z_spec, "mag": rng.uniform(15.0, 18.0, NUM),
+          "zp": z_spec + 0.01 + rng.normal(0, 0.01, NUM), **replaced}
+
+
+def catalog(columns=None, **names):
+  return pz.Catalog.from_table(table() if columns is None else columns, pz.SDSS, **{
+      **dict(z_photo="zp", z_spec="zs", r_mag="mag", ids="name"), **names})
+
+
+class CatalogTest(tf.test.TestCase, parameterized.TestCase):
+
+  def test_tables_of_all_kinds_are_the_same(self):
+    for columns in (Table(table()), Table(table(), masked=True)):
+      self.assertAllEqual(catalog(columns).z_photo["zp"], catalog().z_photo["zp"])
+
+  def test_galaxies_are_sorted_by_id_and_know_their_rows(self):
+    found = catalog()
+    self.assertAllEqual(found.ids, np.sort(np.arange(NUM).astype(str)))
+    self.assertAllEqual(table()["zp"][found.rows], found.z_photo["zp"])
+    self.assertAllEqual(catalog(ids="").rows, np.arange(NUM))
+
+  def test_metrics(self):
+    found = catalog()
+    summary = found.measure(bootstrap=Bootstrap(number=2))
+    self.assertEqual(summary["sigma_mad"], pz.sigma_mad(found.z_spec, found.z_photo["zp"]))
+    self.assertIn("by_magnitude", summary)
+    self.assertNotIn("by_magnitude", catalog(r_mag="").measure(bootstrap=Bootstrap(number=2)))
+    moved = found.measure(z_photo=found.z_spec, bootstrap=Bootstrap(number=2))
+    self.assertEqual(moved["mean_residual"], 0.0)
+
+  def test_fit_and_apply(self):
+    found = catalog()
+    half = np.arange(NUM) % 2 == 0
+    fitted, others = found.select(half), found.select(~half)
+    step4 = fitted.fit()
+    z = others.apply(step4).z_photo
+    change = residual_change(others.z_spec, others.z_photo["zp"], z, pz.SDSS,
+                             bootstrap=Bootstrap(number=20))
+    self.assertLess(change.after, 0.3 * change.before)
+    direct = pz.Calibration.fit(fitted.z_spec, fitted.z_photo["zp"], fitted.r_mag, pz.SDSS,
+                                shrunk=True)
+    self.assertAllEqual(step4.offset, direct.offset)
+    plain = fitted.fit(calibration_cells="plain", target=others)
+    drawn = pz.resample_to_expected(fitted.z_spec, fitted.r_mag, others.z_photo["zp"],
+                                    others.r_mag, pz.SDSS)
+    galaxy, times = np.unique(drawn, return_counts=True)
+    self.assertAllEqual(plain.offset, pz.Calibration.fit(
+        fitted.z_spec[galaxy], fitted.z_photo["zp"][galaxy], fitted.r_mag[galaxy], pz.SDSS,
+        weights=times).offset)
+
+  def test_mistakes(self):
+    for columns, names, message in (
+        (table(zp=np.full(NUM, -99.0)), {}, r"no galaxy is left.*zp -99 \(4000\)"),
+        (table(zs=np.zeros(3)), {}, "columns of different lengths.*'zs': 3"),
+        (table(name=np.zeros(NUM, int)), {}, "column 'name' holds the id '0' twice"),
+        (table(zp=np.zeros((NUM, 2))), {}, r"column 'zp' has shape \[4000, 2\]"),
+        (table(), dict(z_spec="zz"), "no column 'zz'; the columns are name, zs, mag, zp"),
+        (table(name=np.full(NUM, 1e19)), {}, "have lost digits"),
+        (table(), dict(pdf=np.ones((3, 5))), r"'p\(z\)': 3")):
+      with self.assertRaisesRegex(ValueError, message):
+        catalog(columns, **names)
+    with self.assertRaisesRegex(ValueError, "no estimate 'za'; there are zp"):
+      catalog().measure("za")
+    with self.assertRaisesRegex(ValueError, "spectroscopic redshifts are needed"):
+      catalog(z_spec="").fit()
+    with self.assertRaisesRegex(ValueError, "r magnitudes are known of one of the two"):
+      catalog().fit(target=catalog(r_mag=""))
+
+  @parameterized.product(seed=(0, 1, 2, 3), sample=(
+      ("sdss_specphoto.csv.gz", "photoZ", "z", "dered_r"),
+      ("sdss_capsule_photoz.csv.gz", "z_phot", "z_spec", ""),
+      ("sdss_capsule_photoz.csv.gz", "z_phot_v1", "z_spec", "")))
+  def test_step_4_does_no_harm(self, seed, sample):
+    if not REAL_DATA:
+      self.skipTest("PZBIAS_REAL_DATA names no folder of real galaxies")
+    file, z_photo, z_spec, r_mag = sample
+    found = pz.Catalog.from_table(read_table(os.path.join(REAL_DATA, "catalogs", file)), pz.SDSS,
+                                  z_photo=z_photo, z_spec=z_spec, r_mag=r_mag)
+    half = np.random.default_rng(seed).random(len(found)) < 0.5
+    others = found.select(~half)
+    after = others.apply(found.select(half).fit()).z_photo
+    change = residual_change(others.z_spec, others.z_photo[z_photo], after, pz.SDSS,
+                             bootstrap=Bootstrap(number=50)).change
+    self.assertLessEqual(change.mean, 2.0 * change.error)
+
+
+if __name__ == "__main__":
+  tf.test.main()

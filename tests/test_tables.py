@@ -1,0 +1,65 @@
+"""Tables of several kinds of files."""
+
+import gzip
+import os
+import warnings
+
+from astropy.table import Table
+import numpy as np
+import tensorflow as tf
+
+from pzbias_tf import tables
+
+
+class TablesTest(tf.test.TestCase):
+
+  def setUp(self):
+    super().setUp()
+    self.folder = self.create_tempdir().full_path
+
+  def path(self, name):
+    return os.path.join(self.folder, name)
+
+  def test_packed_tables_are_those_that_were_packed(self):
+    table = Table({"id": ["a", "b"], "z": [0.1, 0.2], "whole": [2**60 + 1, 3]})
+    table.write(self.path("plain.csv"), format="ascii.csv")
+    table.write(self.path("plain.fits"))
+    for name in ("plain.csv", "plain.fits"):
+      with open(self.path(name), "rb") as file, gzip.open(self.path(f"{name}.gz"), "wb") as packed:
+        packed.write(file.read())
+      for path in (name, f"{name}.gz"):
+        columns = tables.read_table(self.path(path))
+        self.assertEqual({key: values.tolist() for key, values in columns.items()},
+                         {"id": ["a", "b"], "z": [0.1, 0.2], "whole": [2**60 + 1, 3]})
+
+  def test_missing_values(self):
+    with open(self.path("a.csv"), "w", encoding="utf-8") as file:
+      file.write("id,z,n\na,0.1,1\n,,\n")
+    columns = tables.read_table(self.path("a.csv"))
+    self.assertEqual(list(columns["id"]), ["a", ""])
+    self.assertAllEqual(np.isnan(columns["z"]), [False, True])
+    self.assertAllEqual(np.isnan(columns["n"]), [False, True])
+
+  def test_ids_that_are_too_large_for_integers_are_texts(self):
+    with open(self.path("a.csv"), "w", encoding="utf-8") as file:
+      file.write("id,z\n12345678901234567890,0.1\n5,0.2\n")
+    with warnings.catch_warnings():
+      warnings.simplefilter("error")
+      columns = tables.read_table(self.path("a.csv"))
+    self.assertEqual(list(columns["id"]), ["12345678901234567890", "5"])
+
+  def test_which_files_are_tables(self):
+    for name in ("a.fits", "a.fits.gz", "a.csv", "a.csv.gz", "a.parquet"):
+      self.assertTrue(tables.is_table(name), name)
+    for name in ("a.parquet.gz", "a.txt", "a.hdf5", "a.npz"):
+      self.assertFalse(tables.is_table(name), name)
+
+  def test_columns_of_different_lengths(self):
+    with self.assertRaisesRegex(ValueError, "x: columns of different lengths"):
+      tables.num_rows({"a": np.zeros(2), "b": np.zeros(3)}, "x")
+    with self.assertRaisesRegex(ValueError, "x: no columns"):
+      tables.num_rows({}, "x")
+
+
+if __name__ == "__main__":
+  tf.test.main()
