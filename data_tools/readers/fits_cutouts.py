@@ -50,7 +50,8 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
 
   Raises:
     OSError: a file is missing.
-    ValueError: a column is missing, or the template does not fit.
+    ValueError: a column is missing, the template does not fit, or no image has the survey's
+      bands by its header.
   """
   file = options.table or table_files.find(path)
   if not os.path.isdir(path) or not os.path.isfile(file):
@@ -63,16 +64,19 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
   template = options.image_template or templates.first_that_fits(
       path, TEMPLATES, columns, survey.bands)
   files = templates.ImageFiles(path, template, columns)
-  images = FitsImages(files, tuple(survey.bands))
+  images = FitsImages(files, tuple(survey.bands), options.extension)
   default = (survey.image_size, survey.image_size, len(survey.bands))
   left = [name for name in files.without_row(catalog["id"], survey.bands)
           if template.format(id=name, band="") != os.path.relpath(file, path)]
+  shape = usual_shape(images, num, default)
+  images.check_layout()
   return CutoutSource(
       catalog=with_split(_with_rows(catalog, left, options.extra_columns)), images=images,
-      image_shape=usual_shape(images, num, default),
+      image_shape=shape,
       rejected=dict.fromkeys(range(num, num + len(left)), REASON_NO_ROW),
       description={"path": path, "layout": "fits_cutouts", "columns": chosen,
-                   "image_template": template})
+                   "image_template": template,
+                   **({"extension": list(options.extension)} if options.extension else {})})
 
 
 def _ids(table, catalog, chosen) -> np.ndarray:
@@ -93,4 +97,4 @@ def _with_rows(catalog: Table, ids: list[str], extra: tuple[str, ...]) -> Table:
 
 
 READER = Reader(files=FILES, matches=matches, read=read,
-                uses=("table", "r_from_image", "image_template"))
+                uses=("table", "r_from_image", "image_template", "extension"))
