@@ -29,7 +29,8 @@ _INSTRUMENTS = set(
 # Words of the value -> the band they mean.  MegaCam's second i filter was once called y.
 _ALIASES = {"mp9702": "i", "mp9703": "i"}
 _LETTER = re.compile(r"([A-Za-z])(?:prime|[Pp]1|p|d|[+'])?", re.ASCII)  # g', gp, gP1, g+, zd
-_BAND_LIKE = re.compile(r"[ugrizyUBVRIZYJHK]|Ks|F\d{3,4}[A-Z]{1,2}\d?|[NF]UV|W[1-4]|[IN][AB]\d{3,4}")
+_BAND_LIKE = re.compile(
+    r"[ugrizyUBVRIZYJHK]|Ks|F\d{3,4}[A-Z]{1,2}\d?|[NF]UV|W[1-4]|[IN][AB]\d{3,4}")
 
 EXACT, ANY_CASE, NO_MATCH = 0, 1, 2
 

@@ -130,8 +130,14 @@ def _science_first(units: list[Unit]) -> list[Unit]:
 
 
 def _named(units: Sequence[Unit], text: str) -> list[Unit]:
-  found = [unit for unit in units if text.strip() == str(unit.number) or text.strip().lower() == str(
-      unit.header.get("EXTNAME", "primary" if unit.number == 0 else "")).strip().lower()]
+  """The units that a name (EXTNAME, capitals apart) or number of --extension means."""
+  wanted = text.strip().lower()
+  found = [unit for unit in units if wanted in (str(unit.number), _extname(unit).lower())]
   if not found:
-    raise ChoiceError(f"--extension={text}: no such image; there are {listing(units) or 'none'}")
+    raise ChoiceError(f"--extension={text}: no such image in the file",
+                      f"; there are {listing(units) or 'none'}")
   return found
+
+
+def _extname(unit: Unit) -> str:
+  return str(unit.header.get("EXTNAME", "" if unit.number else "PRIMARY")).strip()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+import warnings
 
 from astropy import units
 from astropy.io import fits
@@ -49,7 +50,8 @@ def has_whole_numbers(header: fits.Header) -> bool:
 @functools.lru_cache(256)
 def _is_squared(text: str) -> bool:
   """Whether a unit is a squared or inverse squared one of flux, as a variance has."""
-  unit = units.Unit(text, parse_strict="silent")
+  with warnings.catch_warnings(action="ignore"):  # about several slashes
+    unit = units.Unit(text, parse_strict="silent")
   others = units.m, units.s, units.rad, units.sr, units.pix, units.beam
   return any(abs(power) == 2 and not any(map(base.is_equivalent, others))
              for base, power in zip(getattr(unit, "bases", ()), getattr(unit, "powers", ())))

@@ -13,8 +13,9 @@ from absl import logging
 from astropy.table import Table, vstack
 import numpy as np
 
+from data_tools.fits_headers import sky_columns
 from data_tools.readers.parts import columns as columns_lib
-from data_tools.readers.parts import table_files, templates
+from data_tools.readers.parts import folder_listing, table_files, templates
 from data_tools.readers.parts.cutout_source import (
   REASON_NO_ROW,
   CutoutSource,
@@ -39,7 +40,8 @@ def matches(path: str) -> bool:
   """Whether the path is a folder with a catalogue and other FITS files."""
   table = table_files.find(path) if os.path.isdir(path) else ""
   return bool(table) and any(
-      file != table for pattern in ("*.fits*", "*/*.fits*")
+      file != table and folder_listing.counts(os.path.relpath(file, path))
+      for pattern in ("*.fits*", "*/*.fits*")
       for file in glob.iglob(os.path.join(glob.escape(path), pattern)))
 
 
@@ -60,6 +62,7 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
   num = table_files.num_rows(table, file)
   catalog, chosen = columns_lib.build_catalog(
       table, columns_lib.USUAL_NAMES, num, options, origin=file)
+  sky_columns.correct(catalog, chosen, table, file)
   columns = {**table, "id": _ids(table, catalog, chosen)}
   template = options.image_template or templates.first_that_fits(
       path, TEMPLATES, columns, survey.bands)

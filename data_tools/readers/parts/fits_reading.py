@@ -10,7 +10,6 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
-import os
 from typing import Any
 import warnings
 
@@ -28,7 +27,7 @@ from data_tools.readers.parts.cutout_source import (
 
 REASON_DAMAGED = "FITS file damaged or unreadable"
 REASON_WEB_PAGE = "a web page in place of a FITS file"
-REASON_ONLY_TABLES = "FITS file without an image, only tables"
+REASON_NO_PIXELS = "FITS file without an image"
 _BLOCK = 2880  # bytes
 _UNPACK = {b"\x1f\x8b": gzip.decompress, b"BZ": bz2.decompress}
 
@@ -57,8 +56,7 @@ def read_units(path: str) -> tuple[list[Unit], fits.Header]:
   except Exception as error:  # a damaged file can raise nearly anything
     raise ImageError(_reason(path)) from error
   if not units:
-    raise ImageError(REASON_ONLY_TABLES if primary.get("EXTEND") and _is_padded(path)
-                     else REASON_DAMAGED)
+    raise ImageError(REASON_NO_PIXELS)
   return units, primary
 
 
@@ -96,9 +94,8 @@ def _read(file: Any, path: str = "") -> tuple[list[Unit], fits.Header]:
                if unit.is_image and unit.data is not None and unit.data.ndim > 1]
       if any("runcated" in str(warning.message) for warning in caught):
         raise _Damaged("truncated")
-      if not path and any("Error validating" in str(warning.message) for warning in caught) and (
-          _padded(file) is not None):
-        raise _Damaged("a unit could not be read for want of padding")
+      if any("Error validating" in str(warning.message) for warning in caught):
+        _refuse_cut_extension(opened, path or file)
       return units, opened[0].header
 
 
@@ -115,24 +112,34 @@ def _check(opened, messages: list[str], path: str) -> None:
                       "DATASUM agrees, so the pixels are used (said once)", 1, path)
 
 
+def _refuse_cut_extension(opened, path: str) -> None:
+  """Raises _Damaged if a further extension begins where astropy found no whole one.
+
+  Other bytes behind the last unit are of no concern.
+  """
+  info = opened[len(opened) - 1].fileinfo()
+  end = info["datLoc"] + info["datSpan"]
+  if _content(path)[end:end + 8] == b"XTENSION":
+    raise _Damaged("an extension is cut short")
+
+
 def _padded(path: str) -> io.BytesIO | None:
   """The file with its last block filled up, if nothing but that is missing; else None."""
   content = _content(path)
   if len(content) % _BLOCK == 0:
     return None
-  padded = io.BytesIO(content + bytes(-len(content) % _BLOCK))
+  padded = content + bytes(-len(content) % _BLOCK)
   with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     try:
-      with fits.open(padded, memmap=False, disable_image_compression=True) as opened:
+      with fits.open(io.BytesIO(padded), memmap=False, disable_image_compression=True) as opened:
         ends = [unit.fileinfo()["datLoc"] + unit.size for unit in opened]
     except Exception:  # the file is damaged in another way
       return None
-  if caught and any("Error validating" in str(warning.message) for warning in caught):
+  if any("Error validating" in str(warning.message) for warning in caught):
     return None
-  padded.seek(0)
   whole = max(ends) <= len(content) and max(ends) > len(content) - _BLOCK
-  return padded if whole else None
+  return io.BytesIO(padded) if whole else None
 
 
 def _content(path: str) -> bytes:
@@ -142,11 +149,6 @@ def _content(path: str) -> bytes:
     return _UNPACK.get(content[:2], bytes)(content)
   except (OSError, EOFError, ValueError) as error:
     raise _Damaged("packed file") from error
-
-
-def _is_padded(path) -> bool:
-  """Whether the file is made of whole blocks, as far as that can be seen from outside."""
-  return os.path.getsize(path) % _BLOCK == 0
 
 
 def _reason(path) -> str:
