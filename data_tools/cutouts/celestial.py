@@ -18,6 +18,7 @@ from astropy.wcs.utils import wcs_to_celestial_frame
 import numpy as np
 
 _KNOWN_AXES = ("RA", "GLON")
+_PRECISION = 0.1  # pixels
 _EQUINOX = re.compile(r"\s*([BJ]?)(\d{4}(?:\.\d*)?)\s*", re.IGNORECASE)
 
 
@@ -52,8 +53,23 @@ def read_wcs(header: fits.Header, shape: tuple[int, int], file: Any = None) -> W
     raise SkyError(f"the sky is not on the first two axes ({_axes(header)})")
   wcs = wcs.celestial if wcs.naxis > 2 else wcs
   wcs.array_shape = shape  # the header of a compressed image has another one
-  frame_of(wcs)
+  _try(wcs, header)
   return wcs
+
+
+def _try(wcs: WCS, header: fits.Header) -> None:
+  """Raises SkyError if the middle of an image does not go to the sky and back."""
+  height, width = wcs.array_shape
+  middle = (np.array([[width, height]]) - 1) / 2
+  try:
+    back = to_pixels(wcs, to_sky(wcs, middle))
+  except SkyError:
+    raise
+  except Exception as error:  # wcslib raises many kinds of errors
+    raise SkyError(f"coordinates ({_axes(header)}) cannot be used: {_first_line(error)}") from error
+  if not np.all(np.abs(back - middle) < _PRECISION):
+    raise SkyError(f"coordinates ({_axes(header)}) cannot be used: pixels on the sky and back are "
+                   "others")
 
 
 def frame_of(wcs: WCS):

@@ -28,7 +28,9 @@ _INSTRUMENTS = set(
     "data flux cutout stamp coadd stack mag chan channel plane primary ext".split())
 # Words of the value -> the band they mean.  MegaCam's second i filter was once called y.
 _ALIASES = {"mp9702": "i", "mp9703": "i"}
-_LETTER = re.compile(r"([A-Za-z])(?:prime|[Pp]1|p|d|[+'])?", re.ASCII)  # g', gp, gP1, g+, zd
+_LETTER = re.compile(r"([A-Za-z])(?:prime|band|[Pp]1|p|d|[+'])?", re.ASCII)  # g', gp, gP1, g+, zd
+_FUSED = re.compile(r"(?:sdss|decam|hsc|ps1|des|lsst|megacam|omegacam|ztf|kids)([A-Za-z])",
+                    re.IGNORECASE)  # sdssg
 _BAND_LIKE = re.compile(
     r"[ugrizyUBVRIZYJHK]|Ks|F\d{3,4}[A-Z]{1,2}\d?|[NF]UV|W[1-4]|[IN][AB]\d{3,4}")
 
@@ -43,13 +45,13 @@ class BandWord:
     band: the survey's band, "" if the words name none of them.
     match: EXACT, ANY_CASE (capitals apart) or NO_MATCH.
     text: keyword and value, for messages; "" if the header has none.
-    names_another: whether the words name a band that the survey does not have.
+    other: a band that the words name and the survey does not have, "" if there is none.
   """
 
   band: str = ""
   match: int = NO_MATCH
   text: str = ""
-  names_another: bool = False
+  other: str = ""
 
 
 class BandConflict(ValueError):
@@ -72,7 +74,8 @@ def word_of(value: str, bands: tuple[str, ...], text: str = "") -> BandWord:
                       if {*map(fold, _cores(value))} & {*map(fold, _cores(band))}}
     if len(found) == 1:
       return BandWord(found.pop(), match, text)
-  return BandWord("", NO_MATCH, text, names_another=any(map(_BAND_LIKE.fullmatch, _cores(value))))
+  others = [core for core in _cores(value) if _BAND_LIKE.fullmatch(core)]
+  return BandWord("", NO_MATCH, text, *others[:1])
 
 
 def band_of(header: fits.Header, bands: Sequence[str]) -> BandWord:
@@ -89,7 +92,7 @@ def band_of(header: fits.Header, bands: Sequence[str]) -> BandWord:
     raise BandConflict(f"{found[0].text}, but {found[-1].text}")
   if found:
     return min(found, key=lambda word: word.match)
-  others = [word for word in words if word.names_another]
+  others = [word for word in words if word.other]
   return [*others, *words, BandWord()][0]
 
 
@@ -109,20 +112,21 @@ def listed(header: fits.Header, num: int, bands: Sequence[str]) -> list[BandWord
     parts = _parts(str(header.get(key, "")), num, bands)
     names = [word_of(part, bands) for part in parts]
     if key == "BANDS" and parts or len(parts) == num > 1 and all(
-        word.band or word.names_another for word in names):
+        word.band or word.other for word in names):
       lists[key] = parts
   for key in _NUMBERED:
-    first = 0 if f"{key}0" in header else 1
-    parts = [str(header[name]) for number in range(num)
-             if (name := f"{key}{first + number}") in header]
-    if num > 1 and f"{key}{first}" in header and f"{key}{first + 1}" in header:
-      lists[f"{key}{first}"] = parts
+    for form in ("{}{}", "{}_{}", "{}{:02d}"):
+      first = 0 if form.format(key, 0) in header else 1
+      names = [form.format(key, first + number) for number in range(num)]
+      parts = [str(header[name]) for name in names if name in header]
+      if len(parts) > 1:
+        lists[names[0]] = parts
   return _agreeing(lists, num, bands)
 
 
 def _agreeing(lists: dict[str, list[str]], num, bands) -> list[BandWord]:
   """The one list of bands, as words."""
-  words = {key: [dataclasses.replace(word, names_another=not word.band) for part in parts
+  words = {key: [dataclasses.replace(word, other="" if word.band else part) for part in parts
                  for word in [word_of(part, bands, f"{key} = {','.join(parts)!r}")]]
            for key, parts in lists.items()}
   for key, parts in lists.items():
@@ -154,7 +158,8 @@ def _cores(value: str) -> list[str]:
     if word.lower() in _ALIASES:
       return [_ALIASES[word.lower()]]
   lowered = {word.lower() for word in words}
-  cores = [word for word in words if word.lower() not in _INSTRUMENTS and not word.isdigit()]
+  cores = [match[1].lower() if (match := _FUSED.fullmatch(word)) else word for word in words
+           if word.lower() not in _INSTRUMENTS and not word.isdigit()]
   if "hsc" in lowered:  # HSC-G, HSC-Y and the second filters HSC-R2, HSC-I2
     cores = [re.sub(r"^([a-z])2$", r"\1", word.lower()) for word in cores]
   elif lowered & {"sdss", "sloan"} and not lowered & {"decam"}:

@@ -63,15 +63,14 @@ def correct(catalog: Table, chosen: Mapping[str, str], columns: Mapping[str, np.
   """
   if not {"ra", "dec"} & set(chosen) or not _is_fits(path):
     return
-  if not {"ra", "dec"} <= set(chosen):  # half a position is none
-    catalog["ra"], catalog["dec"] = np.nan, np.nan
-    return
-  names = chosen["ra"], chosen["dec"]
+  nothing = np.full(len(catalog), np.nan)
+  ra, dec = (columns[chosen[role]] if role in chosen else nothing for role in ("ra", "dec"))
+  names = chosen.get("ra", ""), chosen.get("dec", "")
   try:
-    catalog["ra"], catalog["dec"] = in_degrees(columns[names[0]], columns[names[1]], names, path)
+    catalog["ra"], catalog["dec"] = in_degrees(ra, dec, names, path)
   except ValueError as error:
     logging.warning("%s. The data set goes without ra and dec", error)
-    catalog["ra"], catalog["dec"] = np.nan, np.nan
+    catalog["ra"], catalog["dec"] = nothing, nothing.copy()
 
 
 def _is_fits(path: str) -> bool:
@@ -165,4 +164,5 @@ def _to_icrs(lon, lat, frame) -> tuple[np.ndarray, np.ndarray]:
   sky = SkyCoord(lon[good] * units.deg, lat[good] * units.deg, frame=frame).icrs
   lon, lat = lon.copy(), lat.copy()
   lon[good], lat[good] = sky.ra.deg, sky.dec.deg
+  lon[~np.isfinite(lat)] = np.nan
   return lon, lat

@@ -108,7 +108,7 @@ def _word(header, bands, primary) -> band_words.BandWord:
   """The band of a unit, or else that of its file."""
   try:
     word = band_words.band_of(header, bands)
-    if not word.band and not word.names_another and primary is not None:
+    if not word.band and not word.other and primary is not None:
       word = band_words.band_of(primary, bands)
   except band_words.BandConflict as error:
     raise ChoiceError(f"{error}: the header names two bands; correct it") from error
@@ -120,8 +120,7 @@ def _differs(word, band) -> bool:
 
   A file of band g may hold filter F475W, but not V.
   """
-  return word.names_another and len(band) == 1 and not any(
-      character.isdigit() for character in word.text.rpartition("=")[2])
+  return bool(word.other) and len(band) == 1 and word.other.isalpha()
 
 
 def _science_first(units: list[Unit]) -> list[Unit]:

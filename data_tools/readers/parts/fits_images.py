@@ -48,9 +48,10 @@ class FitsImages:
 
   def _all(self, row: int) -> list[np.ndarray]:
     path = self._files.path(row)
-    units, _ = read_units(path)
+    units, primary = read_units(path)
     try:
-      planes, used = fits_planes.planes_of(units, self._bands, self._extension)
+      planes, used = fits_planes.planes_of(
+          units, self._bands, self._extension, primary=primary)
     except ChoiceError as error:
       raise self._rejection(path, error) from error
     self._say_ignored(path, units, used)

@@ -25,14 +25,15 @@ class _Plane:
   word: band_words.BandWord
 
 
-def planes_of(units: Sequence[Unit], bands: Sequence[str], wanted: Sequence[str] = ()
-              ) -> tuple[list[np.ndarray], list[Unit]]:
+def planes_of(units: Sequence[Unit], bands: Sequence[str], wanted: Sequence[str] = (), *,
+              primary: fits.Header) -> tuple[list[np.ndarray], list[Unit]]:
   """The planes of a file of all bands.
 
   Args:
     units: all units with pixels [height, width] or [band, height, width].
     bands: the survey's bands.
     wanted: names or numbers of the units to use; () goes by the headers.
+    primary: header of the file's first unit, which may list the bands of the others.
 
   Returns:
     The planes [height, width], in the order of `bands`, and the units that they come from.
@@ -42,7 +43,7 @@ def planes_of(units: Sequence[Unit], bands: Sequence[str], wanted: Sequence[str]
   """
   images = unit_choice.images_of(units, wanted)
   try:
-    planes = _planes(images, bands, units[0].header)
+    planes = _planes(images, bands, primary)
   except band_words.BandConflict as error:
     raise ChoiceError(f"{error}; correct the header") from error
   if any(plane.word.band for plane in planes):
@@ -128,7 +129,7 @@ def _refuse_other_bands(planes, bands) -> None:
   words = [plane.word for plane in planes if plane.word.text]
   texts = [word.text for word in words]
   as_filters = [text for text in texts if not text.startswith("EXTNAME")]
-  if any(word.names_another for word in words) or (
+  if any(word.other for word in words) or (
       len(planes) > 1 and len(set(as_filters)) == len(planes)):
     raise ChoiceError("header of other bands than the survey's",
                       f": it names {', '.join(dict.fromkeys(texts))}")
