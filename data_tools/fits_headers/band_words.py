@@ -117,10 +117,10 @@ def listed(header: fits.Header, num: int, bands: Sequence[str]) -> list[BandWord
   for key in _NUMBERED:
     for form in ("{}{}", "{}_{}", "{}{:02d}"):
       first = 0 if form.format(key, 0) in header else 1
-      names = [form.format(key, first + number) for number in range(num)]
-      parts = [str(header[name]) for name in names if name in header]
+      numbered = [form.format(key, first + number) for number in range(num)]
+      parts = [str(header[name]) for name in numbered if name in header]
       if len(parts) > 1:
-        lists[names[0]] = parts
+        lists[numbered[0]] = parts
   return _agreeing(lists, num, bands)
 
 

@@ -118,9 +118,9 @@ def _word(header, bands, primary) -> band_words.BandWord:
 def _differs(word, band) -> bool:
   """Whether a header names a band that is neither the survey's nor the file's.
 
-  A file of band g may hold filter F475W, but not V.
+  A file of band g may hold filter F475W, but not V; an EXTNAME such as B may mean anything.
   """
-  return bool(word.other) and len(band) == 1 and word.other.isalpha()
+  return not word.text.startswith("EXTNAME") and bool(word.other) and len(band) == 1 and word.other.isalpha()
 
 
 def _science_first(units: list[Unit]) -> list[Unit]:
