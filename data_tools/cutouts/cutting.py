@@ -9,7 +9,7 @@ from typing import Iterator, Sequence
 from absl import logging
 import numpy as np
 
-from data_tools.cutouts import frame_files, frames, regridding
+from data_tools.cutouts import frame_pixels, frames, regridding
 from data_tools.cutouts.assignment import Assignment
 from data_tools.cutouts.cutout_writer import CubeWriter
 from data_tools.cutouts.fields import ImagedField
@@ -103,7 +103,7 @@ def _open(field, settings, stack, unused) -> tuple[dict[str, dict[int, frames.Fr
   opened, problem = {}, ""
   for band in settings.bands:
     try:
-      opened[band] = stack.enter_context(frame_files.open_frames(
+      opened[band] = stack.enter_context(frame_pixels.open_frames(
           field.files[band], band, settings.choice, settings.scratch))
     except frames.FrameError as error:
       problem = f"band {band}: {error}"

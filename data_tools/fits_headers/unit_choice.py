@@ -120,7 +120,8 @@ def _differs(word, band) -> bool:
 
   A file of band g may hold filter F475W, but not V; an EXTNAME such as B may mean anything.
   """
-  return not word.text.startswith("EXTNAME") and bool(word.other) and len(band) == 1 and word.other.isalpha()
+  is_letter = bool(word.other) and word.other.isalpha()
+  return is_letter and len(band) == 1 and not word.text.startswith("EXTNAME")
 
 
 def _science_first(units: list[Unit]) -> list[Unit]:

@@ -18,11 +18,10 @@ KEYS = ("EXTNAME", "EXTTYPE", "HDUCLAS1", "HDUCLAS2", "HDUCLAS3", "IMTYPE", "IMA
         "PRODTYPE", "DES_EXT")
 _SCIENCE = {"sci", "science", "image", "img", "data", "signal", "flux", "object", "light"}
 # Whole words of companions, and stems that tell one wherever they stand, as in "GWEIGHT1".
-_COMPANIONS = {
-    "var", "err", "errs", "rms", "std", "stddev", "stat", "unc", "con", "conf", "ctx", "dq", "bpm",
-    "bad", "msk", "cov", "covar", "exp", "nexp", "texp", "exptime", "wt", "wgt", "sky", "bkg",
-    "back", "bgr", "samp", "time", "area", "seg", "omap", "nobs", "ncoadd", "mse", "rmse", "flag", "ivm",
-    "nsamp", "sig", "kernel", "ndet", "response", "zp", "wmap", "wtmap", "varmap", "errmap"}
+_COMPANIONS = set(
+    "var err errs rms std stddev stat unc con conf ctx dq bpm bad msk cov covar exp nexp texp "
+    "exptime wt wgt sky bkg back bgr samp time area seg omap nobs ncoadd mse rmse flag ivm "
+    "nsamp sig kernel ndet response zp wmap wtmap varmap errmap ".split())
 _SUBTRACTED = re.compile(r"(?:sky|bkg|bg|background)[ _-]?sub\w*")  # an image, not the sky
 _STEMS = re.compile(
     "weight|wght|wht|mask|varian|invvar|ivar|error|sigma|uncert|invers|expos|expmap|coverage|"

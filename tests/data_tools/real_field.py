@@ -18,7 +18,8 @@ from scipy import ndimage, optimize
 
 from data_tools.cutouts import footprints, regridding
 from data_tools.cutouts.fields import find_fields
-from data_tools.cutouts.frame_files import ImageChoice, open_frames
+from data_tools.cutouts.frame_files import ImageChoice
+from data_tools.cutouts.frame_pixels import open_frames
 from data_tools.cutouts.frames import Frame
 from data_tools.simulation import rendering, structure
 from data_tools.simulation.observation import Observation

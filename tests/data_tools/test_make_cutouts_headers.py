@@ -45,8 +45,8 @@ def turned(ctype, system, **words):
 def rendered(header, sky=SKY):
   """Galaxies at places of the sky (ICRS), by astropy's own way there."""
   wcs = WCS(header)
-  system = "galactic" if "GLON" in header["CTYPE1"] else "fk4" if header.get("EQUINOX") == 1950 else (
-      "icrs")
+  system = "galactic" if "GLON" in header["CTYPE1"] else "icrs"
+  system = "fk4" if header.get("EQUINOX") == 1950 else system
   native = SkyCoord(*sky.T, unit="deg").transform_to(system).spherical
   world = np.stack([native.lon.deg, native.lat.deg], axis=-1)
   flat = sample_frames.grid()  # only to have a grid of pixels
@@ -128,8 +128,8 @@ class HeadersTest(sample_frames.CutoutsTest, parameterized.TestCase):
 
     self.write_bands(units_of)
     cube, _ = self.run_cutouts(self.write_positions())
-    self.assertAllClose(np.median(cube, axis=(0, 1, 2)), [expected, expected, 7, expected, expected],
-                        atol=0.02)
+    self.assertAllClose(np.median(cube, axis=(0, 1, 2)),
+                        [expected, expected, 7, expected, expected], atol=0.02)
 
   @parameterized.parameters(
       ("g", "mag", "band g: pixels in magnitudes .BUNIT = 'mag'"),
@@ -174,7 +174,8 @@ class HeadersTest(sample_frames.CutoutsTest, parameterized.TestCase):
         fits.ImageHDU(sample_frames.render(wcs, SKY, FLUX * (number + 1)), wcs.to_header(),
                       name="TWO")])
     with self.assertRaisesRegex(
-        ValueError, r"two images of the same sky in extensions 1 \(ONE\), 2 \(TWO\); .*--extension"):
+        ValueError, r"two images of the same sky in extensions 1 \(ONE\), 2 \(TWO\); "
+        ".*--extension"):
       self.run_cutouts(self.write_positions())
     for extension in ("two", "2"):
       self.output += extension

@@ -51,8 +51,10 @@ class BandWordsTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters(
       ({"BANDS": "grz"}, "grz"), ({"BANDS": "g,r,z"}, "grz"), ({"BANDS": "z r g"}, "zrg"),
       ({"BANDS": "GRZ"}, "grz"), ({"BAND0": "g", "BAND1": "r", "BAND2": "z"}, "grz"),
-      ({"BAND1": "z", "BAND2": "r", "BAND3": "g"}, "zrg"), ({"FILTERS": "DECam_g,DECam_r,z"}, "grz"),
-      ({"FILTER": "grz"}, "grz"), ({"BANDS": "grz", "BAND0": "g", "BAND1": "r", "BAND2": "z"}, "grz"),
+      ({"BAND1": "z", "BAND2": "r", "BAND3": "g"}, "zrg"),
+      ({"FILTERS": "DECam_g,DECam_r,z"}, "grz"),
+      ({"FILTER": "grz"}, "grz"),
+      ({"BANDS": "grz", "BAND0": "g", "BAND1": "r", "BAND2": "z"}, "grz"),
       ({"FILTER_1": "r", "FILTER_2": "g", "FILTER_3": "z"}, "rgz"),
       ({"FILTER": "g"}, ""), ({"FILTER": "g DECam SDSS"}, ""), ({}, ""))
   def test_lists(self, words, bands):
