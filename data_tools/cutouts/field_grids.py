@@ -86,10 +86,13 @@ def read_field(field: ImagedField, choice: ImageChoice, known: KnownUnits) -> Fi
 
 def circle_around(grid: Grid) -> tuple[float, float, float]:
   """Middle (ra, dec) and radius of a circle that encloses a frame, deg."""
-  height, width = grid.shape
-  middle, corner = celestial.to_sky(
-      grid.wcs, np.array([[(width - 1) / 2, (height - 1) / 2], [-1, -1]]))
-  return *middle.tolist(), 1.1 * float(celestial.separation(*middle, *corner))
+  right, bottom = grid.shape[1] - 1, grid.shape[0] - 1
+  middle, *corners = celestial.to_sky(grid.wcs, np.array([
+      [right / 2, bottom / 2], [0, 0], [right, 0], [0, bottom], [right, bottom]]))
+  distances = celestial.separation(*middle, *np.transpose(corners))
+  # Corners that are not on the sky are those of a map of all of it.
+  radius = 1.1 * np.max(distances) if np.all(np.isfinite(distances)) else 180.0
+  return *middle.tolist(), float(radius)
 
 
 def _mixed(by_band: Mapping[str, Sequence[Grid]]) -> str:

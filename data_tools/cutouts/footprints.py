@@ -10,6 +10,7 @@ import numpy as np
 from data_tools.cutouts import celestial
 from data_tools.cutouts.frames import Grid
 
+_FAR = -1e9  # pixels; outside of any frame
 _MARGIN = 2  # pixels around a resampled cutout that interpolation needs at least
 
 
@@ -26,6 +27,7 @@ def first_pixels(grid: Grid, ra: np.ndarray, dec: np.ndarray, size: int) -> np.n
     [n, 2] int64, (x, y).
   """
   places = celestial.to_pixels(grid.wcs, np.stack([ra, dec], axis=-1))
+  places = np.where(np.isfinite(places), places, _FAR)  # on the other side of the sky
   return np.round(places - (size - 1) / 2).astype(np.int64)
 
 

@@ -13,9 +13,9 @@ from typing import Sequence
 
 from astropy.io import fits
 
-KEYS = ("FILTER", "BAND", "FILTNAM", "FILTNAME", "FILTERID", "FILTER01", "FPA.FILTERID",
-        "FPA.FILTER", "ESO INS FILT1 NAME", "INSFLNAM", "PHOTBAND")
-"""Keywords whose value is a band."""
+KEYS = ("FILTER", "BAND", "FILTNAM", "FILTNAME", "FILTERID", "FILTER01", "FILTER1", "FILTER2",
+        "FPA.FILTERID", "FPA.FILTER", "ESO INS FILT1 NAME", "INSFLNAM", "PHOTBAND")
+"""Keywords whose value is a band; of two filter wheels, one is clear."""
 LISTS = ("BANDS", "FILTERS", "FILTER", "BAND")
 """Keywords that may list the bands of a cube's planes."""
 _NUMBERED = ("BAND", "FILTER", "FILT", "PLANE")

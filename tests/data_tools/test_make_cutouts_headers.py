@@ -80,6 +80,24 @@ class HeadersTest(sample_frames.CutoutsTest, parameterized.TestCase):
     self.assertLen(cube, 4)
     self.assert_galaxies(cube, table)
 
+  def test_coordinates_in_a_lookup_table(self):
+    wcs = sample_frames.grid()
+    places = np.stack(np.meshgrid(np.arange(150.0), np.arange(120.0)), axis=-1).reshape(-1, 2)
+    sky = wcs.all_pix2world(places, 0).reshape(120, 150, 2)
+    header = fits.Header({"CTYPE1": "RA---TAB", "CTYPE2": "DEC--TAB"})
+    for axis in (1, 2):
+      header.update({f"{key}{axis}": 1.0 for key in ("CRPIX", "CRVAL", "CDELT")})
+      header.update({f"CUNIT{axis}": "deg", f"PS{axis}_0": "TABLE", f"PS{axis}_1": "COORDS",
+                     f"PV{axis}_1": 1, f"PV{axis}_2": 1, f"PV{axis}_3": axis})
+    column = fits.Column(name="COORDS", format=f"{sky.size}D", dim="(2,150,120)", array=[sky])
+    table = fits.BinTableHDU.from_columns([column], name="TABLE")
+    table.header["EXTVER"] = 1
+    self.write_bands(lambda number: [
+        fits.ImageHDU(sample_frames.render(wcs, SKY, FLUX * (number + 1)), header), table.copy()])
+    cube, catalog = self.run_cutouts(self.write_positions())
+    self.assertLen(cube, 4)
+    self.assert_galaxies(cube, catalog)
+
   def test_one_band_in_other_coordinates(self):
     self.write_field()
     header = turned(["GLON-TAN", "GLAT-TAN"], "galactic")

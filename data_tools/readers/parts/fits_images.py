@@ -26,7 +26,7 @@ class FitsImages:
       extension: names or numbers of the extensions with images; () goes by the headers.
     """
     self._files, self._bands, self._extension = files, tuple(bands), tuple(extension)
-    self._said, self._any_read, self._problem = False, False, ""
+    self._said, self._said_order, self._any_read, self._problem = False, False, False, ""
 
   def __call__(self, row: int) -> np.ndarray:
     if self._files.per_band:
@@ -50,11 +50,15 @@ class FitsImages:
     path = self._files.path(row)
     units, primary = read_units(path)
     try:
-      planes, used = fits_planes.planes_of(
+      planes, used, named = fits_planes.planes_of(
           units, self._bands, self._extension, primary=primary)
     except ChoiceError as error:
       raise self._rejection(path, error) from error
     self._say_ignored(path, units, used)
+    if not named and not self._said_order:
+      self._said_order = True
+      logging.warning("%s: no header names its bands, so the planes are taken in their order as %s "
+                      "(said once)", path, ", ".join(self._bands))
     return planes
 
   def _single(self, row: int, band: str) -> np.ndarray:

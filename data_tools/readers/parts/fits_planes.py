@@ -26,7 +26,7 @@ class _Plane:
 
 
 def planes_of(units: Sequence[Unit], bands: Sequence[str], wanted: Sequence[str] = (), *,
-              primary: fits.Header) -> tuple[list[np.ndarray], list[Unit]]:
+              primary: fits.Header) -> tuple[list[np.ndarray], list[Unit], bool]:
   """The planes of a file of all bands.
 
   Args:
@@ -36,7 +36,8 @@ def planes_of(units: Sequence[Unit], bands: Sequence[str], wanted: Sequence[str]
     primary: header of the file's first unit, which may list the bands of the others.
 
   Returns:
-    The planes [height, width], in the order of `bands`, and the units that they come from.
+    The planes [height, width], in the order of `bands`; the units that they come from; and
+    whether the headers name the bands.
 
   Raises:
     ChoiceError: a band is missing, or two planes claim one band.
@@ -46,12 +47,13 @@ def planes_of(units: Sequence[Unit], bands: Sequence[str], wanted: Sequence[str]
     planes = _planes(images, bands, primary)
   except band_words.BandConflict as error:
     raise ChoiceError(f"{error}; correct the header") from error
-  if any(plane.word.band for plane in planes):
+  named = any(plane.word.band for plane in planes)
+  if named:
     chosen = [_of_band(planes, band) for band in bands]
   else:
     _refuse_other_bands(planes, bands)
     chosen = _by_order(planes, images, len(bands))
-  return [plane.pixels for plane in chosen], [plane.unit for plane in chosen]
+  return [plane.pixels for plane in chosen], [plane.unit for plane in chosen], named
 
 
 def plane_of(units: Sequence[Unit], band: str, bands: Sequence[str], wanted: Sequence[str] = (),
@@ -145,7 +147,10 @@ def _by_order(planes, images, num) -> list[_Plane]:
   said = [plane for plane in flat if plane.unit.is_science]
   flat = said if len(said) == num else flat
   if len(flat) != num or cubes:
-    raise ChoiceError(f"{len(flat)} images for {num} bands")
+    lengths = ", ".join(str(len(unit.pixels)) for unit in images if unit.pixels.ndim == 3)
+    others = f" and cubes of {lengths} planes" if lengths else ""
+    raise ChoiceError(f"{len(flat)} images{others} for {num} bands",
+                      "; name one extension per band with --extension")
   return flat
 
 
