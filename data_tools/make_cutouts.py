@@ -4,7 +4,8 @@
   python -m data_tools.make_tfrecords --input=cutouts --output=data/mine
 
 Reads SDSS corrected frames (frame-<band>-<run>-<camcol>-<field>.fits, .bz2, .gz) or, with
---frame_template, tiles of other names with one image per band.  One run handles many fields.
+--frame_template, tiles of other names with one file per band, mosaics of CCDs included.  One run
+handles many fields.
 Needs the optional dependency reproject: pip install '.[cutouts]'.
 """
 

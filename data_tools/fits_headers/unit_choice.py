@@ -68,8 +68,18 @@ def images_of(units: Sequence[Unit], wanted: Sequence[str] = ()) -> list[Unit]:
     names = listing(units)
     raise ChoiceError(f"no image but only weights, masks or the like, in extensions {names}; "
                       f"{REMEDY}" if units else "no image in the FITS file")
-  floats = [unit for unit in images if not unit_roles.has_whole_numbers(unit.header)]
-  return [unit for unit in images if unit in floats or unit.is_science] if floats else images
+  return without_masks(images)
+
+
+def without_masks(units: list[Unit]) -> list[Unit]:
+  """The units without those of whole numbers that follow a floating-point image, as masks do.
+
+  Where whole numbers come first, they may be an image of counts, with weights behind it.
+  """
+  if not units or unit_roles.has_whole_numbers(units[0].header):
+    return units
+  return [unit for unit in units
+          if unit.is_science or not unit_roles.has_whole_numbers(unit.header)]
 
 
 def of_band(units: Sequence[Unit], band: str, bands: Sequence[str],

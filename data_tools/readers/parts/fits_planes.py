@@ -12,7 +12,7 @@ from typing import Sequence
 from astropy.io import fits
 import numpy as np
 
-from data_tools.fits_headers import band_words, unit_choice, unit_roles
+from data_tools.fits_headers import band_words, unit_choice
 from data_tools.fits_headers.unit_choice import ChoiceError, Unit
 
 
@@ -162,8 +162,7 @@ def _one(units: list[Unit], what: str) -> Unit:
   """
   units = list({unit.number: unit for unit in units}.values())
   units = [unit for unit in units if unit.is_science] or units
-  floats = [unit for unit in units if not unit_roles.has_whole_numbers(unit.header)]
-  units = floats or units
+  units = unit_choice.without_masks(units)
   negative = [bool(np.any(unit.pixels < 0)) for unit in units]
   if len(units) > 1 and not (negative[0] and not any(negative[1:])):
     raise unit_choice.same_sky_or_band(units, what)

@@ -139,6 +139,12 @@ class CompanionsTest(sample_cutouts.CutoutsTest, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, r"--extension=SCI: no such image.*1 \(CUTOUT\)"):
       self.levels(("g", "r"), extension=("SCI",))
 
+  def test_counts_before_weights_are_no_mask(self):
+    for band in "gr":
+      self.write([unit(band, whole=True), unit(WEIGHT)], f"_{band}")
+    with self.assertRaisesRegex(ValueError, "2 images in the file of one band.*--extension"):
+      self.levels(("g", "r"))
+
   def test_only_weights(self):
     for band in "gr":
       self.write([unit(WEIGHT, "WHT")], f"_{band}")
