@@ -34,6 +34,8 @@ _FUSED = re.compile(r"(?:sdss|decam|hsc|ps1|des|lsst|megacam|omegacam|ztf|kids)(
 _BAND_LIKE = re.compile(
     r"[ugrizyUBVRIZYJHK]|Ks|F\d{3,4}[A-Z]{1,2}\d?|[NF]UV|W[1-4]|[IN][AB]\d{3,4}")
 
+_VEGA = re.compile("bessel|johnson|cousins|kron", re.IGNORECASE)  # their R is not r
+
 EXACT, ANY_CASE, NO_MATCH = 0, 1, 2
 
 
@@ -68,7 +70,8 @@ def word_of(value: str, bands: tuple[str, ...], text: str = "") -> BandWord:
     text: for messages; default: the value.
   """
   text, value = text or value, value.strip()
-  for match, fold in ((EXACT, str), (ANY_CASE, str.lower)):
+  folds = ((EXACT, str), (ANY_CASE, str.lower))[:1 if _VEGA.search(value) else 2]
+  for match, fold in folds:
     found = {band for band in bands if fold(band) == fold(value)}
     found = found or {band for band in bands
                       if {*map(fold, _cores(value))} & {*map(fold, _cores(band))}}

@@ -164,6 +164,8 @@ def _one(units: list[Unit], what: str) -> Unit:
   units = [unit for unit in units if unit.is_science] or units
   units = unit_choice.without_masks(units)
   negative = [bool(np.any(unit.pixels < 0)) for unit in units]
-  if len(units) > 1 and not (negative[0] and not any(negative[1:])):
+  is_first = negative[0] and not any(negative[1:]) and (
+      len({unit.pixels.shape for unit in units}) == 1)
+  if len(units) > 1 and not is_first:
     raise unit_choice.same_sky_or_band(units, what)
   return units[0]

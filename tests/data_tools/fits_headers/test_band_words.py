@@ -22,7 +22,8 @@ class BandWordsTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters(
       ("SCI", False), ("IMAGE", False), ("CCD7", False), ("COMPRESSED_IMAGE", False),
       ("clear", False), ("VR DECam c0007", False), ("V", True), ("HSC-Y", True), ("F814W", True),
-      ("W-J-B", True), ("VIRCAM Ks", True))
+      ("W-J-B", True), ("VIRCAM Ks", True),
+      ("Bessell R", True), ("Johnson U", True), ("Kron-Cousins I", True))
   def test_no_band_of_the_survey(self, value, names_another):
     word = band_words.word_of(value, UGRIZ)
     self.assertEqual((word.band, bool(word.other)), ("", names_another))
