@@ -4,7 +4,8 @@
   python -m data_tools.make_tfrecords --input=cutouts --output=data/mine
 
 Reads SDSS corrected frames (frame-<band>-<run>-<camcol>-<field>.fits, .bz2, .gz) or, with
---frame_template, tiles of other names with one image per band.  One run handles many fields.
+--frame_template, tiles of other names with one file per band, mosaics of CCDs included.  One run
+handles many fields.
 Needs the optional dependency reproject: pip install '.[cutouts]'.
 """
 
@@ -25,6 +26,8 @@ import pzbias_tf
 from pzbias_tf import command, files
 from pzbias_tf import survey as survey_lib
 
+_LISTED = 10  # files that are named on the screen
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CutoutConfig:
@@ -39,6 +42,7 @@ class CutoutConfig:
     frame_template: file names of the frames, with {band} and {field}.
     size: side of a cutout, pixels; 0 is the survey's.
     columns: {"id", "ra" or "dec": column name}, for unusual names.
+    extension: names or numbers of the extensions with images; () goes by the headers.
     scratch: folder for unpacked frames; "" is the system's temporary folder.
   """
 
@@ -50,6 +54,7 @@ class CutoutConfig:
   frame_template: str = fields_lib.SDSS_TEMPLATE
   size: int = 0
   columns: dict[str, str] = dataclasses.field(default_factory=dict)
+  extension: tuple[str, ...] = ()
   scratch: str = ""
 
 
@@ -70,19 +75,21 @@ def run(config: CutoutConfig) -> str:
   settings = _settings(config)
   positions = positions_lib.read_positions(config.positions, config.columns)
   fields = fields_lib.find_fields(config.frames, settings.bands, config.frame_template)
-  assigned = assignment.assign(positions, fields, bands=settings.bands,
+  assigned = assignment.assign(positions, fields, choice=settings.choice,
                                reference=settings.reference, size=settings.size)
+  reference = settings.bands.index(settings.reference)
   with files.appearing(output, "cutting") as hidden:
     rows = cutting.write_cube(os.path.join(hidden, "cube.npy"), assigned, fields, settings)
     if not len(rows):
       raise ValueError(f"none of {len(positions)} positions has a cutout: {_counted(assigned)}; "
-                       "check --positions and --frames")
-    cutout_writer.write_catalog(hidden, _columns(positions, fields, assigned, rows))
+                       f"check --positions and --frames{_unused(assigned)}")
+    cutout_writer.write_catalog(hidden, _columns(positions, fields, assigned, rows, reference))
     cutout_writer.write_rejected(hidden, positions.ids, assigned.reason)
+    cutout_writer.write_unused(hidden, assigned.unused)
     cutout_writer.write_record(hidden, {
         **dataclasses.asdict(config), **dataclasses.asdict(settings),
         "version": pzbias_tf.__version__, "read": len(positions), "written": len(rows),
-        "rejected": _counted(assigned)})
+        "rejected": _counted(assigned), "unused_files": len(assigned.unused)})
   _report(output, config, positions, rows, assigned)
   return output
 
@@ -97,16 +104,18 @@ def _settings(config: CutoutConfig) -> cutting.CutoutSettings:
   if config.size < 0:
     raise ValueError(f"--size={config.size}: must be positive, or 0 for the survey's size")
   regridding.check_installed()
-  return cutting.CutoutSettings(bands, reference, config.size or survey.image_size, config.scratch)
+  return cutting.CutoutSettings(bands, reference, config.size or survey.image_size, config.scratch,
+                                config.extension)
 
 
-def _columns(positions, fields, assigned, rows) -> dict[str, np.ndarray]:
+def _columns(positions, fields, assigned, rows, reference) -> dict[str, np.ndarray]:
   """The columns of the positions, and the origin of each cutout."""
   names = np.array([field.name for field in fields])
   return {"id": positions.ids[rows],
           **{name: values[rows] for name, values in positions.columns.items()
              if name.lower() != "id"},
           "cutout_field": names[assigned.field[rows]],
+          "cutout_extension": assigned.units[rows, reference],
           "cutout_x": assigned.first[rows, 0], "cutout_y": assigned.first[rows, 1]}
 
 
@@ -114,11 +123,21 @@ def _counted(assigned) -> dict[str, int]:
   return dict(collections.Counter(str(reason) for reason in assigned.reason if reason))
 
 
+def _unused(assigned) -> str:
+  """The files that could not be used, one per line; the first few if there are many."""
+  lines = [f"\n  {path}: {reason}" for path, reason in assigned.unused.items()]
+  more = f"\n  and {len(lines) - _LISTED} more" if len(lines) > _LISTED else ""
+  return "".join(lines[:_LISTED]) + more
+
+
 def _report(output, config, positions, rows, assigned) -> None:
   print(f"{output}: {len(positions)} positions read, {len(rows)} cutouts written, "
         f"{len(positions) - len(rows)} rejected")
   for reason, number in _counted(assigned).items():
     print(f"  rejected: {number} x {reason}")
+  if assigned.unused:
+    print(f"  {len(assigned.unused)} files cannot be used, or not in full "
+          f"({cutout_writer.UNUSED}){_unused(assigned)}")
   print(f"Next: python -m data_tools.make_tfrecords --survey={config.survey} --input={output}")
 
 
@@ -138,6 +157,8 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
                        flag_values=values)
   for role in ("id", "ra", "dec"):
     text(f"{role}_column", "", f"Column of {role}, if it has an unusual name.")
+  flags.DEFINE_list("extension", [], "Extensions with the images, by EXTNAME or number, e.g. SCI; "
+                    "default: by their headers.", flag_values=values)
   text("scratch_dir", "", "Folder for unpacked frames.")
 
 
@@ -148,7 +169,8 @@ def config_from_flags(values: flags.FlagValues) -> CutoutConfig:
       frames=values.frames, positions=values.positions, output=values.output,
       survey=values.survey, reference_band=values.reference_band,
       frame_template=values.frame_template, size=values.size,
-      columns={role: name for role, name in columns.items() if name}, scratch=values.scratch_dir)
+      columns={role: name for role, name in columns.items() if name},
+      extension=tuple(values.extension), scratch=values.scratch_dir)
 
 
 def main(argv) -> None:

@@ -6,12 +6,14 @@ import csv
 import io
 import json
 import os
-from typing import Any, Mapping
+from typing import Any, Iterable, Mapping
 
 from astropy.table import Table
 import numpy as np
 
 from pzbias_tf.files import write_text
+
+UNUSED = "unused_frames.csv"
 
 
 class CubeWriter:
@@ -42,9 +44,12 @@ class CubeWriter:
 
 
 def write_catalog(folder: str, columns: Mapping[str, np.ndarray]) -> None:
-  """Writes catalog.fits, one row per image of the cube."""
-  Table({name: _storable(values) for name, values in columns.items()}).write(
-      os.path.join(folder, "catalog.fits"), format="fits")
+  """Writes catalog.fits, one row per image of the cube; `ra` and `dec` are in degrees."""
+  table = Table({name: _storable(values) for name, values in columns.items()})
+  for name in table.colnames:
+    if name.lower() in ("ra", "dec"):
+      table[name].unit = "deg"
+  table.write(os.path.join(folder, "catalog.fits"), format="fits")
 
 
 def _storable(values: np.ndarray) -> np.ndarray:
@@ -56,12 +61,22 @@ def _storable(values: np.ndarray) -> np.ndarray:
 
 def write_rejected(folder: str, ids: np.ndarray, reasons: np.ndarray) -> None:
   """Writes rejected.csv: every position without a cutout, with the reason."""
+  rejected = reasons != ""
+  _write_reasons(os.path.join(folder, "rejected.csv"), "id", zip(ids[rejected], reasons[rejected]))
+
+
+def write_unused(folder: str, unused: Mapping[str, str]) -> None:
+  """Writes unused_frames.csv: every file that cannot be used, or not in full, with the reason."""
+  if unused:
+    _write_reasons(os.path.join(folder, UNUSED), "file", unused.items())
+
+
+def _write_reasons(path: str, what: str, rows: Iterable[tuple[str, str]]) -> None:
   text = io.StringIO()
   writer = csv.writer(text, lineterminator="\n")
-  writer.writerow(("id", "reason"))
-  rejected = reasons != ""
-  writer.writerows(zip(ids[rejected], reasons[rejected]))
-  write_text(os.path.join(folder, "rejected.csv"), text.getvalue())
+  writer.writerow((what, "reason"))
+  writer.writerows(rows)
+  write_text(path, text.getvalue())
 
 
 def write_record(folder: str, record: Mapping[str, Any]) -> None:

@@ -9,10 +9,11 @@ from typing import Iterator, Sequence
 from absl import logging
 import numpy as np
 
-from data_tools.cutouts import frames, regridding
+from data_tools.cutouts import frame_pixels, frames, regridding
 from data_tools.cutouts.assignment import Assignment
 from data_tools.cutouts.cutout_writer import CubeWriter
 from data_tools.cutouts.fields import ImagedField
+from data_tools.cutouts.frame_files import ImageChoice
 
 BLOCK = 256
 """Cutouts in memory at a time."""
@@ -28,12 +29,19 @@ class CutoutSettings:
     reference: the band whose pixel grid the cutouts use.
     size: side, pixels.
     scratch: folder for unpacked frames; "" is the system's temporary folder.
+    extension: names or numbers of the extensions with images; () goes by the headers.
   """
 
   bands: tuple[str, ...]
   reference: str
   size: int
   scratch: str
+  extension: tuple[str, ...] = ()
+
+  @property
+  def choice(self) -> ImageChoice:
+    """Which images of the frames' files count."""
+    return ImageChoice(self.bands, self.extension)
 
 
 def write_cube(path: str, assigned: Assignment, fields: Sequence[ImagedField],
@@ -43,7 +51,7 @@ def write_cube(path: str, assigned: Assignment, fields: Sequence[ImagedField],
   Args:
     path: .npy file to write, [cutouts, size, size, band] float32.
     assigned: field and first pixel of each position; reasons are added for positions whose
-      pixels turn out to be unusable.
+      pixels turn out to be unusable, and files that turn out to be damaged.
     fields: the fields.
     settings: what a cutout is like.
 
@@ -79,35 +87,38 @@ def cut_field(field: ImagedField, assigned: Assignment, rows: np.ndarray,
   """
   rows = rows[np.argsort(assigned.first[rows, 1], kind="stable")]  # in the order of the file
   with contextlib.ExitStack() as stack:
-    opened, problem = _open(field, settings, stack)
+    opened, problem = _open(field, settings, stack, assigned.unused)
     for start in range(0, len(rows), BLOCK):
       block = rows[start:start + BLOCK]
       images = np.zeros((len(block), settings.size, settings.size, len(settings.bands)), np.float32)
       for image, row in zip(images, block):
-        assigned.reason[row] = problem or _cut(image, opened, assigned.first[row], settings)
+        units = dict(zip(settings.bands, assigned.units[row].tolist()))
+        assigned.reason[row] = problem or _cut(
+            image, opened, units, assigned.first[row], settings)
       yield block, images
 
 
-def _open(field, settings, stack) -> tuple[dict[str, frames.Frame], str]:
-  """The frames of a field, and the problem of the last one that cannot be opened."""
+def _open(field, settings, stack, unused) -> tuple[dict[str, dict[int, frames.Frame]], str]:
+  """{band: {unit: frame}} of a field, and the problem of the last file that cannot be opened."""
   opened, problem = {}, ""
   for band in settings.bands:
     try:
-      grid = frames.read_grid(field.files[band])
-      opened[band] = stack.enter_context(
-          frames.open_frame(field.files[band], grid, settings.scratch))
+      opened[band] = stack.enter_context(frame_pixels.open_frames(
+          field.files[band], band, settings.choice, settings.scratch))
     except frames.FrameError as error:
       problem = f"band {band}: {error}"
+      unused[field.files[band]] = str(error)
   return opened, problem
 
 
-def _cut(image: np.ndarray, opened: dict[str, frames.Frame], first: np.ndarray,
-         settings: CutoutSettings) -> str:
+def _cut(image: np.ndarray, opened: dict[str, dict[int, frames.Frame]], units: dict[str, int],
+         first: np.ndarray, settings: CutoutSettings) -> str:
   """Fills one cutout; returns the reason why it cannot be used, or ""."""
-  reference = opened[settings.reference].grid
+  reference = opened[settings.reference][units[settings.reference]].grid
   for column, band in enumerate(settings.bands):
     try:
-      image[..., column] = regridding.cutout(opened[band], reference, first, settings.size)
+      frame = opened[band][units[band]]
+      image[..., column] = regridding.cutout(frame, reference, first, settings.size)
     except frames.FrameError as error:
       return f"band {band}: {error}"
   return "" if np.all(np.isfinite(image)) else NOT_FINITE

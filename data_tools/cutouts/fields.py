@@ -8,6 +8,8 @@ import re
 import string
 from typing import Mapping, Sequence
 
+from data_tools.readers.parts import folder_listing
+
 SDSS_TEMPLATE = "frame-{band}-{field}.fits"
 """Names of SDSS corrected frames; the field is <run>-<camcol>-<field>."""
 _PACKED = r"(?:\.bz2|\.gz)?"
@@ -41,8 +43,9 @@ def find_fields(folder: str, bands: Sequence[str], template: str = SDSS_TEMPLATE
   """
   pattern = _pattern(template, bands)
   by_name: dict[str, dict[str, str]] = {}
-  for place, _, names in os.walk(folder):
-    for name in names:
+  for place, folders, names in os.walk(folder):
+    folders[:] = folder_listing.own(folders)
+    for name in folder_listing.own(names):
       match = pattern.fullmatch(name)
       if match:
         path = os.path.join(place, name)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from data_tools.cutouts import celestial
 from data_tools.cutouts.frames import Grid
 
+_FAR = -1e9  # pixels; outside of any frame
 _MARGIN = 2  # pixels around a resampled cutout that interpolation needs at least
 
 
@@ -17,14 +19,15 @@ def first_pixels(grid: Grid, ra: np.ndarray, dec: np.ndarray, size: int) -> np.n
 
   Args:
     grid: the grid of the reference band, whose pixels the cutouts keep.
-    ra: [n] deg.
-    dec: [n] deg.
+    ra: [n] deg (ICRS).
+    dec: [n] deg (ICRS).
     size: side of a cutout, pixels.
 
   Returns:
     [n, 2] int64, (x, y).
   """
-  places = np.stack(grid.wcs.all_world2pix(ra, dec, 0, quiet=True), axis=-1)
+  places = celestial.to_pixels(grid.wcs, np.stack([ra, dec], axis=-1))
+  places = np.where(np.isfinite(places), places, _FAR)  # on the other side of the sky
   return np.round(places - (size - 1) / 2).astype(np.int64)
 
 
@@ -44,8 +47,7 @@ def corners(reference: Grid, first: np.ndarray, size: int, grid: Grid) -> np.nda
   places = first[:, None, :] + np.array([(0, 0), (last, 0), (last, last), (0, last)], np.float64)
   if grid is reference:
     return places
-  sky = reference.wcs.all_pix2world(places.reshape(-1, 2), 0)
-  return grid.wcs.all_world2pix(sky, 0, quiet=True).reshape(-1, 4, 2)
+  return celestial.between(reference.wcs, grid.wcs, places.reshape(-1, 2)).reshape(-1, 4, 2)
 
 
 def room(places: np.ndarray, grid: Grid, *, resampled: bool) -> np.ndarray:
@@ -59,7 +61,8 @@ def room(places: np.ndarray, grid: Grid, *, resampled: bool) -> np.ndarray:
   height, width = grid.shape
   low = places.min(axis=(1, 2))
   high = (np.array([width, height]) - 1 - places).min(axis=(1, 2))
-  return np.minimum(low, high) - (_MARGIN if resampled else 0)
+  distance = np.minimum(low, high) - (_MARGIN if resampled else 0)
+  return np.where(np.isnan(distance), -np.inf, distance)  # on the other side of the sky
 
 
 def scale(places: np.ndarray, size: int) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import Any, Mapping
 
 import numpy as np
 
+from data_tools.fits_headers import sky_columns
 from data_tools.readers.parts import table_files
 
 _NAMES = {"id": ("id", "objid", "name"), "ra": ("ra", "raj2000", "alpha_j2000"),
@@ -21,7 +22,7 @@ class Positions:
     ids: [n] str.
     ra: [n] float64, deg (ICRS).
     dec: [n] float64, deg (ICRS).
-    columns: all columns of the catalogue, each [n].
+    columns: all columns of the catalogue, each [n]; with `ra` and `dec` in deg (ICRS).
   """
 
   ids: np.ndarray
@@ -47,7 +48,7 @@ def read_positions(path: str, names: Mapping[str, str] | None = None) -> Positio
 
   Raises:
     OSError: the file is missing.
-    ValueError: a column is missing or does not hold numbers.
+    ValueError: a column is missing, does not hold numbers, or has a unit that is no angle.
   """
   columns = table_files.columns_of(path)
   num = table_files.num_rows(columns, path)
@@ -55,11 +56,21 @@ def read_positions(path: str, names: Mapping[str, str] | None = None) -> Positio
   ids: Any = columns[names_of["id"]] if names_of["id"] else np.arange(num)
   if ids.dtype.kind == "S":
     ids = np.char.decode(ids, "utf-8")
+  sky = names_of["ra"], names_of["dec"]
   try:
-    ra, dec = (np.asarray(columns[names_of[role]], np.float64) for role in ("ra", "dec"))
+    ra, dec = sky_columns.in_degrees(columns[sky[0]], columns[sky[1]], sky, path)
   except ValueError as error:
-    raise ValueError(f"{path}: positions must be numbers, in degrees: {error}") from error
-  return Positions(np.char.strip(ids.astype(str)), ra, dec, columns)
+    raise ValueError(f"{error}. Other columns: --ra_column, --dec_column") from error
+  return Positions(np.char.strip(ids.astype(str)), ra, dec, _with_degrees(columns, ra, dec))
+
+
+def _with_degrees(columns, ra, dec) -> dict[str, np.ndarray]:
+  """The columns with `ra` and `dec` of the cutouts, which replace those of other units."""
+  columns = dict(columns)
+  for name, values in (("ra", ra), ("dec", dec)):
+    own = [column for column in columns if column.lower() == name]
+    columns.update(dict.fromkeys(own or [name], values))
+  return columns
 
 
 def _pick(columns, role, named, path) -> str:

@@ -1,5 +1,8 @@
 """Pixels of all bands on the reference band's grid, flux conserved.
 
+Flux per pixel is scaled by the area of the pixels; surface brightness (BUNIT such as MJy/sr) is
+averaged and stays what it is.
+
 The reference band, and any band whose pixels lie on its grid, is copied.  Others are
 interpolated by cubic splines.  On an SDSS field, splines changed the noise of pixels and
 apertures least among the methods of reproject: bilinear interpolation and exact overlaps
@@ -18,12 +21,14 @@ import numpy as np
 
 from data_tools.cutouts import footprints
 from data_tools.cutouts.frames import Frame, FrameError, Grid
+from data_tools.fits_headers.pixel_units import PixelUnit
 
 _SPLINE_BORDER = 12  # pixels over which the effect of an edge on a cubic spline vanishes
 _GOOD_BORDER = 4  # pixels over which that effect falls to half a per cent
 _ON_THE_GRID = 1e-3  # pixels
 _FINER = 1.25  # frame pixels per reference pixel, above which they are summed
-_MOST_ZEROS = 0.05  # fraction of pixels of exactly 0, above which a window has no data
+_MOST_ZEROS = 0.05  # fraction of pixels of exactly 0, above which they may be a hole
+_SCATTERED = 0.4  # of the neighbours expected for scattered zeros; fewer are an area's edge
 
 
 def check_installed() -> None:
@@ -36,13 +41,13 @@ def cutout(frame: Frame, reference: Grid, first: np.ndarray, size: int) -> np.nd
   """One band of one cutout.
 
   Args:
-    frame: the band's frame; flux per pixel.
+    frame: the band's frame; flux per pixel, or surface brightness if BUNIT says so.
     reference: the grid of the cutout.
     first: [2] first column and row of the cutout in the reference frame.
     size: side, pixels.
 
   Returns:
-    [size, size] float32, flux per reference pixel.
+    [size, size] float32, flux per reference pixel, or surface brightness.
 
   Raises:
     FrameError: the frame is damaged, or has no data in the cutout.
@@ -55,7 +60,8 @@ def cutout(frame: Frame, reference: Grid, first: np.ndarray, size: int) -> np.nd
     image = _checked(frame.window(left, top, left + size, top + size))
   else:
     image = _resampled(frame, reference, first, size, places[0])
-    image *= footprints.scale(places, size)[0]
+    if frame.grid.kind != PixelUnit.SURFACE_BRIGHTNESS:
+      image *= footprints.scale(places, size)[0]
   return image.astype(np.float32)
 
 
@@ -93,10 +99,34 @@ def _part(grid: Grid, left, top, right, bottom):
 def _checked(window: np.ndarray) -> np.ndarray:
   """The window, if all of it holds data.
 
-  Stacks have pixels of exactly 0 where nothing was observed.
+  Stacks have areas of exactly 0 where nothing was observed.  Zeros of photon counts are data.
   """
   if not np.all(np.isfinite(window)):
     raise FrameError("pixels that are not finite")
-  if np.mean(window == 0) > _MOST_ZEROS:
+  if window.size and np.all(window == window.flat[0]) or _has_hole(window):
     raise FrameError("no data")
   return window
+
+
+def _has_hole(window: np.ndarray) -> bool:
+  """Whether zeros fill an area of an image whose other pixels are no counts."""
+  zero = window == 0
+  share = np.mean(zero)
+  if share <= _MOST_ZEROS or _are_counts(window[~zero]):
+    return False
+  # Zeros that are scattered have neighbours other than 0 as often as any pixel has; of those
+  # that fill an area or a column, only the ones at its edge do.
+  return any(_share_at_edge(*pair) < _SCATTERED * (1 - share)
+             for pair in ((zero[1:], zero[:-1]), (zero[:, 1:], zero[:, :-1])))
+
+
+def _share_at_edge(zero: np.ndarray, following: np.ndarray) -> float:
+  """Of the neighbours of zeros along one axis, those that are no zeros, as a fraction."""
+  return np.sum(zero ^ following) / max(np.sum(zero) + np.sum(following), 1)
+
+
+def _are_counts(pixels: np.ndarray) -> bool:
+  """Whether all pixels are positive multiples of the least one, as counts (per second) are."""
+  least = pixels.min()
+  multiples = pixels / least
+  return bool(least > 0 and np.allclose(multiples, np.round(multiples), rtol=0, atol=1e-3))

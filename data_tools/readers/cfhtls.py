@@ -14,7 +14,7 @@ from astropy.table import vstack
 import numpy as np
 
 from data_tools.readers.parts import columns as columns_lib
-from data_tools.readers.parts import cube_files, npy_access, table_files
+from data_tools.readers.parts import cube_files, folder_listing, npy_access, table_files
 from data_tools.readers.parts.cutout_source import CutoutSource, Reader, ReaderOptions, with_split
 from data_tools.readers.parts.images import CubeImages
 from pzbias_tf.survey import Survey
@@ -77,7 +77,7 @@ def _files(path: str) -> list[str]:
     return [path] if _NAME.fullmatch(os.path.basename(path)) else []
   if not os.path.isdir(path):
     return []
-  return [os.path.join(path, name) for name in sorted(os.listdir(path))
+  return [os.path.join(path, name) for name in folder_listing.listed(path)
           if _NAME.fullmatch(name)]
 
 

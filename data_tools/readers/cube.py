@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from data_tools.fits_headers import sky_columns
 from data_tools.readers.parts import columns as columns_lib
 from data_tools.readers.parts import cube_files, npy_access, table_files
 from data_tools.readers.parts.cutout_source import CutoutSource, Reader, ReaderOptions, with_split
@@ -35,6 +36,7 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
   num = cube_files.check_shape(table, files)
   catalog, chosen = columns_lib.build_catalog(
       table, columns_lib.USUAL_NAMES, num, options, origin=files.table)
+  sky_columns.correct(catalog, chosen, table, files.table)
   location = npy_access.locate(files.cube, files.member, scratch=options.scratch)
   return CutoutSource(
       catalog=with_split(catalog), images=CubeImages((location,)),

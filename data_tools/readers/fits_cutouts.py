@@ -13,8 +13,9 @@ from absl import logging
 from astropy.table import Table, vstack
 import numpy as np
 
+from data_tools.fits_headers import sky_columns
 from data_tools.readers.parts import columns as columns_lib
-from data_tools.readers.parts import table_files, templates
+from data_tools.readers.parts import folder_listing, table_files, templates
 from data_tools.readers.parts.cutout_source import (
   REASON_NO_ROW,
   CutoutSource,
@@ -40,7 +41,8 @@ def matches(path: str) -> bool:
   """Whether the path is a folder with a catalogue and other FITS files."""
   table = table_files.find(path) if os.path.isdir(path) else ""
   return bool(table) and any(
-      file != table for pattern in ("*.fits*", "*/*.fits*")
+      file != table and folder_listing.counts(os.path.relpath(file, path))
+      for pattern in ("*.fits*", "*/*.fits*")
       for file in glob.iglob(os.path.join(glob.escape(path), pattern)))
 
 
@@ -51,7 +53,8 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
 
   Raises:
     OSError: a file is missing.
-    ValueError: a column is missing, or the template does not fit.
+    ValueError: a column is missing, the template does not fit, or no image has the survey's
+      bands by its header.
   """
   file = options.table or table_files.find(path)
   if not os.path.isdir(path) or not os.path.isfile(file):
@@ -60,20 +63,24 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
   num = table_files.num_rows(table, file)
   catalog, chosen = columns_lib.build_catalog(
       table, columns_lib.USUAL_NAMES, num, options, origin=file)
+  sky_columns.correct(catalog, chosen, table, file)
   columns = {**table, "id": _ids(table, catalog, chosen)}
   template = options.image_template or templates.first_that_fits(
       path, TEMPLATES, columns, survey.bands)
   files = templates.ImageFiles(path, template, columns)
-  images = FitsImages(files, tuple(survey.bands))
+  images = FitsImages(files, tuple(survey.bands), options.extension)
   default = (survey.image_size, survey.image_size, len(survey.bands))
   left = [name for name in files.without_row(catalog["id"], survey.bands)
           if template.format(id=name, band="") != os.path.relpath(file, path)]
+  shape = usual_shape(images, num, default)
+  images.check_layout()
   return CutoutSource(
       catalog=with_split(_with_rows(catalog, left, options.extra_columns)), images=images,
-      image_shape=usual_shape(images, num, default),
+      image_shape=shape,
       rejected=dict.fromkeys(range(num, num + len(left)), REASON_NO_ROW),
       description={"path": path, "layout": "fits_cutouts", "columns": chosen,
-                   "image_template": template})
+                   "image_template": template,
+                   **({"extension": list(options.extension)} if options.extension else {})})
 
 
 def _ids(table, catalog, chosen) -> np.ndarray:
@@ -95,4 +102,4 @@ def _with_rows(catalog: Table, ids: list[str], extra: tuple[str, ...]) -> Table:
 
 
 READER = Reader(files=FILES, matches=matches, read=read,
-                uses=("table", "r_from_image", "image_template"))
+                uses=("table", "r_from_image", "image_template", "extension"))

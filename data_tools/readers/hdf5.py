@@ -11,8 +11,9 @@ import os
 import h5py
 import numpy as np
 
+from data_tools.fits_headers import sky_columns
 from data_tools.readers.parts import columns as columns_lib
-from data_tools.readers.parts import table_files
+from data_tools.readers.parts import folder_listing, table_files
 from data_tools.readers.parts.cutout_source import (
   Columns,
   CutoutSource,
@@ -81,6 +82,7 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
     raise ValueError(f"{image_file}: {shape[0]} images in {name}, but {num} rows in {origin}")
   catalog, chosen = columns_lib.build_catalog(
       table, columns_lib.USUAL_NAMES, num, options, origin=origin)
+  sky_columns.correct(catalog, chosen, table, origin)
   bands_first = shape[1] == len(survey.bands) != shape[3]
   image_shape = (*shape[2:], shape[1]) if bands_first else shape[1:]
   return CutoutSource(
@@ -94,7 +96,7 @@ def _files(path: str) -> list[str]:
     return [path] if path.endswith(_SUFFIXES) else []
   if not os.path.isdir(path):
     return []
-  return [os.path.join(path, name) for name in sorted(os.listdir(path))
+  return [os.path.join(path, name) for name in folder_listing.listed(path)
           if name.endswith(_SUFFIXES)]
 
 

@@ -19,6 +19,8 @@ def define(values: flags.FlagValues = flags.FLAGS) -> None:
   text("table", "", "Table of the images, if it has an unusual name.")
   text("image_template", "", "File names of the images, e.g. {id}_{band}.fits; braces may hold "
        "any column of the table.")
+  flags.DEFINE_list("extension", [], "Extensions of FITS files with the images, by EXTNAME or "
+                    "number; default: by their headers.", flag_values=values)
   text("image_dataset", "", "Dataset of the images in an HDF5 file.")
   for role, column in ROLES.items():
     text(f"{role}_column", "", f"Input column of {column}; default: the layout's own name."
@@ -40,5 +42,6 @@ def options(values: flags.FlagValues) -> readers.ReaderOptions:
   return readers.ReaderOptions(
       columns={role: name for role, name in columns.items() if name}, ebv=values.ebv,
       r_from_image=values.r_from_image, table=values.table, scratch=values.scratch_dir,
-      image_template=values.image_template, image_dataset=values.image_dataset,
+      image_template=values.image_template,
+      extension=tuple(values.extension), image_dataset=values.image_dataset,
       extra_fill=values.extra_fill)

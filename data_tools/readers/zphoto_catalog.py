@@ -14,6 +14,7 @@ import os
 from absl import logging
 import numpy as np
 
+from data_tools.fits_headers import sky_columns
 from data_tools.readers.parts import columns as columns_lib
 from data_tools.readers.parts import image_archive, indices, table_files, templates
 from data_tools.readers.parts.cutout_source import (
@@ -54,11 +55,14 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
   if missing:
     raise ValueError(f"{file}: no array {', '.join(missing)}; the arrays are {', '.join(arrays)}")
   rows = {split: arrays.pop(name) for split, name in _SPLITS.items()}
+  own = set(arrays)
   if options.table:
     arrays = {**table_files.columns_of(options.table), **arrays}
   num = table_files.num_rows(arrays, f"{file} {options.table}".strip())
   catalog, chosen = columns_lib.build_catalog(
       arrays, columns_lib.USUAL_NAMES, num, options, origin=file, ids=np.arange(num).astype(str))
+  if chosen.get("ra") not in own:  # units are those of --table
+    sky_columns.correct(catalog, chosen, arrays, options.table)
   template, images = _images(file, {**arrays, "id": np.arange(num)}, survey, options)
   split = indices.split_of(
       rows, num, origins={name: f"{file}: {array}" for name, array in _SPLITS.items()})

@@ -18,7 +18,9 @@ from scipy import ndimage, optimize
 
 from data_tools.cutouts import footprints, regridding
 from data_tools.cutouts.fields import find_fields
-from data_tools.cutouts.frames import Frame, open_frame, read_grid
+from data_tools.cutouts.frame_files import ImageChoice
+from data_tools.cutouts.frame_pixels import open_frames
+from data_tools.cutouts.frames import Frame
 from data_tools.simulation import rendering, structure
 from data_tools.simulation.observation import Observation
 from data_tools.simulation.options import PhotometryTable, SimulationOptions
@@ -47,9 +49,9 @@ def read_frames(folder: str) -> dict[str, Frame]:
   for band in BANDS:
     if band not in field.files:
       raise FileNotFoundError(f"{folder}: no frame-{band}-{field.name}.fits or .fits.bz2")
-    grid = read_grid(field.files[band])
-    with open_frame(field.files[band], grid) as frame:
-      frames[band] = Frame(grid, np.array(frame.pixels[:, :], np.float32))
+    with open_frames(field.files[band], band, ImageChoice(tuple(BANDS))) as opened:
+      [frame] = opened.values()
+      frames[band] = Frame(frame.grid, np.array(frame.pixels[:, :], np.float32))
   return frames
 
 

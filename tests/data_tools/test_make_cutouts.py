@@ -181,9 +181,10 @@ class MakeCutoutsTest(sample_frames.CutoutsTest, parameterized.TestCase):
     values = flags.FlagValues()
     make_cutouts.define_flags(values)
     values(["make_cutouts", "--frames=a", "--positions=b", "--output=c", "--ra_column=alpha",
-            "--reference_band=i"])
+            "--reference_band=i", "--extension=SCI"])
     self.assertEqual(make_cutouts.config_from_flags(values), make_cutouts.CutoutConfig(
-        frames="a", positions="b", output="c", columns={"ra": "alpha"}, reference_band="i"))
+        frames="a", positions="b", output="c", columns={"ra": "alpha"}, reference_band="i",
+        extension=("SCI",)))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 
-from data_tools.readers.parts import npy_access, table_files
+from data_tools.readers.parts import folder_listing, npy_access, table_files
 from data_tools.readers.parts.cutout_source import Columns
 
 CUBE = "cube"
@@ -76,7 +76,7 @@ def _find_cube(path: str) -> str:
   if os.path.isdir(path):
     if os.path.isfile(os.path.join(path, "cube.npy")):
       return os.path.join(path, "cube.npy")
-    files = [name for name in sorted(os.listdir(path)) if name.endswith(".npz")]
+    files = [name for name in folder_listing.listed(path) if name.endswith(".npz")]
     cubes = [name for name in files if CUBE in npy_access.members(os.path.join(path, name))]
     return os.path.join(path, cubes[0]) if len(cubes) == 1 else ""
   if not os.path.isfile(path):

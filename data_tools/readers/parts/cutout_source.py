@@ -52,6 +52,8 @@ class ReaderOptions:
       nanomaggies, instead of a column.
     image_template: file names of the images, relative to the input folder, e.g.
       "{id}_{band}.fits"; "" tries usual ones.
+    extension: names (EXTNAME) or numbers of the FITS extensions with images; () goes by their
+      headers.
     image_dataset: the HDF5 dataset of images; "" looks for it.
     table: file with the columns; "" looks beside the images.
     scratch: folder for unpacked copies of compressed cubes; "" is the system's temporary
@@ -64,6 +66,7 @@ class ReaderOptions:
   ebv: float | None = None
   r_from_image: bool = False
   image_template: str = ""
+  extension: tuple[str, ...] = ()
   image_dataset: str = ""
   table: str = ""
   scratch: str = ""

@@ -21,7 +21,7 @@ import zlib
 from absl import logging
 import numpy as np
 
-from data_tools.readers.parts import restricted_pickle
+from data_tools.readers.parts import folder_listing, restricted_pickle
 from pzbias_tf import files
 
 UNPACKED = "pzbias-unpacked-"
@@ -88,7 +88,8 @@ class RowReader:
 def members(path: str) -> tuple[str, ...]:
   """Names of the arrays of an .npz file."""
   with _zip(path) as archive:
-    return tuple(name[:-4] for name in archive.namelist() if name.endswith(".npy"))
+    return tuple(name[:-4] for name in folder_listing.own(archive.namelist())
+                 if name.endswith(".npy"))
 
 
 def peek(path: str, member: str = "") -> tuple[tuple[int, ...], np.dtype]:

@@ -13,6 +13,7 @@ from typing import Collection, Mapping
 
 import numpy as np
 
+from data_tools.readers.parts import folder_listing
 from data_tools.readers.parts.cutout_source import REASON_NO_ROW, ImageError
 
 BAND = "band"
@@ -80,7 +81,8 @@ class ImageFiles:
       return []
     pattern, known = _pattern(name, bands), set(ids)
     matches = (pattern.fullmatch(entry.name)
-               for entry in os.scandir(os.path.join(self._folder, folder)))
+               for entry in os.scandir(os.path.join(self._folder, folder))
+               if folder_listing.counts(entry.name))
     return sorted({match["id"] for match in matches if match and match["id"] not in known})
 
 

@@ -83,6 +83,41 @@ class RegriddingTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllClose(regridding.cutout(frame, reference.grid, beyond, SIZE),
                           regridding.cutout(good, reference.grid, beyond, SIZE), atol=1e-3)
 
+  @parameterized.named_parameters(
+      ("counts", lambda rng: rng.poisson(0.3, (120, 150))),
+      ("counts_per_second", lambda rng: rng.poisson(0.3, (120, 150)) / 1234.5),
+      ("counts_over_a_flat", lambda rng: rng.poisson(0.1, (120, 150)) / rng.uniform(
+          0.8, 1.2, (120, 150))),
+      ("a_source_alone", lambda rng: rng.poisson(sample_frames.render(
+          sample_frames.grid(), SKY, FLUX))))
+  def test_zeros_of_photon_counts_are_data(self, image):
+    reference = self.frame()
+    first = footprints.first_pixels(reference.grid, *SKY[1][:, None], SIZE)[0]
+    pixels = image(np.random.default_rng(0)).astype(np.float32)
+    self.assertGreater(np.mean(pixels == 0), 0.5)
+    frame = frames.Frame(reference.grid, pixels)
+    x, y = first
+    self.assertAllEqual(regridding.cutout(frame, reference.grid, first, SIZE),
+                        pixels[y:y + SIZE, x:x + SIZE])
+
+  @parameterized.named_parameters(
+      ("all_zero", np.s_[:, :], 0.0), ("all_equal", np.s_[:, :], 3.5),
+      ("block", np.s_[45:65, 40:60], 0.0), ("columns", np.s_[:, ::6], 0.0),
+      ("edge", np.s_[:, :33], 0.0), ("infinite", np.s_[50:51, 40:41], np.inf))
+  def test_areas_without_data(self, place, value):
+    reference, first = self.frame(), np.array([30, 40])
+    reference.pixels[place] = value
+    with self.assertRaisesRegex(frames.FrameError, "no data|not finite"):
+      regridding.cutout(reference, reference.grid, first, SIZE)
+
+  @parameterized.parameters(("MJy/sr", 7.0), ("nanomaggy", 28.0), ("", 28.0))
+  def test_finer_pixels_by_unit(self, unit, expected):
+    wcs = sample_frames.grid(scale=0.5, shape=(260, 320))
+    noise = np.random.default_rng(0).normal(7, 0.01, (260, 320))
+    frame = frames.Frame(frames.Grid(wcs, (260, 320), flux_unit=unit), noise)
+    image = regridding.cutout(frame, self.frame().grid, np.array([30, 40]), SIZE)
+    self.assertAllClose(np.median(image), expected, rtol=1e-3)
+
 
 if __name__ == "__main__":
   tf.test.main()

@@ -184,6 +184,19 @@ class FitsCutoutsTest(sample_formats.FormatsTest, parameterized.TestCase):
     with self.assertRaisesRegex(FileNotFoundError, "no images called .*--image_template"):
       readers.read(self.input, SDSS, layout="fits_cutouts")
 
+  @parameterized.parameters(("rad", np.pi / 180), ("deg", 1.0), ("", 1.0), ("pix", np.nan))
+  def test_positions_are_degrees_or_nothing(self, unit, factor):
+    ra, dec = np.array([10.0, 150.0, 200.0, 359.0]), np.array([-30.0, 0.0, 2.0, 60.0])
+    table = Table({**sample_formats.table_of(4), "ra": ra * factor, "dec": dec * factor})
+    for name in ("ra", "dec") if unit else ():
+      table[name].unit = unit
+    table.write(self.path("catalog.fits"))
+    for object_id, image in zip(table["id"], sample_surveys.cube(4)):
+      write_bands(self.input, object_id, image)
+    catalog = readers.read(self.input, SDSS).catalog
+    self.assertAllClose(catalog["ra"], ra + 0 * factor)
+    self.assertAllClose(catalog["dec"], dec + 0 * factor)
+
   def test_r_from_image_without_some_images(self):
     table = self.write_table()
     for object_id in table["id"][:3]:

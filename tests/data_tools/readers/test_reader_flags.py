@@ -16,7 +16,8 @@ class ReaderFlagsTest(sample_formats.FormatsTest):
     np.save(self.path("cube.npy"), sample_surveys.cube(3))
     Table(sample_formats.table_of(3)).write(self.path("labels.csv"))
     for name, value, users in (("image_template", "{id}.fits", "zphoto_catalog, fits_cutouts"),
-                               ("image_dataset", "cube", "hdf5")):
+                               ("image_dataset", "cube", "hdf5"),
+                               ("extension", ("SCI",), "fits_cutouts")):
       message = f"--{name} works with --layout={users}, not with cube"
       with self.assertRaisesRegex(ValueError, message):
         readers.read(self.input, SDSS, readers.ReaderOptions(**{name: value}))
@@ -25,11 +26,12 @@ class ReaderFlagsTest(sample_formats.FormatsTest):
     values = flags.FlagValues()
     make_tfrecords.define_flags(values)
     values(["make_tfrecords", "--input=a", "--format=hdf5", "--image_dataset=pixels",
-            "--image_template={id}.fits", "--table=b.parquet"])
+            "--image_template={id}.fits", "--extension=SCI,2", "--table=b.parquet"])
     config = make_tfrecords.config_from_flags(values)
     self.assertEqual(config.layout, "hdf5")
     self.assertEqual(config.options, readers.ReaderOptions(
-        image_dataset="pixels", image_template="{id}.fits", table="b.parquet"))
+        image_dataset="pixels", image_template="{id}.fits", extension=("SCI", "2"),
+        table="b.parquet"))
 
 
 if __name__ == "__main__":

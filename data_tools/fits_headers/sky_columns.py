@@ -1,0 +1,168 @@
+"""Positions in tables as degrees (ICRS): by TUNIT, RADESYS, EQUINOX and the columns' names.
+
+Columns without a unit are degrees, and without a system ICRS.  Tables in other formats than
+FITS have no units.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Mapping
+import warnings
+
+from absl import logging
+from astropy import units
+from astropy.coordinates import FK4, FK5, ICRS, Angle, FK4NoETerms, Galactic, SkyCoord
+from astropy.io import fits
+from astropy.table import Table
+import numpy as np
+
+_SPELLINGS = {
+    **dict.fromkeys(("deg", "degs", "degree", "degrees", "decimal degrees"), units.deg),
+    **dict.fromkeys(("rad", "rads", "radian", "radians"), units.rad),
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours", "hourangle", "decimal hours"),
+                    units.hourangle)}
+_SEXAGESIMAL = {**dict.fromkeys(("h:m:s", "hms", "hh:mm:ss"), units.hourangle),
+                **dict.fromkeys(("d:m:s", "dms", "dd:mm:ss"), units.deg)}
+_GALACTIC = {("glon", "glat"), ("l", "b"), ("gal_l", "gal_b"), ("gal_lon", "gal_lat")}
+_FRAMES = {"ICRS": ICRS, "FK5": FK5, "FK4": FK4, "FK4-NO-E": FK4NoETerms}
+_LAST_BESSELIAN = 1984.0  # as in the FITS standard
+
+
+def in_degrees(ra: np.ndarray, dec: np.ndarray, names: tuple[str, str], path: str
+               ) -> tuple[np.ndarray, np.ndarray]:
+  """Positions in degrees (ICRS).
+
+  Args:
+    ra: [n], as the table has it.
+    dec: [n].
+    names: of the two columns.
+    path: the table's file; units are read from FITS tables alone.
+
+  Returns:
+    ra and dec, [n] float64, deg; NaN where one is missing.
+
+  Raises:
+    ValueError: a unit is no angle, or the system is not known; the message names both.
+  """
+  header = _table_header(path)
+  lon = _degrees(ra, names[0], header, path, is_longitude=True)
+  lat = _degrees(dec, names[1], header, path, is_longitude=False)
+  return _to_icrs(lon, lat, _frame(header, names, path))
+
+
+def correct(catalog: Table, chosen: Mapping[str, str], columns: Mapping[str, np.ndarray],
+            path: str) -> None:
+  """Puts degrees (ICRS) into `ra` and `dec` of a catalogue, or NaN with a warning.
+
+  Args:
+    catalog: with columns ra and dec, which are overwritten.
+    chosen: {role: name of the column in the table}.
+    columns: the table's columns.
+    path: the table's file.
+  """
+  if not {"ra", "dec"} & set(chosen) or not _is_fits(path):
+    return
+  nothing = np.full(len(catalog), np.nan)
+  ra, dec = (columns[chosen[role]] if role in chosen else nothing for role in ("ra", "dec"))
+  names = chosen.get("ra", ""), chosen.get("dec", "")
+  try:
+    catalog["ra"], catalog["dec"] = in_degrees(ra, dec, names, path)
+  except ValueError as error:
+    logging.warning("%s. The data set goes without ra and dec", error)
+    catalog["ra"], catalog["dec"] = nothing, nothing.copy()
+
+
+def _is_fits(path: str) -> bool:
+  return path.lower().endswith((".fits", ".fit", ".fits.gz", ".fit.gz"))
+
+
+def _table_header(path: str) -> fits.Header:
+  """Header of the first table of a FITS file; an empty one for other files."""
+  if _is_fits(path):
+    with warnings.catch_warnings(action="ignore"), fits.open(path) as file:
+      for unit in file:
+        if isinstance(unit, (fits.BinTableHDU, fits.TableHDU)) and not isinstance(
+            unit, fits.CompImageHDU):
+          return unit.header.copy()
+  return fits.Header()
+
+
+def _of_column(header: fits.Header, name: str, keyword: str) -> str:
+  """TUNIT, TUCD or the like of a column, "" if it has none."""
+  for number in range(1, header.get("TFIELDS", 0) + 1):
+    if str(header.get(f"TTYPE{number}", "")).strip() == name:
+      return str(header.get(f"{keyword}{number}", "")).strip()
+  return ""
+
+
+def _degrees(values: np.ndarray, name: str, header: fits.Header, path: str, *,
+             is_longitude: bool) -> np.ndarray:
+  """A column in degrees, by its unit."""
+  text = _of_column(header, name, "TUNIT")
+  word = re.sub(r"\s+", " ", text.strip("'\" .()[]")).lower()
+  values = np.asarray(values)
+  try:
+    if values.dtype.kind in "SU":
+      return _from_text(values, _SEXAGESIMAL.get(word))
+    if not word:
+      return values.astype(np.float64)
+    unit: Any = _SPELLINGS.get(word) or units.Unit(text)
+    if is_longitude and unit.is_equivalent(units.s):  # right ascension in time
+      unit = units.hourangle * float(unit.to(units.hour))
+    elif unit is units.hourangle and not is_longitude:
+      raise ValueError("a declination is not measured in hours")
+    return (values.astype(np.float64) * unit).to_value(units.deg)
+  except (ValueError, TypeError) as error:
+    raise ValueError(
+        f"{path}: positions must be numbers in degrees, or name their unit of angle: column "
+        f"{name} has {'the unit ' + repr(text) if text else 'no unit'} ({error}); convert it, "
+        "or correct TUNIT") from error
+
+
+def _from_text(values: np.ndarray, unit) -> np.ndarray:
+  """Numbers as text, or sexagesimal angles if their unit says so."""
+  values = np.char.strip(np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values)
+  if unit is None:
+    return values.astype(np.float64)
+  angles = np.full(len(values), np.nan)
+  angles[values != ""] = Angle(values[values != ""], unit=unit).deg
+  return angles
+
+
+def _frame(header: fits.Header, names: tuple[str, str], path: str):
+  """The system of the positions, as astropy's frame."""
+  lowered = tuple(name.lower() for name in names)
+  ucd = _of_column(header, names[0], "TUCD").lower()
+  if lowered in _GALACTIC or ucd.startswith("pos.galactic"):
+    return Galactic()
+  if ucd.startswith(("pos.ecliptic", "pos.supergalactic", "pos.az", "pos.earth")):
+    raise ValueError(f"{path}: column {names[0]} has the UCD {ucd!r}; give right ascension and "
+                     "declination (ICRS)")
+  if any(re.search(r"b?1950", name) for name in lowered):
+    return FK4(equinox="B1950")
+  system = str(header.get("RADESYS", header.get("RADECSYS", ""))).strip().upper()
+  equinox = re.fullmatch(r"([BJ]?)(\d+\.?\d*)", str(header.get("EQUINOX", "")).strip().upper())
+  year = float(equinox[2]) if equinox else None
+  if not system and equinox and year:
+    system = "FK4" if equinox[1] == "B" or year < _LAST_BESSELIAN and not equinox[1] else "FK5"
+  if system and system not in _FRAMES:
+    raise ValueError(f"{path}: columns {', '.join(names)} are in the system RADESYS = {system!r}; "
+                     f"known are {', '.join(_FRAMES)}")
+  if system.startswith("FK"):
+    letter, default = ("J", 2000.0) if system == "FK5" else ("B", 1950.0)
+    return _FRAMES[system](equinox=f"{letter}{year or default}")
+  return ICRS()
+
+
+def _to_icrs(lon, lat, frame) -> tuple[np.ndarray, np.ndarray]:
+  """Converts what lies on the sky; the rest stays as it is, to be rejected by its value."""
+  with np.errstate(invalid="ignore"):
+    good = np.isfinite(lon) & (np.abs(lat) <= 90) & (np.abs(lon) <= 360)
+  if isinstance(frame, ICRS) or not np.any(good):
+    return lon, lat
+  sky = SkyCoord(lon[good] * units.deg, lat[good] * units.deg, frame=frame).icrs
+  lon, lat = lon.copy(), lat.copy()
+  lon[good], lat[good] = sky.ra.deg, sky.dec.deg
+  lon[~np.isfinite(lat)] = np.nan
+  return lon, lat
