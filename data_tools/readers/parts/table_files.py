@@ -1,7 +1,8 @@
-"""Reads tables from .npy, .npz, .fits, .csv and .parquet files."""
+"""Reads tables from .npy, .npz, .fits, .csv, .parquet and text files."""
 
 from __future__ import annotations
 
+import gzip
 import os
 
 from astropy.table import Table
@@ -11,6 +12,8 @@ from data_tools.readers.parts import npy_access
 from data_tools.readers.parts.cutout_source import Columns
 
 SUFFIXES = (".npy", ".npz", ".fits", ".csv", ".parquet")
+_CSV = (".csv", ".csv.gz")
+_TEXT = tuple(f"{suffix}{packed}" for suffix in (".txt", ".dat", ".cat") for packed in ("", ".gz"))
 NAMES = tuple(f"{stem}{suffix}" for stem in ("labels", "catalog") for suffix in SUFFIXES)
 """File names of tables that are tried beside images."""
 
@@ -102,14 +105,22 @@ def _without_objects(values: np.ndarray) -> np.ndarray:
 
 def _astropy_columns(path: str) -> Columns:
   try:
-    if path.endswith(".csv"):
+    if path.endswith(_CSV):
       table = Table.read(path, format="ascii.csv")
+    elif path.endswith(_TEXT):
+      table = Table.read(path, format=_text_format(path))
     else:
       table = Table.read(path, format="fits")
       table.convert_bytestring_to_unicode()
   except Exception as error:  # astropy's readers raise many kinds of errors
     raise ValueError(f"{path}: not a readable table: {error}") from error
   return {name: _unmasked(table[name]) for name in table.colnames if table[name].ndim == 1}
+
+
+def _text_format(path: str) -> str:
+  """Astropy's name for text in columns whose names stand in the first line, after a # or not."""
+  with gzip.open(path) if path.endswith(".gz") else open(path, "rb") as file:
+    return "ascii.commented_header" if file.read(1) == b"#" else "ascii.basic"
 
 
 def _unmasked(column) -> np.ndarray:
