@@ -18,10 +18,10 @@ from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.extra_columns import ExtraColumns
 from pzbias_tf.data.flux import InputScaling
 from pzbias_tf.data.photometry import PhotometryInput
-from pzbias_tf.training.checkpoints import file_digest
-from pzbias_tf.training.config import TrainConfig, load_config
 from pzbias_tf.models.representation import check_network
 from pzbias_tf.training import photometry_schedule
+from pzbias_tf.training.checkpoints import file_digest
+from pzbias_tf.training.config import TrainConfig, load_config
 from pzbias_tf.training.one_stage import fit_extra_columns, fit_input_scaling, fit_photometry
 from pzbias_tf.training.run_folder import StageInputs, is_stage
 from pzbias_tf.training.stages import ITEALTER_ITERATIONS, ITEALTER_KEPT

@@ -83,10 +83,12 @@ def _check_flags(photometry, survey):
 def _values(table: Columns, photometry: manifest_lib.PhotometryColumns, num: int,
             path: str) -> tuple[np.ndarray, np.ndarray | None]:
   """Magnitudes and errors [num, bands], NaN where missing; refuses columns of fluxes."""
-  magnitudes, errors = (np.stack([_column(table, name, flag, num, path) for name in names], 1)
-                        if names else None for flag, names in (
-                            ("magnitude", photometry.magnitudes), ("error", photometry.errors)))
-  magnitudes, errors = with_nan(magnitudes, errors)
+  def stacked(flag, names):
+    return np.stack([_column(table, name, flag, num, path) for name in names], 1)
+
+  magnitudes, errors = with_nan(
+      stacked("magnitude", photometry.magnitudes),
+      stacked("error", photometry.errors) if photometry.errors else None)
   for name, values in zip(photometry.magnitudes, magnitudes.T):
     wrong = np.flatnonzero(outside(values))
     if wrong.size > _TOO_MANY * num:

@@ -97,7 +97,7 @@ def _redshift_loss(loss: losses.RedshiftLoss):
 
 
 def _on_images(network, data, config, keep, labels, data_service=None):
-  """What depends on the kind of batches, for images, or photometry, that pass through the whole network."""
+  """What depends on the kind of batches, for input that passes through the whole network."""
   return {
       "forward": lambda batch: network(network_inputs(batch)),
       "augment": in_views,
