@@ -13,19 +13,23 @@ from typing import Any
 from absl import logging
 
 from pzbias_tf import storage
+from pzbias_tf.bias.balance import threshold_that_keeps
 from pzbias_tf.data.augment import INTERPOLATING
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.extra_columns import ExtraColumns
 from pzbias_tf.data.flux import InputScaling
-from pzbias_tf.data.photometry import PhotometryInput
-from pzbias_tf.models.representation import check_network
-from pzbias_tf.training import photometry_schedule
+from pzbias_tf.data.magnitudes import PhotometryInput
+from pzbias_tf.models.representation import NET_C, check_network
 from pzbias_tf.training.checkpoints import file_digest
 from pzbias_tf.training.config import TrainConfig, load_config
 from pzbias_tf.training.one_stage import fit_extra_columns, fit_input_scaling, fit_photometry
 from pzbias_tf.training.run_folder import StageInputs, is_stage
-from pzbias_tf.training.stages import ITEALTER_ITERATIONS, ITEALTER_KEPT
+from pzbias_tf.training.stages import ITEALTER_ITERATIONS, ITEALTER_KEPT, photometry_schedule
+from pzbias_tf.training.training_sample import survey_part
 from train.flags import Request
+
+BALANCED_SHARE = 0.6
+"""Of the training galaxies; the default threshold of photometry keeps at least this in Step 2."""
 
 
 def resolve(request: Request, data: Dataset) -> dict[str, Any]:
@@ -79,10 +83,19 @@ def stage_preset(request: Request, data: Dataset) -> dict[str, Any]:
   """
   preset = data.manifest.preset
   if data.manifest.photometry:
-    preset = photometry_schedule.preset(data, request.survey)
+    preset = _photometry_preset(data, request.survey)
   if request.net is not None and request.net != preset.get("net"):
     return {}
   return {**preset, **preset.get("stages", {}).get(request.stage.name, {})}
+
+
+def _photometry_preset(data, survey) -> dict[str, Any]:
+  """Settings of all stages, which follow from the number of galaxies."""
+  keep = survey_part(data, survey) & (data.column("split") == "train")
+  z_spec, r_mag = (data.column(name)[keep] for name in ("z_spec", "r_mag"))
+  fth = threshold_that_keeps(z_spec, r_mag, survey, share=BALANCED_SHARE) if keep.any() else 1
+  return {"net": NET_C, "image_size": 0, "fth": fth,
+          "stages": photometry_schedule(data.manifest.records("train"))}
 
 
 def announce_preset(request: Request, settings: dict[str, Any], data: Dataset) -> None:

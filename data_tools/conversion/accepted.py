@@ -17,8 +17,8 @@ from data_tools.conversion import splits as splits_lib
 from data_tools.readers.parts.cutout_source import EXCLUDED, CutoutSource
 from pzbias_tf.data import extra_columns
 from pzbias_tf.data import manifest as manifest_lib
+from pzbias_tf.data.magnitudes import NO_MAGNITUDE, outside
 from pzbias_tf.data.manifest import magnitude_column
-from pzbias_tf.data.photometry import NO_MAGNITUDE, outside
 from pzbias_tf.survey import Survey
 
 DUPLICATE = "duplicate id"

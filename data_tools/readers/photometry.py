@@ -23,7 +23,7 @@ from data_tools.readers.parts.cutout_source import (
   with_split,
 )
 from pzbias_tf.data import manifest as manifest_lib
-from pzbias_tf.data.photometry import FAINTEST, NO_MAGNITUDE, outside, with_nan
+from pzbias_tf.data.magnitudes import FAINTEST, NO_MAGNITUDE, outside, with_nan
 from pzbias_tf.survey import Survey
 
 FILES = ("a table (.fits, .csv, .csv.gz, .parquet, .npy, .npz or text with a line of names) whose "

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from pzbias_tf.compat.keras import plain_variable
-from pzbias_tf.data.photometry import PhotometryInput, with_nan_in_graph
+from pzbias_tf.data.magnitudes import PhotometryInput, with_nan_in_graph
 from pzbias_tf.models.network import INPUTS, input_columns, input_size, redshift_pdf
 from pzbias_tf.survey import Survey
 

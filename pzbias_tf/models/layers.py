@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from pzbias_tf.data.extra_columns import ExtraColumns
 from pzbias_tf.data.flux import InputScaling
-from pzbias_tf.data.photometry import PhotometryInput
+from pzbias_tf.data.magnitudes import PhotometryInput
 
 INITIAL_BIAS = 0.1
 

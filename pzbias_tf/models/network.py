@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from pzbias_tf.data.extra_columns import ExtraColumns
 from pzbias_tf.data.flux import InputScaling
-from pzbias_tf.data.photometry import PhotometryInput
+from pzbias_tf.data.magnitudes import PhotometryInput
 from pzbias_tf.models.layers import ExtraScaling
 from pzbias_tf.models.output_module import REDSHIFT_LAYER, build_output_module
 from pzbias_tf.models.representation import build_representation

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from pzbias_tf.data.extra_columns import ExtraColumns
 from pzbias_tf.data.flux import InputScaling
-from pzbias_tf.data.photometry import PhotometryInput
+from pzbias_tf.data.magnitudes import PhotometryInput
 from pzbias_tf.models.layers import (
   ExtraScaling,
   FluxScaling,

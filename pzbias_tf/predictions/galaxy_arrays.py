@@ -8,7 +8,7 @@ import numpy as np
 
 from pzbias_tf import arguments
 from pzbias_tf.data.extra_columns import MISSING, is_missing
-from pzbias_tf.data.photometry import NO_MAGNITUDE, PhotometryInput, outside, with_nan
+from pzbias_tf.data.magnitudes import NO_MAGNITUDE, PhotometryInput, outside, with_nan
 from pzbias_tf.survey import Survey
 
 _CHUNK = 1024  # images at a time

@@ -12,7 +12,7 @@ from typing import Any, Mapping
 
 from pzbias_tf.data.extra_columns import ExtraColumns
 from pzbias_tf.data.flux import InputScaling
-from pzbias_tf.data.photometry import PhotometryInput
+from pzbias_tf.data.magnitudes import PhotometryInput
 from pzbias_tf.files import write_text
 from pzbias_tf.survey import Survey, survey_from_mapping
 from pzbias_tf.training.stages import Stage, stage_named

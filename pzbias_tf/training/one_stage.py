@@ -17,7 +17,7 @@ from pzbias_tf.bias.soft_labels import LabelModel, fit_label_model
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.extra_columns import ExtraColumns
 from pzbias_tf.data.flux import InputScaling
-from pzbias_tf.data.photometry import PhotometryInput
+from pzbias_tf.data.magnitudes import PhotometryInput
 from pzbias_tf.data.pipeline import DataService, ordered_batches
 from pzbias_tf.files import exclusive_folder
 from pzbias_tf.models import build_network
