@@ -14,6 +14,7 @@ p(z) is on the bins of the survey for all.  Step 3's grid is longer, and its CRP
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 from typing import Iterator
 
@@ -120,19 +121,24 @@ def main() -> None:
   parser.add_argument("--run", required=True, help="run that was trained on it")
   values = parser.parse_args()
   data = Dataset.open(values.data)
-  survey, test = load_survey(data.manifest.survey), data.column("split") == "test"
+  survey = load_survey(data.manifest.survey)
   counts = [data.manifest.records(split) for split in ("train", "validation", "test")]
   print(f"{values.data}: {counts[0]} training, {counts[1]} validation, {counts[2]} test galaxies")
   print(f"{'':32s} {'sigma_MAD of':>26s}")
   print(f"{'':32s}" + "".join(f" {name:>8s}" for name in (
       *(name[1:] for name in ESTIMATES), "eta", "CRPS", "TV")), flush=True)
-  tables = list(networks(values.run))
-  for name, pdf in (neighbours(data, survey), boosting(data, survey)):
-    table = pz.Predictions.make(survey.edges(), pdf, id=data.column("id")[test],
-                                redshift=data.column("z_spec")[test])
-    tables.append((name, table))
-  for name, table in tables:
-    print(f"{name:32s}" + "".join(f" {value:8.4f}" for value in scores(table, survey)))
+  for name, table in itertools.chain(networks(values.run), others(data, survey)):
+    print(f"{name:32s}" + "".join(f" {value:8.4f}" for value in scores(table, survey)),
+          flush=True)
+
+
+def others(data: Dataset, survey: Survey) -> Iterator[tuple[str, pz.Predictions]]:
+  """Name and test predictions of the methods of scikit-learn."""
+  test = data.column("split") == "test"
+  for method in (neighbours, boosting):
+    name, pdf = method(data, survey)
+    yield name, pz.Predictions.make(survey.edges(), pdf, id=data.column("id")[test],
+                                    redshift=data.column("z_spec")[test])
 
 
 if __name__ == "__main__":

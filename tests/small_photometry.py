@@ -24,8 +24,8 @@ def make_table(num: int = 400, seed: int = 0) -> Table:
   magnitudes = r_mag[:, None] + slopes * (1.0 + 2.0 * z_spec[:, None]) + rng.normal(0, errors)
   return Table({
       "id": [f"g{row:05d}" for row in range(num)], "zs": z_spec,
-      **{band: values for band, values in zip(BANDS, magnitudes.T)},
-      **{f"e{band}": values for band, values in zip(BANDS, errors.T)},
+      **dict(zip(BANDS, magnitudes.T)),
+      **dict(zip(ERRORS, errors.T)),
       "mag_J": r_mag - 2.0 * z_spec + rng.normal(0, 0.1, num), "ebv": rng.uniform(0, 0.1, num)})
 
 
