@@ -1,17 +1,17 @@
 """Iterations/s of training on photometry, as a part of those of its bare compiled step.
 
-  python -m benchmarks.photometry_step [--num=20000] [--iterations=600] [--repeats=3]
+  python -m benchmarks.photometry_step [--num=20000] [--iterations=2200]
 
 Training is the whole loop: shuffling and looking up galaxies, compiled steps, log, validation and
-checkpoints, at the default batch; the time is the one that the loop itself writes, without the
-compilation.  The bare step is the same compiled function on one batch that stays.  They take turns
-in one process, since other work on the machine slows down both.
+checkpoints, at the default batch, without the first compiled call.  The bare step is the same
+compiled function on one batch that stays.  They take turns, 50 steps each, since other work on the
+machine slows down both.  The weights that both train are the same, with two optimizers.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import math
 import os
 import tempfile
 import time
@@ -32,14 +32,15 @@ from pzbias_tf.models.representation import NET_C
 from pzbias_tf.survey import SDSS
 from pzbias_tf.training.checkpoints import StageFiles
 from pzbias_tf.training.config import TrainConfig, save_config
-from pzbias_tf.training.loop import Loop
+from pzbias_tf.training.loop import Loop, Pace
 from pzbias_tf.training.one_stage import fit_photometry, make_network, make_problem
 from pzbias_tf.training.optimizers import make_optimizer
-from pzbias_tf.training.run_folder import TIMING, StageInputs
+from pzbias_tf.training.problem import Problem
+from pzbias_tf.training.run_folder import StageInputs
 from pzbias_tf.training.stages import BASELINE, STEP1, Stage, photometry_schedule
 from pzbias_tf.training.step import make_train_steps
 
-BARE_STEPS = 100
+STEPS = 50
 
 
 def make_data(folder: str, num: int) -> Dataset:
@@ -65,62 +66,72 @@ def make_config(stage: Stage, data: Dataset, iterations: int) -> TrainConfig:
   return TrainConfig(**{**vars(plain), "photometry": fit_photometry(data, plain)})
 
 
-def bare(config: TrainConfig, data: Dataset, folder: str) -> Callable[[], float]:
-  """A function that takes BARE_STEPS steps on one batch and returns the time of a step, s."""
-  problem = make_problem(make_network(config), data, config, folder, StageInputs())
-  optimizer = make_optimizer(config, problem.variables)
+class TimedLoop(Loop):
+  """Training that stops after each compiled call for as many bare steps.
+
+  Attributes:
+    training_s: time of all that the loop does, but for the first call, which compiles.
+    bare_s: time of as many bare steps.
+  """
+
+  def __init__(self, problem: Problem, config: TrainConfig, folder: str):
+    super().__init__(problem, config, StageFiles(folder), strategy=tf.distribute.get_strategy(),
+                     xla=False, pace=Pace(steps_per_loop=STEPS))
+    self._bare = bare_steps(problem, config)
+    self.training_s = self.bare_s = 0.0
+    self._start_s = math.nan
+
+  def _call(self, *args):
+    first = math.isnan(self._start_s)
+    step = super()._call(*args)
+    if not first:
+      self.training_s += time.perf_counter() - self._start_s
+      self.bare_s += self._bare()
+    self._start_s = time.perf_counter()  # validation and checkpoints count for the next call
+    return step
+
+
+def bare_steps(problem: Problem, config: TrainConfig) -> Callable[[], float]:
+  """A function that takes STEPS steps on one batch and returns their time, s."""
 
   def losses(batch):
     logits = problem.forward(batch)
     return [loss(logits, batch) for loss in problem.losses.values()]
 
   steps = make_train_steps(
-      strategy=tf.distribute.get_strategy(), variables=problem.variables, optimizer=optimizer,
-      loss_fn=losses, global_batch=config.batch_size, xla=False, parts=len(problem.losses))
+      strategy=tf.distribute.get_strategy(), variables=problem.variables,
+      optimizer=make_optimizer(config, problem.variables), loss_fn=losses,
+      global_batch=config.batch_size, xla=False, parts=len(problem.losses))
   (batch,) = problem.batches(0).take(1)
   iterator = iter(tf.data.Dataset.from_tensors(batch).repeat())
 
   def measure():
     start_s = time.perf_counter()
-    steps(iterator, tf.constant(BARE_STEPS)).loss.numpy()
-    return (time.perf_counter() - start_s) / BARE_STEPS
+    steps(iterator, tf.constant(STEPS)).loss.numpy()
+    return time.perf_counter() - start_s
 
   measure()  # compiles
   return measure
 
 
-def trained(config: TrainConfig, data: Dataset, folder: str) -> float:
-  """Trains; returns the time of an iteration, s."""
+def compare(stage: Stage, data: Dataset, folder: str, iterations: int) -> None:
+  """Trains a stage and prints the ratio."""
+  config = make_config(stage, data, iterations)
   save_config(config, folder, provenance={})
-  problem = make_problem(make_network(config), data, config, folder, StageInputs())
-  Loop(problem, config, StageFiles(folder), strategy=tf.distribute.get_strategy(), xla=False).run()
-  with open(os.path.join(folder, TIMING), encoding="utf-8") as file:
-    return json.load(file)["step_time_s"]
-
-
-def compare(stage: Stage, data: Dataset, folder: str, values: argparse.Namespace) -> None:
-  """Measures both in turns and prints the ratio."""
-  config = make_config(stage, data, values.iterations)
-  step = bare(config, data, folder)
-  several = lambda: np.mean([step() for _ in range(3)])
-  rounds = []
-  for number in range(values.repeats):
-    before_s = several()
-    whole_s = trained(config, data, os.path.join(folder, f"{stage.name}{number}"))
-    rounds.append((0.5 * (before_s + several()), whole_s))
-  ratios = [bare_s / whole_s for bare_s, whole_s in rounds]
-  bare_s, whole_s = (np.median(column) for column in zip(*rounds))
-  print(f"{stage.title}, batch {config.batch_size}: {1 / whole_s:.0f} iterations/s in training, "
-        f"{1 / bare_s:.0f} of the bare step; ratio {np.median(ratios):.2f} "
-        f"({', '.join(f'{ratio:.2f}' for ratio in sorted(ratios))})", flush=True)
+  loop = TimedLoop(make_problem(make_network(config), data, config, folder, StageInputs()), config,
+                   folder)
+  loop.run()
+  steps = iterations - STEPS
+  print(f"{stage.title}, batch {config.batch_size}: {steps / loop.training_s:.0f} iterations/s in "
+        f"training, {steps / loop.bare_s:.0f} of the bare step; ratio "
+        f"{loop.bare_s / loop.training_s:.2f}", flush=True)
 
 
 def main() -> None:
   """Compares Baseline and Step 1."""
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument("--num", type=int, default=20_000)
-  parser.add_argument("--iterations", type=int, default=600)
-  parser.add_argument("--repeats", type=int, default=3)
+  parser.add_argument("--iterations", type=int, default=2200)
   values = parser.parse_args()
   logging.set_verbosity(logging.ERROR)
   keep_freed_memory()  # as train.main
@@ -128,7 +139,7 @@ def main() -> None:
     data = make_data(folder, values.num)
     print(f"TensorFlow {tf.__version__}, {os.cpu_count()} cores, {values.num} galaxies")
     for stage in (BASELINE, STEP1):
-      compare(stage, data, folder, values)
+      compare(stage, data, os.path.join(folder, stage.name), values.iterations)
 
 
 if __name__ == "__main__":

@@ -125,8 +125,8 @@ class PhotometryTest(tf.test.TestCase, parameterized.TestCase):
     magnitudes, ebv = arrays["magnitudes"][own], arrays["ebv"][own]
     folder = os.path.join(self.folder, "saved_plain")
     eval_export.export(stage, folder)
-    found = tf.saved_model.load(folder).estimate(
-        tf.constant(magnitudes, tf.float32), tf.constant(ebv, tf.float32))
+    saved = tf.saved_model.load(folder)
+    found = saved.estimate(tf.constant(magnitudes, tf.float32), tf.constant(ebv, tf.float32))
     self.assertAllClose(found["pdf"], expected.pdf, atol=1e-6, rtol=0)
     model = pz.load_run(os.path.dirname(stage))
     self.assertAllClose(model.predict(magnitudes=magnitudes, ebv=ebv).pdf, expected.pdf,
