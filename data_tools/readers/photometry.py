@@ -23,7 +23,7 @@ from data_tools.readers.parts.cutout_source import (
   with_split,
 )
 from pzbias_tf.data import manifest as manifest_lib
-from pzbias_tf.data.magnitudes import FAINTEST, NO_MAGNITUDE, outside, with_nan
+from pzbias_tf.data.magnitudes import NO_MAGNITUDE, outside, with_nan
 from pzbias_tf.survey import Survey
 
 FILES = ("a table (.fits, .csv, .csv.gz, .parquet, .npy, .npz or text with a line of names) whose "
@@ -31,6 +31,7 @@ FILES = ("a table (.fits, .csv, .csv.gz, .parquet, .npy, .npz or text with a lin
 _NAMES = {**columns_lib.USUAL_NAMES, "id": ("id", "objid", "specobjid", "name"),
           "z": ("z", "z_spec", "zspec", "zs", "redshift"), "r": (), "i": (), "r_err": (),
           "i_err": ()}
+_MARK = " (checked)"  # of columns whose missing values have become NaN
 _TOO_MANY = 0.1  # of the galaxies outside of what can be a magnitude: a column of something else
 
 
@@ -53,17 +54,18 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
   table = table_files.columns_of(path)
   num = table_files.num_rows(table, path)
   magnitudes, errors = _values(table, photometry, num, path)
-  others = {name: values for name, values in table.items()
-            if name not in (*photometry.magnitudes, *photometry.errors)}
-  _check_redshift(others, photometry, options, path)
+  _check_redshift(table, photometry, options, path)
+  own = _own_labels(survey, photometry, magnitudes, errors)
+  roles = {role: name for role, (name, _) in own.items()
+           if role.removesuffix("_err") not in options.columns}
   catalog, chosen = columns_lib.build_catalog(
-      {**others, **_labels(survey, magnitudes, errors)}, _NAMES, num,
-      _with_labels(options, survey, others, errors), origin=path)
+      {**table, **dict(own.values())}, _names(photometry), num,
+      dataclasses.replace(options, columns={**roles, **options.columns}), origin=path)
   return CutoutSource(
       catalog=_with_photometry(with_split(catalog), survey, magnitudes, errors),
       images=_no_image, image_shape=(), photometry=photometry,
       description={"path": path, "layout": "photometry",
-                   "columns": _as_named(chosen, photometry, survey),
+                   "columns": {role: name.removesuffix(_MARK) for role, name in chosen.items()},
                    "photometry": dataclasses.asdict(photometry)})
 
 
@@ -111,55 +113,45 @@ def _column(table, name, flag, num, path):
   return values.astype(np.float64)
 
 
-def _check_redshift(others, photometry, options, path):
-  """Refuses to guess the column of redshifts where the name `z` may mean a magnitude."""
-  if options.columns.get("z"):
-    return
-  found = [name for name in others if name.lower() in _NAMES["z"]]
+def _check_redshift(table, photometry, options, path):
+  """Refuses magnitudes as redshifts, and to guess where the name `z` may mean a magnitude."""
+  used, given = (*photometry.magnitudes, *photometry.errors), options.columns.get("z")
+  if given in used:
+    raise ValueError(f"--z_column={given} is named as photometry, too; name the column of the "
+                     f"redshifts, or --z_column={columns_lib.NONE} if none is known")
+  found = [name for name in table if name.lower() in _NAMES["z"] and name not in used]
   may_be_a_band = found in (["z"], ["Z"]) and all(len(name) == 1 for name in photometry.magnitudes)
-  if len(found) > 1 or may_be_a_band:
-    what = (f"columns {', '.join(found)} may all hold the redshift" if len(found) > 1 else
-            f"column {found[0]} may hold redshifts, or magnitudes as "
-            f"{', '.join(photometry.magnitudes)} do")
-    raise ValueError(f"{path}: {what}; name the redshift with --z_column, e.g. "
-                     f"--z_column={found[-1]}, or --z_column={columns_lib.NONE} if none is known")
+  if given or not (len(found) > 1 or may_be_a_band):
+    return
+  what = (f"columns {', '.join(found)} may all hold the redshift" if len(found) > 1 else
+          f"column {found[0]} may hold redshifts, or magnitudes as "
+          f"{', '.join(photometry.magnitudes)} do")
+  raise ValueError(f"{path}: {what}; name the redshift with --z_column, e.g. --z_column={found[-1]}"
+                   f", or --z_column={columns_lib.NONE} if none is known")
 
 
-# Names that the magnitudes of a band have while the catalogue is built; no table has such.
-_R, _I, _R_ERR, _I_ERR = ("(magnitude in r)", "(magnitude in i)", "(error in r)", "(error in i)")
+def _names(photometry) -> dict[str, tuple[str, ...]]:
+  """Usual names of the other columns, without those that hold photometry."""
+  used = {name.lower() for name in (*photometry.magnitudes, *photometry.errors)}
+  return {role: tuple(name for name in names if name not in used)
+          for role, names in _NAMES.items()}
 
 
-def _labels(survey, magnitudes, errors) -> dict[str, np.ndarray]:
-  """Magnitudes of r and i, with errors, for the catalogue's own columns of them."""
+def _own_labels(survey, photometry, magnitudes, errors) -> dict[str, tuple[str, np.ndarray]]:
+  """{role: (column, values)} of magnitudes and errors in r and i.
+
+  A magnitude that is none counts as missing.  The columns have their names in the table, marked.
+  """
   labels = {}
-  for band, own, own_error in (("r", _R, _R_ERR), ("i", _I, _I_ERR)):
-    if band in survey.bands:
-      place = survey.bands.index(band)
-      labels[own] = np.where(outside(magnitudes[:, place]), np.nan, magnitudes[:, place])
+  for role in ("r", "i"):
+    if role in survey.bands:
+      band = survey.bands.index(role)
+      label = magnitudes[:, band]
+      labels[role] = (f"{photometry.magnitudes[band]}{_MARK}",
+                      np.where(outside(label), np.nan, label))
       if errors is not None:
-        labels[own_error] = errors[:, place]
+        labels[f"{role}_err"] = (f"{photometry.errors[band]}{_MARK}", errors[:, band])
   return labels
-
-
-def _with_labels(options, survey, others, errors) -> ReaderOptions:
-  """The options, with r and i taken from the magnitudes where the user names no column."""
-  own: dict[str, str] = {}
-  for band, role, name, name_of_error in (("r", "r", _R, _R_ERR), ("i", "i", _I, _I_ERR)):
-    if band in survey.bands and not options.columns.get(role):
-      own[role] = name
-      if errors is not None:
-        own[f"{role}_err"] = name_of_error
-  given = {role: name for role, name in options.columns.items() if name}
-  return dataclasses.replace(options, columns={**own, **given})
-
-
-def _as_named(chosen, photometry, survey) -> dict[str, str]:
-  """{role: column} with the table's own names of r and i."""
-  names = {own: columns[survey.bands.index(band)] for band, own, columns in (
-      ("r", _R, photometry.magnitudes), ("i", _I, photometry.magnitudes),
-      ("r", _R_ERR, photometry.errors), ("i", _I_ERR, photometry.errors))
-           if columns and band in survey.bands}
-  return {role: names.get(name, name) for role, name in chosen.items()}
 
 
 def _with_photometry(catalog: Table, survey, magnitudes, errors) -> Table:
@@ -172,7 +164,7 @@ def _with_photometry(catalog: Table, survey, magnitudes, errors) -> Table:
 
 
 def _no_image(row: int) -> np.ndarray:
-  raise TypeError(f"row {row} is photometry up to {FAINTEST:g} mag and has no image")
+  raise TypeError(f"row {row} has no image, since this is photometry")
 
 
 READER = Reader(files=FILES, matches=lambda path: False, read=read,

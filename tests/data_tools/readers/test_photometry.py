@@ -183,6 +183,17 @@ class ConversionTest(tf.test.TestCase, parameterized.TestCase):
     data = convert_table(path, self.output, columns={"z": "zs"}, **settings)
     self.assertLen(data.catalog, NUM)
 
+  def test_columns_that_the_user_names(self):
+    self.table["petro_r"] = self.table["r"] + 0.1
+    data = convert_table(self.write(), self.output, columns={"r": "petro_r", "i": "z"})
+    rows = self.own_rows(data)
+    self.assertAllClose(data.column("r_mag"), self.table["petro_r"][rows])
+    self.assertAllClose(data.column("mag_r"), self.table["r"][rows])
+    self.assertAllClose(data.column("i_mag"), self.table["z"][rows])
+    self.assertEqual(data.manifest.source["columns"]["r"], "petro_r")
+    with self.assertRaisesRegex(ValueError, "--z_column=z is named as photometry, too"):
+      convert_table(self.write("other.fits"), self.output, columns={"z": "z"})
+
   @parameterized.parameters(
       (dict(magnitude_columns=("u", "g", "r")), "3 columns, but survey sdss has the bands u, g"),
       (dict(magnitude_columns=("u", "g", "r", "i", "y")), "no column 'y', named by --magnitude_"),
