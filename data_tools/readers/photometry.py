@@ -42,15 +42,7 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
     OSError: the file cannot be read.
     ValueError: a column is missing, ambiguous, or holds no magnitudes.
   """
-  if not options.magnitude_columns:
-    raise ValueError(f"{path}: name the magnitudes of the bands {', '.join(survey.bands)} with "
-                     "--magnitude_columns=..., in this order")
-  if not os.path.isfile(path):
-    raise FileNotFoundError(f"{path}: not a file; --magnitude_columns is for {FILES}")
-  photometry = manifest_lib.PhotometryColumns(
-      magnitudes=options.magnitude_columns, errors=options.error_columns,
-      missing=options.missing_magnitudes or manifest_lib.REJECT)
-  _check_flags(photometry, survey)
+  photometry = _named_columns(path, survey, options)
   table = table_files.columns_of(path)
   num = table_files.num_rows(table, path)
   magnitudes, errors = _values(table, photometry, num, path)
@@ -67,6 +59,20 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
       description={"path": path, "layout": "photometry",
                    "columns": {role: name.removesuffix(_MARK) for role, name in chosen.items()},
                    "photometry": dataclasses.asdict(photometry)})
+
+
+def _named_columns(path, survey, options) -> manifest_lib.PhotometryColumns:
+  """The columns that the flags name, where they fit the survey."""
+  if not options.magnitude_columns:
+    raise ValueError(f"{path}: name the magnitudes of the bands {', '.join(survey.bands)} with "
+                     "--magnitude_columns=..., in this order")
+  if not os.path.isfile(path):
+    raise FileNotFoundError(f"{path}: not a file; --magnitude_columns is for {FILES}")
+  photometry = manifest_lib.PhotometryColumns(
+      magnitudes=options.magnitude_columns, errors=options.error_columns,
+      missing=options.missing_magnitudes or manifest_lib.REJECT)
+  _check_flags(photometry, survey)
+  return photometry
 
 
 def _check_flags(photometry, survey):
