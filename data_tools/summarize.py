@@ -44,30 +44,49 @@ def summarize(folder: str, output: str = "", *, sample: int = 1000) -> list[str]
   if storage.is_remote(output):
     raise ValueError(f"{output}: pictures are written to local folders; name one with --output")
   galaxies = Galaxies.of(data)
-  images, rows = read_sample(data, sample)
+  images, rows = (np.empty(0), np.empty(0)) if data.manifest.photometry else read_sample(
+      data, sample)
   print(summary_text(data, galaxies, images), flush=True)
   os.makedirs(output, exist_ok=True)
   paths = save_figure(distribution_figure.draw_distribution(galaxies), output, "distribution")
-  paths.append(os.path.join(output, "contact_sheet.png"))
-  draw_contact_sheet(data, images, rows, paths[-1])
+  if not data.manifest.photometry:
+    paths.append(os.path.join(output, "contact_sheet.png"))
+    draw_contact_sheet(data, images, rows, paths[-1])
   print(f"wrote {', '.join(paths)}")
   return paths
 
 
 def summary_text(data: Dataset, galaxies: Galaxies, images: np.ndarray) -> str:
-  """The tables, each with a heading."""
+  """The tables, each with a heading; `images` are not used of photometry."""
   manifest = data.manifest
-  height, width, _ = manifest.image_shape
   return "\n".join([
-      f"{data.folder}: {manifest.survey}, {height} x {width} pixels in {' '.join(manifest.bands)}, "
-      f"{manifest.dtype}, from {manifest.source.get('path', 'elsewhere')}",
+      f"{data.folder}: {manifest.survey}, {_what(manifest)}, "
+      f"from {manifest.source.get('path', 'elsewhere')}",
       "", *summary_tables.count_lines(manifest),
       "", f"Splits ({manifest.split_rule})", summary_tables.split_table(galaxies, manifest),
       "", "Galaxies with z_spec by r magnitude and redshift", summary_tables.cell_table(galaxies),
-      "", f"Pixels of {len(images)} galaxies, as stored: noise of a pixel at the border, median "
-      "flux of an image, percentiles",
-      summary_tables.band_table(manifest.bands, band_statistics(images)),
-      ""])
+      "", *(_magnitude_lines(data) if manifest.photometry else _pixel_lines(manifest, images)), ""])
+
+
+def _what(manifest) -> str:
+  """What the data set holds of each galaxy."""
+  bands = " ".join(manifest.bands)
+  if manifest.photometry:
+    return f"magnitudes{' and errors' * bool(manifest.photometry.errors)} in {bands}"
+  height, width, _ = manifest.image_shape
+  return f"{height} x {width} pixels in {bands}, {manifest.dtype}"
+
+
+def _pixel_lines(manifest, images) -> list[str]:
+  return [f"Pixels of {len(images)} galaxies, as stored: noise of a pixel at the border, median "
+          "flux of an image, percentiles",
+          summary_tables.band_table(manifest.bands, band_statistics(images))]
+
+
+def _magnitude_lines(data) -> list[str]:
+  magnitudes, errors = data.photometry()
+  return ["Magnitudes: number of galaxies without a measurement, percentiles, median error",
+          summary_tables.magnitude_table(data.manifest.bands, magnitudes, errors)]
 
 
 def draw_contact_sheet(data: Dataset, images: np.ndarray, rows: np.ndarray, path: str) -> None:

@@ -42,8 +42,9 @@ def summary(folder: str, manifest: Manifest) -> str:
   """One line about a sound data set."""
   size = sum(shard.bytes for shard in manifest.shards)
   records = sum(shard.records for shard in manifest.shards)
-  return (f"{folder}: OK: {len(manifest.shards)} shards, {records} records, {size / 1e6:.1f} MB, "
-          f"{manifest.galaxies['written']} galaxies, none in two splits")
+  parts = (f"photometry, {records} records" if manifest.photometry else
+           f"{len(manifest.shards)} shards, {records} records, {size / 1e6:.1f} MB")
+  return f"{folder}: OK: {parts}, {manifest.galaxies['written']} galaxies, none in two splits"
 
 
 def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:

@@ -4,7 +4,8 @@
 
 Pixels as the survey delivers them and E(B-V) go in; p(z) and point estimates come
 out.  Of a run with extra columns, `estimate` takes them as a third argument, in the
-order that assets.extra/pzbias_tf.json names:
+order that assets.extra/pzbias_tf.json names.  A run of photometry takes magnitudes and perhaps
+their errors in place of pixels:
 
   model = tf.saved_model.load("runs/sdss_net0_ne1/step3/saved_model")
   model.estimate(image, ebv)   # {"pdf": [n, bins], "zmode": [n], "zmean": [n], "zmedian": [n]}
@@ -68,7 +69,8 @@ def export(stage_dir: str, output: str = "") -> str:
   weights = StageFiles(stage_dir).last
   load_weights(network, weights)
   with appearing(output, "export") as hidden:
-    Estimator(network, config.survey, extended=config.stage_spec.extended).save(hidden)
+    Estimator(network, config.survey, extended=config.stage_spec.extended,
+              photometry=config.photometry).save(hidden)
     _write_about(os.path.join(hidden, ABOUT), config, weights)
   return f"{config.stage_spec.title} -> {output}; its grid and settings: {ABOUT}"
 
@@ -79,6 +81,7 @@ def _write_about(path, config, weights):
   about = {
       "survey": dataclasses.asdict(survey), "stage": config.stage, "image_size": config.image_size,
       "extra_columns": list(config.extra_columns.names),
+      "photometry": config.photometry and dataclasses.asdict(config.photometry),
       "edges": survey.edges(extended=config.stage_spec.extended).tolist(),
       "weights_sha256": file_digest(weights), "versions": package_versions()}
   os.makedirs(os.path.dirname(path), exist_ok=True)

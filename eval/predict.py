@@ -1,4 +1,4 @@
-"""Predicts galaxies with a trained stage: those of a data set, or straight from cutout files.
+"""Predicts galaxies with a trained stage: those of a data set, or straight from a survey's files.
 
   python -m eval.predict --run=runs/sdss_net0_ne1 --stage=step3 --data=data/new
   python -m eval.predict --run=runs/sdss_net0_ne1 --input=new.npz --output=new.hdf5
@@ -111,7 +111,7 @@ def _working_folder(path: str) -> Iterator[str]:
 def _open(request, members, folder):
   """The data set, which fits the stage."""
   survey = members.config.survey
-  cutouts = request.cutouts and request.cutouts.with_extra(members.config.extra_columns.names)
+  cutouts = request.cutouts and request.cutouts.for_run(members.config)
   data = Dataset.open(convert_cutouts(cutouts, survey, folder, request.beside("_rejected.csv"))
                       if cutouts else request.data)
   check_data_fit(data, members.config, force=request.force)

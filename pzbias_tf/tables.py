@@ -1,7 +1,8 @@
-"""Reads tables from FITS, CSV and Parquet files: one array per column."""
+"""Reads tables from FITS, CSV, Parquet and text files: one array per column."""
 
 from __future__ import annotations
 
+import gzip
 from typing import Mapping
 import warnings
 
@@ -12,15 +13,17 @@ Columns = Mapping[str, np.ndarray]
 """{name: values [rows]}."""
 
 SUFFIXES = (".fits", ".csv", ".parquet")
+_TEXT = (".txt", ".dat", ".cat")
 PACKED = ("", ".gz")
-"""Endings that may follow .fits and .csv."""
+"""Endings that may follow those of files other than Parquet."""
 
 
 def read_table(path: str) -> dict[str, np.ndarray]:
   """All one-dimensional columns of a table; masked numbers become NaN, missing texts "".
 
   Args:
-    path: a file whose name ends on one of SUFFIXES, .fits and .csv also with .gz.
+    path: a file whose name ends on one of SUFFIXES, or on .txt, .dat or .cat for
+      columns of text; all but .parquet also with .gz.
 
   Raises:
     OSError: the file is missing.
@@ -31,8 +34,8 @@ def read_table(path: str) -> dict[str, np.ndarray]:
 
 def is_table(path: str) -> bool:
   """Whether `read_table` knows the ending of this file's name."""
-  return path.endswith(tuple(suffix + packed for suffix in SUFFIXES for packed in PACKED
-                             if suffix != ".parquet" or not packed))
+  return path.endswith(tuple(suffix + packed for suffix in (*SUFFIXES, *_TEXT)
+                             for packed in PACKED if suffix != ".parquet" or not packed))
 
 
 def num_rows(columns: Columns, path: str) -> int:
@@ -75,17 +78,27 @@ def _without_objects(values: np.ndarray) -> np.ndarray:
 
 
 def _astropy_columns(path: str) -> dict[str, np.ndarray]:
-  is_csv = path.endswith((".csv", ".csv.gz"))
   try:
     with warnings.catch_warnings():
       # Ids of 20 digits are too large for integers, and are texts anyway.
       warnings.filterwarnings("ignore", "OverflowError converting to IntType")
-      table = Table.read(path, format="ascii.csv" if is_csv else "fits")
-    if not is_csv:
+      table = Table.read(path, format=_format_of(path))
+    if _format_of(path) == "fits":
       table.convert_bytestring_to_unicode()
   except Exception as error:  # astropy's readers raise many kinds of errors
     raise ValueError(f"{path}: not a readable table: {error}") from error
   return {name: _unmasked(table[name]) for name in table.colnames if table[name].ndim == 1}
+
+
+def _format_of(path: str) -> str:
+  """Astropy's name of the format; text names its columns in its first line, after # or not."""
+  plain = path.removesuffix(".gz")
+  if plain.endswith(".csv"):
+    return "ascii.csv"
+  if not plain.endswith(_TEXT):
+    return "fits"
+  with gzip.open(path) if plain != path else open(path, "rb") as file:
+    return "ascii.commented_header" if file.read(1) == b"#" else "ascii.basic"
 
 
 def _unmasked(column) -> np.ndarray:

@@ -3,8 +3,9 @@
     model = load_run("runs/quickstart/sdss_net5_ne1")
     table = model.predict(images, ebv=ebv, r_mag=r_mag)
 
-A run with extra columns takes them as well: `extra={"mag_J": mag_J}`.  The numbers are those
-of `python -m eval.predict --calibration=run`.
+A run with extra columns takes them as well: `extra={"mag_J": mag_J}`.  A run of photometry
+takes `magnitudes=...` and, where it was trained with them, `errors=...` in place of images.  The
+numbers are those of `python -m eval.predict --calibration=run`.
 """
 
 from __future__ import annotations
@@ -96,13 +97,21 @@ class TrainedRun:
     return self.predictor.edges
 
   def __repr__(self) -> str:
-    size, step4 = self.predictor.size, ", with Step 4" if self.calibration else ""
+    step4 = ", with Step 4" if self.calibration else ""
     extra = f" and {' '.join(self.extra_columns)}" if self.extra_columns else ""
     return (f"<{self.config.stage_spec.title} of {os.path.dirname(self.folder)}: "
-            f"{network_name(self.config.net)}, {self.survey.name}, {size} x {size} pixels of "
+            f"{network_name(self.config.net)}, {self.survey.name}, {self._what()} of "
             f"{' '.join(self.survey.bands)}{extra}, {len(self.edges) - 1} redshift bins{step4}>")
 
-  def predict(self, images: np.ndarray, *, ebv: np.ndarray | float | None = None,
+  def _what(self):
+    """What the network takes of each band."""
+    if self.config.photometry:
+      return "magnitudes" + " and errors" * self.config.photometry.with_errors
+    return f"{self.predictor.size} x {self.predictor.size} pixels"
+
+  def predict(self, images: np.ndarray | None = None, *,
+              magnitudes: np.ndarray | None = None, errors: np.ndarray | None = None,
+              ebv: np.ndarray | float | None = None,
               r_mag: np.ndarray | float | None = None, ids: np.ndarray | None = None,
               extra: Mapping[str, np.ndarray | float] | None = None,
               batch_size: int = BATCH_SIZE) -> Predictions:
@@ -111,7 +120,12 @@ class TrainedRun:
     Args:
       images: [n, size, size, band] flux in the survey's unit, bands in the order
         of `survey.bands`, real numbers of any type.  The central pixels are used;
-        images smaller than those of the training are refused.
+        images smaller than those of the training are refused.  None for a run of
+        photometry.
+      magnitudes: of a run of photometry, [n, band] mag, bands in the order of
+        `survey.bands`.  Where the run was trained with --missing_magnitudes=limit,
+        missing ones may be NaN, masked, -99 and the like.
+      errors: their errors [n, band], mag, where the run was trained with errors.
       ebv: Galactic reddening E(B-V), mag: [n], or one number for all.  It must be
         given.
       r_mag: r magnitudes (AB): [n], or one number for all.  Without them there
@@ -131,16 +145,26 @@ class TrainedRun:
       ValueError: an argument does not fit; the message names it and the remedy.
       FloatingPointError: the network gave NaN.
     """
-    images = galaxy_arrays.check_images(images, self.survey, self.predictor.size)
-    num = len(images)
+    if self.config.photometry:
+      inputs = galaxy_arrays.photometry_inputs(images, magnitudes, errors, self.config.photometry)
+    else:
+      inputs = {"image": galaxy_arrays.check_images(
+          galaxy_arrays.only_images(images, magnitudes, errors), self.survey, self.predictor.size)}
+    num = len(next(iter(inputs.values())))
     columns = {"id": galaxy_arrays.id_column(ids, num), "ebv": galaxy_arrays.ebv_column(ebv, num),
                "redshift": np.full(num, np.nan)}
     if r_mag is not None:
       columns["r_mag"] = galaxy_arrays.number_column("r_mag", r_mag, num)
-    return self._with_step_4(collect(self.edges, self.predictor.array_batches(
-        images, columns, flux_divisor=self.survey.flux_divisor,
-        extra=galaxy_arrays.extra_values(extra, self.extra_columns, num),
-        batch_size=arguments.whole_number(batch_size, "batch_size", lowest=1))))
+    values = galaxy_arrays.extra_values(extra, self.extra_columns, num)
+    batch_size = arguments.whole_number(batch_size, "batch_size", lowest=1)
+    if self.config.photometry:
+      inputs.update({"ebv": columns["ebv"], **({} if values is None else {"extra": values})})
+      batches = self.predictor.photometry_batches(inputs, columns, batch_size=batch_size)
+    else:
+      batches = self.predictor.array_batches(
+          inputs["image"], columns, flux_divisor=self.survey.flux_divisor, extra=values,
+          batch_size=batch_size)
+    return self._with_step_4(collect(self.edges, batches))
 
   def _with_step_4(self, predictions):
     if self.calibration is None or "r_mag" not in predictions.ancil:

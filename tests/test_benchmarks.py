@@ -1,9 +1,12 @@
 """What the benchmarks compute besides timings."""
 
+import importlib
+import importlib.util
 import multiprocessing
 from unittest import mock
 
 from absl.testing import parameterized
+import numpy as np
 import tensorflow as tf
 
 from benchmarks import timing
@@ -60,6 +63,29 @@ class BenchmarksTest(tf.test.TestCase, parameterized.TestCase):
                                  block_s=6.0)
     self.assertEqual(times, {"one": timing.Timing(1.0, 2.0), "two": timing.Timing(2.0, 4.0)})
     self.assertEqual(done[4:], 3 * [("one", 6), ("two", 3)])
+
+
+class BaselinesTest(tf.test.TestCase):
+  """p(z) of the methods that Net_C is compared with."""
+
+  def setUp(self):
+    super().setUp()
+    if not importlib.util.find_spec("sklearn"):
+      self.skipTest("scikit-learn is not installed")
+    self.baselines = importlib.import_module("benchmarks.photometry_baselines")
+
+  def test_histograms(self):
+    self.assertAllClose(self.baselines.histograms(np.array([[0, 0, 2], [3, 1, 3]]), 4),
+                        [[2 / 3, 0, 1 / 3, 0], [0, 1 / 3, 0, 2 / 3]])
+
+  def test_densities_have_their_quantiles(self):
+    levels, edges = self.baselines.LEVELS, SDSS.edges()
+    quantiles = np.stack([0.05 + 0.2 * levels, np.full(len(levels), 0.1234)])
+    pdf = self.baselines.densities(quantiles, SDSS)
+    self.assertAllClose(pdf.sum(1), [1.0, 1.0])
+    self.assertAllClose(np.interp(quantiles[0], edges, np.cumsum([0, *pdf[0]])), levels, atol=0.01)
+    self.assertEqual(np.argmax(pdf[1]), SDSS.redshift_bin(np.array([0.1234]))[0])
+    self.assertGreater(pdf[1].max(), 0.99)
 
 
 if __name__ == "__main__":

@@ -199,7 +199,7 @@ class TrainedRunTest(tf.test.TestCase, parameterized.TestCase):
     for settings, message in (
         (dict(images=images), "ebv is needed"),
         (dict(images=images[..., :3], ebv=0.0), "5 bands on the last axis, u, g, r, i, z"),
-        (dict(images=images, ebv=0.0, r_mag=[16.0]), "r_mag has 1 values for 40 images"),
+        (dict(images=images, ebv=0.0, r_mag=[16.0]), "r_mag has 1 values for 40 galaxies"),
         (dict(images=images, ebv=0.0, r_mag=np.nan), "r_mag is not finite"),
         (dict(images=images, ebv=0.0, batch_size=0), "batch_size must be a whole number")):
       with self.assertRaisesRegex(ValueError, message):

@@ -57,8 +57,9 @@ def _define_published(define):
   define.switch("usecfht", False, "CFHTLS instead of SDSS.")
   define.switch("usecfhtd", False, "With --usecfht: DEEP instead of WIDE.")
   define.integer("bins", None, "Redshift bins. Default: the survey's.", lower_bound=1)
-  define.integer("net", None, "Network: 0 Net_P, 1 Net_T, 2 to 4 Net_S1 to Net_S3, 5 Net_Q. "
-                 "Default: 0.", lower_bound=0, upper_bound=5)
+  define.integer("net", None, "Network: 0 Net_P, 1 Net_T, 2 to 4 Net_S1 to Net_S3, 5 Net_Q; "
+                 "6 Net_C for photometry. Default: 0, and 6 for photometry.", lower_bound=0,
+                 upper_bound=6)
   define.integer("itealter", 0, "1: Baseline and Step 1 for 240,000 iterations at a constant "
                  "learning rate, with weights kept on the way. K > 1: test the weights of "
                  "iteration K, or start Steps 2 and 3 from them (SDSS).", lower_bound=0)

@@ -13,16 +13,23 @@ from typing import Any
 from absl import logging
 
 from pzbias_tf import storage
+from pzbias_tf.bias.balance import threshold_that_keeps
 from pzbias_tf.data.augment import INTERPOLATING
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.extra_columns import ExtraColumns
 from pzbias_tf.data.flux import InputScaling
+from pzbias_tf.data.magnitudes import PhotometryInput
+from pzbias_tf.models.representation import NET_C, check_network
 from pzbias_tf.training.checkpoints import file_digest
 from pzbias_tf.training.config import TrainConfig, load_config
-from pzbias_tf.training.one_stage import fit_extra_columns, fit_input_scaling
+from pzbias_tf.training.one_stage import fit_extra_columns, fit_input_scaling, fit_photometry
 from pzbias_tf.training.run_folder import StageInputs, is_stage
-from pzbias_tf.training.stages import ITEALTER_ITERATIONS, ITEALTER_KEPT
+from pzbias_tf.training.stages import ITEALTER_ITERATIONS, ITEALTER_KEPT, photometry_schedule
+from pzbias_tf.training.training_sample import survey_part
 from train.flags import Request
+
+BALANCED_SHARE = 0.6
+"""Of the training galaxies; the default threshold of photometry keeps at least this in Step 2."""
 
 
 def resolve(request: Request, data: Dataset) -> dict[str, Any]:
@@ -33,6 +40,8 @@ def resolve(request: Request, data: Dataset) -> dict[str, Any]:
     learning_rate, lr_drops, keep_weights_at.
   """
   defaults = _defaults(request)
+  if data.manifest.photometry:
+    _check_no_image_flags(request)
   preset = stage_preset(request, data)
   settings = {name: preset.get(name, default) for name, default in defaults.items()}
   settings["lr_drops"] = tuple(settings["lr_drops"])
@@ -42,7 +51,19 @@ def resolve(request: Request, data: Dataset) -> dict[str, Any]:
   for name in defaults:
     if getattr(request, name, None) is not None:
       settings[name] = getattr(request, name)
+  check_network(settings["net"], photometry=data.manifest.photometry is not None)
   return settings
+
+
+def _check_no_image_flags(request):
+  """Refuses flags that mean nothing for photometry."""
+  given = [f"--{name}={getattr(request, name)}"
+           for name in ("image_size", "input_scaling", "data_service") if getattr(request, name)]
+  if request.augment in INTERPOLATING:
+    given.append(f"--augment={request.augment}")
+  if given:
+    raise ValueError(f"{', '.join(given)}: for images, and this data set holds photometry; leave "
+                     "it out")
 
 
 def _defaults(request):
@@ -56,16 +77,34 @@ def _defaults(request):
 
 
 def stage_preset(request: Request, data: Dataset) -> dict[str, Any]:
-  """The data set's preset for a stage; {} where there is none, or it is for another network."""
+  """The data set's preset for a stage; {} where there is none, or it is for another network.
+
+  Photometry has one of its own, which follows from the number of galaxies.
+  """
   preset = data.manifest.preset
+  if data.manifest.photometry:
+    preset = _photometry_preset(data, request.survey)
   if request.net is not None and request.net != preset.get("net"):
     return {}
   return {**preset, **preset.get("stages", {}).get(request.stage.name, {})}
 
 
+def _photometry_preset(data, survey) -> dict[str, Any]:
+  """Settings of all stages, which follow from the number of galaxies."""
+  keep = survey_part(data, survey) & (data.column("split") == "train")
+  z_spec, r_mag = (data.column(name)[keep] for name in ("z_spec", "r_mag"))
+  fth = threshold_that_keeps(z_spec, r_mag, survey, share=BALANCED_SHARE) if keep.any() else 1
+  return {"net": NET_C, "image_size": 0, "fth": fth,
+          "stages": photometry_schedule(data.manifest.records("train"))}
+
+
 def announce_preset(request: Request, settings: dict[str, Any], data: Dataset) -> None:
   """Logs whether the data set's preset is used, and what that means."""
-  if stage_preset(request, data):
+  if data.manifest.photometry:
+    logging.info("%s holds photometry: network %d, %d iterations with batches of %d, balancing "
+                 "threshold %d, unless flags say otherwise", data.folder, settings["net"],
+                 settings["iterations"], settings["batch_size"], settings["fth"])
+  elif stage_preset(request, data):
     logging.info("%s comes with a preset for CPUs, which applies where no flag says otherwise: "
                  "network %d, %d pixels, %d iterations with batches of %d. --net=0 is the paper's "
                  "network with its published schedule", data.folder, settings["net"],
@@ -97,7 +136,9 @@ def make_config(request: Request, settings: dict[str, Any], data: Dataset, input
       "init_weights_digest": _digest(inputs.init_weights),
       "label_predictions_digest": _digest(inputs.label_predictions)})
   return dataclasses.replace(
-      config, extra_columns=_extra_columns(request, config, data, inputs, stage_dir))
+      config, extra_columns=_extra_columns(request, config, data, inputs, stage_dir),
+      photometry=_photometry(config, data, inputs, stage_dir),
+      augment="none" if data.manifest.photometry else config.augment)
 
 
 def _fields(kind):
@@ -163,6 +204,14 @@ def _extra_columns(request, config, data, inputs, stage_dir) -> ExtraColumns:
   if is_stage(stage_dir) and load_config(stage_dir)[0].extra_columns.names == names:
     return load_config(stage_dir)[0].extra_columns
   return fit_extra_columns(names, data, config)
+
+
+def _photometry(config, data, inputs, stage_dir) -> PhotometryInput | None:
+  """Step 1's where there is one, the stage's own if it has run before, else measured."""
+  for folder in (inputs.init_from, stage_dir):
+    if folder and is_stage(folder):
+      return load_config(folder)[0].photometry
+  return fit_photometry(data, config)
 
 
 def chosen_columns(request: Request, data: Dataset) -> tuple[str, ...]:

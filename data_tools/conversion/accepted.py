@@ -17,11 +17,14 @@ from data_tools.conversion import splits as splits_lib
 from data_tools.readers.parts.cutout_source import EXCLUDED, CutoutSource
 from pzbias_tf.data import extra_columns
 from pzbias_tf.data import manifest as manifest_lib
+from pzbias_tf.data.magnitudes import NO_MAGNITUDE, outside
+from pzbias_tf.data.manifest import magnitude_column
 from pzbias_tf.survey import Survey
 
 DUPLICATE = "duplicate id"
 BAD_EBV = "E(B-V) negative or not finite"
 OUTSIDE_GRID = "z outside the redshift grid"
+NO_BAND = "no magnitude in any band"
 TOO_FAINT = "r magnitude above --max_r_mag"
 NO_SPLIT = "in none of the published splits"
 OUTSIDE_SAMPLE = (TOO_FAINT, NO_SPLIT, EXCLUDED)
@@ -152,11 +155,33 @@ def rejection_reasons(catalog: Table, source: CutoutSource, survey: Survey, *,
   _reject(reasons, ~(np.isfinite(ebv) & (ebv >= 0)), BAD_EBV)
   for name in source.extra_columns:
     _reject(reasons, extra_columns.is_missing(catalog[name]), missing_extra(name))
+  if source.photometry:
+    _reject_photometry(reasons, catalog, source.photometry.missing, survey)
   # A galaxy without z is not rejected: it goes to the target set.
   _reject(reasons, ~np.isnan(z) & ~_on_grid(z, survey), OUTSIDE_GRID)
   if max_r_mag is not None:
     _reject(reasons, catalog["r_mag"] > max_r_mag, TOO_FAINT)
   return reasons
+
+
+def missing_magnitude(band: str) -> str:
+  """The reason for rejecting a galaxy without a measurement in a band."""
+  return f"no measurement in {band}"
+
+
+def wrong_magnitude(band: str) -> str:
+  """The reason for rejecting a galaxy whose magnitude in a band is none."""
+  return f"value in {band} {NO_MAGNITUDE}"
+
+
+def _reject_photometry(reasons, catalog, missing, survey):
+  """Rejects galaxies whose magnitudes cannot be used."""
+  values = np.stack([catalog[magnitude_column(band)] for band in survey.bands], 1)
+  for band, column in zip(survey.bands, values.T):
+    _reject(reasons, outside(column), wrong_magnitude(band))
+    if missing == manifest_lib.REJECT:
+      _reject(reasons, np.isnan(column), missing_magnitude(band))
+  _reject(reasons, np.isnan(values).all(1), NO_BAND)
 
 
 def _on_grid(z, survey) -> np.ndarray:

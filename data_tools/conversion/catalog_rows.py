@@ -17,7 +17,7 @@ class WrittenCatalog:
   Args:
     plan: the planned records.
     rejected: [records] bool, True for those that were not written.
-    extra_columns: names of the extra columns, which come last.
+    extra_columns: names of further columns, of photometry and extra ones, which come last.
 
   Attributes:
     counts: [shards] number of records in each shard.

@@ -1,7 +1,8 @@
 """From a `CutoutSource` to a complete data set folder.
 
 Steps: apply the rules on the catalogue, split, plan the records, write the shards (one
-pass over the images), then the catalogue, the list of rejects and the manifest.
+pass over the images), then the catalogue, the list of rejects and the manifest.  Photometry
+stands in the catalogue, so its shards are parts of that and no files.
 """
 
 from __future__ import annotations
@@ -97,6 +98,8 @@ class _Conversion:
       if manifest is not None:
         return manifest
     tasks = self._plan(accepted)
+    if self.source.photometry:
+      return self._publish(accepted, rejects, tasks, shard_tasks.without_files(tasks.plan))
     with choose.shard_map(self.settings.num_workers, self.settings.runner,
                           self.settings.runner_options) as mapper:
       written = shard_tasks.write_shards(tasks, rejects, mapper)
@@ -104,10 +107,20 @@ class _Conversion:
     return self._publish(accepted, rejects, tasks, written)
 
   def _check_shape(self) -> None:
+    if self.source.photometry:
+      self._check_no_image_settings()
+      return
     copies, (height, width, _) = self.settings.augment_copies, self.source.image_shape
     if copies > 1 and height != width:
       raise ValueError(f"--augment_copies={copies}: images of {height} x {width} pixels cannot "
                        "be rotated; use --augment_copies=1")
+
+  def _check_no_image_settings(self) -> None:
+    default = ConversionSettings()
+    for name in ("augment_copies", "dtype", "compression", "runner"):
+      if getattr(self.settings, name) != getattr(default, name):
+        raise ValueError(f"--{name}={getattr(self.settings, name)} is for images; photometry "
+                         "stands in the catalogue: leave it out")
 
   def _plan(self, accepted: AcceptedGalaxies) -> shard_tasks.ShardTasks:
     """The shards to write, after a check that a local disk has room for them."""
@@ -137,7 +150,8 @@ class _Conversion:
     The manifest comes last: a folder with one is complete.
     """
     folder, rejected = tasks.shared["folder"], rejects.reasons[tasks.plan.rows] != ""
-    catalog = WrittenCatalog(tasks.plan, rejected, self.source.extra_columns)
+    photometry = manifest_lib.photometry_names(self.survey.bands, self.source.photometry)
+    catalog = WrittenCatalog(tasks.plan, rejected, (*photometry, *self.source.extra_columns))
     self._check_counts(written.shards, catalog.counts)
     rejects.save(folder)
     names = catalog_lib.save_catalog(catalog, folder)
@@ -145,7 +159,7 @@ class _Conversion:
     manifest = dataclasses.replace(
         self._manifest(accepted, rejects, written), catalogs=names, catalog_sha256=digests)
     self.owner.check()
-    resume.move_to_output(folder, self.request.output, written.shards,
+    resume.move_to_output(folder, self.request.output, manifest.shard_files,
                           (*names, manifest_lib.REJECTED_NAME))
     self.owner.publish(manifest)
     return manifest
@@ -164,6 +178,7 @@ class _Conversion:
                 written: shard_tasks.WrittenShards) -> manifest_lib.Manifest:
     """The manifest without the catalogue's files."""
     survey, settings, divisor = self.survey, self.settings, self._divisor()
+    photometry = self.source.photometry
     description = dict(self.request.description, rejected=rejects.by_reason())
     if settings.dtype == "float16":
       description.update(divided_by=divisor, float16_largest_error=written.float16_error)
@@ -172,9 +187,10 @@ class _Conversion:
     return manifest_lib.Manifest(
         dataset=survey.dataset, survey=survey.name, bands=tuple(survey.bands),
         image_shape=tuple(int(side) for side in self.source.image_shape), dtype=settings.dtype,
-        compression=settings.compression, flux_divisor=survey.flux_divisor / divisor,
+        compression=settings.compression,
+        flux_divisor=1.0 if photometry else survey.flux_divisor / divisor,
         augment_copies=settings.augment_copies, seed=settings.seed, split_rule=accepted.rule,
         source=description, galaxies=rejects.counts(),
         replaced={name: number for name, number in replaced.items() if number},
         shards=tuple(written.shards), preset=self.request.preset,
-        extra_columns=tuple(self.source.extra_columns))
+        extra_columns=tuple(self.source.extra_columns), photometry=photometry)

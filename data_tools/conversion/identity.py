@@ -23,7 +23,7 @@ from pzbias_tf.survey import Survey
 
 _SAMPLED_IMAGES = 32
 _COMPARED = ("layout", "columns", "fingerprint", "settings", "survey", "redshift_grid",
-             "survey_flux_divisor", "extra_columns", "extra_fill")
+             "survey_flux_divisor", "extra_columns", "extra_fill", "photometry")
 _OWN_FOLDERS = (resume.UNFINISHED, npy_access.UNPACKED)  # they change during a conversion
 
 
@@ -102,7 +102,7 @@ def describe_source(source: CutoutSource, survey: Survey, settings: Mapping[str,
 
 
 def fingerprint(source: CutoutSource) -> str:
-  """Tells sources apart: SHA-256 of the catalogue and of a sample of images.
+  """Tells sources apart: SHA-256 of the catalogue and, where there are images, of a sample.
 
   Reading all of a 50 GB cube for this would take minutes; file dates would change with
   every copy.
@@ -114,7 +114,7 @@ def fingerprint(source: CutoutSource) -> str:
       values = np.char.encode(values, "utf-8")
     digest.update(name.encode() + np.ascontiguousarray(values).tobytes())
   rows = np.unique(np.linspace(0, len(source.catalog) - 1, _SAMPLED_IMAGES).astype(int))
-  for row in rows if len(source.catalog) else ():
+  for row in rows if len(source.catalog) and not source.photometry else ():
     try:
       digest.update(np.ascontiguousarray(source.images(int(row))).tobytes())
     except ImageError as error:
@@ -156,7 +156,7 @@ def _load_manifest(output: str) -> manifest_lib.Manifest:
 
 
 def _check_shards(output: str, manifest: manifest_lib.Manifest) -> None:
-  for shard in manifest.shards:
+  for shard in manifest.shard_files:
     path = os.path.join(output, shard.name)
     if not storage.is_file(path) or storage.file_size(path) != shard.bytes:
       raise FileExistsError(

@@ -76,6 +76,17 @@ class WrittenShards:
     self.float16_error = max(self.float16_error, result.float16_error)
 
 
+def without_files(plan: Plan) -> WrittenShards:
+  """The shards of photometry: rows of the catalogue, which holds everything."""
+  shards = []
+  for number in range(plan.num_shards):
+    split, name, part = plan.shard(number)
+    shards.append(manifest_lib.Shard(split=split, name=name, records=part.stop - part.start,
+                                     bytes=0, sha256=""))
+  return WrittenShards(shards=shards, left_out=[()] * len(shards),
+                       marks=np.zeros(len(plan.rows), np.uint64))
+
+
 def write_shards(tasks: ShardTasks, rejects: Rejects, mapper: Callable) -> WrittenShards:
   """Writes all shards, except for those that an earlier run finished.
 

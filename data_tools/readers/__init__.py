@@ -12,6 +12,7 @@ from data_tools.readers import (
   cube,
   fits_cutouts,
   hdf5,
+  photometry,
   sdss_public,
   sdss_research,
   zphoto_catalog,
@@ -19,7 +20,11 @@ from data_tools.readers import (
 from data_tools.readers.parts.columns import check_extra, check_names
 from data_tools.readers.parts.cutout_source import CutoutSource, Reader, ReaderOptions
 from data_tools.readers.parts.images import r_from_images
+from pzbias_tf.data.manifest import PhotometryColumns, photometry_names
 from pzbias_tf.survey import Survey
+
+PHOTOMETRY = "photometry"
+"""The layout that --magnitude_columns asks for; no file is taken for it without."""
 
 # In the order of detection: from the most specific layout to the most general.
 READERS: dict[str, Reader] = {
@@ -30,6 +35,7 @@ READERS: dict[str, Reader] = {
     "cube": cube.READER,
     "hdf5": hdf5.READER,
     "fits_cutouts": fits_cutouts.READER,
+    PHOTOMETRY: photometry.READER,
 }
 AUTO = "auto"
 
@@ -68,15 +74,18 @@ def read(path: str, survey: Survey, options: ReaderOptions = ReaderOptions(), *,
     ValueError: the files do not fit the layout.
   """
   check_names(options.columns)
-  check_extra(options)
+  check_extra(options, photometry_names(survey.bands, PhotometryColumns(
+      magnitudes=options.magnitude_columns, errors=options.error_columns)
+      if options.magnitude_columns else None))
   if layout != AUTO and layout not in READERS:
     raise ValueError(f"--layout={layout}: choose one of {', '.join([AUTO, *READERS])}")
   if not os.path.exists(path):
     raise FileNotFoundError(f"--input={path} does not exist")
-  layout = detect(path) if layout == AUTO else layout
+  if layout == AUTO:
+    layout = PHOTOMETRY if options.magnitude_columns else detect(path)
   _check_options(options, layout)
   source = READERS[layout].read(path, survey, options)
-  if source.image_shape[2] != len(survey.bands):
+  if not source.photometry and source.image_shape[2] != len(survey.bands):
     raise ValueError(
         f"{path}: images of shape {source.image_shape}, but survey {survey.name} has the "
         f"{len(survey.bands)} bands {', '.join(survey.bands)} on the last axis")

@@ -8,6 +8,7 @@ from absl import flags
 
 from data_tools import readers
 from data_tools.readers.parts.columns import ROLES, SEVERAL
+from pzbias_tf.data.manifest import LIMIT, REJECT
 
 
 def define(values: flags.FlagValues = flags.FLAGS) -> None:
@@ -33,6 +34,12 @@ def define(values: flags.FlagValues = flags.FLAGS) -> None:
                     flag_values=values)
   flags.DEFINE_float("extra_fill", None, "What replaces missing values of extra columns. Default: "
                      "those galaxies are rejected.", flag_values=values)
+  flags.DEFINE_list("magnitude_columns", [], "Columns of the magnitudes of a table of photometry, "
+                    "in the order of the survey's bands, e.g. u,g,r,i,z.", flag_values=values)
+  flags.DEFINE_list("error_columns", [], "Columns of their errors (mag).", flag_values=values)
+  flags.DEFINE_enum("missing_magnitudes", "", ["", REJECT, LIMIT], "Galaxies with a missing "
+                    "magnitude: reject them (default), or let the faint limit of the training "
+                    "galaxies stand for it, and tell the network.", flag_values=values)
   text("scratch_dir", "", "Folder for unpacked copies of compressed cubes.")
 
 
@@ -44,4 +51,5 @@ def options(values: flags.FlagValues) -> readers.ReaderOptions:
       r_from_image=values.r_from_image, table=values.table, scratch=values.scratch_dir,
       image_template=values.image_template,
       extension=tuple(values.extension), image_dataset=values.image_dataset,
-      extra_fill=values.extra_fill)
+      extra_fill=values.extra_fill, magnitude_columns=tuple(values.magnitude_columns),
+      error_columns=tuple(values.error_columns), missing_magnitudes=values.missing_magnitudes)

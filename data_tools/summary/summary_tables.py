@@ -47,6 +47,26 @@ def band_table(bands: Sequence[str], statistics: BandStatistics) -> str:
   return _aligned(rows)
 
 
+def magnitude_table(bands: Sequence[str], magnitudes: np.ndarray,
+                    errors: np.ndarray | None) -> str:
+  """Missing magnitudes, percentiles and median errors, one line per band.
+
+  Args:
+    bands: names of the bands.
+    magnitudes: [galaxies, bands], mag; NaN where missing.
+    errors: the same of their errors; None without.
+  """
+  rows = [("band", "missing", *(f"{percent:g}%" for percent in PERCENTILES),
+           *["error"] * (errors is not None))]
+  for index, band in enumerate(bands):
+    known = magnitudes[np.isfinite(magnitudes[:, index]), index]
+    numbers = np.percentile(known, PERCENTILES) if known.size else [np.nan] * len(PERCENTILES)
+    error = [] if errors is None else [f"{np.nanmedian(errors[:, index]):.4f}"]
+    rows.append((band, f"{len(magnitudes) - known.size}",
+                 *(f"{number:.2f}" for number in numbers), *error))
+  return _aligned(rows)
+
+
 def count_lines(manifest: Manifest) -> list[str]:
   """Objects read, written and rejected; reasons, most frequent first; replaced values."""
   counts = manifest.galaxies

@@ -15,7 +15,8 @@ from data_tools.verification.problems import pairs_across_splits, problem_line
 from pzbias_tf import storage
 from pzbias_tf.data import catalog as catalog_lib
 from pzbias_tf.data.extra_columns import is_missing
-from pzbias_tf.data.manifest import Manifest
+from pzbias_tf.data.magnitudes import outside
+from pzbias_tf.data.manifest import REJECT, Manifest, magnitude_column
 
 
 def check_catalog(folder: str, manifest: Manifest) -> tuple[Table | None, list[str]]:
@@ -71,6 +72,7 @@ def _faults(table: Table, manifest: Manifest) -> Iterator[str]:
       yield f"has no extra column {name}, which the manifest names"
     elif is_missing(table[name]).any():
       yield f"{name} has no value in row {np.argmax(is_missing(table[name]))}"
+  yield from _photometry_faults(table, manifest)
   ids, splits = np.asarray(table["id"]), np.asarray(table["split"])
   number = len(np.unique(ids))
   if number != manifest.galaxies["written"]:
@@ -83,6 +85,24 @@ def _faults(table: Table, manifest: Manifest) -> Iterator[str]:
     one, two = pairs[0]
     yield (f"{len(pairs)} galaxies are in two splits, e.g. {ids[one]} in {splits[one]} "
            f"(row {one}) and {splits[two]} (row {two})")
+
+
+def _photometry_faults(table: Table, manifest: Manifest) -> Iterator[str]:
+  """Magnitudes and errors that are absent, or no such."""
+  photometry = manifest.photometry
+  missing_is_wrong = photometry is not None and photometry.missing == REJECT
+  for name in manifest.photometry_columns:
+    if name not in table.colnames:
+      yield f"has no column {name}, though the manifest says photometry"
+      continue
+    values = np.asarray(table[name])
+    wrong = np.isinf(values) | (values < 0.0)
+    if name in map(magnitude_column, manifest.bands):
+      wrong |= outside(values)
+    if missing_is_wrong:
+      wrong |= np.isnan(values)
+    if wrong.any():
+      yield f"{name} is {values[np.argmax(wrong)]} in row {np.argmax(wrong)}"
 
 
 def _expected_places(manifest: Manifest) -> dict[str, np.ndarray]:

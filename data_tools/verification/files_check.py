@@ -17,7 +17,7 @@ _OURS = re.compile(r"\.tfrecord|^\.?catalog\S*\.fits")
 def check_files(folder: str, manifest: Manifest) -> Iterator[str]:
   """Missing shards, surplus shards and catalogues, and the list of rejects, one line each."""
   existing = set(storage.names(folder))
-  shards = {shard.name for shard in manifest.shards}
+  shards = {shard.name for shard in manifest.shard_files}
   named = shards | set(manifest.catalogs)
   for name in sorted(shards - existing):
     yield problem_line(folder, name, "missing", REPLACE_SHARD)

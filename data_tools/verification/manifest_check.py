@@ -7,7 +7,14 @@ import re
 from typing import Any, Iterator
 
 from data_tools.conversion.record_plan import SHARD_NAME
-from pzbias_tf.data.manifest import COMPRESSION_TYPES, Manifest, Shard
+from pzbias_tf.data.manifest import (
+  COMPRESSION_TYPES,
+  LIMIT,
+  REJECT,
+  Manifest,
+  PhotometryColumns,
+  Shard,
+)
 
 _DTYPES = ("float32", "float16")
 _TABLES = ("source", "galaxies", "replaced", "preset")
@@ -26,11 +33,27 @@ def manifest_faults(manifest: Manifest) -> list[str]:
     return [f"{name} is not a table of values" for name in no_tables]
   names = collections.Counter(str(shard.name) for shard in manifest.shards)
   return [*_image_faults(manifest), *_galaxy_faults(manifest), *_catalog_faults(manifest),
-          *(fault for shard in manifest.shards for fault in _shard_faults(shard)),
+          *(fault for shard in manifest.shards for fault in _shard_faults(shard, manifest)),
           *(f"{name} is listed {number} times" for name, number in names.items() if number > 1)]
 
 
+def _photometry_faults(manifest: Manifest, photometry: PhotometryColumns) -> Iterator[str]:
+  if manifest.image_shape:
+    yield f"image_shape is {list(manifest.image_shape)}, but photometry has no images"
+  for name, columns in (("magnitudes", photometry.magnitudes), ("errors", photometry.errors)):
+    if len(columns) != len(manifest.bands) and (columns or name == "magnitudes"):
+      yield f"{len(columns)} columns of {name}, {len(manifest.bands)} bands are named"
+  if photometry.missing not in (REJECT, LIMIT):
+    yield f"missing magnitudes are {photometry.missing!r}, not {REJECT} or {LIMIT}"
+  for shard in manifest.shards:
+    if shard.bytes or shard.sha256:
+      yield f"{shard.name} has {shard.bytes} bytes, but shards of photometry are no files"
+
+
 def _image_faults(manifest: Manifest) -> Iterator[str]:
+  if manifest.photometry:
+    yield from _photometry_faults(manifest, manifest.photometry)
+    return
   shape = manifest.image_shape
   if len(shape) != 3 or not all(_whole(side) and side > 0 for side in shape):
     yield f"image_shape is {list(shape)}, not three whole numbers"
@@ -62,13 +85,13 @@ def _catalog_faults(manifest: Manifest) -> Iterator[str]:
     yield f"the catalogue's files have the SHA-256 {', '.join(digests) or 'of none'}"
 
 
-def _shard_faults(shard: Shard) -> Iterator[str]:
+def _shard_faults(shard: Shard, manifest: Manifest) -> Iterator[str]:
   match = SHARD_NAME.fullmatch(str(shard.name))
   if not match or match["split"] != shard.split:
     yield f"a shard of the split {shard.split!r} is called {shard.name!r}"
   if not _whole(shard.records) or not _whole(shard.bytes):
     yield f"{shard.name} has {shard.records!r} records and {shard.bytes!r} bytes"
-  if not _SHA256.fullmatch(str(shard.sha256)):
+  if not manifest.photometry and not _SHA256.fullmatch(str(shard.sha256)):
     yield f"{shard.name} has the SHA-256 {shard.sha256!r}"
 
 

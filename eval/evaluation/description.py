@@ -57,8 +57,7 @@ def _galaxies(results):
 def stage_settings(config: TrainConfig) -> dict[str, str]:
   """The settings of a stage that a reader asks for first."""
   spec, shown = config.stage_spec, {
-      "network": str(config.net), "pixels": f"{config.image_size} x {config.image_size}",
-      "input": config.input_scaling.kind, "iterations": str(config.iterations),
+      "network": str(config.net), **_input(config), "iterations": str(config.iterations),
       "batch": str(config.batch_size), "learning rate": f"{config.learning_rate:g}",
       "falls at": ", ".join(f"{100 * drop:g}%" for drop in config.lr_drops) or "-",
       "seed": str(config.seed), "ne": str(config.ne)}
@@ -70,3 +69,12 @@ def stage_settings(config: TrainConfig) -> dict[str, str]:
     shown["labels"] = ", ".join(["soft" if config.softlabel else "hard",
                                  "shifted" if config.shiftlabel else "unshifted"])
   return shown
+
+
+def _input(config):
+  """What the network takes of a galaxy."""
+  if config.photometry is None:
+    return {"pixels": f"{config.image_size} x {config.image_size}",
+            "input": config.input_scaling.kind}
+  errors = " with errors" if config.photometry.with_errors else ""
+  return {"input": f"magnitudes in {' '.join(config.photometry.bands)}{errors}"}

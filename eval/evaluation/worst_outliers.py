@@ -20,9 +20,11 @@ def worst_outliers(stage: EvaluatedStage) -> tuple[Outliers | None, str]:
     stage: the stage whose estimates are looked at.
 
   Returns:
-    The galaxies, or None where the data set that the stage was trained on cannot
-    be read any more; and the reason then.
+    The galaxies, or None where there are no images: of photometry, and where the data set that
+    the stage was trained on cannot be read any more; and the reason then.
   """
+  if stage.config.photometry:
+    return None, "no pictures of outliers: the run was trained on photometry"
   test = stage.test
   dz = np.abs(test.z_photo - test.z_spec) / (1.0 + test.z_spec)
   worst = test.select(np.argsort(-dz, kind="stable")[:SHOWN])

@@ -16,12 +16,15 @@ from eval.evaluation.calibrations import PDF_CALIBRATION
 from eval.run import EvaluatedStage
 from pzbias_tf.bias.pdf_calibration import FEWEST, PdfCalibration
 from pzbias_tf.data.dataset import Dataset
+from pzbias_tf.data.manifest import LIMIT, REJECT
 from pzbias_tf.predictions.domain import TrainingDomain
 from pzbias_tf.predictions.predictor import Predictor
 from pzbias_tf.training.checkpoints import StageFiles, load_weights
 from pzbias_tf.training.config import TrainConfig
 from pzbias_tf.training.one_stage import make_network
 from pzbias_tf.training.run_folder import DOMAIN
+
+_OF_PHOTOMETRY = ("photometry.with_errors", "photometry.with_missing")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -45,9 +48,9 @@ class Members:
     stages = tuple(EvaluatedStage(folder) for folder in folders)
     first, digests = stages[0], [stage.weights_digest for stage in stages]
     for other in stages[1:]:
-      for name in ("stage", "survey", "image_size", "extra_columns.names"):
+      for name in ("stage", "survey", "image_size", "extra_columns.names", *_OF_PHOTOMETRY):
         setting = operator.attrgetter(name)
-        wanted, own = setting(first.config), setting(other.config)
+        wanted, own = _of(first.config, setting), _of(other.config, setting)
         if own != wanted:
           raise ValueError(f"{other.folder} was trained with {name}={own!r}, {first.folder} with "
                            f"{wanted!r}; combine runs of the same {name}")
@@ -103,6 +106,14 @@ class Members:
     return TrainingDomain.load(path) if os.path.exists(path) else None
 
 
+def _of(config, setting):
+  """A setting; None where it is one of photometry and the run is of images."""
+  try:
+    return setting(config)
+  except AttributeError:
+    return None
+
+
 def check_data_fit(data: Dataset, config: TrainConfig, *, force: bool) -> None:
   """Refuses images that the networks were not trained for.
 
@@ -114,16 +125,46 @@ def check_data_fit(data: Dataset, config: TrainConfig, *, force: bool) -> None:
   Raises:
     ValueError: what does not fit, and how; the data set lacks an extra column.
   """
+  _check_kind(data, config)
   problems = misfits(data, config)
   data.check_extra(config.extra_columns.names)
+  if config.photometry:
+    return _refuse(problems, force)
   bands = data.manifest.image_shape[-1]
   if bands != len(config.survey.bands):
     raise ValueError(f"{data.folder}: images of {bands} bands, the run was trained on "
                      f"{len(config.survey.bands)}: {', '.join(config.survey.bands)}")
+  return _refuse(problems, force)
+
+
+def _refuse(problems, force):
+  """Raises for problems, or warns of them."""
   if problems and not force:
     raise ValueError("\n".join([*problems, "--force predicts all the same"]))
   for problem in problems:
     logging.warning("%s; predicted all the same (--force)", problem)
+
+
+def _check_kind(data, config):
+  """Refuses images for networks of photometry, and the other way round; and missing inputs."""
+  own, wanted = data.manifest.photometry, config.photometry
+  if wanted is None:
+    if own:
+      raise ValueError(f"{data.folder} holds photometry, the run was trained on images; name a run "
+                       "of photometry, or a data set of images")
+    return
+  if own is None:
+    raise ValueError(f"{data.folder} holds images, the run was trained on photometry; name a run "
+                     "of images, or convert a table with --magnitude_columns")
+  if data.manifest.bands != wanted.bands:
+    raise ValueError(f"{data.folder} has magnitudes in {', '.join(data.manifest.bands)}, the run "
+                     f"was trained on {', '.join(wanted.bands)}; convert it with the run's survey")
+  if wanted.with_errors and not own.errors:
+    raise ValueError(f"{data.folder} has magnitudes without errors, the run was trained with "
+                     "errors; convert it with --error_columns")
+  if not wanted.with_missing and own.missing == LIMIT:
+    raise ValueError(f"{data.folder} may lack magnitudes (--missing_magnitudes={LIMIT}), the run "
+                     f"was trained without; convert it with --missing_magnitudes={REJECT}")
 
 
 def misfits(data: Dataset, config: TrainConfig) -> list[str]:
@@ -133,6 +174,8 @@ def misfits(data: Dataset, config: TrainConfig) -> list[str]:
     data.check_survey(survey)
   except ValueError as error:
     problems.append(str(error))
+  if config.photometry:
+    return problems
   if min(manifest.image_shape[:2]) < config.image_size:
     problems.append(f"{data.folder} has images of {manifest.image_shape[0]} x "
                  f"{manifest.image_shape[1]} pixels, the run was trained on {config.image_size}")

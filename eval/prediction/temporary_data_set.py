@@ -1,4 +1,7 @@
-"""Predicting straight from a survey's own files: they become a data set that is deleted again."""
+"""Predicting straight from a survey's own files: they become a data set that is deleted again.
+
+Files are images with their table, or a table of photometry.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from data_tools import readers
 from data_tools.conversion.convert import ConversionSettings, convert
 from pzbias_tf.data.manifest import REJECTED_NAME
 from pzbias_tf.survey import Survey
+from pzbias_tf.training.config import TrainConfig
 
 SPLITS = ("test", "target")
 """Where the galaxies stand in that data set: with redshifts, and without."""
@@ -18,7 +22,7 @@ SPLITS = ("test", "target")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Cutouts:
-  """Images and labels as `make_tfrecords` reads them.
+  """Images and labels, or photometry, as `make_tfrecords` reads them.
 
   Attributes:
     path: file or folder.
@@ -30,10 +34,21 @@ class Cutouts:
   layout: str = readers.AUTO
   options: readers.ReaderOptions = readers.ReaderOptions()
 
-  def with_extra(self, names: tuple[str, ...]) -> Cutouts:
-    """The same, with the extra columns of a run."""
-    return dataclasses.replace(
-        self, options=dataclasses.replace(self.options, extra_columns=names))
+  def for_run(self, config: TrainConfig) -> Cutouts:
+    """The same, with the extra columns of a run and, of photometry, its columns unless named."""
+    options = dataclasses.replace(self.options, extra_columns=config.extra_columns.names)
+    if config.photometry:
+      columns = config.photometry.columns
+      options = dataclasses.replace(
+          options, magnitude_columns=options.magnitude_columns or columns.magnitudes,
+          error_columns=_errors(options, columns),
+          missing_magnitudes=options.missing_magnitudes or columns.missing)
+    return dataclasses.replace(self, options=options)
+
+
+def _errors(options, columns):
+  """The user's columns of errors, those of the run, or none where the run takes none."""
+  return columns.errors and (options.error_columns or columns.errors)
 
 
 def convert_cutouts(cutouts: Cutouts, survey: Survey, folder: str, rejected: str) -> str:

@@ -68,3 +68,29 @@ def balanced_subset(
     positions = np.arange((experiment - 1) * threshold, experiment * threshold) % count
     chosen.append(by_cell[start + order[positions]])
   return np.sort(np.concatenate(chosen)).astype(np.int64)
+
+
+def threshold_that_keeps(z_spec: np.ndarray, r_mag: np.ndarray, survey: Survey, *,
+                         share: float) -> int:
+  """The lowest threshold under which a share of the galaxies is kept, or the survey's.
+
+  The survey's threshold is for a sample of some hundred thousand galaxies.  In smaller
+  ones few cells hold as many, so that hardly anything would be balanced.
+
+  Args:
+    z_spec: spectroscopic redshifts, [n].
+    r_mag: r magnitudes, [n].
+    survey: the survey, whose grids define the cells.
+    share: smallest share of the galaxies to keep, 0 to 1.
+
+  Returns:
+    A whole number from 1 to the survey's threshold.
+
+  Raises:
+    ValueError: the columns differ in length, are empty or not finite.
+  """
+  z_spec, r_mag = arguments.columns(z_spec=z_spec, r_mag=r_mag)
+  _, counts = np.unique(cells.cell_index(z_spec, r_mag, survey), return_counts=True)
+  kept = [np.minimum(counts, threshold).sum()
+          for threshold in range(1, max(survey.balance_threshold, 1))]
+  return 1 + int(np.searchsorted(kept, share * counts.sum()))

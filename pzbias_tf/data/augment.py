@@ -7,6 +7,8 @@ the axes, bit 1 flips left-right, bit 2 flips up-down.
 
 from __future__ import annotations
 
+from typing import Mapping
+
 import numpy as np
 import tensorflow as tf
 
@@ -63,6 +65,13 @@ def dihedral(image: tf.Tensor, element: tf.Tensor) -> tf.Tensor:
   image = where_bit(1, tf.transpose(image, [0, 2, 1, 3]), image)
   image = where_bit(2, tf.reverse(image, [2]), image)
   return where_bit(4, tf.reverse(image, [1]), image)
+
+
+def in_views(batch: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+  """A batch with each "image" in its own "view"; a batch of photometry has none and stays."""
+  if "image" not in batch:
+    return dict(batch)
+  return {**batch, "image": dihedral(batch["image"], batch["view"])}
 
 
 def rotate_any_angle(flux: tf.Tensor, key: tf.Tensor) -> tf.Tensor:

@@ -41,7 +41,7 @@ class Dataset:
       ValueError: the manifest is damaged, or a shard's size differs from it.
     """
     manifest = Manifest.load(folder)
-    for shard in manifest.shards:
+    for shard in manifest.shard_files:
       path = os.path.join(folder, shard.name)
       try:
         size = storage.file_size(path)
@@ -90,6 +90,17 @@ class Dataset:
                        f"the catalogue, which is no measurement ({MISSING}); convert the data set "
                        "again")
     return values.astype(np.float32)
+
+  def photometry(self) -> tuple[np.ndarray, np.ndarray | None]:
+    """Magnitudes of a data set of photometry, and their errors where there are some.
+
+    Returns:
+      [records, bands] float32 each, NaN where a band has no measurement.
+    """
+    bands = self.manifest.bands
+    names = self.manifest.photometry_columns
+    values = np.stack([self.column(name) for name in names], 1).astype(np.float32)
+    return values[:, :len(bands)], values[:, len(bands):] if len(names) > len(bands) else None
 
   def check_extra(self, names: Sequence[str]) -> None:
     """Raises ValueError for extra columns that the data set was converted without."""

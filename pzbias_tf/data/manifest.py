@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 import json
 import os
-from typing import Any, Mapping
+from typing import Any, Mapping, Sequence
 
 import numpy as np
 
@@ -23,19 +23,55 @@ SCHEMA_VERSION = 2
 SPLITS = ("train", "validation", "test", "target")
 COMPRESSION_TYPES = {"none": "", "gzip": "GZIP"}
 """{compression of the shards: TensorFlow's name for it}."""
+IMAGES, PHOTOMETRY = "images", "photometry"
+"""Kinds of data sets."""
+REJECT, LIMIT = "reject", "limit"
+"""What becomes of a galaxy with a missing magnitude: rejected, or the band's faint limit stands in
+for it."""
 _DIGEST = "sha256"  # key of the digest of all other fields
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class PhotometryColumns:
+  """The columns of a table that hold photometry.
+
+  Attributes:
+    magnitudes: names of the magnitudes, in the order of the bands.
+    errors: names of their errors; () without.
+    missing: REJECT, or LIMIT where magnitudes may be missing.
+  """
+
+  magnitudes: tuple[str, ...]
+  errors: tuple[str, ...] = ()
+  missing: str = REJECT
+
+  @classmethod
+  def from_json(cls, fields: Mapping[str, Any]) -> PhotometryColumns:
+    """The inverse of `dataclasses.asdict`."""
+    return cls(magnitudes=tuple(fields["magnitudes"]), errors=tuple(fields["errors"]),
+               missing=str(fields["missing"]))
+
+
+def magnitude_column(band: str) -> str:
+  """Name of a band's magnitude in the catalogue of a data set of photometry."""
+  return f"mag_{band}"
+
+
+def error_column(band: str) -> str:
+  """Name of its error."""
+  return f"err_{band}"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Shard:
-  """One TFRecord file.
+  """One TFRecord file or, of photometry, some rows of the catalogue, which have no further file.
 
   Attributes:
     split: "train", "validation", "test" or "target".
     name: file name in the data set's folder.
     records: number of records.
-    bytes: size of the file in bytes.
-    sha256: hexadecimal digest of the file.
+    bytes: size of the file in bytes; 0 without a file.
+    sha256: hexadecimal digest of the file; "" without.
   """
 
   split: str
@@ -53,7 +89,7 @@ class Manifest:
     dataset: name of the data set that surveys share, e.g. "sdss", "cfhtls".
     survey: name of the survey that it was converted as.
     bands: band names, in the order of the image's last axis.
-    image_shape: (height, width, bands) of a stored image.
+    image_shape: (height, width, bands) of a stored image; () of photometry.
     dtype: dtype of the stored images, "float32" or "float16".
     byte_order: always "little".
     compression: compression of the shards, a key of COMPRESSION_TYPES.
@@ -69,6 +105,8 @@ class Manifest:
     catalog_sha256: hexadecimal digest of each of them.
     preset: settings that train.main prefers for this data set; {} for none.
     extra_columns: columns of the catalogue that networks may take beside E(B-V).
+    photometry: where the magnitudes came from, which stand in the catalogue in place of images;
+      None for images.
     schema_version: version of the record and folder layout.
   """
 
@@ -91,7 +129,23 @@ class Manifest:
   catalog_sha256: tuple[str, ...] = ()
   preset: Mapping[str, Any] = dataclasses.field(default_factory=dict)
   extra_columns: tuple[str, ...] = ()
+  photometry: PhotometryColumns | None = None
   schema_version: int = SCHEMA_VERSION
+
+  @property
+  def kind(self) -> str:
+    """IMAGES or PHOTOMETRY."""
+    return PHOTOMETRY if self.photometry else IMAGES
+
+  @property
+  def shard_files(self) -> tuple[Shard, ...]:
+    """The shards that are files: all of images, none of photometry."""
+    return () if self.photometry else self.shards
+
+  @property
+  def photometry_columns(self) -> tuple[str, ...]:
+    """Columns of the catalogue that hold magnitudes and then errors; () of images."""
+    return photometry_names(self.bands, self.photometry)
 
   def split_shards(self, split: str) -> tuple[Shard, ...]:
     """The shards of one split, in number order."""
@@ -125,10 +179,12 @@ class Manifest:
     storage.write_text(os.path.join(folder, MANIFEST_NAME), json.dumps(fields, indent=1) + "\n")
 
   def _fields(self) -> dict[str, Any]:
-    """The attributes; without extra columns, those of the first version, and so its digest."""
-    fields = dataclasses.asdict(self)
+    """The attributes that matter: of images without extra columns, as in the first version."""
+    fields = {**dataclasses.asdict(self), "kind": self.kind}
     if not self.extra_columns:
       del fields["extra_columns"]
+    if not self.photometry:
+      del fields["photometry"], fields["kind"]
     return fields
 
   @classmethod
@@ -153,7 +209,13 @@ class Manifest:
       raise ValueError(
           f"{path}: schema version {version}, but this package reads {SCHEMA_VERSION}; "
           "convert the data set again")
+    kind = fields.pop("kind", IMAGES)
+    if kind not in (IMAGES, PHOTOMETRY):
+      raise ValueError(f"{path}: a data set of {kind!r}; this package reads {IMAGES} and "
+                       f"{PHOTOMETRY}")
     try:
+      if kind == PHOTOMETRY:
+        fields["photometry"] = PhotometryColumns.from_json(fields["photometry"])
       fields["shards"] = tuple(Shard(**shard) for shard in fields["shards"])
       fields["bands"] = tuple(fields["bands"])
       fields["image_shape"] = tuple(fields["image_shape"])
@@ -163,6 +225,15 @@ class Manifest:
       return cls(**fields)
     except (KeyError, TypeError) as error:
       raise ValueError(f"{path}: damaged ({error}); convert the data set again") from error
+
+
+def photometry_names(bands: Sequence[str],
+                     photometry: PhotometryColumns | None) -> tuple[str, ...]:
+  """Columns of the catalogue that hold the magnitudes and then the errors of all bands."""
+  if photometry is None:
+    return ()
+  names = [magnitude_column(band) for band in bands]
+  return (*names, *(error_column(band) for band in bands if photometry.errors))
 
 
 def load_with_digest(folder: str) -> tuple[Manifest, str]:

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from pzbias_tf import storage
-from pzbias_tf.data import schema
+from pzbias_tf.data import schema, table_batches
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.draw_order import draw_views, shuffled_batches
 
@@ -92,13 +92,18 @@ def training_batches(data: Dataset, *, keep: np.ndarray, labels: Labels, batch_s
   Returns:
     A tf.data.Dataset of {"image" [batch, size, size, band] float32 flux, "ebv",
     "row", "redshift_bin", "magnitude_row", "view" [batch]} and, with extra
-    columns, "extra" [batch, columns] float32 as measured.
+    columns, "extra" [batch, columns] float32 as measured.  Of photometry, those of
+    `table_batches.columns_of`: the settings of images and views are not used.
 
   Raises:
     ValueError: `keep` has a wrong shape, names records of other splits, or is
       False everywhere; the data set lacks an extra column.
   """
   num = _check_keep(data, "train", keep)
+  if data.manifest.photometry:
+    return table_batches.shuffled_rows(
+        table_batches.columns_of(data, dataclasses.asdict(labels), extra_columns),
+        np.flatnonzero(keep), batch_size=batch_size, seed=seed, start_step=start_step)
   read = {"keep": keep, "labels": labels, "batch_size": batch_size, "image_size": image_size,
           "seed": seed, "start_step": start_step, "extra_columns": extra_columns}
   image_bytes = 4 * image_size**2 * data.manifest.image_shape[-1]
@@ -210,6 +215,10 @@ def ordered_batches(data: Dataset, split: str, *, keep: np.ndarray, labels: Labe
     ValueError: as in `training_batches`.
   """
   _check_keep(data, split, keep)
+  if data.manifest.photometry:
+    own = dataclasses.asdict(labels) if labels else {}
+    return table_batches.ordered_rows(table_batches.columns_of(data, own, extra_columns),
+                                      np.flatnonzero(keep), batch_size=batch_size)
   blocks = _read_shards(data, split, _shard_table(data, split), keep, cycle=1, block=BLOCK)
   parse = _batch_parser(data, labels, image_size, None, extra_columns)
   return blocks.rebatch(batch_size).map(

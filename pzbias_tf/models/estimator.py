@@ -1,7 +1,7 @@
 """A trained stage as a SavedModel that needs TensorFlow alone.
 
-Pixels, E(B-V) and extra columns go in, p(z) and point estimates come out; the model itself
-crops the images and scales the flux.
+Pixels or magnitudes, E(B-V) and extra columns go in, p(z) and point estimates come out; the model
+itself crops the images and scales the flux.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import tensorflow as tf
 
 from pzbias_tf.compat.keras import plain_variable
-from pzbias_tf.models.network import input_columns, input_size, redshift_pdf
+from pzbias_tf.data.magnitudes import PhotometryInput, with_nan_in_graph
+from pzbias_tf.models.network import INPUTS, input_columns, input_size, redshift_pdf
 from pzbias_tf.survey import Survey
 
 _TINY = 1.2e-38  # of float32, as p(z) is
@@ -23,37 +24,39 @@ class Estimator(tf.Module):
     estimate: (image [n, height, width, band] float32, pixels as the survey
       delivers them; ebv [n] float32, mag; only of a network with extra columns,
       extra [n, columns] float32, as measured) -> {"pdf": probability of each bin
-      [n, bins] float32; "zmode", "zmean", "zmedian": [n] float64}.
+      [n, bins] float32; "zmode", "zmean", "zmedian": [n] float64}.  Of photometry, magnitudes
+      and, where the network takes them, errors [n, band] float32 replace the image.
   """
 
-  def __init__(self, network: tf.keras.Model, survey: Survey, *, extended: bool):
+  def __init__(self, network: tf.keras.Model, survey: Survey, *, extended: bool,
+               photometry: PhotometryInput | None = None):
     """Wraps a network.
 
     Args:
       network: of `build_network`, with its trained weights.
       survey: gives bands, flux divisor and redshift grid.
       extended: whether the network's grid is the extended one.
+      photometry: what the network makes of magnitudes; None for images.
     """
     super().__init__()
     self.edges = tf.Variable(survey.edges(extended=extended), dtype=tf.float64, trainable=False)
     self._weights = [plain_variable(weight) for weight in network.weights]  # saved with it
-    size, columns = input_size(network), input_columns(network)
-    signature = [tf.TensorSpec([None, None, None, len(survey.bands)], tf.float32, "image"),
-                 tf.TensorSpec([None], tf.float32, "ebv")]
+    size, names = input_size(network), [name for name in INPUTS if name in network.input]
+    shapes = {"image": [None, None, None, len(survey.bands)], "ebv": [None],
+              "magnitudes": [None, len(survey.bands)], "errors": [None, len(survey.bands)],
+              "extra": [None, len(input_columns(network))]}
 
-    def estimates(**inputs):
-      inputs["image"] = _central(inputs["image"], size) / survey.flux_divisor
+    def estimates(*values):
+      inputs = dict(zip(names, values))
+      if photometry is None:
+        inputs["image"] = _central(inputs["image"], size) / survey.flux_divisor
+      else:
+        inputs.update(_cleaned(inputs, photometry))
       pdf = redshift_pdf(network(inputs))
       return {"pdf": pdf, **estimates_in_graph(self.edges.value(), tf.cast(pdf, tf.float64))}
 
-    if columns:
-      signature.append(tf.TensorSpec([None, len(columns)], tf.float32, "extra"))
-      self.estimate = tf.function(
-          lambda image, ebv, extra: estimates(image=image, ebv=ebv, extra=extra),
-          input_signature=signature)
-    else:
-      self.estimate = tf.function(
-          lambda image, ebv: estimates(image=image, ebv=ebv), input_signature=signature)
+    self.estimate = tf.function(_with_names(estimates, names), input_signature=[
+        tf.TensorSpec(shapes[name], tf.float32, name) for name in names])
 
   def save(self, folder: str) -> None:
     """Writes the SavedModel into an empty folder."""
@@ -81,6 +84,33 @@ def estimates_in_graph(edges: tf.Tensor, pdf: tf.Tensor) -> dict[str, tf.Tensor]
   return {"zmode": tf.gather(centers, tf.argmax(pdf, axis=-1)),
           "zmean": tf.linalg.matvec(pdf, centers),
           "zmedian": tf.gather(edges, upper) + fraction * width}
+
+
+def _with_names(function, names):
+  """A function whose arguments have names, which those of the SavedModel become.
+
+  Args:
+    function: of as many arguments as there are names.
+    names: of `INPUTS`, in order.
+  """
+  return {
+      ("image", "ebv"): lambda image, ebv: function(image, ebv),
+      ("image", "ebv", "extra"): lambda image, ebv, extra: function(image, ebv, extra),
+      ("magnitudes", "ebv"): lambda magnitudes, ebv: function(magnitudes, ebv),
+      ("magnitudes", "ebv", "extra"):
+          lambda magnitudes, ebv, extra: function(magnitudes, ebv, extra),
+      ("magnitudes", "errors", "ebv"):
+          lambda magnitudes, errors, ebv: function(magnitudes, errors, ebv),
+      ("magnitudes", "errors", "ebv", "extra"):
+          lambda magnitudes, errors, ebv, extra: function(magnitudes, errors, ebv, extra),
+  }[tuple(names)]
+
+
+def _cleaned(inputs, photometry):
+  """Magnitudes and errors with NaN where missing, checked."""
+  magnitudes, errors = with_nan_in_graph(inputs["magnitudes"], inputs.get("errors"),
+                                         with_missing=photometry.with_missing)
+  return {"magnitudes": magnitudes, **({} if errors is None else {"errors": errors})}
 
 
 def _central(image, size):

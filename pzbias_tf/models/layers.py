@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import tensorflow as tf
 
 from pzbias_tf.data.extra_columns import ExtraColumns
 from pzbias_tf.data.flux import InputScaling
+from pzbias_tf.data.magnitudes import PhotometryInput
 
 INITIAL_BIAS = 0.1
 
@@ -52,6 +54,26 @@ class ExtraScaling(tf.keras.layers.Layer):
   def get_config(self):
     """Keras' way to rebuild a layer."""
     return {**super().get_config(), "columns": self.columns.to_json()}
+
+
+class PhotometryScaling(tf.keras.layers.Layer):
+  """Makes a network's input of magnitudes, in float32 even where it computes in less.
+
+  Attributes:
+    photometry: what it makes of them.
+  """
+
+  def __init__(self, photometry: PhotometryInput, **kwargs):
+    super().__init__(**{"dtype": "float32", **kwargs})
+    self.photometry = photometry
+
+  def call(self, inputs):
+    """{"magnitudes", perhaps "errors": [batch, bands], "ebv": [batch]} to [batch, inputs]."""
+    return self.photometry(inputs["magnitudes"], inputs.get("errors"), inputs["ebv"])
+
+  def get_config(self):
+    """Keras' way to rebuild a layer."""
+    return {**super().get_config(), "photometry": dataclasses.asdict(self.photometry)}
 
 
 def conv(x, filters: int, size: int, name: str, activation: str, *, padding: str = "same",

@@ -8,24 +8,27 @@ import tensorflow as tf
 
 from pzbias_tf.data.extra_columns import ExtraColumns
 from pzbias_tf.data.flux import InputScaling
+from pzbias_tf.data.magnitudes import PhotometryInput
 from pzbias_tf.models.layers import ExtraScaling
 from pzbias_tf.models.output_module import REDSHIFT_LAYER, build_output_module
 from pzbias_tf.models.representation import build_representation
 from pzbias_tf.survey import Survey
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
-INPUTS = ("image", "ebv", "extra")
-"""Names of a network's inputs; "extra" only where it takes extra columns."""
+INPUTS = ("image", "magnitudes", "errors", "ebv", "extra")
+"""Names of what networks take: an image, or magnitudes and perhaps their errors; E(B-V); "extra"
+only where there are extra columns."""
 
 
 def build_network(net: int, survey: Survey, *, multi_output: bool, extended: bool = False,
                   image_size: int | None = None, input_scaling: InputScaling | None = None,
                   precision: str = "float32",
-                  extra_columns: ExtraColumns | Sequence[str] = ()) -> tf.keras.Model:
+                  extra_columns: ExtraColumns | Sequence[str] = (),
+                  photometry: PhotometryInput | None = None) -> tf.keras.Model:
   """Builds one of the networks.
 
   Args:
-    net: 0 Net_P, 1 Net_T, 2 to 4 Net_S1 to Net_S3, 5 Net_Q.
+    net: 0 Net_P, 1 Net_T, 2 to 4 Net_S1 to Net_S3, 5 Net_Q, 6 Net_C.
     survey: gives bands, bins, outputs and the default image size.
     multi_output: False for the Baseline, True from Step 1 on.
     extended: True for Step 3, whose redshift outputs are extended.
@@ -35,10 +38,12 @@ def build_network(net: int, survey: Survey, *, multi_output: bool, extended: boo
       representation computes.  Weights and logits are float32.
     extra_columns: columns that the network takes beside E(B-V), in this order;
       names alone are taken as they are, without standardisation.
+    photometry: what Net_C makes of magnitudes; None for networks of images.
 
   Returns:
     A model of {"image": [batch, size, size, band] flux, "ebv": [batch]} and, with
-    extra columns, {"extra": [batch, columns]} to
+    extra columns, {"extra": [batch, columns]}, of Net_C with "magnitudes" and perhaps
+    "errors" [batch, bands] in place of the image, to
     {"z_logits": [batch, outputs, bins]} and, with multi_output,
     {"r_logits": [batch, outputs]}.  Its layers "representation" and
     "output_module" are models themselves.
@@ -54,27 +59,25 @@ def build_network(net: int, survey: Survey, *, multi_output: bool, extended: boo
   tf.keras.mixed_precision.set_global_policy(precision)
   try:
     return _build(net, survey, multi_output, extended, image_size or survey.image_size,
-                  input_scaling or InputScaling(), extra_columns)
+                  input_scaling or InputScaling(), extra_columns, photometry)
   finally:
     tf.keras.mixed_precision.set_global_policy(before)
 
 
-def _build(net, survey, multi_output, extended, size, input_scaling, extra_columns):
+def _build(net, survey, multi_output, extended, size, input_scaling, extra_columns, photometry):
   representation = build_representation(
       net, image_size=size, bands=len(survey.bands), input_scaling=input_scaling,
-      extra_columns=extra_columns)
+      extra_columns=extra_columns, photometry=photometry)
   output_module = build_output_module(
       representation.output_shape[-1], survey, multi_output=multi_output, extended=extended)
-  inputs = {"image": tf.keras.Input([size, size, len(survey.bands)], name="image"),
-            "ebv": tf.keras.Input([], name="ebv")}
-  if extra_columns.names:
-    inputs["extra"] = tf.keras.Input([len(extra_columns.names)], name="extra")
+  inputs = {name: tf.keras.Input(tensor.shape[1:], name=name)
+            for name, tensor in representation.input.items()}
   return tf.keras.Model(inputs, output_module(representation(inputs)), name="network")
 
 
 def input_size(model: tf.keras.Model) -> int:
-  """Side of the images that a network or a representation takes, in pixels."""
-  return next(tensor.shape[1] for tensor in model.inputs if len(tensor.shape) == 4)
+  """Side of the images that a network or a representation takes, in pixels; 0 of Net_C."""
+  return next((tensor.shape[1] for tensor in model.inputs if len(tensor.shape) == 4), 0)
 
 
 def input_columns(model: tf.keras.Model) -> tuple[str, ...]:
@@ -88,7 +91,7 @@ def input_columns(model: tf.keras.Model) -> tuple[str, ...]:
 
 
 def network_inputs(batch: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-  """What a network takes of a batch: image, E(B-V) and the extra columns that there are."""
+  """What a network takes of a batch: everything but rows, labels and views."""
   return {name: batch[name] for name in INPUTS if name in batch}
 
 

@@ -2,7 +2,8 @@
 
 Net_P (after Pasquet et al. 2019), Net_T (after Treyer et al. 2023) and the
 shallow Net_S1 to Net_S3 are those of Lin et al. 2022, Section 3.2; Net_Q is a
-small network of our own that trains on a CPU within minutes.
+small network of our own that trains on a CPU within minutes.  Net_C, also our own, takes
+magnitudes in place of an image.
 """
 
 from __future__ import annotations
@@ -13,7 +14,19 @@ import tensorflow as tf
 
 from pzbias_tf.data.extra_columns import ExtraColumns
 from pzbias_tf.data.flux import InputScaling
-from pzbias_tf.models.layers import ExtraScaling, FluxScaling, avg_pool, conv, dense
+from pzbias_tf.data.magnitudes import PhotometryInput
+from pzbias_tf.models.layers import (
+  ExtraScaling,
+  FluxScaling,
+  PhotometryScaling,
+  avg_pool,
+  conv,
+  dense,
+)
+
+NET_C = 6
+NET_C_UNITS = (512, 512, 512)
+"""Of its dense layers."""
 
 # The image is reduced by 8 and then loses 6 pixels to 'valid' convolutions.
 NET_T_MIN_SIZE = 49
@@ -21,27 +34,31 @@ NET_T_MIN_SIZE = 49
 
 def build_representation(net: int, *, image_size: int, bands: int,
                          input_scaling: InputScaling,
-                         extra_columns: ExtraColumns = ExtraColumns()) -> tf.keras.Model:
+                         extra_columns: ExtraColumns = ExtraColumns(),
+                         photometry: PhotometryInput | None = None) -> tf.keras.Model:
   """Builds the representation part of a network.
 
   Args:
-    net: 0 Net_P, 1 Net_T, 2 to 4 Net_S1 to Net_S3, 5 Net_Q.
-    image_size: side of the input image, pixels.
+    net: 0 Net_P, 1 Net_T, 2 to 4 Net_S1 to Net_S3, 5 Net_Q,
+      6 Net_C.
+    image_size: side of the input image, pixels; Net_C has none.
     bands: number of bands.
     input_scaling: how the flux is scaled first.
     extra_columns: further columns that join the features with E(B-V).
+    photometry: what Net_C makes of magnitudes; None for images.
 
   Returns:
     A model of {"image": [batch, size, size, band] flux, "ebv": [batch]} and, with
     extra columns, {"extra": [batch, columns]} to features [batch, 1024] (Net_P,
-    Net_T) or [batch, 256].
+    Net_T), [batch, 256] or [batch, 512] (Net_Q, Net_C).  Net_C takes "magnitudes" and
+    perhaps "errors" [batch, bands] instead of the image.
 
   Raises:
-    ValueError: there is no such network, or the image is too small for it.
+    ValueError: there is no such network, or it does not suit the input.
   """
-  if net not in _TRUNKS:
-    raise ValueError(f"there is no network --net={net}; choose one of "
-                     + ", ".join(f"{n} ({name})" for n, (name, _, _) in _TRUNKS.items()))
+  check_network(net, photometry=photometry is not None)
+  if photometry:
+    return _net_c(photometry, extra_columns)
   name, trunk, units = _TRUNKS[net]
   if name == "Net_T" and image_size < NET_T_MIN_SIZE:
     raise ValueError(f"Net_T needs images of at least {NET_T_MIN_SIZE} pixels, got {image_size}")
@@ -61,7 +78,46 @@ def build_representation(net: int, *, image_size: int, bands: int,
 
 def network_name(net: int) -> str:
   """Name of the network with the number `--net`, e.g. "Net_P"."""
-  return _TRUNKS[net][0]
+  return _NAMES[net]
+
+
+def check_network(net: int, *, photometry: bool) -> None:
+  """Refuses a network that does not exist or takes something else.
+
+  Args:
+    net: number of the network.
+    photometry: whether it shall take photometry, not images.
+
+  Raises:
+    ValueError: the message says what to do.
+  """
+  if net not in _NAMES:
+    raise ValueError(f"there is no network --net={net}; choose one of "
+                     + ", ".join(f"{number} ({name})" for number, name in _NAMES.items()))
+  if photometry and net != NET_C:
+    raise ValueError(f"--net={net} ({_NAMES[net]}) takes images, and this is photometry; leave "
+                     f"--net out, or give --net={NET_C} ({_NAMES[NET_C]})")
+  if net == NET_C and not photometry:
+    raise ValueError(f"--net={NET_C} ({_NAMES[NET_C]}) takes photometry, and these are images; "
+                     "give another --net, or convert a table with python -m "
+                     "data_tools.make_tfrecords --magnitude_columns=...")
+
+
+def _net_c(photometry, extra_columns):
+  """Dense layers on magnitudes."""
+  bands = len(photometry.bands)
+  inputs = {"magnitudes": tf.keras.Input([bands], name="magnitudes"),
+            "ebv": tf.keras.Input([], name="ebv")}
+  if photometry.with_errors:
+    inputs["errors"] = tf.keras.Input([bands], name="errors")
+  x = PhotometryScaling(photometry, name="photometry_scaling")(dict(inputs))
+  if extra_columns.names:
+    inputs["extra"] = tf.keras.Input([len(extra_columns.names)], name="extra")
+    scaled = ExtraScaling(extra_columns, name="extra_scaling")(inputs["extra"])
+    x = tf.keras.layers.Concatenate(name="with_extra")([x, scaled])
+  for number, units in enumerate(NET_C_UNITS, 1):
+    x = dense(x, units, f"dense{number}")
+  return tf.keras.Model(inputs, x, name="representation")
 
 
 def _net_p(x):
@@ -145,3 +201,5 @@ _TRUNKS = {
     4: ("Net_S3", _net_s(3), 256),
     5: ("Net_Q", _net_q, 512),
 }
+
+_NAMES = {**{number: name for number, (name, _, _) in _TRUNKS.items()}, NET_C: "Net_C"}

@@ -37,12 +37,13 @@ class TrainingDomain:
   """Ranges that hold SHARE of the training galaxies.
 
   Attributes:
-    galaxies: number of galaxies with measured images.
+    galaxies: number of measured galaxies.
     r_mag: lowest and highest r magnitude.
-    softening: flux of each band below which magnitudes become linear in flux.
-    colours: lowest and highest colour of neighbouring bands, mag; from the flux
-      of the images without zero points, so up to constants.
-    peak_offset: largest distance of the brightest place from the centre, pixels.
+    softening: flux of each band below which magnitudes become linear in flux; () of photometry.
+    colours: lowest and highest colour of neighbouring bands, mag; of images from
+      their flux without zero points, so up to constants.
+    peak_offset: largest distance of the brightest place from the centre, pixels; 0 of
+      photometry.
   """
 
   galaxies: int
@@ -66,26 +67,43 @@ class TrainingDomain:
         colours=tuple(_range(colour) for colour in _colours(flux, softening).T),
         peak_offset=float(np.quantile(images["peak_offset"], SHARE)))
 
+  @classmethod
+  def fit_photometry(cls, r_mag: np.ndarray, magnitudes: np.ndarray) -> TrainingDomain:
+    """Measures the ranges of photometry.
+
+    Args:
+      r_mag: r magnitudes of the training galaxies [n].
+      magnitudes: theirs in all bands [n, bands], NaN where missing.
+    """
+    colours = [colour[np.isfinite(colour)] for colour in (magnitudes[:, :-1] - magnitudes[:, 1:]).T]
+    return cls(galaxies=len(magnitudes), r_mag=_range(r_mag), softening=(), peak_offset=0.0,
+               colours=tuple(_range(colour) if colour.size else (-np.inf, np.inf)
+                             for colour in colours))
+
   def flags(self, r_mag: np.ndarray, images: Mapping[str, np.ndarray],
             pdf: np.ndarray) -> np.ndarray:
     """Tells in what respect galaxies are unlike those of the training.
 
     Args:
       r_mag: r magnitudes [n].
-      images: their measurements, by `apertures.measure_images`.
+      images: their measurements, by `apertures.measure_images`; of photometry, "magnitudes"
+        [n, bands], NaN where missing.
       pdf: probability of each bin [n, bins].
 
     Returns:
       Sums of FLAGS, [n] int16; 0 for galaxies inside of all ranges.
     """
-    colours = _colours(images["aperture_flux"], np.array(self.softening))
-    reasons = {
-        "magnitude": _outside(r_mag, *self.r_mag),
-        "colour": np.any([_outside(colour, *ends)
-                          for colour, ends in zip(colours.T, self.colours)], axis=0),
-        "off-centre": images["peak_offset"] > max(PEAK_OFFSET, self.peak_offset),
-        "saturated": images["plateau"] >= PLATEAU,
-        "p(z) at edge": _piled_up(pdf)}
+    reasons = {"magnitude": _outside(r_mag, *self.r_mag), "p(z) at edge": _piled_up(pdf)}
+    if "magnitudes" in images:  # a colour of a missing band is no unusual one
+      colours = images["magnitudes"][:, :-1] - images["magnitudes"][:, 1:]
+      measured = np.isfinite(colours)
+    else:
+      colours = _colours(images["aperture_flux"], np.array(self.softening))
+      measured = np.ones_like(colours, bool)
+      reasons["off-centre"] = images["peak_offset"] > max(PEAK_OFFSET, self.peak_offset)
+      reasons["saturated"] = images["plateau"] >= PLATEAU
+    reasons["colour"] = np.any([_outside(colour, *ends) & known for colour, ends, known in zip(
+        colours.T, self.colours, measured.T)], axis=0)
     return sum(FLAGS[reason] * is_so.astype(np.int16) for reason, is_so in reasons.items())
 
   def save(self, path: str) -> None:

@@ -1,4 +1,4 @@
-"""Images and columns that somebody hands over as arrays, checked before they are predicted."""
+"""Images, magnitudes and columns that somebody hands over as arrays, checked before prediction."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from pzbias_tf import arguments
 from pzbias_tf.data.extra_columns import MISSING, is_missing
+from pzbias_tf.data.magnitudes import NO_MAGNITUDE, PhotometryInput, outside, with_nan
 from pzbias_tf.survey import Survey
 
 _CHUNK = 1024  # images at a time
@@ -57,6 +58,72 @@ def _check_pixels(images):
                        "of the sky")
 
 
+def only_images(images: np.ndarray | None, magnitudes: np.ndarray | None,
+                errors: np.ndarray | None) -> np.ndarray:
+  """The images of a run of images; refuses photometry."""
+  if images is None or magnitudes is not None or errors is not None:
+    raise ValueError("this run was trained on images; pass images=..., without magnitudes and "
+                     "errors")
+  return images
+
+
+def photometry_inputs(images: np.ndarray | None, magnitudes: np.ndarray | None,
+                      errors: np.ndarray | None,
+                      photometry: PhotometryInput) -> dict[str, np.ndarray]:
+  """What a network of photometry takes, checked.
+
+  Args:
+    images: must be None.
+    magnitudes: [n, bands], mag.
+    errors: [n, bands], mag; None where the network takes none.
+    photometry: what the network makes of them.
+
+  Returns:
+    "magnitudes" and perhaps "errors", [n, bands] float64, NaN where missing.
+
+  Raises:
+    ValueError: something is missing, has another shape, or is no magnitude.
+  """
+  if images is not None or magnitudes is None:
+    raise ValueError("this run was trained on photometry; pass magnitudes=..., without images")
+  if (errors is not None) != photometry.with_errors:
+    raise ValueError("this run was trained with errors; pass errors=..., [n, bands] in mag"
+                     if photometry.with_errors else
+                     "this run was trained without errors; leave errors out")
+  columns = len(photometry.bands)
+  for name, values in (("magnitudes", magnitudes), ("errors", errors)):
+    if values is not None and (np.ndim(values) != 2 or np.shape(values) != np.shape(magnitudes)
+                               or np.shape(values)[1] != columns or not len(values)):
+      raise ValueError(f"{name} must have the shape [n, {columns}] with the bands "
+                       f"{', '.join(photometry.bands)}, got {list(np.shape(values))}; pass one "
+                       f"galaxy as {name}[np.newaxis]")
+  try:
+    magnitudes, errors = with_nan(magnitudes, errors)
+  except (TypeError, ValueError) as error:
+    raise ValueError(f"magnitudes and errors must be numbers: {error}") from error
+  _check_magnitudes(magnitudes, photometry)
+  return {"magnitudes": magnitudes, **({} if errors is None else {"errors": errors})}
+
+
+def _check_magnitudes(magnitudes, photometry):
+  wrong = np.argwhere(outside(magnitudes))
+  if len(wrong):
+    galaxy, band = wrong[0]
+    raise ValueError(f"magnitudes[{galaxy}] is {magnitudes[galaxy, band]:g} in "
+                     f"{photometry.bands[band]}, {NO_MAGNITUDE}; turn fluxes into magnitudes, and "
+                     "leave wrong values out")
+  missing = np.argwhere(np.isnan(magnitudes))
+  if len(missing) and not photometry.with_missing:
+    galaxy, band = missing[0]
+    raise ValueError(f"magnitudes[{galaxy}] has no measurement in {photometry.bands[band]}, and "
+                     "this run was trained on galaxies with all bands; leave that galaxy out, or "
+                     "train on a data set of --missing_magnitudes=limit")
+  alone = np.flatnonzero(np.isnan(magnitudes).all(1))
+  if len(alone):
+    raise ValueError(f"magnitudes[{alone[0]}] has no measurement in any band; leave that galaxy "
+                     "out")
+
+
 def ebv_column(ebv: np.ndarray | float | None, num: int) -> np.ndarray:
   """E(B-V) of each galaxy, [num] float64.
 
@@ -91,7 +158,7 @@ def number_column(name: str, values: np.ndarray | float, num: int) -> np.ndarray
     column = np.full(num, column)
   (column,) = arguments.columns(**{name: column})
   if len(column) != num:
-    raise ValueError(f"{name} has {len(column)} values for {num} images; pass one per galaxy, or "
+    raise ValueError(f"{name} has {len(column)} values for {num} galaxies; pass one per galaxy, or "
                      "one number for all of them")
   return column
 
@@ -133,5 +200,5 @@ def id_column(ids: np.ndarray | None, num: int) -> np.ndarray:
   """
   ids = np.arange(num) if ids is None else np.asarray(ids)
   if ids.shape != (num,):
-    raise ValueError(f"ids have shape {list(ids.shape)} for {num} images; pass one per galaxy")
+    raise ValueError(f"ids have shape {list(ids.shape)} for {num} galaxies; pass one per galaxy")
   return ids.astype(str)

@@ -12,7 +12,8 @@ from pzbias_tf.data.augment import DIHEDRAL_ELEMENTS, dihedral
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.pipeline import crop, ordered_batches
 from pzbias_tf.data.reference_columns import columns_in
-from pzbias_tf.models.network import input_columns, input_size, network_inputs, redshift_pdf
+from pzbias_tf.data.table_batches import ordered_rows
+from pzbias_tf.models.network import input_columns, input_size, redshift_pdf
 from pzbias_tf.predictions.combination import BY_MEAN, HARMONIC, MEAN, harmonic_mean
 from pzbias_tf.predictions.domain import TrainingDomain
 from pzbias_tf.predictions.predictions import Predictions
@@ -37,14 +38,15 @@ class Predictor:
       trained weights; all take images of one size and the same extra columns, and
       have one grid.
     edges: edges of their redshift bins [bins + 1].
-    tta: average over the 8 dihedral views of each image, network by network.
+    tta: average over the 8 dihedral views of each image, network by network;
+      photometry has one view.
     combination: how p(z) of several networks become one, of COMBINATIONS.
     strategy: devices over which each batch is divided; None for one.
     domain: what flags galaxies; None flags none.
 
   Attributes:
     edges: as above.
-    size: side of the images that the networks take, pixels.
+    size: side of the images that the networks take, pixels; 0 for photometry.
     extra_columns: names of the extra columns that they take, in their order.
     combination: as above; "" for one network.
   """
@@ -55,6 +57,9 @@ class Predictor:
     self.edges, self.size, self._domain = edges, input_size(networks[0]), domain
     self.extra_columns = input_columns(networks[0])
     self.combination = combination if len(networks) > 1 else ""
+    if tta and not self.size:
+      raise ValueError("--tta averages over rotations and reflections of images; photometry has "
+                       "one view: leave it out")
     self._networks, self._views = networks, DIHEDRAL_ELEMENTS if tta else 1
     self._strategy = strategy or tf.distribute.get_strategy()
     self._forward = tf.function(
@@ -83,7 +88,7 @@ class Predictor:
     columns = {**{name: data.column(name) for name in repeated},
                "redshift": data.column("z_spec"), "row": np.arange(len(data.catalog))}
     records = ordered_batches(data, split, keep=keep, labels=None, batch_size=batch_size,
-                              image_size=min(self.size, *data.manifest.image_shape[:2]),
+                              image_size=min([self.size, *data.manifest.image_shape[:2]]),
                               extra_columns=self.extra_columns)
     return self._predicted(records, columns)
 
@@ -112,6 +117,28 @@ class Predictor:
     records = _array_records(images, inputs, size, flux_divisor, batch_size)
     return self._predicted(records, columns)
 
+  def photometry_batches(self, inputs: Mapping[str, np.ndarray], columns: Mapping[str, np.ndarray],
+                         *, batch_size: int = BATCH_SIZE) -> Iterator[tuple[np.ndarray, Columns]]:
+    """Predicts galaxies whose magnitudes are in memory, a batch at a time.
+
+    Args:
+      inputs: "magnitudes" and perhaps "errors" [n, bands], NaN where missing, "ebv" [n] and
+        perhaps "extra" [n, columns].
+      columns: as in `array_batches`.
+      batch_size: galaxies per batch, over all devices.
+
+    Yields:
+      As `array_batches`.
+
+    Raises:
+      FloatingPointError: a network gave NaN.
+    """
+    num = len(inputs["ebv"])
+    values = {name: np.asarray(column, np.float32) for name, column in inputs.items()}
+    records = ordered_rows({**values, "row": np.arange(num)}, np.arange(num),
+                           batch_size=batch_size)
+    return self._predicted(records, columns)
+
   def _predicted(self, records, columns):
     """The one way from batches of a network's inputs and "row" to p(z) and columns."""
     for batch in self._strategy.experimental_distribute_dataset(records):
@@ -129,14 +156,26 @@ class Predictor:
 
   def _replica(self, batch):
     """What one device does with its part of a batch."""
+    if not self.size:
+      members = [_pdf(network, batch) for network in self._networks]
+      return {"row": batch["row"], "pdf": self._combined(members),
+              "magnitudes": batch["magnitudes"]}
     image = tf.image.resize_with_crop_or_pad(batch["image"], self.size, self.size)
     members = [tf.add_n([
-        redshift_pdf(network(network_inputs(
-            {**batch, "image": dihedral(image, tf.fill(tf.shape(batch["ebv"]), view))})))
+        _pdf(network, {**batch, "image": dihedral(image, tf.fill(tf.shape(batch["ebv"]), view))})
         for view in range(self._views)]) for network in self._networks]
-    pdf = (tf.stack(members, axis=1) / self._views if self.combination == HARMONIC
-           else tf.add_n(members) / (len(members) * self._views))
-    return {"row": batch["row"], "pdf": pdf, **measure_images(image)}
+    return {"row": batch["row"], "pdf": self._combined(members), **measure_images(image)}
+
+  def _combined(self, members):
+    """p(z) of all networks: their mean; for harmonic means, which follow on the host, each."""
+    if self.combination == HARMONIC:
+      return tf.stack(members, axis=1) / self._views
+    return tf.add_n(members) / (len(members) * self._views)
+
+
+def _pdf(network, batch):
+  """p(z) of a batch, of which the network takes what it was trained on."""
+  return redshift_pdf(network({name: batch[name] for name in network.input}))
 
 
 def collect(edges: np.ndarray, batches: Iterable[tuple[np.ndarray, Columns]]) -> Predictions:

@@ -20,14 +20,17 @@ def training_domain(data: Dataset, image_size: int, path: str) -> TrainingDomain
 
   Args:
     data: the data set.
-    image_size: side of the central part that the network sees, pixels.
+    image_size: side of the central part that the network sees, pixels; not used of photometry.
     path: file of the domain, which is written where it does not exist.
   """
   if os.path.exists(path):
     return TrainingDomain.load(path)
-  images = _measure(data, image_size)
   trained = (data.column("split") == "train") & (data.column("copy") == 0)
-  domain = TrainingDomain.fit(data.column("r_mag")[trained], images)
+  if data.manifest.photometry:
+    magnitudes, _ = data.photometry()
+    domain = TrainingDomain.fit_photometry(data.column("r_mag")[trained], magnitudes[trained])
+  else:
+    domain = TrainingDomain.fit(data.column("r_mag")[trained], _measure(data, image_size))
   domain.save(path)
   return domain
 

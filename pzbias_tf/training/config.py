@@ -12,6 +12,7 @@ from typing import Any, Mapping
 
 from pzbias_tf.data.extra_columns import ExtraColumns
 from pzbias_tf.data.flux import InputScaling
+from pzbias_tf.data.magnitudes import PhotometryInput
 from pzbias_tf.files import write_text
 from pzbias_tf.survey import Survey, survey_from_mapping
 from pzbias_tf.training.stages import Stage, stage_named
@@ -28,10 +29,11 @@ class TrainConfig:
     survey: the survey, on the run's redshift grid, without the limit of its sample.
     stage: name of the stage.
     net: number of the network.
-    image_size: side of the central square that is used, pixels.
+    image_size: side of the central square that is used, pixels; 0 of photometry.
     input_scaling: how flux is scaled.
     extra_columns: columns of the catalogue that the network takes beside E(B-V), and their
       means and standard deviations.
+    photometry: what the network makes of magnitudes; None for images.
     seed: seed of the run.
     ne: fold, 1 to 5: decides the seeds of Baseline and Step 1 and the subset of Steps 2 and 3.
     fth: balancing threshold.
@@ -65,6 +67,7 @@ class TrainConfig:
   image_size: int
   input_scaling: InputScaling
   extra_columns: ExtraColumns = ExtraColumns()
+  photometry: PhotometryInput | None = None
   seed: int = 0
   ne: int = 1
   fth: int
@@ -116,6 +119,7 @@ class TrainConfig:
     settings["survey"] = survey_from_mapping(settings["survey"], origin=origin)
     settings["input_scaling"] = InputScaling.from_json(settings["input_scaling"])
     settings["extra_columns"] = ExtraColumns.from_json(settings.get("extra_columns", {}))
+    settings["photometry"] = PhotometryInput.from_json(settings.get("photometry"))
     for name in ("keep_weights_at", "lr_drops"):
       settings[name] = tuple(settings[name])
     return cls(**settings)

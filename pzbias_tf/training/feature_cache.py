@@ -28,21 +28,23 @@ class FeatureCache:
     records: number of records of the data set.
     size: length of a feature vector.
     dtype: "float32" or "float16".
+    views: number of views of each record.
 
   Attributes:
-    features: [records, 8, size], memory-mapped; valid where `filled`.
-    filled: [records, 8] bool, memory-mapped.
+    features: [records, views, size], memory-mapped; valid where `filled`.
+    filled: [records, views] bool, memory-mapped.
 
   Raises:
     ValueError: an existing file is damaged or has another shape.
   """
 
-  def __init__(self, folder: str, *, records: int, size: int, dtype: str):
+  def __init__(self, folder: str, *, records: int, size: int, dtype: str,
+               views: int = DIHEDRAL_ELEMENTS):
     features, filled = (os.path.join(folder, name) for name in (FEATURES_NAME, FILLED_NAME))
     if not os.path.exists(features):  # marks without features are useless
       with contextlib.suppress(FileNotFoundError):
         os.remove(filled)
-    pairs = (records, DIHEDRAL_ELEMENTS)
+    pairs = (records, views)
     self.features = _mapped(features, (*pairs, size), dtype)
     self.filled = _mapped(filled, pairs, "bool")
     self._unmarked: list[tuple[np.ndarray, np.ndarray]] = []

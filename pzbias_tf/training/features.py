@@ -9,6 +9,7 @@ training step then costs the redshift layers alone.
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 
 from absl import logging
@@ -38,6 +39,8 @@ def features_digest(config: TrainConfig, representation: tf.keras.Model) -> str:
       "weights": config.init_weights_digest, "data": config.data_digest,
       "image_size": config.image_size, "input_scaling": config.input_scaling.to_json(),
       "computed_in": representation.layers[-1].compute_dtype, "stored_in": config.feature_dtype}
+  if config.photometry:
+    settings["photometry"] = dataclasses.asdict(config.photometry)
   if config.extra_columns.names:
     settings["extra_columns"] = config.extra_columns.to_json()
   return settings_digest(settings)
@@ -51,19 +54,20 @@ def cached_features(representation: tf.keras.Model, data: Dataset, split: str, p
     representation: of `build_network`, with its trained weights.
     data: the data set.
     split: the split that the records are in.
-    pairs: [records of the data set, 8] bool, the wanted pairs.
+    pairs: [records of the data set, 8] bool, the wanted pairs; [records, 1] of photometry, which
+      has one view.
     folder: folder of the cache; its name must identify what decides the features.
     dtype: "float32" or "float16", as stored.
 
   Returns:
-    [records, 8, features], memory-mapped; valid for the wanted pairs.
+    [records, views, features], memory-mapped; valid for the wanted pairs.
 
   Raises:
     OSError: the disk has too little space.
   """
   with exclusive_folder(folder, wait=True):  # variants of one Step 1 may start side by side
     cache = FeatureCache(folder, records=len(pairs), size=representation.output_shape[-1],
-                         dtype=dtype)
+                         dtype=dtype, views=pairs.shape[1])
     missing = pairs & ~cache.filled
     if missing.any():
       _check_disk(folder, missing, cache.features)
@@ -80,7 +84,7 @@ def feature_batches(features: np.ndarray, rows: np.ndarray, labels: Labels, *, b
   """Endless batches of shuffled passes over features, each galaxy in a random view.
 
   Args:
-    features: [records, 8, features] float32 or float16.
+    features: [records, views, features] float32 or float16.
     rows: rows of the galaxies in the catalogue.
     labels: labels of all records.
     batch_size: galaxies per batch.
@@ -114,8 +118,7 @@ def _fill(cache, representation, data, split, missing):
   """Computes the missing pairs in one pass over the split's shards."""
   @tf.function
   def forward(batch):
-    image = augment.dihedral(batch["image"], batch["view"])
-    return representation(network_inputs({**batch, "image": image}))
+    return representation(network_inputs(augment.in_views(batch)))
 
   done, total = 0, int(missing.sum())
   for number, chunk in enumerate(_chunks(data, split, missing, representation), 1):
@@ -141,7 +144,7 @@ def _chunks(data, split, pairs, representation):
     return {"view": view, **{name: tf.gather(values, galaxy) for name, values in batch.items()}}
 
   batches = ordered_batches(data, split, keep=pairs.any(axis=1), labels=None,
-                            batch_size=CHUNK // augment.DIHEDRAL_ELEMENTS,
+                            batch_size=CHUNK // pairs.shape[1],
                             image_size=input_size(representation),
                             extra_columns=input_columns(representation))
   return batches.map(one_per_pair).rebatch(CHUNK).prefetch(1)

@@ -17,6 +17,7 @@ from pzbias_tf.bias.soft_labels import LabelModel, fit_label_model
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.extra_columns import ExtraColumns
 from pzbias_tf.data.flux import InputScaling
+from pzbias_tf.data.magnitudes import PhotometryInput
 from pzbias_tf.data.pipeline import DataService, ordered_batches
 from pzbias_tf.files import exclusive_folder
 from pzbias_tf.models import build_network
@@ -124,7 +125,7 @@ def make_network(config: TrainConfig) -> tf.keras.Model:
   return build_network(config.net, config.survey, multi_output=stage.multi_output,
                        extended=stage.extended, image_size=config.image_size,
                        input_scaling=config.input_scaling, precision=config.precision,
-                       extra_columns=config.extra_columns)
+                       extra_columns=config.extra_columns, photometry=config.photometry)
 
 
 def make_problem(network: tf.keras.Model, data: Dataset, config: TrainConfig, stage_dir: str,
@@ -200,6 +201,29 @@ def fit_extra_columns(names: Sequence[str], data: Dataset, config: TrainConfig) 
     return ExtraColumns()
   keep, _ = training_sample.training_records(data, config)
   return ExtraColumns.fit(names, data.extra(names)[keep & (data.column("copy") == 0)])
+
+
+def fit_photometry(data: Dataset, config: TrainConfig) -> PhotometryInput | None:
+  """Measures photometry on the galaxies that a Baseline or Step 1 trains on; None of images.
+
+  Args:
+    data: the data set.
+    config: the stage's settings, which decide its galaxies.
+
+  Raises:
+    ValueError: a band has the same magnitude everywhere, or none.
+  """
+  columns = data.manifest.photometry
+  if columns is None:
+    return None
+  keep, _ = training_sample.training_records(data, config)
+  if not keep.any():
+    raise ValueError(f"{data.folder}: no training galaxy to standardise magnitudes by; convert "
+                     "galaxies into the split 'train'")
+  magnitudes, errors = data.photometry()
+  return PhotometryInput.fit(
+      data.manifest.bands, columns, magnitudes[keep], None if errors is None else errors[keep],
+      data.column("ebv")[keep])
 
 
 def _samples(config, data):

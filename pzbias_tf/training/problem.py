@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from pzbias_tf.bias.soft_labels import LabelModel
-from pzbias_tf.data.augment import DIHEDRAL_ELEMENTS, INTERPOLATING, dihedral
+from pzbias_tf.data.augment import DIHEDRAL_ELEMENTS, INTERPOLATING, in_views
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.draw_order import drawn_pairs
 from pzbias_tf.data.pipeline import Batch, DataService, ordered_batches, training_batches
@@ -97,10 +97,10 @@ def _redshift_loss(loss: losses.RedshiftLoss):
 
 
 def _on_images(network, data, config, keep, labels, data_service=None):
-  """What depends on the kind of batches, for images that pass through the whole network."""
+  """What depends on the kind of batches, for input that passes through the whole network."""
   return {
       "forward": lambda batch: network(network_inputs(batch)),
-      "augment": lambda batch: {**batch, "image": dihedral(batch["image"], batch["view"])},
+      "augment": in_views,
       "batches": lambda step: training_batches(
           data, keep=keep, labels=labels, batch_size=config.batch_size,
           image_size=config.image_size, seed=config.stage_seed, start_step=step,
@@ -119,14 +119,15 @@ def _on_features(network, data, config, rows, labels, feature_dir):
       folder=os.path.join(feature_dir, features_digest(config, representation)))
   order = {"batch_size": config.batch_size, "seed": config.stage_seed,
            "dihedral": config.augment != "none"}
-  drawn = np.zeros([len(data.catalog), DIHEDRAL_ELEMENTS], bool)
-  drawn[rows] = drawn_pairs(len(rows), steps=config.iterations, **order)
+  views = 1 if config.photometry else DIHEDRAL_ELEMENTS
+  drawn = np.zeros([len(data.catalog), views], bool)
+  drawn[rows] = drawn_pairs(len(rows), steps=config.iterations, **order)[:, :views]
   features = features_of("train", drawn)
   return {
       "forward": lambda batch: output_module(batch["features"]),
       "augment": lambda batch: batch,
       "batches": lambda step: feature_batches(features, rows, labels, start_step=step, **order),
-      "validation": _validation_features(features_of, data, config)}
+      "validation": _validation_features(features_of, data, config, views)}
 
 
 def _validation_keep(data, config):
@@ -147,12 +148,12 @@ def _validation_images(data, config):
                               extra_columns=config.extra_columns.names))
 
 
-def _validation_features(features_of, data, config):
+def _validation_features(features_of, data, config, views):
   keep = _validation_keep(data, config)
   if not keep.any():
     return []
   labels, rows = training_sample.make_labels(data, config.survey), np.flatnonzero(keep)
-  first_view = np.arange(DIHEDRAL_ELEMENTS) == 0
+  first_view = np.arange(views) == 0
   features = features_of("validation", keep[:, np.newaxis] & first_view)
   return [{"features": tf.constant(features[part, 0].astype(np.float32)),
            "row": tf.constant(part), "redshift_bin": tf.constant(labels.redshift_bin[part]),

@@ -105,7 +105,7 @@ def check_inputs_fit(config: TrainConfig, inputs: StageInputs) -> None:
   if inputs.init_from:
     # A user who names another run's stage may mean another fold.
     _compare(config, inputs.init_from,
-             ("net", "image_size", "extra_columns", "data_digest",
+             ("net", "image_size", "extra_columns", "photometry", "data_digest",
               *(() if inputs.named else same_run)))
     _compare_grids(config.survey, inputs.init_from)
   if inputs.label_predictions:

@@ -6,6 +6,7 @@ Source: Lin et al. 2022, Sections 3.3 to 3.5 and Appendix A.
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -57,6 +58,32 @@ LR_DROP_FACTOR = 5.0
 ITEALTER_ITERATIONS = 240_000
 ITEALTER_KEPT = (2_000, 5_000, 10_000, 20_000, 30_000, 60_000, 90_000, 120_000, 160_000,
                  200_000, 240_000)
+
+
+PHOTOMETRY_EPOCHS = 40
+"""Passes over the training galaxies of Baseline and Step 1 on photometry."""
+
+
+def photometry_schedule(galaxies: int) -> dict[str, dict[str, Any]]:
+  """A schedule for photometry of some 10^4 to 10^6 galaxies, which suits a CPU.
+
+  Args:
+    galaxies: number of training galaxies.
+
+  Returns:
+    {name of the stage: its iterations, batch_size, learning_rate and lr_drops}.
+  """
+  iterations = min(40_000, max(2_000, round(PHOTOMETRY_EPOCHS * galaxies / 256 / 100) * 100))
+  whole = {"iterations": iterations, "batch_size": 256, "learning_rate": 1e-3,
+           "lr_drops": [0.5, 0.75, 0.9]}
+  return {
+      BASELINE.name: whole, STEP1.name: whole,
+      # A fifth of Step 1's rate, as published: Step 2 continues from its weights.
+      STEP2.name: {"iterations": iterations // 4, "batch_size": 128, "learning_rate": 2e-4,
+                   "lr_drops": []},
+      # The layers of Step 3 start from new weights.
+      STEP3.name: {"iterations": iterations, "batch_size": 128, "learning_rate": 1e-3,
+                   "lr_drops": [0.6, 0.85]}}
 
 
 def stage_named(name: str) -> Stage:

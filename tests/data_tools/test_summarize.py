@@ -15,6 +15,7 @@ from data_tools.summary import image_sample
 from data_tools.summary.image_sample import read_sample
 from pzbias_tf import pictures
 from tests.small_data import make_dataset
+from tests.small_photometry import make_photometry, make_table
 
 
 class SummarizeTest(tf.test.TestCase):
@@ -70,6 +71,20 @@ class SummarizeTest(tf.test.TestCase):
         tf.data.TFRecordDataset(path).take(1))):  # although the file has the right size
       with self.assertRaisesRegex(ValueError, f"{path}: damaged .1 records instead of"):
         self.summarize()
+
+  def test_photometry(self):
+    table = make_table(30)
+    table["u"][3] = -99.0
+    self.folder = os.path.join(tempfile.mkdtemp(), "photometry")
+    make_photometry(self.folder, table, missing_magnitudes="limit")
+    paths, printed = self.summarize()
+    self.assertEqual([os.path.basename(path) for path in paths],
+                     ["distribution.png", "distribution.svg"])
+    for words in ("magnitudes and errors in u g r i z", "Magnitudes: number of galaxies without",
+                  f"{np.median(table['g']):.2f}"):
+      self.assertIn(words, printed)
+    missing = [line.split()[1] for line in printed.splitlines() if line[:4] in ("  u ", "  g ")]
+    self.assertEqual(missing, ["1", "0"])
 
   def test_remote_output_is_refused(self):
     with self.assertRaisesRegex(ValueError, "gs://a/b: pictures are written to local folders"):

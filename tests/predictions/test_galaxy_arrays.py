@@ -71,7 +71,7 @@ class ColumnsTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(
       (None, "ebv is needed: .* Galactic reddening; .* ebv=0.0"),
-      ([0.1], "ebv has 1 values for 2 images; pass one per galaxy, or one number for all"),
+      ([0.1], "ebv has 1 values for 2 galaxies; pass one per galaxy, or one number for all"),
       ([[0.1], [0.1]], r"ebv must be one column of numbers, got shape \(2, 1\)"),
       ([0.1, -0.1], r"ebv\[1\] is -0.1; E\(B-V\) is 0 or more"),
       ([np.nan, 0.1], "ebv is not finite for 1 of 2 galaxies, first at position 0"),
@@ -83,7 +83,7 @@ class ColumnsTest(tf.test.TestCase, parameterized.TestCase):
       galaxy_arrays.ebv_column(ebv, 2)
 
   def test_magnitudes_are_named(self):
-    with self.assertRaisesRegex(ValueError, "r_mag has 3 values for 2 images"):
+    with self.assertRaisesRegex(ValueError, "r_mag has 3 values for 2 galaxies"):
       galaxy_arrays.number_column("r_mag", [15.0, 16.0, 17.0], 2)
     self.assertAllClose(galaxy_arrays.number_column("r_mag", 15, 2), [15.0, 15.0])
 
@@ -91,7 +91,7 @@ class ColumnsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual(galaxy_arrays.id_column(None, 2), ["0", "1"])
     for ids in ([7, 8], [b"7", b"8"], ["7", "8"]):
       self.assertAllEqual(galaxy_arrays.id_column(ids, 2), ["7", "8"])
-    with self.assertRaisesRegex(ValueError, r"ids have shape \[1\] for 2 images"):
+    with self.assertRaisesRegex(ValueError, r"ids have shape \[1\] for 2 galaxies"):
       galaxy_arrays.id_column(["a"], 2)
 
   def test_extra_values_in_the_networks_order(self):
@@ -102,7 +102,7 @@ class ColumnsTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters(
       (None, "extra lacks a, lacks b; this run takes a, b: pass exactly these"),
       ({"a": 1.0, "c": 1.0}, "extra lacks b, has c; this run takes a, b"),
-      ({"a": [1.0], "b": 1.0}, r"extra\['a'\] has 1 values for 2 images"),
+      ({"a": [1.0], "b": 1.0}, r"extra\['a'\] has 1 values for 2 galaxies"),
       ({"a": np.nan, "b": 1.0}, r"extra\['a'\] is not finite"),
       ({"a": 1.0, "b": [18.0, -99.0]}, r"extra\['b'\]\[1\] is -99, which is no measurement"))
   def test_bad_extra_values(self, extra, message):

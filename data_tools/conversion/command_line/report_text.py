@@ -26,7 +26,8 @@ def summary(manifest: manifest_lib.Manifest, output: str, *, survey: str) -> str
   lines = [f"{output}: {galaxies['read']} galaxies read, {galaxies['written']} written, "
            f"{galaxies['rejected'] - number_outside} rejected"
            + f", {number_outside} outside of the sample" * bool(outside)
-           + f"; {len(manifest.shards)} shards, {size / 1e6:.1f} MB"]
+           + ("; photometry in the catalogue" if manifest.photometry else
+              f"; {len(manifest.shards)} shards, {size / 1e6:.1f} MB")]
   lines += [f"  {split}: {manifest.records(split)} records" for split in manifest_lib.SPLITS]
   if manifest.augment_copies > 1:
     lines.append(f"  each training galaxy has {manifest.augment_copies} records")

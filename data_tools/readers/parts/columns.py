@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Mapping
+from typing import Mapping, Sequence
 
 from absl import logging
 from astropy.table import Table
@@ -113,9 +113,15 @@ def _no_column(name, role, columns, origin) -> ValueError:
                     f"the columns are {table_columns.listing(columns)}")
 
 
-def check_extra(options: ReaderOptions) -> None:
-  """Raises ValueError for extra columns that a data set cannot hold, or a fill without meaning."""
-  own = {*catalog_lib.OBJECT_COLUMNS, *catalog_lib.RECORD_COLUMNS, GROUP}
+def check_extra(options: ReaderOptions, photometry_names: Sequence[str] = ()) -> None:
+  """Raises ValueError for extra columns that a data set cannot hold, or a fill without meaning.
+
+  Args:
+    options: the user's options.
+    photometry_names: columns of the catalogue that hold photometry.
+  """
+  own = {*catalog_lib.OBJECT_COLUMNS, *catalog_lib.RECORD_COLUMNS, GROUP,
+         *(name.lower() for name in photometry_names)}
   seen: set[str] = set()
   for name in options.extra_columns:
     flag = f"--extra_columns={','.join(options.extra_columns)}"

@@ -12,6 +12,8 @@ from typing import Any, Callable, Mapping
 from astropy.table import Table
 import numpy as np
 
+from pzbias_tf.data.manifest import PhotometryColumns
+
 REASON_NO_IMAGE = "image file missing or unreadable"
 REASON_SHAPE = "image of another shape"
 REASON_NO_ROW = "image without a row in the catalogue"
@@ -60,6 +62,9 @@ class ReaderOptions:
       folder.
     extra_columns: columns that are kept under their own names, for networks that take them.
     extra_fill: what replaces missing values of these; None rejects the galaxies.
+    magnitude_columns: columns of a table of photometry that hold the magnitudes, by band.
+    error_columns: columns that hold their errors; () for none.
+    missing_magnitudes: "reject" or "limit"; "" is "reject".
   """
 
   columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -72,6 +77,9 @@ class ReaderOptions:
   scratch: str = ""
   extra_columns: tuple[str, ...] = ()
   extra_fill: float | None = None
+  magnitude_columns: tuple[str, ...] = ()
+  error_columns: tuple[str, ...] = ()
+  missing_magnitudes: str = ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -85,11 +93,13 @@ class CutoutSource:
     images: returns the image [height, width, band], as stored, of a row of `catalog`;
       raises ImageError if there is none.  It is sent to worker processes, so it holds file
       names rather than open files.
-    image_shape: (height, width, bands) that the images should have.
+    image_shape: (height, width, bands) that the images should have; () of photometry.
     rejected: {row of `catalog`: reason} of objects that the reader rejects.
     description: for the manifest: path, layout, columns.
     extra_columns: names of the extra columns.
     extra_fill: what replaces their missing values; None rejects the galaxies.
+    photometry: where the magnitudes came from that the catalogue holds in place of images; None
+      for images.
   """
 
   catalog: Table
@@ -99,6 +109,7 @@ class CutoutSource:
   description: Mapping[str, Any] = dataclasses.field(default_factory=dict)
   extra_columns: tuple[str, ...] = ()
   extra_fill: float | None = None
+  photometry: PhotometryColumns | None = None
 
   def __post_init__(self):
     absent = sorted({*self.extra_columns} - {*self.catalog.colnames})
@@ -107,7 +118,7 @@ class CutoutSource:
                        "build_catalog adds them")
     if "split" not in self.catalog.colnames:
       raise ValueError("a source's catalogue needs the column split; see with_split")
-    if len(self.image_shape) != 3:
+    if len(self.image_shape) != 3 and not self.photometry:
       raise ValueError(f"image_shape must be (height, width, bands), got {self.image_shape}")
 
 

@@ -1,0 +1,177 @@
+"""A table of magnitudes: photometry in place of images.
+
+`--magnitude_columns` names the magnitudes in the order of the survey's bands, `--error_columns`
+their errors.  Those columns are never taken for anything else: a column `z` among them is a
+magnitude, not the redshift.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+from astropy.table import Table
+import numpy as np
+
+from data_tools.readers.parts import columns as columns_lib
+from data_tools.readers.parts import table_files
+from data_tools.readers.parts.cutout_source import (
+  Columns,
+  CutoutSource,
+  Reader,
+  ReaderOptions,
+  with_split,
+)
+from pzbias_tf.data import manifest as manifest_lib
+from pzbias_tf.data.magnitudes import NO_MAGNITUDE, outside, with_nan
+from pzbias_tf.survey import Survey
+
+FILES = ("a table (.fits, .csv, .csv.gz, .parquet, .npy, .npz or text with a line of names) whose "
+         "magnitudes are named by --magnitude_columns")
+_NAMES = {**columns_lib.USUAL_NAMES, "id": ("id", "objid", "specobjid", "name"),
+          "z": ("z", "z_spec", "zspec", "zs", "redshift"), "r": (), "i": (), "r_err": (),
+          "i_err": ()}
+_MARK = " (checked)"  # of columns whose missing values have become NaN
+_TOO_MANY = 0.1  # of the galaxies outside of what can be a magnitude: a column of something else
+
+
+def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
+  """Reads the table.
+
+  Raises:
+    OSError: the file cannot be read.
+    ValueError: a column is missing, ambiguous, or holds no magnitudes.
+  """
+  photometry = _named_columns(path, survey, options)
+  table = table_files.columns_of(path)
+  num = table_files.num_rows(table, path)
+  magnitudes, errors = _values(table, photometry, num, path)
+  _check_redshift(table, photometry, options, path)
+  own = _own_labels(survey, photometry, magnitudes, errors)
+  roles = {role: name for role, (name, _) in own.items()
+           if role.removesuffix("_err") not in options.columns}
+  catalog, chosen = columns_lib.build_catalog(
+      {**table, **dict(own.values())}, _names(photometry), num,
+      dataclasses.replace(options, columns={**roles, **options.columns}), origin=path)
+  return CutoutSource(
+      catalog=_with_photometry(with_split(catalog), survey, magnitudes, errors),
+      images=_no_image, image_shape=(), photometry=photometry,
+      description={"path": path, "layout": "photometry",
+                   "columns": {role: name.removesuffix(_MARK) for role, name in chosen.items()},
+                   "photometry": dataclasses.asdict(photometry)})
+
+
+def _named_columns(path, survey, options) -> manifest_lib.PhotometryColumns:
+  """The columns that the flags name, where they fit the survey."""
+  if not options.magnitude_columns:
+    raise ValueError(f"{path}: name the magnitudes of the bands {', '.join(survey.bands)} with "
+                     "--magnitude_columns=..., in this order")
+  if not os.path.isfile(path):
+    raise FileNotFoundError(f"{path}: not a file; --magnitude_columns is for {FILES}")
+  photometry = manifest_lib.PhotometryColumns(
+      magnitudes=options.magnitude_columns, errors=options.error_columns,
+      missing=options.missing_magnitudes or manifest_lib.REJECT)
+  _check_flags(photometry, survey)
+  return photometry
+
+
+def _check_flags(photometry, survey):
+  """Refuses numbers of columns that do not fit the bands, and names that come twice."""
+  for flag, names in (("magnitude", photometry.magnitudes), ("error", photometry.errors)):
+    if names and len(names) != len(survey.bands):
+      raise ValueError(f"--{flag}_columns={','.join(names)}: {len(names)} columns, but survey "
+                       f"{survey.name} has the bands {', '.join(survey.bands)}; name one for each, "
+                       "in this order, or give another --survey")
+  names = (*photometry.magnitudes, *photometry.errors)
+  twice = sorted({name for name in names if names.count(name) > 1})
+  if twice:
+    raise ValueError(f"--magnitude_columns and --error_columns name {', '.join(twice)} twice")
+
+
+def _values(table: Columns, photometry: manifest_lib.PhotometryColumns, num: int,
+            path: str) -> tuple[np.ndarray, np.ndarray | None]:
+  """Magnitudes and errors [num, bands], NaN where missing; refuses columns of fluxes."""
+  def stacked(flag, names):
+    return np.stack([_column(table, name, flag, num, path) for name in names], 1)
+
+  magnitudes, errors = with_nan(
+      stacked("magnitude", photometry.magnitudes),
+      stacked("error", photometry.errors) if photometry.errors else None)
+  for name, values in zip(photometry.magnitudes, magnitudes.T):
+    wrong = np.flatnonzero(outside(values))
+    if wrong.size > _TOO_MANY * num:
+      raise ValueError(
+          f"{path}: {wrong.size} of {num} values of {name} are {NO_MAGNITUDE}, e.g. "
+          f"{values[wrong[0]]:g} in row {wrong[0]}. If they are fluxes, turn them into magnitudes "
+          "first, e.g. 22.5 - 2.5 log10(flux) from nanomaggies, and into a missing value, such as "
+          "-99, where the flux is not positive")
+  return magnitudes, errors
+
+
+def _column(table, name, flag, num, path):
+  if name not in table:
+    raise ValueError(f"{path}: no column {name!r}, named by --{flag}_columns; the columns are "
+                     f"{', '.join(table)}")
+  values = np.asarray(table[name])
+  if values.dtype.kind not in "iuf" or values.shape != (num,):
+    raise ValueError(f"{path}: column {name!r}, named by --{flag}_columns, holds {values.dtype}, "
+                     "not one number per galaxy; name another one, or convert it")
+  return values.astype(np.float64)
+
+
+def _check_redshift(table, photometry, options, path):
+  """Refuses magnitudes as redshifts, and to guess where the name `z` may mean a magnitude."""
+  used, given = (*photometry.magnitudes, *photometry.errors), options.columns.get("z")
+  if given in used:
+    raise ValueError(f"--z_column={given} is named as photometry, too; name the column of the "
+                     f"redshifts, or --z_column={columns_lib.NONE} if none is known")
+  found = [name for name in table if name.lower() in _NAMES["z"] and name not in used]
+  may_be_a_band = found in (["z"], ["Z"]) and all(len(name) == 1 for name in photometry.magnitudes)
+  if given or not (len(found) > 1 or may_be_a_band):
+    return
+  what = (f"columns {', '.join(found)} may all hold the redshift" if len(found) > 1 else
+          f"column {found[0]} may hold redshifts, or magnitudes as "
+          f"{', '.join(photometry.magnitudes)} do")
+  raise ValueError(f"{path}: {what}; name the redshift with --z_column, e.g. --z_column={found[-1]}"
+                   f", or --z_column={columns_lib.NONE} if none is known")
+
+
+def _names(photometry) -> dict[str, tuple[str, ...]]:
+  """Usual names of the other columns, without those that hold photometry."""
+  used = {name.lower() for name in (*photometry.magnitudes, *photometry.errors)}
+  return {role: tuple(name for name in names if name not in used)
+          for role, names in _NAMES.items()}
+
+
+def _own_labels(survey, photometry, magnitudes, errors) -> dict[str, tuple[str, np.ndarray]]:
+  """{role: (column, values)} of magnitudes and errors in r and i.
+
+  A magnitude that is none counts as missing.  The columns have their names in the table, marked.
+  """
+  labels = {}
+  for role in ("r", "i"):
+    if role in survey.bands:
+      band = survey.bands.index(role)
+      label = magnitudes[:, band]
+      labels[role] = (f"{photometry.magnitudes[band]}{_MARK}",
+                      np.where(outside(label), np.nan, label))
+      if errors is not None:
+        labels[f"{role}_err"] = (f"{photometry.errors[band]}{_MARK}", errors[:, band])
+  return labels
+
+
+def _with_photometry(catalog: Table, survey, magnitudes, errors) -> Table:
+  """The catalogue with a column per band for magnitudes and errors."""
+  for place, band in enumerate(survey.bands):
+    catalog[manifest_lib.magnitude_column(band)] = magnitudes[:, place]
+    if errors is not None:
+      catalog[manifest_lib.error_column(band)] = errors[:, place]
+  return catalog
+
+
+def _no_image(row: int) -> np.ndarray:
+  raise TypeError(f"row {row} has no image, since this is photometry")
+
+
+READER = Reader(files=FILES, matches=lambda path: False, read=read,
+                uses=("magnitude_columns", "error_columns", "missing_magnitudes"))
