@@ -49,9 +49,9 @@ class TablesTest(tf.test.TestCase):
     self.assertEqual(list(columns["id"]), ["12345678901234567890", "5"])
 
   def test_which_files_are_tables(self):
-    for name in ("a.fits", "a.fits.gz", "a.csv", "a.csv.gz", "a.parquet"):
+    for name in ("a.fits", "a.fits.gz", "a.csv", "a.csv.gz", "a.parquet", "a.txt", "a.dat.gz"):
       self.assertTrue(tables.is_table(name), name)
-    for name in ("a.parquet.gz", "a.txt", "a.hdf5", "a.npz"):
+    for name in ("a.parquet.gz", "a.hdf5", "a.npz"):
       self.assertFalse(tables.is_table(name), name)
 
   def test_columns_of_different_lengths(self):
