@@ -151,6 +151,8 @@ def rejection_reasons(catalog: Table, source: CutoutSource, survey: Survey, *,
   reasons = np.full(len(catalog), "", object)
   for row, reason in source.rejected.items():
     reasons[row] = reason
+  if max_r_mag is not None:  # what is outside of the sample may have any fault
+    _reject(reasons, catalog["r_mag"] > max_r_mag, TOO_FAINT)
   _reject(reasons, hashing.repeated(catalog["id"]), DUPLICATE)
   _reject(reasons, ~(np.isfinite(ebv) & (ebv >= 0)), BAD_EBV)
   for name in source.extra_columns:
@@ -159,8 +161,6 @@ def rejection_reasons(catalog: Table, source: CutoutSource, survey: Survey, *,
     _reject_photometry(reasons, catalog, source.photometry.missing, survey)
   # A galaxy without z is not rejected: it goes to the target set.
   _reject(reasons, ~np.isnan(z) & ~_on_grid(z, survey), OUTSIDE_GRID)
-  if max_r_mag is not None:
-    _reject(reasons, catalog["r_mag"] > max_r_mag, TOO_FAINT)
   return reasons
 
 

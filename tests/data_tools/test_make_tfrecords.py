@@ -62,7 +62,8 @@ class CommandLineTest(sample_conversions.ConversionTest, parameterized.TestCase)
     self.assertEqual(self.run_command(f"--output={self.output}", "--num=20"), manifest)
 
   def test_the_sample_ends_where_the_survey_says(self):
-    self.public(30, dered_petro_r=np.append(np.linspace(14.0, 18.2, 28), [17.8, np.nan]))
+    z = np.where(np.arange(30) < 27, 0.1, np.where(np.arange(30) == 27, 0.9, 0.2))  # 27: r 18.2
+    self.public(30, z=z, dered_petro_r=np.append(np.linspace(14.0, 18.2, 28), [17.8, np.nan]))
     words = f"--input={self.folder}/in", f"--output={self.output}"
     with contextlib.redirect_stdout(io.StringIO()) as printed:
       manifest = self.run_command(*words, "--max_rejected=0")
@@ -72,7 +73,7 @@ class CommandLineTest(sample_conversions.ConversionTest, parameterized.TestCase)
     r_mag = catalog_lib.load_catalog(self.output)["r_mag"]
     self.assertAllEqual(np.sort(r_mag)[-2:], [17.8, 17.8])  # one is the galaxy without r
     self.assertEqual(manifest.source["rejected"], {accepted.TOO_FAINT: 3})
-    for flag, written in (("none", 30), ("16", 14), ("17.8", 27)):
+    for flag, written in (("none", 29), ("16", 14), ("17.8", 27)):
       other = self.run_command(words[0], f"--output={self.output}{flag}", f"--max_r_mag={flag}")
       self.assertEqual(other.galaxies["written"], written)
 
