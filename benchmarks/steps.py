@@ -16,7 +16,7 @@ from pzbias_tf.data.flux import InputScaling
 from pzbias_tf.data.pipeline import Labels
 from pzbias_tf.models import build_network
 from pzbias_tf.models.network import redshift_variables
-from pzbias_tf.survey import Survey
+from pzbias_tf.survey import SDSS, Survey
 from pzbias_tf.training import losses
 from pzbias_tf.training.config import TrainConfig
 from pzbias_tf.training.devices import on_devices, use_xla
@@ -175,7 +175,7 @@ class Case:
 def adam(variables: list[Any], precision: str = "float32") -> Any:
   """The optimizer of the study, for some variables."""
   return make_optimizer(TrainConfig(
-      survey=None, stage="step1", net=0, image_size=IMAGE_SIZE, input_scaling=InputScaling(),
+      survey=SDSS, stage="step1", net=0, image_size=IMAGE_SIZE, input_scaling=InputScaling(),
       fth=0, iterations=1, batch_size=1, learning_rate=1e-5, precision=precision), variables)
 
 

@@ -418,8 +418,8 @@ class MistakesTest(CatalogCase):
     self.check("no column of redshifts to measure with.*--truth", table)
 
   def test_files(self):
-    with self.assertRaisesRegex(ValueError, "catalog.txt: not a known kind of file"):
-      self.run_on(self.path("catalog.txt"))
+    with self.assertRaisesRegex(ValueError, "catalog.xlsx: not a known kind of file"):
+      self.run_on(self.path("catalog.xlsx"))
     for name in ("none.fits", "none.hdf5"):
       with self.assertRaisesRegex((ValueError, OSError), name):
         self.run_on(self.path(name))
