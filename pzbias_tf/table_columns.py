@@ -21,8 +21,12 @@ USUAL_NAMES = {
 NONE = "none"
 """This column name says that a role has no column."""
 
-SENTINELS = (-9999.0, -999.0, -99.0, 99.0, 999.0)
-"""Numbers that stand for a missing redshift or magnitude."""
+LOWEST = -90.0
+"""Missing are -99, -999, -9999 and the like; no magnitude and no colour is as low."""
+NINES = (99.0, 99.9, 99.99, 999.0, 999.9, 9999.0)
+"""Other numbers that stand for no measurement."""
+SENTINELS = (-9999.0, -999.0, -99.0, *NINES)
+"""Numbers that stand for a missing redshift or magnitude, besides all from LOWEST down."""
 
 _LOWEST_REDSHIFT = -1.0  # at which 1 + z is 0
 _EXACT_INTEGERS = 2.0**53  # above this, ids stored as doubles have lost digits
@@ -136,7 +140,7 @@ def exact_ids(values: Any, name: str, origin: str) -> np.ndarray:
 
 def find_missing(values: np.ndarray, *, redshifts: bool,
                  further: Sequence[float] = ()) -> tuple[np.ndarray, dict[str, int]]:
-  """Finds missing values: SENTINELS, NaN, infinite ones, and impossible redshifts.
+  """Finds missing values: SENTINELS, NaN, infinite ones, and impossible redshifts and magnitudes.
 
   Args:
     values: a column, [n] float64; masked values are NaN.
@@ -146,10 +150,12 @@ def find_missing(values: np.ndarray, *, redshifts: bool,
   Returns:
     Which values are missing, [n] bool, and {reason: number of values}.
   """
-  found = {f"{number:g}": values == number for number in (*SENTINELS, *further)}
+  with np.errstate(over="ignore"):
+    single = values.astype(np.float32)  # as which a column may have been stored
+  found = {f"{number:g}": single == np.float32(number) for number in (*SENTINELS, *further)}
   found |= {"NaN": np.isnan(values), "infinite": np.isinf(values)}
   missing = np.any(list(found.values()), axis=0)
-  if redshifts:
-    found["-1 or below"] = ~missing & (values <= _LOWEST_REDSHIFT)
-    missing |= found["-1 or below"]
+  lowest = _LOWEST_REDSHIFT if redshifts else LOWEST
+  found[f"{lowest:g} or below"] = ~missing & (values <= lowest)
+  missing |= found[f"{lowest:g} or below"]
   return missing, {reason: int(own.sum()) for reason, own in found.items() if own.any()}

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from pzbias_tf import table_columns
+from pzbias_tf.data.extra_columns import is_missing
 
 
 class FindMissingTest(tf.test.TestCase):
@@ -17,6 +18,14 @@ class FindMissingTest(tf.test.TestCase):
                                "infinite": 2, "-1 or below": 1})
     missing, _ = table_columns.find_missing(values, redshifts=False, further=(98.0,))
     self.assertAllEqual(np.flatnonzero(~missing), [0, 9, 10, 11])
+
+  def test_the_rule_for_magnitudes_is_that_of_extra_columns(self):
+    values = np.array([99.9, 99.99, 999.9, 9999.0, -90.0, -95.5, 89.0, 21.0])
+    for column in (values, values.astype(np.float32).astype(np.float64)):
+      missing, reasons = table_columns.find_missing(column, redshifts=False)
+      self.assertAllEqual(missing, is_missing(column))
+      self.assertAllEqual(missing, [True] * 6 + [False] * 2)
+      self.assertEqual(reasons["-90 or below"], 2)
 
   def test_nothing_is_missing(self):
     missing, reasons = table_columns.find_missing(np.ones(3), redshifts=True)

@@ -11,14 +11,12 @@ from typing import Any, Mapping, Sequence
 
 import numpy as np
 
+from pzbias_tf.table_columns import LOWEST, NINES
+
 MISSING = ("not finite, -90 or less, or one of the numbers that stand for no measurement: 99, "
            "99.9, 99.99, 999, 999.9, 9999")
 """What `is_missing` looks for, in words."""
 
-LOWEST = -90.0
-"""Missing are -99, -999, -9999 and the like; no magnitude and no colour is as low."""
-NINES = np.array([99.0, 99.9, 99.99, 999.0, 999.9, 9999.0], np.float32)
-"""Other numbers that stand for no measurement."""
 _SMALLEST_DEVIATION = 1e-6  # of the largest value; below, float32 cannot tell galaxies apart
 
 
@@ -93,4 +91,4 @@ def is_missing(values: np.ndarray | float) -> np.ndarray:
   """
   with np.errstate(over="ignore"):
     single = np.ma.filled(np.ma.asarray(values, np.float64), np.nan).astype(np.float32)
-  return ~np.isfinite(single) | (single <= LOWEST) | np.isin(single, NINES)
+  return ~np.isfinite(single) | (single <= LOWEST) | np.isin(single, np.array(NINES, np.float32))

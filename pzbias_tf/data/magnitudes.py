@@ -14,8 +14,9 @@ from typing import Any, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from pzbias_tf.data.extra_columns import LOWEST, NINES, is_missing
+from pzbias_tf.data.extra_columns import is_missing
 from pzbias_tf.data.manifest import LIMIT, PhotometryColumns
+from pzbias_tf.table_columns import LOWEST, NINES
 
 BRIGHTEST, FAINTEST = 0.0, 40.0
 """Ends of what can be a magnitude; other numbers are fluxes, or wrong."""
@@ -183,5 +184,5 @@ def with_nan_in_graph(magnitudes: tf.Tensor, errors: tf.Tensor | None, *,
 
 def _is_missing_in_graph(values):
   """`is_missing` in TensorFlow operations."""
-  nines = tf.reduce_any(values[..., tf.newaxis] == tf.constant(NINES), axis=-1)
+  nines = tf.reduce_any(values[..., tf.newaxis] == tf.constant(NINES, values.dtype), axis=-1)
   return ~tf.math.is_finite(values) | (values <= LOWEST) | nines
