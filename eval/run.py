@@ -112,14 +112,18 @@ class EvaluatedStage:
 
   @functools.cached_property
   def sigma_disp(self) -> np.ndarray | None:
-    """Dispersions [outputs] of a Step 3's labels, in bins; None of another stage.
+    """Dispersions [outputs] that a Step 3 found, in bins; None of another stage.
+
+    Labels that `label_width` made wider have the same, so that runs with other
+    widths are judged with the same weights.
 
     Raises:
       OSError, ValueError: the label model is missing or damaged.
     """
     if not self.spec.labels_from:
       return None
-    return LabelModel.load(self._path(LABEL_MODEL), self.config.survey).sigma_disp
+    model = LabelModel.load(self._path(LABEL_MODEL), self.config.survey)
+    return model.sigma_disp / self.config.label_width
 
   def forget(self) -> None:
     """Frees the memory of the predictions; p(z) of all stages need not fit into it."""

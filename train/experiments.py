@@ -29,12 +29,13 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   """Defines the command line."""
   flags.DEFINE_bool("list", False, "Lists the study items.", flag_values=values)
   flags.DEFINE_list("run", [], "Study items to run, by name.", flag_values=values)
-  flags.DEFINE_enum("survey", "sdss", list(SURVEYS), "Survey of the items; the main items of "
-                    "CFHTLS have names of their own.", flag_values=values)
+  flags.DEFINE_string("survey", "sdss", f"Survey of the items: {', '.join(SURVEYS)}, another "
+                      "survey, or a .toml file; the main items of CFHTLS have names of their own.",
+                      flag_values=values)
   flags.DEFINE_list("values", [], "Values of the flag that varies. Default: the published ones.",
                     flag_values=values)
   flags.DEFINE_enum("scale", "full", list(SCALES), "full: the published schedule; medium: a few "
-                    "GPU hours; small: a CPU and simulated galaxies.", flag_values=values)
+                    "GPU hours; small: a CPU and simulated galaxies; photometry: magnitudes.", flag_values=values)
   flags.DEFINE_bool("plan", False, "Prints the plan and its commands, and runs nothing.",
                     flag_values=values)
   flags.DEFINE_integer("jobs", 1, "Stages to train at a time, one per GPU where there are any.",
@@ -101,7 +102,8 @@ def jobs_of(items: dict[str, Variants]) -> list[StageJob]:
 def _save_records(items, values):
   for name, variants in items.items():
     # Items of WIDE and DEEP may share a folder of runs.
-    record = name if values.survey == "sdss" else f"{name}_{values.survey}"
+    record = name if values.survey not in SURVEYS or values.survey == "sdss" else (
+        f"{name}_{values.survey}")
     save_record(record, STUDY_ITEMS[name], variants, scale=values.scale, workdir=values.workdir,
                 seed=values.seed, command=_command(name, values))
 

@@ -84,6 +84,7 @@ def _define_schedule(define):
   define.choice("dispersions", "published", list(SEARCHES), "Widths of Step 3's soft labels: as "
                 "the search of the published code finds them, or the global minimum of its "
                 "cross-entropy.")
+  define.real("label_width", 1.0, "Factor on those widths.", lower_bound=0.01)
   define.integer("iterations", None, "Iterations. Default: the stage's.", lower_bound=1)
   define.integer("batch_size", None, "Galaxies per batch, over all devices. Default: the survey's.",
                  lower_bound=1)
@@ -168,6 +169,7 @@ class Request:
   softlabel: bool
   shiftlabel: bool
   dispersions: str
+  label_width: float
   augment: str
   optimizer: str
   warmup: int

@@ -156,8 +156,8 @@ def _what_the_stage_uses(request, settings):
   """
   if request.stage.trains_all:
     return {"survey": request.survey.whole_dataset(), "fth": 0, "softlabel": True,
-            "shiftlabel": True, "dispersions": "published", "cache_features": True,
-            "feature_dtype": "float32"}
+            "shiftlabel": True, "dispersions": "published", "label_width": 1.0,
+            "cache_features": True, "feature_dtype": "float32"}
   shapes_labels = bool(request.stage.labels_from)
   return {
       "nsub": 0, "errl": 0.0,  # Steps 2 and 3 draw on all galaxies, with clean labels
@@ -165,6 +165,7 @@ def _what_the_stage_uses(request, settings):
       "softlabel": request.softlabel or not shapes_labels,
       "shiftlabel": request.shiftlabel or not shapes_labels,
       "dispersions": request.dispersions if shapes_labels else "published",
+      "label_width": request.label_width if shapes_labels else 1.0,
       "feature_dtype": request.feature_dtype if request.cache_features else "float32"}
 
 

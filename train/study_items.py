@@ -60,19 +60,21 @@ class StudyItem:
     Args:
       values: of the flag that varies; () for those of the scale.
       scale: a key of `SCALES`.
-      survey: a key of `SURVEYS`.
+      survey: a key of `SURVEYS`, or another value of --survey of train.main,
+        which is not checked.
 
     Raises:
       ValueError: values are given, but nothing varies; or the study does not
         define the item for that survey.
     """
-    if survey not in ("sdss", *self.other_surveys):
+    if survey in SURVEYS and survey not in ("sdss", *self.other_surveys):
       raise ValueError(f'--survey={survey}: the study asks "{self.title}" of '
                        f"{', '.join(('sdss', *self.other_surveys))} alone")
     if values and not self.varies:
       raise ValueError(f'nothing varies in "{self.title}": leave --values out')
     small = scale == "small"
-    common = (*(_SMALL_SURVEYS if small else SURVEYS)[survey],
+    named = _SMALL_SURVEYS if small else SURVEYS
+    common = (*named.get(survey, (f"--survey={survey}",)),
               *(self.small if small and self.small else self.flags))
     if not self.varies:
       return {"": common}
@@ -90,6 +92,9 @@ STUDY_ITEMS = {
                              flags=("--softlabel=0",), other_surveys=_CFHTLS),
     "global_widths": StudyItem(title="widths of Step 3's labels by the global search",
                                flags=("--dispersions=global",), other_surveys=_CFHTLS),
+    "label_width": StudyItem(title="a factor on the widths of Step 3's labels",
+                             varies="label_width", values=("0.5", "1", "1.5", "2", "3"),
+                             other_surveys=_CFHTLS),
     "unshifted_labels": StudyItem(title="Step 3b: labels that are not shifted",
                                   flags=("--shiftlabel=0",), other_surveys=_CFHTLS),
     "without_step2": StudyItem(title="Step 3\\2: all galaxies in Steps 2 and 3",
@@ -136,9 +141,11 @@ SCALES = {
     "small": (_SMALL_WHOLE, _SMALL_WHOLE,
               (*_SMALL_OUTPUT, "--iterations=2000", "--learning_rate=2e-4"),
               (*_SMALL_OUTPUT, "--iterations=6000", "--learning_rate=1e-3")),
+    "photometry": ((), (), (), ()),
 }
 """Flags of Baseline and Steps 1 to 3: full is the published schedule on the data set's whole
-images, medium is for a few GPU hours, small for a CPU and 100,000 simulated galaxies."""
+images, medium is for a few GPU hours, small for a CPU and 100,000 simulated galaxies; photometry
+for a data set of magnitudes, whose schedule follows from its number of galaxies."""
 
-NETWORKS = {"full": "0", "medium": "0", "small": "5"}
+NETWORKS = {"full": "0", "medium": "0", "small": "5", "photometry": "6"}
 """Number of the network at each scale, where it does not vary."""

@@ -217,7 +217,8 @@ class LabelModel:
 
 def fit_label_model(
     z_spec: np.ndarray, z_photo: np.ndarray, r_mag: np.ndarray, survey: Survey, *,
-    sigma_disp: np.ndarray | None = None, dispersions: str = "published") -> LabelModel:
+    sigma_disp: np.ndarray | None = None, dispersions: str = "published",
+    width_factor: float = 1.0) -> LabelModel:
   """Fits the label model of Step 3 on the Step 2 estimates of the balanced subset.
 
   sigma_scatter(k, l) = sqrt(s2_k(l) + sigma_disp(k)^2), where s2_k(l) is the
@@ -231,6 +232,7 @@ def fit_label_model(
     survey: the survey.
     sigma_disp: dispersions in bins, [outputs]; fitted unless given.
     dispersions: how they are fitted, one of `dispersion.SEARCHES`.
+    width_factor: on the dispersions that are fitted, > 0; 1 is the published method.
 
   Returns:
     The label model; uncertain dispersions are logged.
@@ -243,6 +245,7 @@ def fit_label_model(
   if sigma_disp is None:
     sigma_disp = dispersion.fit_dispersions(z_spec, z_photo, r_mag, survey, search=dispersions)
     dispersion.warn_of_doubtful_dispersions(sigma_disp, z_spec, z_photo, r_mag, survey)
+    sigma_disp = width_factor * sigma_disp
   sigma_disp = np.asarray(sigma_disp, np.float64)
   if sigma_disp.shape != (survey.outputs,):
     raise ValueError(

@@ -45,6 +45,7 @@ class TrainConfig:
     shiftlabel: shift Step 3's labels.
     dispersions: how the widths of Step 3's labels are found, see
       `dispersion.SEARCHES`.
+    label_width: factor on those widths; 1 as published.
     augment: "dihedral", "rotate" or "shift" (and then dihedral), or "none".
     optimizer: "adam", or "lamb" for large batches.
     precision: "float32", "mixed_float16" or "mixed_bfloat16", in which the network computes;
@@ -78,6 +79,7 @@ class TrainConfig:
   softlabel: bool = True
   shiftlabel: bool = True
   dispersions: str = "published"
+  label_width: float = 1.0
   augment: str = "dihedral"
   optimizer: str = "adam"
   warmup: int = 0

@@ -271,7 +271,8 @@ def _label_model(config, path, inputs):
     return LabelModel.load(path, config.survey)
   step2 = Predictions.load(inputs.label_predictions)
   model = fit_label_model(step2.z_spec, step2.z_photo, step2.r_mag, config.survey,
-                          dispersions=config.dispersions)
+                          dispersions=config.dispersions,
+                          width_factor=config.label_width)
   model.save(path)
   logging.info("Label model of %d galaxies -> %s; dispersions in bins: %s", len(step2), path,
                np.round(model.sigma_disp, 1).tolist())

@@ -97,6 +97,15 @@ class LabelModelTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllClose(
         model.sigma_scatter[3, 5:15], np.full(10, np.sqrt(0.727 + 0.25)), atol=0.1)
 
+  @parameterized.parameters(0.5, 1.0, 3.0)
+  def test_width_factor_widens_labels_and_scatter(self, factor):
+    z, z_photo, r = _catalogue(5000)
+    fitted = soft_labels.fit_label_model(z, z_photo, r, _SURVEY)
+    model = soft_labels.fit_label_model(z, z_photo, r, _SURVEY, width_factor=factor)
+    self.assertAllClose(model.sigma_disp, factor * fitted.sigma_disp)
+    given = soft_labels.fit_label_model(z, z_photo, r, _SURVEY, sigma_disp=model.sigma_disp)
+    self.assertAllClose(model.sigma_scatter, given.sigma_scatter)
+
   def test_output_without_galaxies_has_its_dispersion_as_scatter(self):
     z, z_photo, _ = _catalogue(500)
     model = soft_labels.fit_label_model(z, z_photo, np.full(500, 12.6), _SURVEY)

@@ -11,6 +11,7 @@ from eval.study.collect import missing_stages
 from pzbias_tf.data.manifest import Manifest
 from pzbias_tf.training.run_folder import TIMING
 from tests.small_data import make_dataset
+from tests.small_photometry import make_photometry
 from train import experiments
 from train.plan import in_order, plan_variants, save_record
 from train.study_items import SCALES, STUDY_ITEMS, StudyItem
@@ -39,7 +40,7 @@ class ExperimentsTest(tf.test.TestCase, parameterized.TestCase):
     return in_order(plan_variants(STUDY_ITEMS[name], common=(f"--data_dir={self.data[survey]}",),
                                   **{"scale": "full", **settings}))
 
-  @parameterized.product(name=list(STUDY_ITEMS), scale=list(SCALES))
+  @parameterized.product(name=list(STUDY_ITEMS), scale=["full", "medium", "small"])
   def test_every_item_has_a_plan_in_which_each_job_finds_what_it_needs(self, name, scale):
     made = set()
     if scale == "medium" and name == "iterations":
@@ -178,7 +179,17 @@ class ExperimentsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertLen(missing_stages(path), 8)
 
   def test_scales(self):
-    self.assertEqual(list(SCALES), ["full", "medium", "small"])
+    self.assertEqual(list(SCALES), ["full", "medium", "small", "photometry"])
+
+  def test_items_of_photometry_and_of_another_survey(self):
+    data = make_photometry(os.path.join(self.folder, "photometry"))
+    for survey, name in (("sdss", "sdss"), ("kids", "kids")):
+      variants = plan_variants(
+          STUDY_ITEMS["label_width"], scale="photometry", survey=survey, values=("1", "2"),
+          common=(f"--data_dir={data.folder}",))
+      self.assertEqual(names(in_order(variants)), [
+          f"{name}_net6_ne1/{stage}" for stage in ("baseline", "step1", "step2", "step3")
+      ] + [f"{name}_net6_ne1_width2/step3"])
 
 
 if __name__ == "__main__":

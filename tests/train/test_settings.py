@@ -14,7 +14,7 @@ from train.settings import check_request_fits, make_config, resolve
 # Given to every stage; a stage takes over what it uses.
 VARIANT = ("--nsub=50", "--errl=0.1", "--fth=7", "--nosoftlabel", "--noshiftlabel",
            "--augment=rotate", "--feature_dtype=float16", "--seed=3", "--ne=2", "--midreduce",
-           "--optimizer=lamb", "--warmup=9", "--precision=mixed_float16", "--bins=20")
+           "--label_width=2", "--optimizer=lamb", "--warmup=9", "--precision=mixed_float16", "--bins=20")
 
 
 def config(number: int, *words) -> TrainConfig:
@@ -60,7 +60,8 @@ class SettingsTest(tf.test.TestCase, parameterized.TestCase):
     whole = {**common, "nsub": 50, "errl": 0.1, "augment": "rotate"}
     output = {**common, "fth": 7, "feature_dtype": "float16"}
     self.assertEqual(changed, {
-        0: whole, 1: whole, 2: output, 3: {**output, "softlabel": False, "shiftlabel": False}})
+        0: whole, 1: whole, 2: output,
+        3: {**output, "softlabel": False, "shiftlabel": False, "label_width": 2.0}})
 
   def changed(self, one, other):
     self.assertEqual((one.survey.bins, other.survey.bins), (20, 180))

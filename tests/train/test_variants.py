@@ -23,6 +23,9 @@ class VariantsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(run_name("--dispersions=global", stage=step2), "sdss_net0_ne1")
     self.assertEqual(run_name("--dispersions=global", stage=step3),
                      "sdss_net0_ne1_globaldisp")
+    self.assertEqual(run_name("--label_width=2", stage=step2), "sdss_net0_ne1")
+    self.assertEqual(run_name("--label_width=2", stage=step3), "sdss_net0_ne1_width2")
+    self.assertEqual(run_name("--label_width=1", stage=step3), "sdss_net0_ne1")
     self.assertEqual(run_name("--errl=0.1", "--bins=50"), "sdss_net0_ne1_bins50_errl0.1")
     self.assertEqual(run_name("--usecfht"), "cfhtls_net0_ne1")
     deep = ("--usecfht", "--usecfhtd", "--tstep=2", "--multir")
