@@ -112,9 +112,9 @@ class EvaluatedStage:
 
   @functools.cached_property
   def sigma_disp(self) -> np.ndarray | None:
-    """Dispersions [outputs] that a Step 3 found, in bins; None of another stage.
+    """Dispersions [outputs] that a Step 3 fitted, in bins; None of another stage.
 
-    Labels that `label_width` made wider have the same, so that runs with other
+    They are the same whatever --label_width made of them, so that runs with other
     widths are judged with the same weights.
 
     Raises:
@@ -122,8 +122,7 @@ class EvaluatedStage:
     """
     if not self.spec.labels_from:
       return None
-    model = LabelModel.load(self._path(LABEL_MODEL), self.config.survey)
-    return model.sigma_disp / self.config.label_width
+    return LabelModel.load(self._path(LABEL_MODEL), self.config.survey).fitted_disp
 
   def forget(self) -> None:
     """Frees the memory of the predictions; p(z) of all stages need not fit into it."""

@@ -34,9 +34,10 @@ def request(number: int, data_dir: str, workdir: str, **settings) -> Request:
              input_scaling="sqrt_whitened", extra_columns=None,
              iterations=12, batch_size=16, learning_rate=1e-3, fth=None, ne=1, nsub=0, errl=0.0,
              midreduce=False, itealter=0, softlabel=True, shiftlabel=True,
-             dispersions="published", augment="dihedral", optimizer="adam", warmup=0,
-             cache_features=True, feature_dtype="float32", precision="float32", steps_per_loop=0,
-             checkpoint_minutes=10.0, data_service="", histograms=False, profile=(),
+             dispersions="published", label_width=1.0, augment="dihedral", optimizer="adam",
+             warmup=0, cache_features=True, feature_dtype="float32", precision="float32",
+             steps_per_loop=0, checkpoint_minutes=10.0, data_service="", histograms=False,
+             profile=(),
              xla="off", num_devices=1, seed=0, bins=None, given=()), **settings})
 
 

@@ -35,7 +35,8 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   flags.DEFINE_list("values", [], "Values of the flag that varies. Default: the published ones.",
                     flag_values=values)
   flags.DEFINE_enum("scale", "full", list(SCALES), "full: the published schedule; medium: a few "
-                    "GPU hours; small: a CPU and simulated galaxies; photometry: magnitudes.", flag_values=values)
+                    "GPU hours; small: a CPU and simulated galaxies; photometry: magnitudes.",
+                    flag_values=values)
   flags.DEFINE_bool("plan", False, "Prints the plan and its commands, and runs nothing.",
                     flag_values=values)
   flags.DEFINE_integer("jobs", 1, "Stages to train at a time, one per GPU where there are any.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import os
 
 from absl import flags
@@ -13,6 +14,7 @@ from pzbias_tf.data.augment import INTERPOLATING
 from pzbias_tf.data.flux import KINDS as INPUT_SCALINGS
 from pzbias_tf.models.network import PRECISIONS
 from pzbias_tf.survey import Survey, load_survey
+from pzbias_tf.training.config import AUTO
 from pzbias_tf.training.features import DTYPES as FEATURE_DTYPES
 from pzbias_tf.training.optimizers import OPTIMIZERS
 from pzbias_tf.training.stages import STAGES, Stage
@@ -84,7 +86,8 @@ def _define_schedule(define):
   define.choice("dispersions", "published", list(SEARCHES), "Widths of Step 3's soft labels: as "
                 "the search of the published code finds them, or the global minimum of its "
                 "cross-entropy.")
-  define.real("label_width", 1.0, "Factor on those widths.", lower_bound=0.01)
+  define.text("label_width", "1", "Factor on those widths; auto: instead of them, the widest "
+              "labels that cost 1% of the CRPS of validation galaxies.")
   define.integer("iterations", None, "Iterations. Default: the stage's.", lower_bound=1)
   define.integer("batch_size", None, "Galaxies per batch, over all devices. Default: the survey's.",
                  lower_bound=1)
@@ -141,6 +144,7 @@ class Request:
     stage: the stage of `--tstep`.
     survey: the survey of `--survey`, `--usecfht`, `--usecfhtd` and `--bins`.
     bins: redshift bins where they are not the survey's own, else None.
+    label_width: a number, or `config.AUTO`.
     given: the flags that were given, as words of a command line.
   """
 
@@ -169,7 +173,7 @@ class Request:
   softlabel: bool
   shiftlabel: bool
   dispersions: str
-  label_width: float
+  label_width: float | str
   augment: str
   optimizer: str
   warmup: int
@@ -196,9 +200,10 @@ def read_request(values: flags.FlagValues = flags.FLAGS) -> Request:
   _check_published(stage, values)
   survey, bins = _survey(values)
   names = {field.name for field in dataclasses.fields(Request)} - {
-      "stage", "survey", "bins", "given", "data_dir"}
+      "stage", "survey", "bins", "given", "data_dir", "label_width"}
   request = Request(stage=stage, survey=survey, bins=bins, given=_given(values),
                     data_dir=values.data_dir or os.path.join("data", survey.dataset),
+                    label_width=_label_width(values.label_width),
                     **{name: getattr(values, name) for name in names})
   _check_variants(request)
   return request
@@ -214,6 +219,19 @@ def _check_published(stage, values):
   if not stage.trains_all and values.fth == 0:
     raise ValueError(f"--fth=0 --tstep={stage.number}: {stage.title} trains on a balanced subset; "
                      "give its threshold, e.g. --fth=200, or --fth=10000 for all galaxies")
+
+
+def _label_width(text):
+  """`--label_width`: a positive factor, or AUTO."""
+  if text == AUTO:
+    return AUTO
+  try:
+    factor = float(text)
+  except ValueError:
+    factor = math.nan
+  if not 0.0 < factor < math.inf:
+    raise ValueError(f"--label_width={text} is neither {AUTO} nor a factor above 0, such as 1.5")
+  return factor
 
 
 def _survey(values):

@@ -93,7 +93,7 @@ STUDY_ITEMS = {
     "global_widths": StudyItem(title="widths of Step 3's labels by the global search",
                                flags=("--dispersions=global",), other_surveys=_CFHTLS),
     "label_width": StudyItem(title="a factor on the widths of Step 3's labels",
-                             varies="label_width", values=("0.5", "1", "1.5", "2", "3"),
+                             varies="label_width", values=("0.5", "1", "1.5", "2", "3", "auto"),
                              other_surveys=_CFHTLS),
     "unshifted_labels": StudyItem(title="Step 3b: labels that are not shifted",
                                   flags=("--shiftlabel=0",), other_surveys=_CFHTLS),

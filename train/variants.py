@@ -82,7 +82,8 @@ def variant_of(request: Request, settings: dict[str, Any], data: Dataset) -> Var
       labels=tuple(tag for tag, on in (
           ("hardlabel", not request.softlabel), ("noshift", not request.shiftlabel),
           ("globaldisp", request.dispersions == "global"),
-          (f"width{request.label_width:g}", request.label_width != 1.0)) if on))
+          (f"width{request.label_width}".removesuffix(".0"), request.label_width != 1.0))
+                   if on))
 
 
 def stage_folder(request: Request, variant: Variant) -> str:

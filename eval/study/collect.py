@@ -16,9 +16,9 @@ from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.files import write_text
 from pzbias_tf.metrics.peaks import summarize_peaks
 from pzbias_tf.metrics.residuals import rms_by_galaxies
-from pzbias_tf.metrics.stage_metrics import Bootstrap, to_json
+from pzbias_tf.metrics.stage_metrics import Bootstrap, summarize, to_json
 from pzbias_tf.metrics.stage_result import measure
-from pzbias_tf.report.stage_table import COLUMNS
+from pzbias_tf.report.stage_table import COLUMNS, with_error
 from pzbias_tf.training.config import load_config
 from pzbias_tf.training.run_folder import PREDICTIONS_TEST, TIMING
 from pzbias_tf.training.stages import STEP3
@@ -31,7 +31,11 @@ PEAKS = (("peaks of p(z)", "peaks", 1), ("TV", "total_variation", 3),
          ("TV, peak of smoothed p(z)", "total_variation_smoothed", 3))
 """Columns, as `stage_table.COLUMNS`, of what `peaks.summarize_peaks` gives."""
 
-_KEYS = ("errors", "uncorrected", RMS, *(key for _, key, _ in (*COLUMNS, *PEAKS)))
+MEDIAN = (("sigma_MAD, median", "sigma_mad_median", 4),
+          ("slope(z_spec), median", "slope_z_spec_median", 3))
+"""Columns of the median of p(z) as the point estimate."""
+
+_KEYS = ("errors", "uncorrected", RMS, *(key for _, key, _ in (*COLUMNS, *PEAKS, *MEDIAN)))
 _CURVES = ("residual_z_spec", "residual_z_photo", "sigma_mad_by_magnitude")
 _DIGITS = 5
 SMOOTHED, SMOOTHING = "step4_smoothed", 2.0
@@ -110,7 +114,15 @@ class Collector:
                             num_bootstrap=self._bootstrap.number, seed=self._bootstrap.seed)
     if stage.name != STEP3.name:  # whose predictions Step 4 corrects
       stage.forget()
-    return dataclasses.replace(result, summary={**result.summary, **peaks})
+    return dataclasses.replace(result, summary={
+        **result.summary, **peaks, **self._median(test, stage.survey, sigma_disp)})
+
+  def _median(self, test, survey, sigma_disp):
+    """Scatter and slope of the medians of p(z)."""
+    medians = summarize(test, survey, self._bootstrap, z_photo=test.ancil["zmedian"],
+                        sigma_disp=sigma_disp)
+    return {"sigma_mad_median": with_error(medians, "sigma_mad"),
+            "slope_z_spec_median": medians["slope_z_spec"]}
 
   def _step4(self, step3: EvaluatedStage, smoothing):
     with tempfile.TemporaryDirectory() as scratch:  # the run keeps the calibration that it has

@@ -8,7 +8,7 @@ from typing import Any, Mapping, Sequence
 from matplotlib.figure import Figure
 
 from eval.evaluation.calibrations import STEP4
-from eval.study.collect import PEAKS, SMOOTHED
+from eval.study.collect import MEDIAN, PEAKS, SMOOTHED
 from eval.study.sections import Section
 from pzbias_tf.report.figures.comparison import draw_comparison
 from pzbias_tf.report.figures.study import draw_main, draw_trends
@@ -45,6 +45,11 @@ def _trends(section: Section, results):
   result = next(iter(results.values()))
   variants = sorted(result["variants"], key=lambda variant: _place(section, variant["value"]))
   names = [section.words.get(variant["value"], variant["value"]) for variant in variants]
+  return _along(section, variants, names)
+
+
+def _along(section: Section, variants, names):
+  """Table, figure and caption of variants that have names."""
   shown = {name: (TITLES[name], [variant["stages"][name] for variant in variants])
            for name in section.stages if name in variants[0]["stages"]}
   table = _tables({
@@ -59,7 +64,9 @@ def _tables(summaries, what) -> str:
   tables = [format_table(summaries, what=what)]
   peaks = {title: summary for title, summary in summaries.items() if PEAKS[0][1] in summary}
   if peaks:
-    tables.append(format_table(peaks, what=what, columns=PEAKS))
+    known = [column for column in (*PEAKS, *MEDIAN) if all(column[1] in peak for peak in
+                                                           peaks.values())]
+    tables.append(format_table(peaks, what=what, columns=known))
   return "\n\n".join(tables)
 
 
@@ -69,19 +76,25 @@ def _place(section, value):
 
 
 def _folds(section: Section, results):
-  """Mean and standard deviation over the folds, one row per stage."""
-  _, figure, caption = _trends(section, results)
-  variants = next(iter(results.values()))["variants"]
+  """Mean and standard deviation over the folds of all results, one row per stage."""
+  splits = [sorted(result["variants"], key=lambda variant: _place(section, variant["value"]))
+            for result in results.values()]
+  variants = [variant for split in splits for variant in split]
+  names = [(f"{number}." if len(splits) > 1 else "") + variant["value"]
+           for number, split in enumerate(splits, 1) for variant in split]
+  _, figure, caption = _along(section, variants, names)
   rows = {TITLES[name]: _mean([variant["stages"][name] for variant in variants])
           for name in section.stages if name in variants[0]["stages"]}
-  return (format_table(rows, what=f"mean of {len(variants)}"), figure,
+  return (_tables(rows, f"mean of {len(variants)}"), figure,
           "Errors of the table are standard deviations over the folds. " + caption)
 
 
 def _mean(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
   """Mean and standard deviation of each metric over several folds."""
   mean: dict[str, Any] = {"errors": {}, "galaxies": summaries[0]["galaxies"]}
-  for _, key, _ in COLUMNS[1:]:
+  for _, key, _ in (*COLUMNS[1:], *PEAKS, *MEDIAN):
+    if not all(key in summary for summary in summaries):
+      continue
     values = [value_and_error(with_error(summary, key))[0] for summary in summaries]
     known = [value for value in values if value is not None]
     if len(known) < len(values):

@@ -17,8 +17,8 @@ class Section:
     results: the results files that it shows, folder and name without ending;
       each may be missing.
     kind: "main" (all stages of one run), "trends" (along the flag that varies),
-      "folds" (mean and scatter over the values) or "rows" (one stage of several
-      study items).
+      "folds" (mean and scatter over the values of all its results) or "rows"
+      (one stage of several study items).
     stages: the stages that it shows.
     label: of the axis of what varies.
     words: {value of the flag: its name on the page}.
@@ -40,7 +40,30 @@ class Section:
     return self.results[-1].replace("/", "_")
 
 
+_REAL = "Real galaxies, SDSS photometry"
+
 SECTIONS = (
+    Section(title=f"{_REAL}: five folds of three splits", kind="folds", label="split.fold",
+            results=("real_sdss_split1/folds", "real_sdss_split2/folds", "real_sdss/folds")),
+    Section(title=f"{_REAL}: one run", results=("real_sdss/sdss_main",), kind="main"),
+    Section(title=f"{_REAL}: width of Step 3's labels", results=("real_sdss/label_width",),
+            kind="trends", stages=("step3", "step4"), label="factor on the fitted widths"),
+    Section(title=f"{_REAL}: labels of Step 3", kind="rows", stages=("step3",),
+            results=("real_sdss/unshifted_labels", "real_sdss/hard_labels",
+                     "real_sdss/without_step2", "real_sdss/sdss_main"),
+            names=("Step 3b: unshifted labels", "Step 3a: hard labels",
+                   "Step 3\\2: all galaxies", "Step 3")),
+    Section(title=f"{_REAL}: threshold of the balanced subset",
+            results=("real_sdss/balancing_threshold",), kind="trends",
+            stages=("step2", "step3", "step4"), label="galaxies per cell at most"),
+    Section(title=f"{_REAL}: number of redshift bins", results=("real_sdss/bin_size",),
+            kind="trends", label="redshift bins"),
+    Section(title=f"{_REAL}: number of training galaxies", results=("real_sdss/sample_size",),
+            kind="trends", label="training galaxies of Baseline and Step 1", words={"0": "all"}),
+    Section(title=f"{_REAL} with r < 18: five folds", kind="folds", label="fold (`--ne`)",
+            results=("real_sdss_r18/folds",)),
+    Section(title="Real galaxies, zCOSMOS photometry: five folds", kind="folds",
+            label="fold (`--ne`)", results=("real_zcosmos/folds",)),
     Section(title="SDSS", published="Figure 12", results=("sdss/sdss_main",), kind="main"),
     Section(title="SDSS: folds with other seeds and balanced subsets",
             results=("sdss/folds",), kind="folds", label="fold (`--ne`)"),
@@ -82,6 +105,7 @@ SECTIONS = (
 SAMPLES = tuple(sorted({name.split("/")[0] for section in SECTIONS for name in section.results}))
 """Folders of results files, one per sample of galaxies."""
 
-MAIN = {"SDSS": "sdss/sdss_main", "SDSS, real photometry": "sdss_photometry/sdss_main",
+MAIN = {"SDSS, real galaxies": "real_sdss/sdss_main", "SDSS": "sdss/sdss_main",
+        "SDSS, real photometry": "sdss_photometry/sdss_main",
         "CFHTLS-WIDE": "cfhtls/cfhtls_wide", "CFHTLS-DEEP": "cfhtls/cfhtls_deep"}
 """{column of the table of questions: results file}."""

@@ -73,7 +73,8 @@ def _head(results) -> str:
   """
   first = results[_FIRST]
   for name, result in results.items():
-    for key, own in (("scale", "small"), ("bootstrap", first["bootstrap"])):
+    scale = "photometry" if name.startswith("real_") else "small"
+    for key, own in (("scale", scale), ("bootstrap", first["bootstrap"])):
       if result[key] != own:
         raise ValueError(f"{name} was made with {key} {result[key]}, the page is about {own}; "
                          "measure it again, or give it another --results and --page")

@@ -33,7 +33,7 @@ __all__ = [
 MIN_SIGMA = 0.1
 """A Gaussian label narrower than this, in bins, becomes a one-hot label."""
 
-_TABLES = ("sigma_disp", "sigma_scatter", "density")
+_TABLES = ("sigma_disp", "sigma_scatter", "density", "fitted_disp")
 
 
 def soft_labels(
@@ -69,11 +69,14 @@ class LabelModel:
 
   Attributes:
     survey: the survey whose grids the tables belong to.
-    sigma_disp: dispersion of each output, in bins, [outputs] float64.
+    sigma_disp: width of each output's labels, in bins, [outputs] float64; as
+      published, the dispersion of its estimates.
     sigma_scatter: scatter of the estimates by output and un-extended redshift
       bin, in bins, [outputs, bins] float64.
     density: fraction of the galaxies by redshift bin of z_spec and magnitude row,
       [bins, rows] float64.
+    fitted_disp: dispersion of each output as fitted, [outputs] float64, where the
+      labels have another width; else `sigma_disp`.
 
   Raises:
     ValueError: a table has another shape, or holds negative values or values that
@@ -84,10 +87,14 @@ class LabelModel:
   sigma_disp: np.ndarray
   sigma_scatter: np.ndarray
   density: np.ndarray
+  fitted_disp: np.ndarray | None = None
 
   def __post_init__(self):
     survey = self.survey
-    shapes = ((survey.outputs,), (survey.outputs, survey.bins), (survey.bins, survey.rows))
+    if self.fitted_disp is None:
+      object.__setattr__(self, "fitted_disp", self.sigma_disp)
+    shapes = ((survey.outputs,), (survey.outputs, survey.bins), (survey.bins, survey.rows),
+              (survey.outputs,))
     for name, shape in zip(_TABLES, shapes):
       table = np.array(getattr(self, name), np.float64)
       if table.shape != shape:
@@ -205,7 +212,7 @@ class LabelModel:
     """
     try:
       with np.load(path, allow_pickle=False) as file:
-        tables = {name: file[name] for name in _TABLES}
+        tables = {name: file[name] for name in _TABLES if name in file or name != "fitted_disp"}
         stored = json.loads(str(file["grid"]))
     except (KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
       raise ValueError(
@@ -230,9 +237,10 @@ def fit_label_model(
     z_photo: point estimates of Step 2, [n].
     r_mag: r magnitudes, [n].
     survey: the survey.
-    sigma_disp: dispersions in bins, [outputs]; fitted unless given.
+    sigma_disp: widths of the labels in bins, [outputs]; unless given, the fitted
+      dispersions times `width_factor`.
     dispersions: how they are fitted, one of `dispersion.SEARCHES`.
-    width_factor: on the dispersions that are fitted, > 0; 1 is the published method.
+    width_factor: > 0; 1 is the published method.
 
   Returns:
     The label model; uncertain dispersions are logged.
@@ -242,10 +250,10 @@ def fit_label_model(
       `sigma_disp` has another shape.
   """
   z_spec, z_photo, r_mag = arguments.columns(z_spec=z_spec, z_photo=z_photo, r_mag=r_mag)
+  fitted = dispersion.fit_dispersions(z_spec, z_photo, r_mag, survey, search=dispersions)
   if sigma_disp is None:
-    sigma_disp = dispersion.fit_dispersions(z_spec, z_photo, r_mag, survey, search=dispersions)
-    dispersion.warn_of_doubtful_dispersions(sigma_disp, z_spec, z_photo, r_mag, survey)
-    sigma_disp = width_factor * sigma_disp
+    dispersion.warn_of_doubtful_dispersions(fitted, z_spec, z_photo, r_mag, survey)
+    sigma_disp = width_factor * fitted
   sigma_disp = np.asarray(sigma_disp, np.float64)
   if sigma_disp.shape != (survey.outputs,):
     raise ValueError(
@@ -257,4 +265,4 @@ def fit_label_model(
   return LabelModel(
       survey=survey, sigma_disp=sigma_disp,
       sigma_scatter=np.sqrt(squares + sigma_disp[:, None] ** 2),
-      density=density(z_spec, r_mag, survey))
+      density=density(z_spec, r_mag, survey), fitted_disp=fitted)

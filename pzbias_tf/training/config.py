@@ -18,6 +18,8 @@ from pzbias_tf.survey import Survey, survey_from_mapping
 from pzbias_tf.training.stages import Stage, stage_named
 
 CONFIG_NAME = "config.json"
+AUTO = "auto"
+"""`--label_width`: from validation galaxies, see `training.label_width`."""
 _PACKAGES = ("tensorflow", "keras", "tensorflow-addons", "numpy", "astropy", "h5py")
 
 
@@ -45,7 +47,8 @@ class TrainConfig:
     shiftlabel: shift Step 3's labels.
     dispersions: how the widths of Step 3's labels are found, see
       `dispersion.SEARCHES`.
-    label_width: factor on those widths; 1 as published.
+    label_width: factor on those widths, 1 as published; or `AUTO`, see
+      `training.label_width`.
     augment: "dihedral", "rotate" or "shift" (and then dihedral), or "none".
     optimizer: "adam", or "lamb" for large batches.
     precision: "float32", "mixed_float16" or "mixed_bfloat16", in which the network computes;
@@ -79,7 +82,7 @@ class TrainConfig:
   softlabel: bool = True
   shiftlabel: bool = True
   dispersions: str = "published"
-  label_width: float = 1.0
+  label_width: float | str = 1.0
   augment: str = "dihedral"
   optimizer: str = "adam"
   warmup: int = 0

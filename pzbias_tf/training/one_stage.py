@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from typing import Sequence
+from typing import Any, Sequence
 
 from absl import logging
 import numpy as np
@@ -27,8 +27,15 @@ from pzbias_tf.predictions.predictor import predict
 from pzbias_tf.predictions.training_domain import training_domain
 from pzbias_tf.training import run_folder, training_sample
 from pzbias_tf.training.checkpoints import StageFiles, file_digest, load_weights, save_weights
-from pzbias_tf.training.config import TrainConfig, check_same_settings, save_config, settings_digest
+from pzbias_tf.training.config import (
+  AUTO,
+  TrainConfig,
+  check_same_settings,
+  save_config,
+  settings_digest,
+)
 from pzbias_tf.training.devices import is_chief, num_workers
+from pzbias_tf.training.label_width import widest_labels
 from pzbias_tf.training.loop import Loop, Pace
 from pzbias_tf.training.monitoring import Monitoring
 from pzbias_tf.training.problem import Problem, redshift_layers_problem, whole_network_problem
@@ -270,10 +277,22 @@ def _label_model(config, path, inputs):
   if os.path.exists(path):
     return LabelModel.load(path, config.survey)
   step2 = Predictions.load(inputs.label_predictions)
+  widths: dict[str, Any] = {"width_factor": config.label_width}
+  if config.label_width == AUTO:
+    widths = {"sigma_disp": widest_labels(_validation(inputs), config.survey)}
   model = fit_label_model(step2.z_spec, step2.z_photo, step2.r_mag, config.survey,
-                          dispersions=config.dispersions,
-                          width_factor=config.label_width)
+                          dispersions=config.dispersions, **widths)
   model.save(path)
-  logging.info("Label model of %d galaxies -> %s; dispersions in bins: %s", len(step2), path,
-               np.round(model.sigma_disp, 1).tolist())
+  logging.info("Label model of %d galaxies -> %s; widths of the labels in bins: %s", len(step2),
+               path, np.round(model.sigma_disp, 1).tolist())
   return model
+
+
+def _validation(inputs) -> Predictions:
+  """Step 2's predictions of validation galaxies, made together with those of the labels."""
+  path = os.path.join(os.path.dirname(inputs.label_predictions),
+                      run_folder.PREDICTIONS_VALIDATION)
+  if not os.path.exists(path):
+    raise FileNotFoundError(f"--label_width=auto needs {path}; convert galaxies into the split "
+                            "'validation' (--split, or --validation_share), or leave it out")
+  return Predictions.load(path)

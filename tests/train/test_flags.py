@@ -32,6 +32,16 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(parse("--survey=cfhtls_deep").survey, CFHTLS_DEEP)
     self.assertEqual(parse("--usecfht").data_dir, "data/cfhtls")
 
+  @parameterized.parameters(("", 1.0), ("1", 1.0), ("1.5", 1.5), ("0.25", 0.25), ("auto", "auto"))
+  def test_label_width(self, text, expected):
+    words = [f"--label_width={text}"] if text else []
+    self.assertEqual(parse("--tstep=3", *words).label_width, expected)
+
+  @parameterized.parameters("0", "-1", "wide", "nan", "inf", "Auto")
+  def test_label_width_that_cannot_be_meant(self, text):
+    with self.assertRaisesRegex(ValueError, f"--label_width={text} is neither auto nor a factor"):
+      parse("--tstep=3", f"--label_width={text}")
+
   @parameterized.parameters(
       (["--tstep=2", "--multir=0"], "--multir=0 --tstep=2: Step 2 has several redshift outputs"),
       (["--tstep=3", "--fth=0"], "--fth=0 --tstep=3: Step 3 trains on a balanced subset"),

@@ -14,7 +14,8 @@ from train.settings import check_request_fits, make_config, resolve
 # Given to every stage; a stage takes over what it uses.
 VARIANT = ("--nsub=50", "--errl=0.1", "--fth=7", "--nosoftlabel", "--noshiftlabel",
            "--augment=rotate", "--feature_dtype=float16", "--seed=3", "--ne=2", "--midreduce",
-           "--label_width=2", "--optimizer=lamb", "--warmup=9", "--precision=mixed_float16", "--bins=20")
+           "--label_width=2", "--optimizer=lamb", "--warmup=9", "--precision=mixed_float16",
+           "--bins=20")
 
 
 def config(number: int, *words) -> TrainConfig:

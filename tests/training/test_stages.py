@@ -12,6 +12,7 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
+from eval.run import EvaluatedStage
 from pzbias_tf.bias.soft_labels import LabelModel, fit_label_model
 from pzbias_tf.predictions.domain import FLAGS, TrainingDomain
 from pzbias_tf.predictions.predictions import Predictions
@@ -19,6 +20,7 @@ from pzbias_tf.survey import SDSS
 from pzbias_tf.training import one_stage, problem
 from pzbias_tf.training.checkpoints import load_weights, named_weights, save_weights
 from pzbias_tf.training.config import check_same_settings, load_config
+from pzbias_tf.training.label_width import widest_labels
 from pzbias_tf.training.one_stage import make_network
 from tests.small_data import make_dataset
 from tests.small_runs import SMALL_SDSS, request, weights
@@ -135,13 +137,38 @@ class StagesTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllClose(model.density, whole.density)
     self.assertAllClose(model.sigma_disp, whole.sigma_disp)
 
+  def test_labels_of_other_widths(self):
+    """Chosen on validation galaxies, or by a factor; what was fitted is kept beside."""
+    published = LabelModel.load(os.path.join(self.stage[3], "label_model.npz"), SDSS)
+    validation = Predictions.load(os.path.join(self.stage[2], "predictions_validation.hdf5"))
+    for width, expected in (("auto", widest_labels(validation, SDSS)),
+                            (2.0, 2.0 * published.sigma_disp)):
+      folder = self.train(3, label_width=width, iterations=2)
+      self.assertEndsWith(folder, f"sdss_net5_ne1_width{width}".removesuffix(".0") + "/step3")
+      self.assertEqual(load_config(folder)[0].label_width, width)
+      model = LabelModel.load(os.path.join(folder, "label_model.npz"), SDSS)
+      self.assertAllClose(model.sigma_disp, expected)
+      self.assertAllClose(model.fitted_disp, published.sigma_disp)
+      self.assertAllClose(EvaluatedStage(folder).sigma_disp, published.sigma_disp)
+
+  def test_widths_from_validation_galaxies_need_some(self):
+    copy = os.path.join(self.create_tempdir().full_path, "runs")
+    shutil.copytree(os.path.join(self.folder, "runs"), copy)
+    for path in pathlib.Path(copy).glob("*/step2/predictions_validation.hdf5"):
+      path.unlink()
+    shutil.rmtree(os.path.join(copy, "sdss_net5_ne1_widthauto"), ignore_errors=True)
+    with self.assertRaisesRegex(FileNotFoundError, "--label_width=auto needs .*--split"):
+      self.train(3, workdir=copy, label_width="auto", iterations=2)
+
   def older_run(self):
     """A copy whose config.json files lack what came later."""
     older = os.path.join(self.create_tempdir().full_path, "runs")
     shutil.copytree(os.path.join(self.folder, "runs"), older)
     for path in pathlib.Path(older).glob("**/config.json"):
       fields = json.loads(path.read_text())
-      del fields["settings"]["dispersions"], fields["settings"]["survey"]["max_r_mag"]
+      for later in ("dispersions", "label_width"):
+        del fields["settings"][later]
+      del fields["settings"]["survey"]["max_r_mag"]
       path.write_text(json.dumps(fields))
     return older
 
