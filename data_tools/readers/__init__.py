@@ -19,7 +19,7 @@ from data_tools.readers import (
 )
 from data_tools.readers.parts.columns import check_extra, check_names
 from data_tools.readers.parts.cutout_source import CutoutSource, Reader, ReaderOptions
-from data_tools.readers.parts.images import r_from_images
+from data_tools.readers.parts.images import BandsFirst, r_from_images
 from pzbias_tf.data.manifest import PhotometryColumns, photometry_names
 from pzbias_tf.survey import Survey
 
@@ -85,14 +85,27 @@ def read(path: str, survey: Survey, options: ReaderOptions = ReaderOptions(), *,
     layout = PHOTOMETRY if options.magnitude_columns else detect(path)
   _check_options(options, layout)
   source = READERS[layout].read(path, survey, options)
-  if not source.photometry and source.image_shape[2] != len(survey.bands):
-    raise ValueError(
-        f"{path}: images of shape {source.image_shape}, but survey {survey.name} has the "
-        f"{len(survey.bands)} bands {', '.join(survey.bands)} on the last axis")
+  if not source.photometry:
+    source = _with_bands_last(source, survey, path)
   if options.r_from_image:
     _sum_r(source, survey, path)
   return dataclasses.replace(
       source, extra_columns=options.extra_columns, extra_fill=options.extra_fill)
+
+
+def _with_bands_last(source, survey, path):
+  """The source with images [height, width, band], turned where they are [band, height, width]."""
+  shape, bands = source.image_shape, len(survey.bands)
+  if shape[2] == bands:
+    return source
+  if shape[0] != bands or shape[1] != shape[2]:
+    raise ValueError(
+        f"{path}: images of shape {shape}, but survey {survey.name} has the {bands} bands "
+        f"{', '.join(survey.bands)}, which are expected on the last axis or on the first")
+  logging.info("%s: images of shape %s have their bands on the first axis", path, shape)
+  return dataclasses.replace(
+      source, images=BandsFirst(source.images), image_shape=(*shape[1:], bands),
+      description={**source.description, "bands": "on the first axis"})
 
 
 def _check_options(options, layout):

@@ -48,6 +48,17 @@ class CubeImages:
     return {**self.__dict__, "_open": {}}  # each process opens the files itself
 
 
+class BandsFirst:
+  """Images that are stored as [band, height, width]."""
+
+  def __init__(self, images: Images):
+    self._images = images
+
+  def __call__(self, row: int) -> np.ndarray:
+    image = self._images(row)
+    return np.moveaxis(image, 0, -1) if image.ndim == 3 else image
+
+
 class FileImages:
   """Images stored as `<folder>/<row>.py.npy`."""
 

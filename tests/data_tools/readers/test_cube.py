@@ -4,6 +4,7 @@ import os
 
 from absl.testing import parameterized
 from astropy.table import Table
+import h5py
 import numpy as np
 import tensorflow as tf
 
@@ -38,6 +39,32 @@ class CubeTest(sample_formats.FormatsTest, parameterized.TestCase):
     self.assert_images(source, images)
     self.assertAllEqual(source.catalog["id"], table["name"])
     self.assertAllClose(source.catalog["z_spec"], table["z"])
+
+  @parameterized.parameters("cube.npy", "survey.npz", "survey.h5")
+  def test_bands_on_the_first_axis(self, name):
+    """Told by the shape; a cube that fits neither way is refused."""
+    images, table = sample_surveys.cube(4), self.table(4)
+    turned, path = np.moveaxis(images, -1, 1), os.path.join(self.input, name)
+    if name == "cube.npy":
+      np.save(path, turned)
+      Table(table).write(os.path.join(self.input, "catalog.fits"))
+    elif name == "survey.npz":
+      np.savez(path, cube=turned, **table)
+    else:
+      with h5py.File(path, "w") as file:
+        file["images"] = turned
+        for column, values in table.items():
+          file[column] = values.astype("S") if values.dtype.kind == "U" else values
+    source = readers.read(path, SDSS)
+    self.assert_images(source, images)
+    self.assertEqual(source.image_shape, images.shape[1:])
+
+  @parameterized.parameters((5, 8, 9), (4, 8, 8), (8, 5, 8))
+  def test_bands_on_no_axis(self, *shape):
+    path = os.path.join(self.input, "survey.npz")
+    np.savez(path, cube=np.ones((4, *shape), np.float32), **self.table(4))
+    with self.assertRaisesRegex(ValueError, "on the last axis or on the first"):
+      readers.read(path, SDSS)
 
   def test_columns_in_the_same_file(self):
     images, table = sample_surveys.cube(4), self.table(4)
