@@ -87,14 +87,20 @@ quickstart: setup
 	$(RUN) -m train.main $(QUICKSTART) --tstep=3 --multir
 	$(RUN) -m eval.main --workdir=$(RUNS)
 
-# Goes on where it stopped.  With PHOTOMETRY=TABLE (z and ugriz of real galaxies) one sample more.
+# Goes on where it stopped.  With SPECPHOTO=TABLE (docs/real_galaxies.md) and ZCOSMOS=TABLE the
+# sections on real galaxies, with PHOTOMETRY=TABLE (z and ugriz) one more sample of simulated images.
 STUDY_DATA := data/study
 STUDY_RUNS := runs/study
 JOBS := 2
 STUDY_SDSS := --num=100000 --image_size=32 --split=0.5,0.02,0.48
 LABELS := hard_labels$(,)unshifted_labels$(,)global_widths
-study = $(RUN) -m train.experiments --scale=small --jobs=$(JOBS) --data_dir=$(STUDY_DATA)/$(1) \
-  --workdir=$(STUDY_RUNS)/$(1) --run=$(2) && $(RUN) -m eval.results --workdir=$(STUDY_RUNS)/$(1)
+at_scale = $(RUN) -m train.experiments --scale=$(1) --jobs=$(JOBS) --data_dir=$(STUDY_DATA)/$(2) \
+  --workdir=$(STUDY_RUNS)/$(2) --run=$(3) && $(RUN) -m eval.results --workdir=$(STUDY_RUNS)/$(2)
+study = $(call at_scale,small,$(1),$(2))
+real = $(call at_scale,photometry,$(1),$(2))
+ugriz = $(1)_u$(,)$(1)_g$(,)$(1)_r$(,)$(1)_i$(,)$(1)_z
+SPECPHOTO_COLUMNS = --magnitude_columns=$(call ugriz,dered) --error_columns=$(call ugriz,err) \
+  --ebv=0 --split=0.5,0.1,0.4
 
 study: setup
 	$(RUN) -m data_tools.make_tfrecords --output=$(STUDY_DATA)/sdss $(STUDY_SDSS)
@@ -107,6 +113,27 @@ ifdef PHOTOMETRY
 	$(RUN) -m data_tools.make_tfrecords --output=$(STUDY_DATA)/sdss_photometry $(STUDY_SDSS) \
 	  --photometry=$(PHOTOMETRY)
 	$(call study,sdss_photometry,sdss_main)
+endif
+ifdef SPECPHOTO
+	for split in 0 1 2; do \
+	  $(RUN) -m data_tools.make_tfrecords --input=$(SPECPHOTO) --seed=$$split $(SPECPHOTO_COLUMNS) \
+	    --output=$(STUDY_DATA)/real_sdss$$([ $$split = 0 ] || echo _split$$split) || exit 1; done
+	$(RUN) -m data_tools.make_tfrecords --input=$(SPECPHOTO) $(SPECPHOTO_COLUMNS) --max_r_mag=18 \
+	  --output=$(STUDY_DATA)/real_sdss_r18
+	$(call real,real_sdss,sdss_main$(,)folds$(,)label_width$(,)hard_labels$(,)unshifted_labels)
+	$(call real,real_sdss,without_step2)
+	$(call real,real_sdss,balancing_threshold --values=5$(,)15$(,)60$(,)200$(,)28)
+	$(call real,real_sdss,bin_size --values=45$(,)90$(,)180)
+	$(call real,real_sdss,sample_size --values=4000$(,)8000$(,)0)
+	$(call real,real_sdss_split1,folds)
+	$(call real,real_sdss_split2,folds)
+	$(call real,real_sdss_r18,folds)
+endif
+ifdef ZCOSMOS
+	$(RUN) -m data_tools.make_tfrecords --input=$(ZCOSMOS) --survey=docs/zcosmos.toml \
+	  --output=$(STUDY_DATA)/real_zcosmos --ebv=0 --split=0.5,0.1,0.4 \
+	  --magnitude_columns=$(call ugriz,mag) --error_columns=$(call ugriz,err)
+	$(call real,real_zcosmos,folds --survey=docs/zcosmos.toml)
 endif
 	$(call study,sdss,folds$(,)label_errors$(,)modified_sample$(,)sample_size$(,)iterations$(,)bin_size$(,)network)
 

@@ -17,16 +17,16 @@ from pzbias_tf.report.figures.picture_files import save_figure
 FIGURES = "figures"
 _FIRST = "sdss/sdss_main"  # without which there is no page
 
-_HEAD = """# Results on simulated surveys
+_HEAD = """# Results
 
-Every item of the study of Lin et al. 2022 (arXiv:2202.09964), on simulated galaxies and at a scale
-that a CPU can do: central 16 x 16 pixels, the small network Net_Q, {train} training galaxies of
-SDSS in place of 393,000. What can be compared with the paper are directions and orders, not values;
-and no number here says how well the redshifts of real galaxies are estimated. Those of the section
-on real galaxies have real redshifts and magnitudes, and simulated images.
+First real galaxies: redshifts and magnitudes of SDSS and zCOSMOS, with the network Net_C, which
+takes magnitudes in place of images. Then every item of the study of Lin et al. 2022
+(arXiv:2202.09964) on simulated galaxies, at a scale that a CPU can do: central 16 x 16 pixels, the
+small network Net_Q, {train} training galaxies of SDSS in place of 393,000. What can be compared
+with the paper are directions and orders, not values.
 
-`make study PHOTOMETRY=TABLE` makes all of it again, without TABLE all but the sample of real
-galaxies. Tables and figures are written by `python -m eval.results` from the files in `results/`;
+`make study SPECPHOTO=TABLE ZCOSMOS=TABLE PHOTOMETRY=TABLE` makes all of it again, without the tables
+([what they are](docs/real_galaxies.md)) the simulated surveys alone. Tables and figures are written by `python -m eval.results` from the files in `results/`;
 what stands beside them is in `results/remarks.json`. {direction}
 Errors are one standard deviation, of {bootstrap} bootstraps of the test galaxies unless another
 source is named. Step 4 with smoothing is `eval.main --smooth_calibration={smoothing:g}`.
