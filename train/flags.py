@@ -3,39 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import os
 
 from absl import flags
 
-from pzbias_tf.bias.dispersion import SEARCHES
-from pzbias_tf.data.augment import INTERPOLATING
-from pzbias_tf.data.flux import KINDS as INPUT_SCALINGS
-from pzbias_tf.models.network import PRECISIONS
+from pzbias_tf.choices import (
+  FEATURE_DTYPES,
+  INPUT_SCALINGS,
+  INTERPOLATING,
+  OPTIMIZERS,
+  PRECISIONS,
+  SEARCHES,
+)
+from pzbias_tf.command_line.command_flags import FlagGroup
 from pzbias_tf.survey import Survey, load_survey
-from pzbias_tf.training.features import DTYPES as FEATURE_DTYPES
-from pzbias_tf.training.optimizers import OPTIMIZERS
 from pzbias_tf.training.stages import STAGES, Stage
 
 
 def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   """Defines the command line."""
-  define = _Definers(values)
-  _define_published(define)
-  _define_folders(define)
-  _define_schedule(define)
-  _define_network_input(define)
-  _define_execution(define)
-
-
-class _Definers:
-  """absl's functions that define flags, bound to one set of values."""
-
-  def __init__(self, values: flags.FlagValues):
-    self.integer, self.real, self.text, self.words, self.switch, self.choice = (
-        functools.partial(define, flag_values=values) for define in (
-            flags.DEFINE_integer, flags.DEFINE_float, flags.DEFINE_string, flags.DEFINE_list,
-            flags.DEFINE_bool, flags.DEFINE_enum))
+  _define_published(FlagGroup(values, "Published flags"))
+  _define_folders(FlagGroup(values, "Data and folders"))
+  _define_schedule(FlagGroup(values, "Training"))
+  _define_network_input(FlagGroup(values, "Network input"))
+  _define_hardware(FlagGroup(values, "Hardware"))
+  _define_monitoring(FlagGroup(values, "Checkpoints and monitoring"))
 
 
 def _define_published(define):
@@ -115,8 +107,8 @@ def _define_network_input(define):
                 "float16 halves the disk space.")
 
 
-def _define_execution(define):
-  """Devices, precision, checkpoints, monitoring."""
+def _define_hardware(define):
+  """Devices and precision."""
   define.integer("num_devices", 0, "Devices: 0 for all GPUs, or one CPU; more than one without "
                  "GPUs means logical CPU devices.", lower_bound=0)
   define.choice("xla", "auto", ["auto", "on", "off"], "Compile the training step with XLA; auto: "
@@ -125,6 +117,10 @@ def _define_execution(define):
                 "network computes; weights, softmax, loss and metrics stay float32. On a GPU, "
                 "TensorFlow multiplies float32 in TF32; NVIDIA_TF32_OVERRIDE=0 forbids it to "
                 "cuBLAS and cuDNN.")
+
+
+def _define_monitoring(define):
+  """Pace, checkpoints, monitoring."""
   define.integer("steps_per_loop", 0, "Iterations per compiled call, 0 for as many as take some "
                  "seconds.", lower_bound=0)
   define.real("checkpoint_minutes", 10.0, "Longest time between two checkpoints.", lower_bound=0.0)
