@@ -17,6 +17,9 @@ REJECT, LIMIT = "reject", "limit"
 """What becomes of a galaxy with a missing magnitude: rejected, or the band's faint limit stands in
 for it."""
 
+NETWORKS = ("Net_P", "Net_T", "Net_S1", "Net_S2", "Net_S3", "Net_Q", "Net_C")
+"""The network with the number `--net` stands in that place."""
+
 INPUT_SCALINGS = ("sqrt", "sqrt_whitened")
 
 INTERPOLATING = ("rotate", "shift")

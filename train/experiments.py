@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from absl import flags
 
+from pzbias_tf.choices import NETWORKS
 from pzbias_tf.command_line import command, command_flags
 from train.study_items import SCALES, STUDY_ITEMS, SURVEYS
 
@@ -90,8 +91,15 @@ def plan(values: flags.FlagValues) -> dict[str, Variants]:
   common = [f"--workdir={values.workdir}", f"--seed={values.seed}"]
   common += [f"--data_dir={values.data_dir}"] if values.data_dir else []
   return {name: plan_variants(STUDY_ITEMS[name], scale=values.scale, survey=values.survey,
-                              values=tuple(values.values),
+                              values=_by_number(STUDY_ITEMS[name], values.values),
                               common=tuple(common)) for name in values.run}
+
+
+def _by_number(item, values):
+  """The values of what varies; networks by their numbers, as records and pages have them."""
+  if item.varies != "net":
+    return tuple(values)
+  return tuple(str(command_flags.NumberedWords(NETWORKS).parse(value)) for value in values)
 
 
 def jobs_of(items: dict[str, Variants]) -> list[StageJob]:

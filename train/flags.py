@@ -11,13 +11,14 @@ from pzbias_tf.choices import (
   FEATURE_DTYPES,
   INPUT_SCALINGS,
   INTERPOLATING,
+  NETWORKS,
   OPTIMIZERS,
   PRECISIONS,
   SEARCHES,
 )
-from pzbias_tf.command_line.command_flags import FlagGroup
+from pzbias_tf.command_line.command_flags import FlagGroup, NumberedWords
 from pzbias_tf.survey import Survey, load_survey
-from pzbias_tf.training.stages import STAGES, Stage
+from pzbias_tf.training.stages import STAGES, Stage, stage_named
 
 
 def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
@@ -45,13 +46,15 @@ def _define_published(define):
   define.switch("testphase", False, "Only predict, with existing weights.")
   define.integer("tstep", 0, "Stage: 0 Baseline, 1 to 3 Steps 1 to 3.",
                  lower_bound=0, upper_bound=3)
+  define.choice("stage", None, [stage.name for stage in STAGES], "The stage by its name, in place "
+                "of --tstep.")
   define.switch("multir", None, "Several redshift outputs. Default: what --tstep needs.")
   define.switch("usecfht", False, "CFHTLS instead of SDSS.")
   define.switch("usecfhtd", False, "With --usecfht: DEEP instead of WIDE.")
   define.integer("bins", None, "Redshift bins. Default: the survey's.", lower_bound=1)
-  define.integer("net", None, "Network: 0 Net_P, 1 Net_T, 2 to 4 Net_S1 to Net_S3, 5 Net_Q; "
-                 "6 Net_C for photometry. Default: 0, and 6 for photometry.", lower_bound=0,
-                 upper_bound=6)
+  define.parsed(NumberedWords(NETWORKS), "net", None, "Network, by name or number: 0 Net_P, 1 "
+                "Net_T, 2 to 4 Net_S1 to Net_S3, 5 Net_Q; 6 Net_C for photometry. Default: net_p, "
+                "and net_c for photometry.")
   define.integer("itealter", 0, "1: Baseline and Step 1 for 240,000 iterations at a constant "
                  "learning rate, with weights kept on the way. K > 1: test the weights of "
                  "iteration K, or start Steps 2 and 3 from them (SDSS).", lower_bound=0)
@@ -133,7 +136,7 @@ class Request:
   """The flags of one call, read once; None where a default comes from elsewhere.
 
   Attributes are the flags of those names, except:
-    stage: the stage of `--tstep`.
+    stage: the stage of `--tstep` or `--stage`.
     survey: the survey of `--survey`, `--usecfht`, `--usecfhtd` and `--bins`.
     bins: redshift bins where they are not the survey's own, else None.
     given: the flags that were given, as words of a command line.
@@ -186,7 +189,7 @@ def read_request(values: flags.FlagValues = flags.FLAGS) -> Request:
   Raises:
     ValueError: they contradict each other; the message names the flags.
   """
-  stage = STAGES[values.tstep]
+  stage = _stage(values)
   _check_published(stage, values)
   survey, bins = _survey(values)
   names = {field.name for field in dataclasses.fields(Request)} - {
@@ -196,6 +199,17 @@ def read_request(values: flags.FlagValues = flags.FLAGS) -> Request:
                     **{name: getattr(values, name) for name in names})
   _check_variants(request)
   return request
+
+
+def _stage(values):
+  """The stage that --stage or --tstep names."""
+  if values.stage is None:
+    return STAGES[values.tstep]
+  stage = stage_named(values.stage)
+  if values["tstep"].present and values.tstep != stage.number:
+    raise ValueError(f"--stage={stage.name} and --tstep={values.tstep} "
+                     f"({STAGES[values.tstep].name}) name different stages; give one of them")
+  return stage
 
 
 def _check_published(stage, values):

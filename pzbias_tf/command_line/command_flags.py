@@ -51,15 +51,50 @@ class FlagGroup:
   Attributes:
     integer, real, text, words, repeated, switch, choice: define a flag of an int, a float, a
       str, a comma separated list, a list of all that was given, a bool, one of several words.
+    parsed: defines a flag with a parser of its own, such as `NumberedWords`.
     alias: another name of a flag.
   """
 
   def __init__(self, values: flags.FlagValues, title: str):
     (self.integer, self.real, self.text, self.words, self.repeated, self.switch, self.choice,
-     self.alias) = (
+     self.alias, self.parsed) = (
          functools.partial(define, flag_values=values, module_name=title) for define in (
              flags.DEFINE_integer, flags.DEFINE_float, flags.DEFINE_string, flags.DEFINE_list,
-             flags.DEFINE_multi_string, flags.DEFINE_bool, flags.DEFINE_enum, flags.DEFINE_alias))
+             flags.DEFINE_multi_string, flags.DEFINE_bool, flags.DEFINE_enum, flags.DEFINE_alias,
+             _define_parsed))
+
+
+class NumberedWords(flags.ArgumentParser):
+  """Reads one of several words, or its number, as the number.
+
+  Args:
+    words: in the order of their numbers, from 0.
+  """
+
+  def __init__(self, words: Sequence[str]):
+    self.enum_values = [word.lower() for word in words]
+
+  def parse(self, argument: str | int) -> int:
+    """The number of a word, or of a number's text.
+
+    Raises:
+      ValueError: it is neither.
+    """
+    word = str(argument).lower()
+    if word in self.enum_values:
+      return self.enum_values.index(word)
+    if word.isdecimal() and int(word) < len(self.enum_values):
+      return int(word)
+    raise ValueError(f"value should be one of {', '.join(self.enum_values)}, or 0 to "
+                     f"{len(self.enum_values) - 1}")
+
+  def flag_type(self) -> str:
+    """What it is, for absl."""
+    return "numbered words"
+
+
+def _define_parsed(parser, name, default, text, **places):
+  flags.DEFINE(parser, name, default, text, serializer=flags.ArgumentSerializer(), **places)
 
 
 def read(values: flags.FlagValues, define_flags: Callable[[flags.FlagValues], None],
@@ -129,7 +164,7 @@ def _usage(module: str) -> list[str]:
 def _flag_lines(flag: flags.Flag) -> list[str]:
   """A flag with the kind of its value, and below it its help text and default."""
   text = " ".join(str(flag.help).split())
-  if hasattr(flag.parser, "enum_values"):
+  if flag.flag_type() == "string enum":
     text = text.partition(">: ")[2]  # absl repeats the words, which `flag_word` shows
   if "efault" not in text and flag.default not in (None, "", []) and flag.default is not False:
     text += f" Default: {flag.default_as_str.strip(chr(39))}."

@@ -113,7 +113,7 @@ class MistakesTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(
       (("train.main", "--tstpe=1"), "Unknown command line flag 'tstpe'. Did you mean: tstep ?"),
-      (("train.main", "--net=many"), "flag --net=many: invalid literal"),
+      (("train.main", "--net=many"), "flag --net=many: value should be one of net_p,"),
       (("eval.main", "--seed=-1"), "flag --seed=-1: -1 is not a non-negative integer"),
       (("eval.export",), "--run is missing"),
       (("data_tools.simulate", "--survey=ska", "--output=a"), "should be one of <cfhtls|sdss>"))
