@@ -1,7 +1,9 @@
 """Cuts galaxies out of a survey's frames, all bands on one grid.
 
   python -m data_tools.make_cutouts --frames=FOLDER --positions=galaxies.fits --output=cutouts
-  python -m data_tools.make_tfrecords --input=cutouts --output=data/mine
+  python -m data_tools.make_cutouts --survey=mine.toml --frames=TILES --positions=galaxies.csv \
+      --frame_template={field}_{band}.fits --output=cutouts
+  python -m data_tools.make_tfrecords --input=cutouts --output=data/mine    then converts them
 
 Reads SDSS corrected frames (frame-<band>-<run>-<camcol>-<field>.fits, .bz2, .gz) or, with
 --frame_template, tiles of other names with one file per band, mosaics of CCDs included.  One run
@@ -11,19 +13,46 @@ Needs the optional dependency reproject: pip install '.[cutouts]'.
 
 from __future__ import annotations
 
+from absl import flags
+
+from data_tools.flag_groups.layout_words import SDSS_TEMPLATE
+from pzbias_tf.command_line import command, command_flags
+
+
+def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
+  """Defines the command line."""
+  data, frames = (command_flags.FlagGroup(values, title) for title in ("Data", "Frames"))
+  data.text("frames", None, "Folder of the frames.", required=True)
+  data.text("positions", None, "Table with ra and dec (deg), .fits, .csv, .parquet, .npy or .npz; "
+            "its other columns are kept.", required=True)
+  data.text("output", None, "Folder to write; must not exist or be empty.", required=True)
+  data.text("survey", "sdss", "sdss, cfhtls or FILE.toml; gives bands and size.")
+  data.integer("size", 0, "Side of a cutout, pixels; 0 is the survey's.")
+  for role in ("id", "ra", "dec"):
+    data.text(f"{role}_column", "", f"Column of {role}, if it has an unusual name.")
+  frames.text("frame_template", SDSS_TEMPLATE, "File names of the frames, with {band} and {field}.")
+  frames.words("extension", [], "Extensions with the images, by EXTNAME or number, e.g. SCI; "
+               "default: by their headers.")
+  frames.text("reference_band", "", "Band whose pixel grid the cutouts use; default: r, or the "
+              "middle band.")
+  frames.text("scratch_dir", "", "Folder for unpacked frames.")
+
+
+if __name__ == "__main__":  # TensorFlow is imported once the flags are read
+  WORDS = command_flags.read(flags.FLAGS, define_flags, __doc__)
+
 import collections
 import dataclasses
-import functools
 import os
 
-from absl import app, flags, logging
+from absl import logging
 import numpy as np
 
 from data_tools.cutouts import assignment, cutout_writer, cutting, regridding
 from data_tools.cutouts import fields as fields_lib
 from data_tools.cutouts import positions as positions_lib
 import pzbias_tf
-from pzbias_tf import command, files
+from pzbias_tf import files
 from pzbias_tf import survey as survey_lib
 
 _LISTED = 10  # files that are named on the screen
@@ -51,7 +80,7 @@ class CutoutConfig:
   output: str
   survey: str = "sdss"
   reference_band: str = ""
-  frame_template: str = fields_lib.SDSS_TEMPLATE
+  frame_template: str = SDSS_TEMPLATE
   size: int = 0
   columns: dict[str, str] = dataclasses.field(default_factory=dict)
   extension: tuple[str, ...] = ()
@@ -141,27 +170,6 @@ def _report(output, config, positions, rows, assigned) -> None:
   print(f"Next: python -m data_tools.make_tfrecords --survey={config.survey} --input={output}")
 
 
-def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
-  """Defines the command line."""
-  text = functools.partial(flags.DEFINE_string, flag_values=values)
-  text("frames", None, "Folder of the frames.", required=True)
-  text("positions", None, "Table with ra and dec (deg), .fits, .csv, .parquet, .npy or .npz; its "
-       "other columns are kept.", required=True)
-  text("output", None, "Folder to write; must not exist or be empty.", required=True)
-  text("survey", "sdss", "sdss, cfhtls or FILE.toml; gives bands and size.")
-  text("reference_band", "", "Band whose pixel grid the cutouts use; default: r, or the "
-       "middle band.")
-  text("frame_template", fields_lib.SDSS_TEMPLATE,
-       "File names of the frames, with {band} and {field}.")
-  flags.DEFINE_integer("size", 0, "Side of a cutout, pixels; 0 is the survey's.",
-                       flag_values=values)
-  for role in ("id", "ra", "dec"):
-    text(f"{role}_column", "", f"Column of {role}, if it has an unusual name.")
-  flags.DEFINE_list("extension", [], "Extensions with the images, by EXTNAME or number, e.g. SCI; "
-                    "default: by their headers.", flag_values=values)
-  text("scratch_dir", "", "Folder for unpacked frames.")
-
-
 def config_from_flags(values: flags.FlagValues) -> CutoutConfig:
   """The command line as one frozen object."""
   columns = {role: values[f"{role}_column"].value for role in ("id", "ra", "dec")}
@@ -182,5 +190,4 @@ def main(argv) -> None:
 
 
 if __name__ == "__main__":
-  define_flags()
-  app.run(main)
+  command.run(main, WORDS)

@@ -1,6 +1,7 @@
 """Converts a survey's images and labels to a data set of TFRecords.
 
   python -m data_tools.make_tfrecords --survey=sdss --input=sdss.npz --output=data/sdss
+  python -m data_tools.make_tfrecords --num=15000             simulated galaxies, in data/sdss
 
 Without --input it simulates a small survey and converts that.  To continue an interrupted
 conversion, give the same command again.
@@ -8,10 +9,18 @@ conversion, give the same command again.
 
 from __future__ import annotations
 
+from absl import flags
+
+from data_tools.flag_groups.conversion_flags import define_flags
+from pzbias_tf.command_line import command, command_flags
+
+if __name__ == "__main__":  # TensorFlow is imported once the flags are read
+  WORDS = command_flags.read(flags.FLAGS, define_flags, __doc__)
+
 import os
 from typing import Any
 
-from absl import app, flags, logging
+from absl import logging
 
 from data_tools import readers
 from data_tools.conversion import identity
@@ -23,7 +32,7 @@ from data_tools.conversion.command_line.conversion_config import (
   define_flags,
 )
 from data_tools.conversion.convert import convert
-from pzbias_tf import command, storage
+from pzbias_tf import storage
 from pzbias_tf.data.manifest import Manifest
 from pzbias_tf.survey import Survey, load_survey
 
@@ -87,5 +96,4 @@ def main(argv) -> None:
 
 
 if __name__ == "__main__":
-  define_flags()
-  app.run(main)
+  command.run(main, WORDS)

@@ -1,6 +1,7 @@
 """Simulates a survey and writes it in the survey's own file layout.
 
-  python -m data_tools.simulate --survey=sdss --num=20000 --seed=1 --output=/data/sim
+  python -m data_tools.simulate --survey=sdss --num=20000 --seed=1 --output=simulated
+  python -m data_tools.simulate --survey=cfhtls --num=5000 --output=simulated_cfhtls
 
 The simulation is simple, but realistic where redshift estimation needs it: colours come
 from real spectra and filter curves, numbers from a luminosity function and a magnitude
@@ -12,14 +13,35 @@ data.
 
 from __future__ import annotations
 
+from absl import flags
+
+from data_tools.flag_groups.layout_words import SIMULATED_LAYOUTS
+from data_tools.simulation import options as options_lib
+from pzbias_tf.command_line import command, command_flags
+
+
+def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
+  """Defines the command line."""
+  output = command_flags.FlagGroup(values, "Output")
+  output.choice("survey", "sdss", sorted(SIMULATED_LAYOUTS), "Survey to simulate.")
+  output.integer("num", 2000, "Number of galaxies.", lower_bound=1)
+  output.integer("seed", 1, "Seed; equal seeds give equal files.", lower_bound=0)
+  output.text("output", None, "Folder to write.", required=True)
+  output.text("layout", "", "File layout; " + "; ".join(
+      f"{dataset}: {', '.join(known)}" for dataset, known in SIMULATED_LAYOUTS.items())
+      + ". Default: the first.")
+  options_lib.define_flags(values)
+
+
+if __name__ == "__main__":  # TensorFlow is imported once the flags are read
+  WORDS = command_flags.read(flags.FLAGS, define_flags, __doc__)
+
 import os
 
-from absl import app, flags, logging
+from absl import logging
 
 from data_tools.simulation import layouts, simulated_folder
-from data_tools.simulation import options as options_lib
 from data_tools.simulation.observation import Observation
-from pzbias_tf import command
 from pzbias_tf.progress import Progress
 from pzbias_tf.survey import load_survey
 
@@ -77,20 +99,6 @@ def _checked_layout(dataset, num, seed, layout) -> str:
   return layout or known[0]
 
 
-def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
-  """Defines the command line."""
-  flags.DEFINE_enum("survey", "sdss", sorted(layouts.LAYOUTS), "Survey to simulate.",
-                    flag_values=values)
-  flags.DEFINE_integer("num", 2000, "Number of galaxies.", lower_bound=1, flag_values=values)
-  flags.DEFINE_integer("seed", 1, "Seed; equal seeds give equal files.", lower_bound=0,
-                       flag_values=values)
-  flags.DEFINE_string("output", None, "Folder to write.", required=True, flag_values=values)
-  flags.DEFINE_string("layout", "", "File layout; " + "; ".join(
-      f"{dataset}: {', '.join(known)}" for dataset, known in layouts.LAYOUTS.items())
-      + ". Default: the first.", flag_values=values)
-  options_lib.define_flags(values)
-
-
 def main(argv) -> None:
   """Simulates; a user's mistake ends in one line, not in a traceback."""
   command.refuse_words(argv)
@@ -102,5 +110,4 @@ def main(argv) -> None:
 
 
 if __name__ == "__main__":
-  define_flags()
-  app.run(main)
+  command.run(main, WORDS)

@@ -1,6 +1,7 @@
 """Shows the contents of a data set: counts, distributions, pixel statistics and pictures.
 
   python -m data_tools.summarize data/sdss
+  python -m data_tools.summarize --data=data/sdss --output=pictures
 
 Prints tables and writes distribution.png, distribution.svg and contact_sheet.png to the
 folder `summary` of the data set, or to --output.
@@ -8,16 +9,32 @@ folder `summary` of the data set, or to --output.
 
 from __future__ import annotations
 
+from absl import flags
+
+from pzbias_tf.command_line import command, command_flags
+
+
+def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
+  """Defines the command line."""
+  data = command_flags.FlagGroup(values, "Data")
+  data.text("data", "", "Folder of the data set; may also be given without --data=.")
+  data.text("output", "", "Folder of the pictures; default: the data set's folder summary.")
+  data.integer("sample", 1000, "Approximate number of images for the pixel statistics.",
+               lower_bound=1)
+
+
+if __name__ == "__main__":  # TensorFlow is imported once the flags are read
+  WORDS = command_flags.read(flags.FLAGS, define_flags, __doc__)
+
 import os
 
-from absl import app, flags
 import numpy as np
 
 from data_tools.summary import distribution_figure, summary_tables
 from data_tools.summary.galaxy_table import Galaxies
 from data_tools.summary.image_sample import read_sample
 from data_tools.summary.pixel_statistics import band_statistics
-from pzbias_tf import command, pictures, storage
+from pzbias_tf import pictures, storage
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.report.figures import save_figure
 from pzbias_tf.survey import load_survey, survey_names
@@ -110,16 +127,6 @@ def draw_contact_sheet(data: Dataset, images: np.ndarray, rows: np.ndarray, path
       scale_arcsec=load_survey(manifest.survey).pixel_scale_arcsec if known else 0.0)
 
 
-def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
-  """Defines the command line."""
-  flags.DEFINE_string("data", "", "Folder of the data set; may also be given without --data=.",
-                      flag_values=values)
-  flags.DEFINE_string("output", "", "Folder of the pictures; default: the data set's folder "
-                      "summary.", flag_values=values)
-  flags.DEFINE_integer("sample", 1000, "Approximate number of images for the pixel statistics.",
-                       lower_bound=1, flag_values=values)
-
-
 def main(argv) -> None:
   """Summarizes; a user's mistake ends in one line, not in a traceback."""
   values = flags.FLAGS
@@ -128,5 +135,4 @@ def main(argv) -> None:
 
 
 if __name__ == "__main__":
-  define_flags()
-  app.run(main)
+  command.run(main, WORDS)

@@ -1,6 +1,7 @@
 """Checks that all files of a data set exist, are undamaged and agree with each other.
 
   python -m data_tools.verify data/sdss
+  python -m data_tools.verify --data=data/sdss --num_workers=4
 
 Prints one line per problem and ends with status 1; for a sound data set it prints one
 line and ends with status 0.
@@ -8,13 +9,27 @@ line and ends with status 0.
 
 from __future__ import annotations
 
+from absl import flags
+
+from pzbias_tf.command_line import command, command_flags
+
+
+def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
+  """Defines the command line."""
+  command_flags.FlagGroup(values, "Data").text(
+      "data", "", "Folder of the data set; may also be given without --data=.")
+  command_flags.FlagGroup(values, "Hardware").integer(
+      "num_workers", 1, "Number of processes that read shards.", lower_bound=1)
+
+
+if __name__ == "__main__":  # TensorFlow is imported once the flags are read
+  WORDS = command_flags.read(flags.FLAGS, define_flags, __doc__)
+
 import sys
 
-from absl import app, flags
 from tqdm import tqdm
 
 from data_tools.verification import all_checks
-from pzbias_tf import command
 from pzbias_tf.data.manifest import Manifest
 
 
@@ -47,14 +62,6 @@ def summary(folder: str, manifest: Manifest) -> str:
   return f"{folder}: OK: {parts}, {manifest.galaxies['written']} galaxies, none in two splits"
 
 
-def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
-  """Defines the command line."""
-  flags.DEFINE_string("data", "", "Folder of the data set; may also be given without --data=.",
-                      flag_values=values)
-  flags.DEFINE_integer("num_workers", 1, "Number of processes that read shards.", lower_bound=1,
-                       flag_values=values)
-
-
 def main(argv) -> int:
   """Verifies; the status says whether the data set is sound."""
   values = flags.FLAGS
@@ -63,5 +70,4 @@ def main(argv) -> int:
 
 
 if __name__ == "__main__":
-  define_flags()
-  app.run(main)
+  command.run(main, WORDS)

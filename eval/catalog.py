@@ -12,13 +12,18 @@ and report/; with Step 4, calibration.json; with --apply, calibrated.fits.
 
 from __future__ import annotations
 
-from absl import app, flags
+from absl import flags
+
+from eval.catalogs.catalog_request import define_flags
+from pzbias_tf.command_line import command, command_flags
+
+if __name__ == "__main__":  # TensorFlow is imported once the flags are read
+  WORDS = command_flags.read(flags.FLAGS, define_flags, __doc__)
 
 from eval.catalogs.catalog_files import Outcome, as_text, save_all
 from eval.catalogs.catalog_request import CatalogRequest, define_flags, from_flags
 from eval.catalogs.catalog_source import grid_of, read_source
 from eval.catalogs.catalog_steps import make_step4, measure_estimates
-from pzbias_tf import command
 from pzbias_tf.survey import load_survey
 
 __all__ = ["define_flags", "evaluate"]
@@ -58,5 +63,4 @@ def evaluate(request: CatalogRequest) -> str:
 
 
 if __name__ == "__main__":
-  define_flags()
-  app.run(main)
+  command.run(main, WORDS)

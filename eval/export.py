@@ -1,6 +1,7 @@
 """Exports a trained stage as a SavedModel that plain TensorFlow loads, without this package.
 
-  python -m eval.export --run=runs/sdss_net0_ne1 --stage=step3
+  python -m eval.export --run=runs/sdss_net0_ne1
+  python -m eval.export --run=runs/sdss_net0_ne1 --stage=step1 --output=step1_model
 
 Pixels as the survey delivers them and E(B-V) go in; p(z) and point estimates come
 out.  Of a run with extra columns, `estimate` takes them as a third argument, in the
@@ -14,30 +15,34 @@ their errors in place of pixels:
 
 from __future__ import annotations
 
+from absl import flags
+
+from pzbias_tf.command_line import command, command_flags
+from pzbias_tf.training.stages import STAGES, STEP3
+
+
+def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
+  """Defines the command line."""
+  model = command_flags.FlagGroup(values, "Model")
+  model.text("run", None, "Folder of the run.", required=True)
+  model.choice("stage", STEP3.name, [stage.name for stage in STAGES], "Stage to export.")
+  model.text("output", "", "Folder to write. Default: saved_model in the stage's.")
+
+
+if __name__ == "__main__":  # TensorFlow is imported once the flags are read
+  WORDS = command_flags.read(flags.FLAGS, define_flags, __doc__)
+
 import dataclasses
 import json
 import os
 
-from absl import app, flags
-
-from pzbias_tf import command
 from pzbias_tf.files import appearing
 from pzbias_tf.models.estimator import Estimator
 from pzbias_tf.training.checkpoints import StageFiles, file_digest, load_weights
 from pzbias_tf.training.config import load_config, package_versions
 from pzbias_tf.training.one_stage import make_network
-from pzbias_tf.training.stages import STAGES, STEP3
 
 ABOUT = os.path.join("assets.extra", "pzbias_tf.json")
-
-
-def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
-  """Defines the command line."""
-  flags.DEFINE_string("run", None, "Folder of the run.", required=True, flag_values=values)
-  flags.DEFINE_enum("stage", STEP3.name, [stage.name for stage in STAGES], "Stage to export.",
-                    flag_values=values)
-  flags.DEFINE_string("output", "", "Folder to write. Default: saved_model in the stage's.",
-                      flag_values=values)
 
 
 def main(argv):
@@ -90,5 +95,4 @@ def _write_about(path, config, weights):
 
 
 if __name__ == "__main__":
-  define_flags()
-  app.run(main)
+  command.run(main, WORDS)

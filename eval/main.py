@@ -15,11 +15,43 @@ the last stage is calibrated as well, and pdf_calibration.json is written.
 
 from __future__ import annotations
 
+from absl import flags
+
+from pzbias_tf.bias.calibration import CELLS
+from pzbias_tf.command_line import command, command_flags
+
+
+def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
+  """Defines the command line."""
+  runs, step4 = command_flags.FlagGroup(values, "Runs"), command_flags.FlagGroup(values, "Step 4")
+  metrics = command_flags.FlagGroup(values, "Metrics")
+  runs.text("run", "", "Folder of the run. Default: the newest one in --workdir.")
+  runs.text("workdir", "runs", "Folder of all runs.")
+  runs.words("compare", [], "Runs to compare, separated by commas or blanks.")
+  runs.words("predictions", [], "Instead of the run's own: predictions files of one sample of "
+             "galaxies with redshifts, which are measured for the run's survey; prints a table.")
+  runs.text("output", "", "Folder of the comparison. Default: comparison beside the first run.")
+  metrics.text("weights", "", "Table with columns id and weight (FITS, CSV, ...): weights of the "
+               "test galaxies in the metrics, say those of another n(z).")
+  metrics.integer("num_bootstrap", 100, "Bootstraps behind each error.", lower_bound=2)
+  metrics.integer("seed", 0, "Seed of bootstraps and of Step 4's resampling.", lower_bound=0)
+  step4.choice("calibration_cells", "", ["", *CELLS], "Step 4's correction of a cell: its mean "
+               "residual (plain, as published), smoothed over redshift, or shrunk by its own "
+               "error. Default: plain.")
+  step4.real("smooth_calibration", 0.0, "Width, in wide redshift bins, of "
+             "--calibration_cells=smoothed, which it stands for; 0 for the usual 2.",
+             lower_bound=0.0)
+  step4.switch("pdfs_by_magnitude", False, "Whether p(z) is calibrated in each magnitude row by "
+               "itself.")
+
+
+if __name__ == "__main__":  # TensorFlow is imported once the flags are read
+  WORDS = command_flags.read(flags.FLAGS, define_flags, __doc__)
+
 import dataclasses
 import json
 import os
 
-from absl import app, flags
 from astropy.table import Table
 
 from eval.evaluation.calibrations import (
@@ -34,8 +66,7 @@ from eval.evaluation.description import describe_run
 from eval.evaluation.predictions_files import measure_files
 from eval.evaluation.worst_outliers import worst_outliers
 from eval.run import EvaluatedRun, newest_run
-from pzbias_tf import command
-from pzbias_tf.bias.calibration import CELLS, cell_settings
+from pzbias_tf.bias.calibration import cell_settings
 from pzbias_tf.files import write_text
 from pzbias_tf.metrics.stage_metrics import Bootstrap, to_json
 from pzbias_tf.metrics.stage_result import check_same_galaxies, measure, measure_references
@@ -47,35 +78,6 @@ from pzbias_tf.training.run_folder import CALIBRATION
 from pzbias_tf.training.stages import STEP3
 
 REPORT = "report"
-
-
-def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
-  """Defines the command line."""
-  flags.DEFINE_string("run", "", "Folder of the run. Default: the newest one in --workdir.",
-                      flag_values=values)
-  flags.DEFINE_string("workdir", "runs", "Folder of all runs.", flag_values=values)
-  flags.DEFINE_integer("num_bootstrap", 100, "Bootstraps behind each error.", lower_bound=2,
-                       flag_values=values)
-  flags.DEFINE_integer("seed", 0, "Seed of bootstraps and of Step 4's resampling.", lower_bound=0,
-                       flag_values=values)
-  flags.DEFINE_enum("calibration_cells", "", ["", *CELLS], "Step 4's correction of a cell: its "
-                    "mean residual (plain, as published), smoothed over redshift, or shrunk by "
-                    "its own error. Default: plain.", flag_values=values)
-  flags.DEFINE_float("smooth_calibration", 0.0, "Width, in wide redshift bins, of "
-                     "--calibration_cells=smoothed, which it stands for; 0 for the usual 2.",
-                     lower_bound=0.0, flag_values=values)
-  flags.DEFINE_bool("pdfs_by_magnitude", False, "Whether p(z) is calibrated in each magnitude row "
-                    "by itself.", flag_values=values)
-  flags.DEFINE_list("compare", [], "Runs to compare, separated by commas or blanks.",
-                    flag_values=values)
-  flags.DEFINE_list("predictions", [], "Instead of the run's own: predictions files of one sample "
-                    "of galaxies with redshifts, which are measured for the run's survey; prints "
-                    "a table.", flag_values=values)
-  flags.DEFINE_string("output", "", "Folder of the comparison. Default: comparison beside the "
-                      "first run.", flag_values=values)
-  flags.DEFINE_string("weights", "", "Table with columns id and weight (FITS, CSV, ...): weights "
-                      "of the test galaxies in the metrics, say those of another n(z).",
-                      flag_values=values)
 
 
 def main(argv):
@@ -202,5 +204,4 @@ def _write_json(path, fields):
 
 
 if __name__ == "__main__":
-  define_flags()
-  app.run(main)
+  command.run(main, WORDS)

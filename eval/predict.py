@@ -17,6 +17,14 @@ It corrects the estimates of one network, so --tta and --ensemble do without.
 
 from __future__ import annotations
 
+from absl import flags
+
+from eval.prediction.request import define_flags
+from pzbias_tf.command_line import command, command_flags
+
+if __name__ == "__main__":  # TensorFlow is imported once the flags are read
+  WORDS = command_flags.read(flags.FLAGS, define_flags, __doc__)
+
 import contextlib
 import dataclasses
 import os
@@ -24,7 +32,7 @@ import shutil
 import sys
 from typing import Iterator
 
-from absl import app, flags, logging
+from absl import logging
 import numpy as np
 import tensorflow as tf
 
@@ -33,7 +41,6 @@ from eval.prediction.members import Members, check_data_fit
 from eval.prediction.request import Request, define_flags, read_request
 from eval.prediction.temporary_data_set import convert_cutouts
 from eval.run import own_part
-from pzbias_tf import command
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.data.allocator import keep_freed_memory
 from pzbias_tf.data.dataset import Dataset
@@ -195,5 +202,4 @@ def _listing(path, galaxies):
 
 
 if __name__ == "__main__":
-  define_flags()
-  app.run(main)
+  command.run(main, WORDS)

@@ -8,32 +8,38 @@ The first writes results/<name of the folder>/<study item>.json, and then the pa
 
 from __future__ import annotations
 
-import glob
-import os
+from absl import flags
 
-from absl import app, flags, logging
-
-from eval.study.collect import Collector, missing_stages
-from eval.study.sections import SAMPLES
-from eval.study.study_page import render
-from pzbias_tf import command
-from pzbias_tf.files import write_text
-from pzbias_tf.metrics.stage_metrics import Bootstrap
-from pzbias_tf.training.run_folder import EXPERIMENT_RECORD
+from pzbias_tf.command_line import command, command_flags
 
 
 def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   """Defines the command line."""
-  flags.DEFINE_string("workdir", "", "Folder of the runs of train.experiments to measure. Default: "
-                      "none, the page alone is written.", flag_values=values)
-  flags.DEFINE_list("experiments", [], "Study items to measure. Default: all that exist.",
-                    flag_values=values)
-  flags.DEFINE_string("results", "results", "Folder of the results files.", flag_values=values)
-  flags.DEFINE_string("page", "RESULTS.md", "The page.", flag_values=values)
-  flags.DEFINE_integer("num_bootstrap", 100, "Bootstraps behind each error.", lower_bound=2,
-                       flag_values=values)
-  flags.DEFINE_integer("seed", 0, "Seed of bootstraps and of Step 4's resampling.", lower_bound=0,
-                       flag_values=values)
+  runs, page = command_flags.FlagGroup(values, "Runs"), command_flags.FlagGroup(values, "Page")
+  metrics = command_flags.FlagGroup(values, "Metrics")
+  runs.text("workdir", "", "Folder of the runs of train.experiments to measure. Default: none, the "
+            "page alone is written.")
+  runs.words("experiments", [], "Study items to measure. Default: all that exist.")
+  page.text("results", "results", "Folder of the results files.")
+  page.text("page", "RESULTS.md", "The page.")
+  metrics.integer("num_bootstrap", 100, "Bootstraps behind each error.", lower_bound=2)
+  metrics.integer("seed", 0, "Seed of bootstraps and of Step 4's resampling.", lower_bound=0)
+
+
+if __name__ == "__main__":  # TensorFlow is imported once the flags are read
+  WORDS = command_flags.read(flags.FLAGS, define_flags, __doc__)
+
+import glob
+import os
+
+from absl import logging
+
+from eval.study.collect import Collector, missing_stages
+from eval.study.sections import SAMPLES
+from eval.study.study_page import render
+from pzbias_tf.files import write_text
+from pzbias_tf.metrics.stage_metrics import Bootstrap
+from pzbias_tf.training.run_folder import EXPERIMENT_RECORD
 
 
 def main(argv):
@@ -89,5 +95,4 @@ def measure(workdir: str, results: str, experiments: list[str], bootstrap: Boots
 
 
 if __name__ == "__main__":
-  define_flags()
-  app.run(main)
+  command.run(main, WORDS)

@@ -209,6 +209,11 @@ def survey_names() -> list[str]:
                 if name.endswith(".toml"))
 
 
+def survey_file(name: str) -> str:
+  """The file of a survey that the package knows."""
+  return os.path.join(_FOLDER, f"{name}.toml")
+
+
 def load_survey(name_or_path: str) -> Survey:
   """Finds a survey by name, or reads one from a TOML file.
 
@@ -228,7 +233,7 @@ def load_survey(name_or_path: str) -> Survey:
   """
   name = _ALIASES.get(name_or_path, name_or_path)
   if name in survey_names():
-    return _read(os.path.join(_FOLDER, f"{name}.toml"))
+    return _read(survey_file(name))
   if not name_or_path.endswith(".toml"):
     raise ValueError(
         f"no survey {name_or_path!r}; choose one of {', '.join([*survey_names(), *_ALIASES])}, "
@@ -283,7 +288,7 @@ def survey_from_mapping(settings: Mapping, *, origin: str) -> Survey:
 
 def _example() -> str:
   """A file of a survey, to be copied."""
-  with open(os.path.join(_FOLDER, "kids.toml"), encoding="utf-8") as file:
+  with open(survey_file("kids"), encoding="utf-8") as file:
     return file.read()
 
 

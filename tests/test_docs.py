@@ -6,9 +6,10 @@ import os
 import pathlib
 import re
 
-from absl import flags
 from absl.testing import parameterized
 import tensorflow as tf
+
+from pzbias_tf.command_line import command_flags
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PAGES = [str(path.relative_to(ROOT)) for path in sorted([
@@ -21,13 +22,10 @@ COMMANDS = tuple(
 SIZES = {"README.md": 7_500, "WORKSPACE.md": 12_000}
 """{page: its largest size in bytes}."""
 
+COMMANDS_OF_PZBIAS = command_flags.COMMANDS
 LINK = r"\]\(([^)\s]+)\)"
 FILE = r"`([\w./]+/[\w.]*\.py)`"
 MODULE = r"python -m ([\w.]+)"
-
-# {command: module that defines its flags}, where that is not the command's own file.
-FLAGS_IN = {"eval.predict": "eval.prediction.request", "train.main": "train.flags",
-            "eval.catalog": "eval.catalogs.catalog_request"}
 
 
 def text_of(page: str) -> str:
@@ -42,13 +40,13 @@ def anchors(page: pathlib.Path) -> set[str]:
 
 @functools.cache
 def flags_of(command: str) -> set[str]:
-  """Names of a command's flags."""
+  """Names of the flags that a command's --help shows."""
   if command.startswith("benchmarks."):
     source = text_of(f"{command.replace('.', '/')}.py")
     return set(re.findall(r'add_argument\(\s*"--(\w+)"', source))
-  values = flags.FlagValues()
-  importlib.import_module(FLAGS_IN.get(command, command)).define_flags(values)
-  return {*values, "help"}
+  define_flags = importlib.import_module(command).define_flags
+  text = command_flags.help_text(command, define_flags, "")
+  return {*re.findall(r"^  --(?:\[no\])?(\w+)", text, re.MULTILINE), "help", "verbosity"}
 
 
 def unknown_flags(words: str, known: set[str]) -> list[str]:
@@ -58,11 +56,14 @@ def unknown_flags(words: str, known: set[str]) -> list[str]:
 
 
 def command_lines(text: str) -> list[tuple[str, str]]:
-  """(command, its words) of each `python -m command ...`, continued lines included."""
+  """(command, its words) of each `python -m command ...` or `pzbias command`, with its further
+  lines."""
   joined = re.sub(r" *\\\n\s*", " ", text)
   commands = re.findall(
       r"python (?:-m )?((?:benchmarks|data_tools|train|eval)[./]\w+)(?:\.py)?([^\n`|]*)", joined)
-  return [(command.replace("/", "."), words) for command, words in commands]
+  short = [(COMMANDS_OF_PZBIAS[name], words) for name, words in re.findall(
+      r"^ *pzbias ([\w-]+)([^\n`|]*)", joined, re.MULTILINE) if name in COMMANDS_OF_PZBIAS]
+  return [(command.replace("/", "."), words) for command, words in commands] + short
 
 
 class DocsTest(tf.test.TestCase, parameterized.TestCase):
@@ -95,7 +96,8 @@ class DocsTest(tf.test.TestCase, parameterized.TestCase):
   def test_named_modules_exist(self, page):
     for name in re.findall(MODULE, text_of(page)):
       path = ROOT.joinpath(*name.split("."))
-      self.assertTrue(path.with_suffix(".py").exists() or name in ("pip", "pytest"), name)
+      self.assertTrue(path.with_suffix(".py").exists() or (path / "__main__.py").exists()
+                      or name in ("pip", "pytest"), name)
 
   @parameterized.parameters(*PAGES)
   def test_commands_have_the_flags_that_are_named(self, page):
@@ -118,6 +120,7 @@ class DocsTest(tf.test.TestCase, parameterized.TestCase):
   def test_a_command_line_of_several_lines_is_read(self):
     self.assertEqual(command_lines("python -m eval.main --run=a \\\n    --seed=1\n"),
                      [("eval.main", " --run=a --seed=1")])
+    self.assertEqual(command_lines("    pzbias eval --run=a\n"), [("eval.main", " --run=a")])
     self.assertEqual(command_lines("`python benchmarks/convert.py --num=1`"),
                      [("benchmarks.convert", " --num=1")])
     self.assertEqual(unknown_flags("--run=a --norun --sead=1", {"run"}), ["sead"])

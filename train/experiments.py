@@ -12,39 +12,43 @@ and its commands.
 
 from __future__ import annotations
 
+from absl import flags
+
+from pzbias_tf.choices import NETWORKS
+from pzbias_tf.command_line import command, command_flags
+from train.study_items import SCALES, STUDY_ITEMS, SURVEYS
+
+
+def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
+  """Defines the command line."""
+  items, data = (command_flags.FlagGroup(values, title) for title in ("Study items", "Data"))
+  items.switch("list", False, "Lists the study items.")
+  items.words("run", [], "Study items to run, by name.")
+  items.text("survey", "sdss", f"Survey of the items: {', '.join(SURVEYS)}, another survey, or a "
+             ".toml file; the main items of CFHTLS have names of their own.")
+  items.words("values", [], "Values of the flag that varies. Default: the published ones.")
+  items.choice("scale", "full", list(SCALES), "full: the published schedule; medium: a few GPU "
+               "hours; small: a CPU and simulated galaxies; photometry: magnitudes.")
+  items.switch("plan", False, "Prints the plan and its commands, and runs nothing.")
+  data.text("data_dir", "", "Data set. Default: data/<data set of the survey>.")
+  data.text("workdir", "runs", "Folder of all runs.")
+  data.integer("seed", 0, "Seed of every run.", lower_bound=0)
+  command_flags.FlagGroup(values, "Hardware").integer(
+      "jobs", 1, "Stages to train at a time, one per GPU where there are any.", lower_bound=1)
+
+
+if __name__ == "__main__":  # TensorFlow is imported once the flags are read
+  WORDS = command_flags.read(flags.FLAGS, define_flags, __doc__)
+
 import os
 import shlex
 import subprocess
 import sys
 import time
 
-from absl import app, flags, logging
+from absl import logging
 
-from pzbias_tf import command
 from train.plan import StageJob, Variants, in_order, plan_variants, save_record, step_time_s
-from train.study_items import SCALES, STUDY_ITEMS, SURVEYS
-
-
-def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
-  """Defines the command line."""
-  flags.DEFINE_bool("list", False, "Lists the study items.", flag_values=values)
-  flags.DEFINE_list("run", [], "Study items to run, by name.", flag_values=values)
-  flags.DEFINE_string("survey", "sdss", f"Survey of the items: {', '.join(SURVEYS)}, another "
-                      "survey, or a .toml file; the main items of CFHTLS have names of their own.",
-                      flag_values=values)
-  flags.DEFINE_list("values", [], "Values of the flag that varies. Default: the published ones.",
-                    flag_values=values)
-  flags.DEFINE_enum("scale", "full", list(SCALES), "full: the published schedule; medium: a few "
-                    "GPU hours; small: a CPU and simulated galaxies; photometry: magnitudes.",
-                    flag_values=values)
-  flags.DEFINE_bool("plan", False, "Prints the plan and its commands, and runs nothing.",
-                    flag_values=values)
-  flags.DEFINE_integer("jobs", 1, "Stages to train at a time, one per GPU where there are any.",
-                       lower_bound=1, flag_values=values)
-  flags.DEFINE_string("data_dir", "", "Data set. Default: data/<data set of the survey>.",
-                      flag_values=values)
-  flags.DEFINE_string("workdir", "runs", "Folder of all runs.", flag_values=values)
-  flags.DEFINE_integer("seed", 0, "Seed of every run.", lower_bound=0, flag_values=values)
 
 
 def main(argv):
@@ -87,8 +91,15 @@ def plan(values: flags.FlagValues) -> dict[str, Variants]:
   common = [f"--workdir={values.workdir}", f"--seed={values.seed}"]
   common += [f"--data_dir={values.data_dir}"] if values.data_dir else []
   return {name: plan_variants(STUDY_ITEMS[name], scale=values.scale, survey=values.survey,
-                              values=tuple(values.values),
+                              values=_by_number(STUDY_ITEMS[name], values.values),
                               common=tuple(common)) for name in values.run}
+
+
+def _by_number(item, values):
+  """The values of what varies; networks by their numbers, as records and pages have them."""
+  if item.varies != "net":
+    return tuple(values)
+  return tuple(str(command_flags.NumberedWords(NETWORKS).parse(value)) for value in values)
 
 
 def jobs_of(items: dict[str, Variants]) -> list[StageJob]:
@@ -179,8 +190,9 @@ def _take_ended(running):
 
 
 def _start(job, slot, at_once):
-  words = [sys.executable, "-m", "train.main", *job.words]
-  logging.info("%s", " ".join(["python", *words[1:]]))
+  # Not -m train.main, which a train.py in the working folder would hide.
+  words = [sys.executable, "-m", "pzbias_tf", "train", *job.words]
+  logging.info("python -m train.main %s", " ".join(job.words))
   environment = dict(os.environ)
   if at_once > 1:  # each has a GPU, or its share of the cores
     given = environment.get("CUDA_VISIBLE_DEVICES", "")
@@ -197,5 +209,4 @@ def _stop_all(running):
 
 
 if __name__ == "__main__":
-  define_flags()
-  app.run(main)
+  command.run(main, WORDS)

@@ -3,41 +3,34 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 import os
 
 from absl import flags
 
-from pzbias_tf.bias.dispersion import SEARCHES
-from pzbias_tf.data.augment import INTERPOLATING
-from pzbias_tf.data.flux import KINDS as INPUT_SCALINGS
-from pzbias_tf.models.network import PRECISIONS
+from pzbias_tf.choices import (
+  AUTO,
+  FEATURE_DTYPES,
+  INPUT_SCALINGS,
+  INTERPOLATING,
+  NETWORKS,
+  OPTIMIZERS,
+  PRECISIONS,
+  SEARCHES,
+)
+from pzbias_tf.command_line.command_flags import FlagGroup, NumberedWords
 from pzbias_tf.survey import Survey, load_survey
-from pzbias_tf.training.config import AUTO
-from pzbias_tf.training.features import DTYPES as FEATURE_DTYPES
-from pzbias_tf.training.optimizers import OPTIMIZERS
-from pzbias_tf.training.stages import STAGES, Stage
+from pzbias_tf.training.stages import STAGES, Stage, stage_named
 
 
 def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   """Defines the command line."""
-  define = _Definers(values)
-  _define_published(define)
-  _define_folders(define)
-  _define_schedule(define)
-  _define_network_input(define)
-  _define_execution(define)
-
-
-class _Definers:
-  """absl's functions that define flags, bound to one set of values."""
-
-  def __init__(self, values: flags.FlagValues):
-    self.integer, self.real, self.text, self.words, self.switch, self.choice = (
-        functools.partial(define, flag_values=values) for define in (
-            flags.DEFINE_integer, flags.DEFINE_float, flags.DEFINE_string, flags.DEFINE_list,
-            flags.DEFINE_bool, flags.DEFINE_enum))
+  _define_published(FlagGroup(values, "Published flags"))
+  _define_folders(FlagGroup(values, "Data and folders"))
+  _define_schedule(FlagGroup(values, "Training"))
+  _define_network_input(FlagGroup(values, "Network input"))
+  _define_hardware(FlagGroup(values, "Hardware"))
+  _define_monitoring(FlagGroup(values, "Checkpoints and monitoring"))
 
 
 def _define_published(define):
@@ -55,13 +48,15 @@ def _define_published(define):
   define.switch("testphase", False, "Only predict, with existing weights.")
   define.integer("tstep", 0, "Stage: 0 Baseline, 1 to 3 Steps 1 to 3.",
                  lower_bound=0, upper_bound=3)
+  define.choice("stage", None, [stage.name for stage in STAGES], "The stage by its name, in place "
+                "of --tstep.")
   define.switch("multir", None, "Several redshift outputs. Default: what --tstep needs.")
   define.switch("usecfht", False, "CFHTLS instead of SDSS.")
   define.switch("usecfhtd", False, "With --usecfht: DEEP instead of WIDE.")
   define.integer("bins", None, "Redshift bins. Default: the survey's.", lower_bound=1)
-  define.integer("net", None, "Network: 0 Net_P, 1 Net_T, 2 to 4 Net_S1 to Net_S3, 5 Net_Q; "
-                 "6 Net_C for photometry. Default: 0, and 6 for photometry.", lower_bound=0,
-                 upper_bound=6)
+  define.parsed(NumberedWords(NETWORKS), "net", None, "Network, by name or number: 0 Net_P, 1 "
+                "Net_T, 2 to 4 Net_S1 to Net_S3, 5 Net_Q; 6 Net_C for photometry. Default: net_p, "
+                "and net_c for photometry.")
   define.integer("itealter", 0, "1: Baseline and Step 1 for 240,000 iterations at a constant "
                  "learning rate, with weights kept on the way. K > 1: test the weights of "
                  "iteration K, or start Steps 2 and 3 from them (SDSS).", lower_bound=0)
@@ -119,8 +114,8 @@ def _define_network_input(define):
                 "float16 halves the disk space.")
 
 
-def _define_execution(define):
-  """Devices, precision, checkpoints, monitoring."""
+def _define_hardware(define):
+  """Devices and precision."""
   define.integer("num_devices", 0, "Devices: 0 for all GPUs, or one CPU; more than one without "
                  "GPUs means logical CPU devices.", lower_bound=0)
   define.choice("xla", "auto", ["auto", "on", "off"], "Compile the training step with XLA; auto: "
@@ -129,6 +124,10 @@ def _define_execution(define):
                 "network computes; weights, softmax, loss and metrics stay float32. On a GPU, "
                 "TensorFlow multiplies float32 in TF32; NVIDIA_TF32_OVERRIDE=0 forbids it to "
                 "cuBLAS and cuDNN.")
+
+
+def _define_monitoring(define):
+  """Pace, checkpoints, monitoring."""
   define.integer("steps_per_loop", 0, "Iterations per compiled call, 0 for as many as take some "
                  "seconds.", lower_bound=0)
   define.real("checkpoint_minutes", 10.0, "Longest time between two checkpoints.", lower_bound=0.0)
@@ -141,10 +140,10 @@ class Request:
   """The flags of one call, read once; None where a default comes from elsewhere.
 
   Attributes are the flags of those names, except:
-    stage: the stage of `--tstep`.
+    stage: the stage of `--tstep` or `--stage`.
     survey: the survey of `--survey`, `--usecfht`, `--usecfhtd` and `--bins`.
     bins: redshift bins where they are not the survey's own, else None.
-    label_width: a number, or `config.AUTO`.
+    label_width: a number, or `choices.AUTO`.
     given: the flags that were given, as words of a command line.
   """
 
@@ -196,7 +195,7 @@ def read_request(values: flags.FlagValues = flags.FLAGS) -> Request:
   Raises:
     ValueError: they contradict each other; the message names the flags.
   """
-  stage = STAGES[values.tstep]
+  stage = _stage(values)
   _check_published(stage, values)
   survey, bins = _survey(values)
   names = {field.name for field in dataclasses.fields(Request)} - {
@@ -207,6 +206,17 @@ def read_request(values: flags.FlagValues = flags.FLAGS) -> Request:
                     **{name: getattr(values, name) for name in names})
   _check_variants(request)
   return request
+
+
+def _stage(values):
+  """The stage that --stage or --tstep names."""
+  if values.stage is None:
+    return STAGES[values.tstep]
+  stage = stage_named(values.stage)
+  if values["tstep"].present and values.tstep != stage.number:
+    raise ValueError(f"--stage={stage.name} and --tstep={values.tstep} "
+                     f"({STAGES[values.tstep].name}) name different stages; give one of them")
+  return stage
 
 
 def _check_published(stage, values):

@@ -11,15 +11,22 @@ on when the same command is given again.
 
 from __future__ import annotations
 
+from absl import flags
+
+from pzbias_tf.command_line import command, command_flags
+from train.flags import define_flags
+
+if __name__ == "__main__":  # TensorFlow is imported once the flags are read
+  WORDS = command_flags.read(flags.FLAGS, define_flags, __doc__)
+
 import dataclasses
 import os
 import sys
 from typing import Any
 
-from absl import app, logging
+from absl import logging
 import tensorflow as tf
 
-from pzbias_tf import command
 from pzbias_tf.data.allocator import keep_freed_memory
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.training.checkpoints import StageFiles, file_digest
@@ -31,7 +38,7 @@ from pzbias_tf.training.monitoring import Monitoring
 from pzbias_tf.training.one_stage import Devices, predict_stage, train_stage
 from pzbias_tf.training.run_folder import StageInputs
 from pzbias_tf.training.stages import STAGES
-from train import flags as train_flags
+from train.flags import Request, read_request
 from train.settings import (
   announce_preset,
   check_request_fits,
@@ -56,7 +63,7 @@ def main(argv):
   keep_freed_memory()  # before TensorFlow starts its threads
   try:
     with command.one_line_errors(FloatingPointError):
-      run(train_flags.read_request())
+      run(read_request())
   except Interrupted as interrupted:
     logging.warning("%s", interrupted)
     sys.exit(128 + interrupted.number)  # as a shell reports an end by that signal
@@ -68,7 +75,7 @@ def main(argv):
              "Convert it again with python -m data_tools.make_tfrecords")
 
 
-def run(request: train_flags.Request) -> str:
+def run(request: Request) -> str:
   """Trains and predicts one stage; returns its folder."""
   data = Dataset.open(request.data_dir)
   data.check_survey(request.survey)
@@ -83,7 +90,7 @@ def run(request: train_flags.Request) -> str:
   return stage_dir
 
 
-def train(request: train_flags.Request, settings: dict[str, Any], variant: Variant,
+def train(request: Request, settings: dict[str, Any], variant: Variant,
           data: Dataset, stage_dir: str) -> None:
   """Trains the stage, or goes on with it, and predicts."""
   announce_preset(request, settings, data)
@@ -95,7 +102,7 @@ def train(request: train_flags.Request, settings: dict[str, Any], variant: Varia
     predict_stage(config, data, stage_dir)
 
 
-def test(request: train_flags.Request, variant: Variant, data: Dataset, stage_dir: str) -> None:
+def test(request: Request, variant: Variant, data: Dataset, stage_dir: str) -> None:
   """--testphase: predicts with existing weights, under the settings stored with them."""
   trained, weights = stage_dir, StageFiles(stage_dir).last
   if tests_kept_weights(request):
@@ -110,7 +117,7 @@ def test(request: train_flags.Request, variant: Variant, data: Dataset, stage_di
   predict_stage(config, data, stage_dir, weights=weights)
 
 
-def say_what_next(request: train_flags.Request, stage_dir: str) -> None:
+def say_what_next(request: Request, stage_dir: str) -> None:
   """Logs the commands that may follow."""
   evaluate = f"python -m eval.main --run={os.path.dirname(stage_dir)}"
   later = [stage for stage in STAGES if stage.number == request.stage.number + 1]
@@ -139,5 +146,4 @@ def _config_of_kept_weights(request, config, trained, weights, stage_dir) -> Tra
 
 
 if __name__ == "__main__":
-  train_flags.define_flags()
-  app.run(main)
+  command.run(main, WORDS)

@@ -19,7 +19,7 @@ from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.extra_columns import ExtraColumns
 from pzbias_tf.data.flux import InputScaling
 from pzbias_tf.data.magnitudes import PhotometryInput
-from pzbias_tf.models.representation import NET_C, check_network
+from pzbias_tf.models.representation import NET_C, check_network, network_name
 from pzbias_tf.training.checkpoints import file_digest
 from pzbias_tf.training.config import TrainConfig, load_config
 from pzbias_tf.training.one_stage import fit_extra_columns, fit_input_scaling, fit_photometry
@@ -101,13 +101,14 @@ def _photometry_preset(data, survey) -> dict[str, Any]:
 def announce_preset(request: Request, settings: dict[str, Any], data: Dataset) -> None:
   """Logs whether the data set's preset is used, and what that means."""
   if data.manifest.photometry:
-    logging.info("%s holds photometry: network %d, %d iterations with batches of %d, balancing "
-                 "threshold %d, unless flags say otherwise", data.folder, settings["net"],
-                 settings["iterations"], settings["batch_size"], settings["fth"])
+    logging.info("%s holds photometry: %s, %d iterations with batches of %d, balancing "
+                 "threshold %d, unless flags say otherwise", data.folder,
+                 network_name(settings["net"]), settings["iterations"], settings["batch_size"],
+                 settings["fth"])
   elif stage_preset(request, data):
     logging.info("%s comes with a preset for CPUs, which applies where no flag says otherwise: "
-                 "network %d, %d pixels, %d iterations with batches of %d. --net=0 is the paper's "
-                 "network with its published schedule", data.folder, settings["net"],
+                 "%s, %d pixels, %d iterations with batches of %d. --net=net_p is the paper's "
+                 "network with its published schedule", data.folder, network_name(settings["net"]),
                  settings["image_size"], settings["iterations"], settings["batch_size"])
   elif data.manifest.preset:
     logging.info("The preset of %s is for another network and is not used", data.folder)

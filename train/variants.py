@@ -134,8 +134,9 @@ def find_inputs(request: Request, variant: Variant, run: str) -> StageInputs:
 def stage_command(request: Request, stage_name: str) -> str:
   """The command that trains another stage of this run: the same flags, another --tstep."""
   stage = stage_named(stage_name)
-  dropped = ["--tstep", "--multir", "--nomultir", "--testphase", "--notestphase", "--iterations",
-             "--batch_size", "--learning_rate", *(["--fth"] if request.fth == 0 else [])]
+  dropped = ["--tstep", "--stage", "--multir", "--nomultir", "--testphase", "--notestphase",
+             "--iterations", "--batch_size", "--learning_rate",
+             *(["--fth"] if request.fth == 0 else [])]
   if stage.predecessor != request.stage.predecessor:
     dropped.append("--init_from")
   given = [shlex.quote(word) for word in request.given if word.split("=")[0] not in dropped]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from pzbias_tf.choices import PIXEL_DTYPES
 from pzbias_tf.data import augment
 from pzbias_tf.data import manifest as manifest_lib
 
-DTYPES = ("float32", "float16")
 COMPRESSIONS = tuple(manifest_lib.COMPRESSION_TYPES)
 
 _NOT_RECORDED = ("num_workers", "max_rejected", "runner", "runner_options")
@@ -63,8 +63,8 @@ class ConversionSettings:
     if not 1 <= self.augment_copies <= augment.DIHEDRAL_ELEMENTS:
       raise ValueError(f"--augment_copies={self.augment_copies}: choose 1 to "
                        f"{augment.DIHEDRAL_ELEMENTS} copies per galaxy")
-    if self.dtype not in DTYPES:
-      raise ValueError(f"--dtype={self.dtype}: choose one of {', '.join(DTYPES)}")
+    if self.dtype not in PIXEL_DTYPES:
+      raise ValueError(f"--dtype={self.dtype}: choose one of {', '.join(PIXEL_DTYPES)}")
     if self.compression not in COMPRESSIONS:
       raise ValueError(f"--compression={self.compression}: choose one of "
                        f"{', '.join(COMPRESSIONS)}")

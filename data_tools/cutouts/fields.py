@@ -8,10 +8,9 @@ import re
 import string
 from typing import Mapping, Sequence
 
+from data_tools.flag_groups.layout_words import SDSS_TEMPLATE
 from data_tools.readers.parts import folder_listing
 
-SDSS_TEMPLATE = "frame-{band}-{field}.fits"
-"""Names of SDSS corrected frames; the field is <run>-<camcol>-<field>."""
 _PACKED = r"(?:\.bz2|\.gz)?"
 
 

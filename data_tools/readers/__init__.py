@@ -7,6 +7,7 @@ import os
 
 from absl import logging
 
+from data_tools.flag_groups.layout_words import AUTO
 from data_tools.readers import (
   cfhtls,
   cube,
@@ -37,7 +38,6 @@ READERS: dict[str, Reader] = {
     "fits_cutouts": fits_cutouts.READER,
     PHOTOMETRY: photometry.READER,
 }
-AUTO = "auto"
 
 
 def detect(path: str) -> str:

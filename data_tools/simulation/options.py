@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import hashlib
 import os
 from typing import Any
 
 from absl import flags
+
+from pzbias_tf.command_line.command_flags import FlagGroup
 
 BANDS = "ugriz"
 MIN_IMAGE_SIZE, MAX_IMAGE_SIZE = 8, 256
@@ -79,18 +80,17 @@ class SimulationOptions:
 
 def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   """Defines the flags of a simulation."""
-  text = functools.partial(flags.DEFINE_string, flag_values=values)
-  flags.DEFINE_integer("image_size", 0, "Side of simulated cutouts, pixels; 0: the survey's size.",
-                       flag_values=values)
-  flags.DEFINE_float("neighbours", 1.0, "Density of other galaxies and stars in simulated "
-                     "cutouts, in units of the density on the sky; 0: none.", flag_values=values)
-  flags.DEFINE_list("fwhm_arcsec", [], "Median PSF widths (arcsec) of simulated cutouts, u to "
-                    "z, e.g. those of one field; default: the survey's.", flag_values=values)
-  text("photometry", "", "Table (ASCII, FITS, CSV) of real galaxies, with redshifts and "
-       "dereddened ugriz magnitudes, to simulate images of.")
-  text("photometry_redshift_column", "", "Column of redshifts in that table.")
+  define = FlagGroup(values, "Simulation")
+  define.integer("image_size", 0, "Side of simulated cutouts, pixels; 0: the survey's size.")
+  define.real("neighbours", 1.0, "Density of other galaxies and stars in simulated cutouts, in "
+              "units of the density on the sky; 0: none.")
+  define.words("fwhm_arcsec", [], "Median PSF widths (arcsec) of simulated cutouts, u to z, e.g. "
+               "those of one field; default: the survey's.")
+  define.text("photometry", "", "Table (ASCII, FITS, CSV) of real galaxies, with redshifts and "
+              "dereddened ugriz magnitudes, to simulate images of.")
+  define.text("photometry_redshift_column", "", "Column of redshifts in that table.")
   for band in BANDS:
-    text(f"photometry_{band}_column", "", f"Column of {band} magnitudes in that table.")
+    define.text(f"photometry_{band}_column", "", f"Column of {band} magnitudes in that table.")
 
 
 def from_flags(values: flags.FlagValues) -> SimulationOptions:

@@ -8,8 +8,8 @@ from typing import Mapping
 from absl import flags
 
 from pzbias_tf.bias.calibration import CELLS
+from pzbias_tf.command_line.command_flags import FlagGroup
 from pzbias_tf.metrics.bootstrap import Bootstrap
-from pzbias_tf.report.figures.style import ESTIMATES
 
 RESAMPLE = ("auto", "yes", "no")
 
@@ -23,36 +23,39 @@ _COLUMNS = {
 
 def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   """Defines the command line."""
-  text = lambda name, words: flags.DEFINE_string(name, "", words, flag_values=values)
-  text("input", "FITS, CSV (also .gz), Parquet, or HDF5 of qp.")
-  text("output", "Folder to write to.")
-  text("truth", "Table with further columns, such as redshifts, of the galaxies of --input.")
-  text("survey", "Name or .toml file of the survey, whose grids are used. Default: sdss.")
+  data, columns = FlagGroup(values, "Data"), FlagGroup(values, "Columns")
+  data.text("input", "", "FITS, CSV (also .gz), Parquet, or HDF5 of qp.")
+  data.text("output", "", "Folder to write to.")
+  data.text("truth", "", "Table with further columns, such as redshifts, of the galaxies of "
+            "--input.")
+  data.text("survey", "", "Name or .toml file of the survey, whose grids are used. Default: sdss.")
   for role, words in _COLUMNS.items():
-    text(f"{role}_column", words)
-  flags.DEFINE_list("z_photo_column", [], "Columns of estimates, separated by commas. Default: the "
-                    "first usual name.", flag_values=values)
-  flags.DEFINE_list("missing", [], "Further numbers that stand for a missing value, such as 0.",
-                    flag_values=values)
-  flags.DEFINE_float("fit_fraction", 0.0, "Fit Step 4 on this share of the galaxies, and measure "
-                     "it on the others.", lower_bound=0.0, upper_bound=1.0, flag_values=values)
-  text("fit", "Table of other galaxies to fit Step 4 on.")
-  text("calibration", "File of a Step 4 that was fitted before.")
-  flags.DEFINE_bool("apply", False, "Write the catalogue with the calibrated estimates.",
-                    flag_values=values)
-  flags.DEFINE_enum("calibration_cells", "", ["", *CELLS], "Step 4's correction of a cell: its "
-                    "mean residual (plain, as published), smoothed over redshift, or shrunk by "
-                    "its own error. Default: shrunk.", flag_values=values)
-  flags.DEFINE_float("smooth_calibration", 0.0, "Width, in wide redshift bins, of "
-                     "--calibration_cells=smoothed; 0 for the usual 2.", lower_bound=0.0,
-                     flag_values=values)
-  flags.DEFINE_enum("resample", "auto", RESAMPLE, "Whether Step 4 is fitted to the distribution "
-                    "that is expected of the galaxies to correct. auto: for --fit, not for "
-                    "--fit_fraction, whose galaxies have that distribution.", flag_values=values)
-  flags.DEFINE_integer("num_bootstrap", 100, "Bootstraps behind each error.", lower_bound=2,
-                       flag_values=values)
-  flags.DEFINE_integer("seed", 0, "Seed of bootstraps, resampling, and of the share to fit on.",
-                       lower_bound=0, flag_values=values)
+    columns.text(f"{role}_column", "", words)
+  columns.words("z_photo_column", [], "Columns of estimates, separated by commas. Default: the "
+                "first usual name.")
+  columns.words("missing", [], "Further numbers that stand for a missing value, such as 0.")
+  _define_step4(FlagGroup(values, "Step 4"))
+  errors = FlagGroup(values, "Errors")
+  errors.integer("num_bootstrap", 100, "Bootstraps behind each error.", lower_bound=2)
+  errors.integer("seed", 0, "Seed of bootstraps, resampling, and of the share to fit on.",
+                 lower_bound=0)
+
+
+def _define_step4(step4):
+  """Where Step 4 comes from, and how it is fitted."""
+  step4.real("fit_fraction", 0.0, "Fit Step 4 on this share of the galaxies, and measure it on the "
+             "others.", lower_bound=0.0, upper_bound=1.0)
+  step4.text("fit", "", "Table of other galaxies to fit Step 4 on.")
+  step4.text("calibration", "", "File of a Step 4 that was fitted before.")
+  step4.switch("apply", False, "Write the catalogue with the calibrated estimates.")
+  step4.choice("calibration_cells", "", ["", *CELLS], "Step 4's correction of a cell: its mean "
+               "residual (plain, as published), smoothed over redshift, or shrunk by its own "
+               "error. Default: shrunk.")
+  step4.real("smooth_calibration", 0.0, "Width, in wide redshift bins, of "
+             "--calibration_cells=smoothed; 0 for the usual 2.", lower_bound=0.0)
+  step4.choice("resample", "auto", RESAMPLE, "Whether Step 4 is fitted to the distribution that is "
+               "expected of the galaxies to correct. auto: for --fit, not for --fit_fraction, "
+               "whose galaxies have that distribution.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -82,6 +85,8 @@ class CatalogRequest:
   bootstrap: Bootstrap = Bootstrap()
 
   def __post_init__(self):
+    from pzbias_tf.report.figures.style import ESTIMATES  # imports matplotlib
+
     for name in ("input", "output"):
       if not getattr(self, name):
         raise ValueError(f"--{name} is missing; name the "

@@ -9,6 +9,7 @@ from eval.run import EvaluatedRun
 import pzbias_tf
 from pzbias_tf.metrics.stage_metrics import Bootstrap
 from pzbias_tf.metrics.stage_result import StageResult
+from pzbias_tf.models.representation import network_name
 from pzbias_tf.predictions.domain import count_flags
 from pzbias_tf.report.run_report import RunDescription
 from pzbias_tf.training.config import TrainConfig, package_versions
@@ -57,7 +58,7 @@ def _galaxies(results):
 def stage_settings(config: TrainConfig) -> dict[str, str]:
   """The settings of a stage that a reader asks for first."""
   spec, shown = config.stage_spec, {
-      "network": str(config.net), **_input(config), "iterations": str(config.iterations),
+      "network": network_name(config.net), **_input(config), "iterations": str(config.iterations),
       "batch": str(config.batch_size), "learning rate": f"{config.learning_rate:g}",
       "falls at": ", ".join(f"{100 * drop:g}%" for drop in config.lr_drops) or "-",
       "seed": str(config.seed), "ne": str(config.ne)}

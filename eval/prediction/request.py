@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from typing import TYPE_CHECKING
 
 from absl import flags
 
-from data_tools.readers import reader_flags
-from eval.prediction.temporary_data_set import SPLITS as CUTOUT_SPLITS
-from eval.prediction.temporary_data_set import Cutouts
-from pzbias_tf.data.manifest import SPLITS
+from data_tools.flag_groups import reader_flags
+from pzbias_tf.choices import SPLITS
+from pzbias_tf.command_line.command_flags import FlagGroup
 from pzbias_tf.predictions.combination import COMBINATIONS, MEAN
 from pzbias_tf.predictions.predictions_file import DTYPES, KINDS, PdfFormat
 from pzbias_tf.training.stages import STAGES, STEP3
+
+if TYPE_CHECKING:
+  from eval.prediction.temporary_data_set import Cutouts
+
+CUTOUT_SPLITS = ("test", "target")
+"""Where galaxies of cutouts stand in the data set made of them: with redshifts, and without."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -85,36 +91,37 @@ class Request:
 
 def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   """Defines the command line."""
-  flags.DEFINE_string("run", "", "Folder of the run.", flag_values=values)
-  flags.DEFINE_list("ensemble", [], "Instead of --run: folders of several runs, whose p(z) "
-                    "are combined.", flag_values=values)
-  flags.DEFINE_enum("combine", MEAN, COMBINATIONS, "How p(z) of --ensemble are combined: their "
-                    "mean, or their harmonic mean bin by bin, normalised. With --tta, the views "
-                    "of each run are averaged first.", flag_values=values)
-  flags.DEFINE_enum("stage", STEP3.name, [stage.name for stage in STAGES], "Stage to predict with.",
-                    flag_values=values)
-  flags.DEFINE_string("data", "", "Data set to predict.", flag_values=values)
-  flags.DEFINE_string("input", "", "Instead of --data: file or folder of cutouts, as "
-                      "make_tfrecords reads it.", flag_values=values)
+  model, data = FlagGroup(values, "Model"), FlagGroup(values, "Data")
+  model.text("run", "", "Folder of the run.")
+  model.words("ensemble", [], "Instead of --run: folders of several runs, whose p(z) are combined.")
+  model.choice("combine", MEAN, COMBINATIONS, "How p(z) of --ensemble are combined: their mean, or "
+               "their harmonic mean bin by bin, normalised. With --tta, the views of each run are "
+               "averaged first.")
+  model.choice("stage", STEP3.name, [stage.name for stage in STAGES], "Stage to predict with.")
+  model.switch("tta", False, "Average p(z) over the 8 rotations and reflections of each image, "
+               "whatever --combine says.")
+  data.text("data", "", "Data set to predict.")
+  data.text("input", "", "Instead of --data: file or folder of cutouts, as make_tfrecords reads "
+            "it.")
+  data.choice("split", "", ["", *SPLITS], "Split of the data set; default test.")
+  data.switch("force", False, "Predict data that do not fit the run, with a warning.")
   reader_flags.define(values)
-  flags.DEFINE_enum("split", "", ["", *SPLITS], "Split of the data set; default test.",
-                    flag_values=values)
-  flags.DEFINE_string("output", "", "Predictions file. Default: beside the stage's own.",
-                      flag_values=values)
-  flags.DEFINE_enum("calibration", "target", ["target", "run"], "Step 4 fitted to the galaxies "
-                    "that are predicted, or that of the run.", flag_values=values)
-  flags.DEFINE_bool("tta", False, "Average p(z) over the 8 rotations and reflections of each "
-                    "image, whatever --combine says.", flag_values=values)
-  flags.DEFINE_bool("calibrate_pdf", False, "Calibrate p(z) as the run's validation galaxies tell, "
-                    "by the file that eval.main writes for its last stage. zmode and flags stay "
-                    "those of the p(z) before.", flag_values=values)
-  flags.DEFINE_enum("pdf_format", "full", KINDS, "What is written of p(z).", flag_values=values)
-  flags.DEFINE_enum("pdf_dtype", "float32", DTYPES, "Type of the densities of --pdf_format=full.",
-                    flag_values=values)
-  flags.DEFINE_bool("force", False, "Predict data that do not fit the run, with a warning.",
-                    flag_values=values)
-  flags.DEFINE_integer("num_devices", 0, "GPUs to use; 0 for all. A CPU is one device, which uses "
-                       "all of its cores.", lower_bound=0, flag_values=values)
+  _define_output(FlagGroup(values, "Calibration"), FlagGroup(values, "Output"))
+  FlagGroup(values, "Hardware").integer(
+      "num_devices", 0, "GPUs to use; 0 for all. A CPU is one device, which uses all of its cores.",
+      lower_bound=0)
+
+
+def _define_output(calibration, output):
+  """How estimates and p(z) are calibrated, and where they go."""
+  calibration.choice("calibration", "target", ["target", "run"], "Step 4 fitted to the galaxies "
+                     "that are predicted, or that of the run.")
+  calibration.switch("calibrate_pdf", False, "Calibrate p(z) as the run's validation galaxies "
+                     "tell, by the file that eval.main writes for its last stage. zmode and flags "
+                     "stay those of the p(z) before.")
+  output.text("output", "", "Predictions file. Default: beside the stage's own.")
+  output.choice("pdf_format", "full", KINDS, "What is written of p(z).")
+  output.choice("pdf_dtype", "float32", DTYPES, "Type of the densities of --pdf_format=full.")
 
 
 def read_request(values: flags.FlagValues) -> Request:
@@ -123,6 +130,8 @@ def read_request(values: flags.FlagValues) -> Request:
   Raises:
     ValueError: flags contradict each other.
   """
+  from eval.prediction.temporary_data_set import Cutouts  # imports TensorFlow
+
   if values.run and values.ensemble:
     raise ValueError("--ensemble names all the runs: leave out --run")
   runs = values.ensemble or ([values.run] if values.run else [])

@@ -16,9 +16,6 @@ from pzbias_tf.data.manifest import REJECTED_NAME
 from pzbias_tf.survey import Survey
 from pzbias_tf.training.config import TrainConfig
 
-SPLITS = ("test", "target")
-"""Where the galaxies stand in that data set: with redshifts, and without."""
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Cutouts:

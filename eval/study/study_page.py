@@ -26,8 +26,9 @@ small network Net_Q, {train} training galaxies of SDSS in place of 393,000. What
 with the paper are directions and orders, not values.
 
 `make study SPECPHOTO=TABLE ZCOSMOS=TABLE PHOTOMETRY=TABLE` makes all of it again, without the tables
-([what they are](docs/real_galaxies.md)) the simulated surveys alone. Tables and figures are written by `python -m eval.results` from the files in `results/`;
-what stands beside them is in `results/remarks.json`. {direction}
+([what they are](docs/real_galaxies.md)) the simulated surveys alone. Tables and figures are written
+by `python -m eval.results` from the files in `results/`; what stands beside them is in
+`results/remarks.json`. {direction}
 Errors are one standard deviation, of {bootstrap} bootstraps of the test galaxies unless another
 source is named. Step 4 with smoothing is `eval.main --smooth_calibration={smoothing:g}`.
 Peaks of p(z) are bins above both neighbours and {least:.0%} of the highest; p(z) is smoothed with

@@ -15,6 +15,7 @@ from scipy import optimize
 
 from pzbias_tf import arguments, cells
 from pzbias_tf.bias import channels
+from pzbias_tf.choices import SEARCHES
 from pzbias_tf.survey import Survey
 
 MAX_DISPERSION = 1000.0
@@ -22,9 +23,6 @@ MAX_DISPERSION = 1000.0
 
 EMPTY_DISPERSION = 1.0
 """Dispersion of an output without galaxies, in bins."""
-
-SEARCHES = ("published", "global")
-"""Ways to find dispersions: the published code's search, or the lowest cross-entropy of all."""
 
 FLAT_NATS = 0.01
 """A minimum is flat if a width more than `FLAT_FACTOR` times as large is worse by at most this."""

@@ -8,7 +8,7 @@ from typing import Any, Mapping
 import numpy as np
 import tensorflow as tf
 
-KINDS = ("sqrt", "sqrt_whitened")
+from pzbias_tf.choices import INPUT_SCALINGS
 
 # Bands whose pixels differ by less than this fraction of the variance hold the same image.
 MIN_EIGENVALUE = 1e-6
@@ -48,8 +48,8 @@ class InputScaling:
   band_matrix: tuple[tuple[float, ...], ...] = ()
 
   def __post_init__(self):
-    if self.kind not in KINDS:
-      raise ValueError(f"no input scaling {self.kind!r}; choose one of {', '.join(KINDS)}")
+    if self.kind not in INPUT_SCALINGS:
+      raise ValueError(f"no input scaling {self.kind!r}; choose one of {', '.join(INPUT_SCALINGS)}")
     if (self.kind == "sqrt_whitened") != bool(self.band_matrix):
       raise ValueError(f"input scaling {self.kind!r} with band_matrix={self.band_matrix}: "
                        "give a matrix for 'sqrt_whitened', and only there")

@@ -15,19 +15,17 @@ from typing import Any, Mapping, Sequence
 import numpy as np
 
 from pzbias_tf import storage
+from pzbias_tf.choices import COMPRESSION_TYPES as COMPRESSION_TYPES  # names that readers expect
+from pzbias_tf.choices import LIMIT as LIMIT
+from pzbias_tf.choices import REJECT as REJECT
+from pzbias_tf.choices import SPLITS as SPLITS
 
 MANIFEST_NAME = "manifest.json"
 CATALOG_NAME = "catalog.fits"
 REJECTED_NAME = "rejected.csv"
 SCHEMA_VERSION = 2
-SPLITS = ("train", "validation", "test", "target")
-COMPRESSION_TYPES = {"none": "", "gzip": "GZIP"}
-"""{compression of the shards: TensorFlow's name for it}."""
 IMAGES, PHOTOMETRY = "images", "photometry"
 """Kinds of data sets."""
-REJECT, LIMIT = "reject", "limit"
-"""What becomes of a galaxy with a missing magnitude: rejected, or the band's faint limit stands in
-for it."""
 _DIGEST = "sha256"  # key of the digest of all other fields
 
 

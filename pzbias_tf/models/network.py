@@ -6,6 +6,7 @@ from typing import Mapping, Sequence
 
 import tensorflow as tf
 
+from pzbias_tf.choices import PRECISIONS
 from pzbias_tf.data.extra_columns import ExtraColumns
 from pzbias_tf.data.flux import InputScaling
 from pzbias_tf.data.magnitudes import PhotometryInput
@@ -14,7 +15,6 @@ from pzbias_tf.models.output_module import REDSHIFT_LAYER, build_output_module
 from pzbias_tf.models.representation import build_representation
 from pzbias_tf.survey import Survey
 
-PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 INPUTS = ("image", "magnitudes", "errors", "ebv", "extra")
 """Names of what networks take: an image, or magnitudes and perhaps their errors; E(B-V); "extra"
 only where there are extra columns."""

@@ -12,6 +12,7 @@ from typing import Callable
 
 import tensorflow as tf
 
+from pzbias_tf.choices import NETWORKS
 from pzbias_tf.data.extra_columns import ExtraColumns
 from pzbias_tf.data.flux import InputScaling
 from pzbias_tf.data.magnitudes import PhotometryInput
@@ -24,7 +25,7 @@ from pzbias_tf.models.layers import (
   dense,
 )
 
-NET_C = 6
+NET_C = NETWORKS.index("Net_C")
 NET_C_UNITS = (512, 512, 512)
 """Of its dense layers."""
 
@@ -59,8 +60,8 @@ def build_representation(net: int, *, image_size: int, bands: int,
   check_network(net, photometry=photometry is not None)
   if photometry:
     return _net_c(photometry, extra_columns)
-  name, trunk, units = _TRUNKS[net]
-  if name == "Net_T" and image_size < NET_T_MIN_SIZE:
+  trunk, units = _TRUNKS[net]
+  if network_name(net) == "Net_T" and image_size < NET_T_MIN_SIZE:
     raise ValueError(f"Net_T needs images of at least {NET_T_MIN_SIZE} pixels, got {image_size}")
   image = tf.keras.Input([image_size, image_size, bands], name="image")
   ebv = tf.keras.Input([], name="ebv")
@@ -194,12 +195,12 @@ def _net_q(x):
 
 # --net -> (name, trunk, units of the two dense layers).
 _TRUNKS = {
-    0: ("Net_P", _net_p, 1024),
-    1: ("Net_T", _net_t, 1024),
-    2: ("Net_S1", _net_s(1), 256),
-    3: ("Net_S2", _net_s(2), 256),
-    4: ("Net_S3", _net_s(3), 256),
-    5: ("Net_Q", _net_q, 512),
+    0: (_net_p, 1024),
+    1: (_net_t, 1024),
+    2: (_net_s(1), 256),
+    3: (_net_s(2), 256),
+    4: (_net_s(3), 256),
+    5: (_net_q, 512),
 }
 
-_NAMES = {**{number: name for number, (name, _, _) in _TRUNKS.items()}, NET_C: "Net_C"}
+_NAMES = dict(enumerate(NETWORKS))

@@ -18,8 +18,6 @@ from pzbias_tf.survey import Survey, survey_from_mapping
 from pzbias_tf.training.stages import Stage, stage_named
 
 CONFIG_NAME = "config.json"
-AUTO = "auto"
-"""`--label_width`: from validation galaxies, see `training.label_width`."""
 _PACKAGES = ("tensorflow", "keras", "tensorflow-addons", "numpy", "astropy", "h5py")
 
 
@@ -47,7 +45,7 @@ class TrainConfig:
     shiftlabel: shift Step 3's labels.
     dispersions: how the widths of Step 3's labels are found, see
       `dispersion.SEARCHES`.
-    label_width: factor on those widths, 1 as published; or `AUTO`, see
+    label_width: factor on those widths, 1 as published; or `choices.AUTO`, see
       `training.label_width`.
     augment: "dihedral", "rotate" or "shift" (and then dihedral), or "none".
     optimizer: "adam", or "lamb" for large batches.

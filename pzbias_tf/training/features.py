@@ -25,7 +25,6 @@ from pzbias_tf.models.network import INPUTS, input_columns, input_size, network_
 from pzbias_tf.training.config import TrainConfig, settings_digest
 from pzbias_tf.training.feature_cache import FeatureCache
 
-DTYPES = ("float32", "float16")
 # Images per forward pass; the last pass is padded.  With another number the last bits of the
 # features differ, and so would the weights of a run that was killed while it filled the cache.
 CHUNK = 128

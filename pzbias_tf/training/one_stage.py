@@ -14,6 +14,7 @@ import tensorflow as tf
 from pzbias_tf import storage
 from pzbias_tf.bias.balance import KEEP_ALL
 from pzbias_tf.bias.soft_labels import LabelModel, fit_label_model
+from pzbias_tf.choices import AUTO
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.extra_columns import ExtraColumns
 from pzbias_tf.data.flux import InputScaling
@@ -27,13 +28,7 @@ from pzbias_tf.predictions.predictor import predict
 from pzbias_tf.predictions.training_domain import training_domain
 from pzbias_tf.training import run_folder, training_sample
 from pzbias_tf.training.checkpoints import StageFiles, file_digest, load_weights, save_weights
-from pzbias_tf.training.config import (
-  AUTO,
-  TrainConfig,
-  check_same_settings,
-  save_config,
-  settings_digest,
-)
+from pzbias_tf.training.config import TrainConfig, check_same_settings, save_config, settings_digest
 from pzbias_tf.training.devices import is_chief, num_workers
 from pzbias_tf.training.label_width import widest_labels
 from pzbias_tf.training.loop import Loop, Pace

@@ -10,11 +10,11 @@ from typing import Any, Sequence
 
 import tensorflow as tf
 
+from pzbias_tf.choices import OPTIMIZERS
 from pzbias_tf.compat.keras import build_optimizer, optimizer_slots
 from pzbias_tf.training.config import TrainConfig
 from pzbias_tf.training.stages import LR_DROP_FACTOR
 
-OPTIMIZERS = ("adam", "lamb")
 _EPSILON = 1e-8
 
 

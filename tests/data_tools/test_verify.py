@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from data_tools import verify as verify_lib
 from data_tools.verification import all_checks
-from pzbias_tf import command
+from pzbias_tf.command_line import command
 from pzbias_tf.data.manifest import Manifest
 from tests.small_data import make_dataset
 

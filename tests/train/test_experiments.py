@@ -4,6 +4,7 @@ import json
 import os
 import tempfile
 
+from absl import flags
 from absl.testing import parameterized
 import tensorflow as tf
 
@@ -125,6 +126,13 @@ class ExperimentsTest(tf.test.TestCase, parameterized.TestCase):
   def test_values_without_a_flag_that_varies(self):
     with self.assertRaisesRegex(ValueError, "nothing varies.*leave --values out"):
       self.plan("sdss_main", values=("1",))
+
+  @parameterized.parameters(("net_s1,3", ["2", "3"]), ("Net_Q", ["5"]), ("0,1", ["0", "1"]))
+  def test_networks_by_name(self, words, numbers):
+    values = flags.FlagValues()
+    experiments.define_flags(values)
+    values(["", "--run=network", f"--values={words}", f"--data_dir={self.data['sdss']}"])
+    self.assertEqual(list(experiments.plan(values)["network"]), numbers)
 
   def test_it_runs_and_goes_on(self):
     """A tiny scale: two thresholds, their shared stages once; then the plan says what is left."""

@@ -2,9 +2,11 @@
 
 import dataclasses
 
+from absl import flags
 from absl.testing import parameterized
 import tensorflow as tf
 
+from pzbias_tf.models.representation import network_name
 from pzbias_tf.survey import CFHTLS_DEEP, CFHTLS_WIDE, SDSS
 from pzbias_tf.training.stages import STAGES
 from tests.train.command_lines import flag_values, parse
@@ -23,6 +25,28 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters("--multir", "--multir=1", "--nsub=0")
   def test_several_outputs_are_what_the_step_needs(self, word):
     self.assertEqual(parse("--tstep=1", word).stage, STAGES[1])
+
+  @parameterized.parameters(*range(7))
+  def test_networks_by_name_and_number(self, number):
+    for word in (network_name(number), network_name(number).lower(), str(number)):
+      request = parse(f"--net={word}")
+      self.assertEqual((request.net, request.given), (number, (f"--net={number}",)))
+
+  @parameterized.parameters("7", "-1", "net_x", "p", "", "1.5")
+  def test_networks_that_do_not_exist(self, word):
+    with self.assertRaisesRegex(flags.Error, "net_p, net_t, .*net_c, or 0 to 6"):
+      parse(f"--net={word}")
+
+  @parameterized.parameters(*STAGES)
+  def test_stages_by_name(self, stage):
+    self.assertEqual(parse(f"--stage={stage.name}").stage, stage)
+    self.assertEqual(parse(f"--stage={stage.name}", f"--tstep={stage.number}").stage, stage)
+
+  @parameterized.parameters(("step1", 0), ("step1", 2), ("baseline", 3))
+  def test_a_stage_of_another_number(self, name, number):
+    with self.assertRaisesRegex(ValueError, rf"--stage={name} and --tstep={number} \("
+                                f"{STAGES[number].name}\\) name different stages"):
+      parse(f"--stage={name}", f"--tstep={number}")
 
   def test_surveys(self):
     self.assertEqual(parse().survey, SDSS)

@@ -61,6 +61,10 @@ class VariantsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(stage_command(parse(*words), "step1"),
                      "python -m train.main --tstep=1 --multir --net=3")
 
+  def test_suggested_commands_name_one_stage(self):
+    self.assertEqual(stage_command(parse("--stage=step3", "--net=net_q"), "step1"),
+                     "python -m train.main --tstep=1 --multir --net=5")
+
   def test_suggested_commands(self):
     request = parse("--tstep=3", "--multir", "--softlabel=0", "--init_from=runs/a b/step1",
                     "--itealter=5000", "--iterations=7")

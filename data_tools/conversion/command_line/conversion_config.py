@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 import os
 
 from absl import flags
 
 from data_tools import readers
-from data_tools.conversion import conversion_settings, splits
+from data_tools.conversion import splits
 from data_tools.conversion.conversion_settings import ConversionSettings
-from data_tools.conversion.executors import choose
-from data_tools.readers import reader_flags
+from data_tools.flag_groups import reader_flags
+from data_tools.flag_groups.conversion_flags import define_flags
 from data_tools.simulation import options as simulation_options
 from pzbias_tf import storage
 from pzbias_tf.survey import Survey
+
+__all__ = ["CPU_PRESET", "DEFAULT_PARENT", "ConversionConfig", "config_from_flags", "define_flags"]
 
 DEFAULT_PARENT = "data"
 """Folder of outputs and simulated surveys that the user does not name."""
@@ -132,53 +133,6 @@ class ConversionConfig:
     if preset == "auto":
       preset = "none" if self.input else "cpu"
     return dict(CPU_PRESET) if preset == "cpu" else {}
-
-
-def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
-  """Defines the command line."""
-  text = functools.partial(flags.DEFINE_string, flag_values=values)
-  choice = functools.partial(flags.DEFINE_enum, flag_values=values)
-  text("survey", "sdss", "sdss, cfhtls, cfhtls_wide, cfhtls_deep or FILE.toml.")
-  text("input", "", "File or folder of the survey; without it, one is simulated.")
-  text("output", "", "Folder of the data set, may be remote, such as gs://bucket/sdss; "
-       "default: data/<data set>.")
-  reader_flags.define(values)
-  flags.DEFINE_list("extra_columns", [], "Columns to keep under their own names, which networks "
-                    "take beside E(B-V), e.g. mag_J,mag_H.", flag_values=values)
-  _define_settings(values)
-  flags.DEFINE_integer("num", 15000, "Number of galaxies to simulate without --input.",
-                       flag_values=values)
-  simulation_options.define_flags(values)
-  choice("preset", "auto", ["auto", "cpu", "none"],
-         "Training settings for the manifest; auto: cpu for simulated input.")
-
-
-def _define_settings(values: flags.FlagValues) -> None:
-  """Defines the flags of `ConversionSettings`."""
-  text = functools.partial(flags.DEFINE_string, flag_values=values)
-  real = functools.partial(flags.DEFINE_float, flag_values=values)
-  whole = functools.partial(flags.DEFINE_integer, flag_values=values)
-  choice = functools.partial(flags.DEFINE_enum, flag_values=values)
-  text("max_r_mag", "", "Faintest r magnitude (AB) of the sample, or none to take all; fainter "
-       "galaxies are outside of the sample. Default: the survey's, 17.8 for sdss.")
-  real("max_rejected", None, "Stop if a larger fraction of the galaxies is rejected, e.g. 0.01; "
-       "does not count those outside of the sample (--max_r_mag, published splits).")
-  text("split", "", "train,validation,test fractions by hash of the id, e.g. 0.76,0.04,0.20; "
-       "overrides a published split.")
-  real("validation_share", 0.0, "Share of the training galaxies that validates instead, e.g. 0.05, "
-       "for cfhtls, whose published split has no validation set.")
-  whole("seed", 0, "Salt of the record order, splits and augmentation.")
-  whole("augment_copies", 1, "Records per training galaxy, 1 to 8, each with its own "
-        "rotation or reflection.")
-  choice("dtype", "float32", conversion_settings.DTYPES, "Type of the stored pixels.")
-  choice("compression", "none", conversion_settings.COMPRESSIONS, "Compression of the shards; "
-         "gzip takes several times the processor time and saves a few per cent of the size.")
-  real("shard_size_mb", 150.0, "Size of a shard before compression (1e6 bytes).")
-  whole("num_workers", 1, "Number of processes; the data set is the same for any number.")
-  choice("runner", None, choose.RUNNERS, "Apache Beam runner that writes the shards, on a file "
-         "system that all of its workers share.")
-  flags.DEFINE_multi_string("runner_option", [], "Option of the Beam pipeline, e.g. "
-                            "flink_master=host:8081; repeat for more.", flag_values=values)
 
 
 def config_from_flags(values: flags.FlagValues) -> ConversionConfig:

@@ -9,6 +9,7 @@ from absl import logging
 from astropy.table import Table
 import numpy as np
 
+from data_tools.flag_groups.layout_words import ROLES, SEVERAL
 from data_tools.readers.parts.cutout_source import Columns, ReaderOptions
 from pzbias_tf import table_columns
 from pzbias_tf.data import catalog as catalog_lib
@@ -19,14 +20,7 @@ from pzbias_tf.table_columns import NONE, USUAL_NAMES
 __all__ = ["GROUP", "NONE", "REQUIRED", "ROLES", "SEVERAL", "USUAL_NAMES", "build_catalog",
            "check_extra", "check_names"]
 
-# Role (the flag --<role>_column) -> column of the catalogue.
-ROLES = {
-    "id": "id", "z": "z_spec", "ebv": "ebv", "r": "r_mag", "r_err": "r_err",
-    "i": "i_mag", "i_err": "i_err", "z_photo": "z_photo_ref", "ra": "ra", "dec": "dec",
-}
 REQUIRED = ("z", "r", "ebv")
-SEVERAL = ("z_photo",)
-"""Roles that may have several columns, whose names are separated by commas."""
 
 GROUP = "split_group"
 """Optional column: galaxies of equal value go into the same split (see `splits`)."""

@@ -4,9 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from typing import Iterator, Sequence
+from typing import Any, Callable, Iterator, Sequence
 
 from absl import app, logging
+
+
+def run(main: Callable[[list[str]], Any], words: list[str]) -> None:
+  """Runs a command whose flags `command_flags.read` has read, and ends the process.
+
+  Args:
+    main: takes the command and the words that are no flags; returns the exit status.
+    words: those words.
+  """
+  def one_line(argv):
+    try:
+      return main(argv)
+    except app.UsageError as error:
+      sys.exit(f"Error: {error}")
+
+  app.run(one_line, words)
 
 
 def refuse_words(argv: Sequence[str]) -> None:

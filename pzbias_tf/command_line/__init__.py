@@ -1,0 +1,1 @@
+"""How commands begin and end: their flags, --help, completion, and mistakes in one line."""
