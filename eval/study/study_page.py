@@ -25,9 +25,9 @@ takes magnitudes in place of images. Then every item of the study of Lin et al. 
 small network Net_Q, {train} training galaxies of SDSS in place of 393,000. What can be compared
 with the paper are directions and orders, not values.
 
-`make study SPECPHOTO=TABLE ZCOSMOS=TABLE PHOTOMETRY=TABLE` makes all of it again, without the tables
-([what they are](docs/real_galaxies.md)) the simulated surveys alone. Tables and figures are written
-by `python -m eval.results` from the files in `results/`; what stands beside them is in
+`make study SPECPHOTO=TABLE ZCOSMOS=TABLE PHOTOMETRY=TABLE` makes all of it again, without the
+tables ([what they are](docs/real_galaxies.md)) the simulated surveys alone. Tables and figures are
+written by `python -m eval.results` from the files in `results/`; what stands beside them is in
 `results/remarks.json`. {direction}
 Errors are one standard deviation, of {bootstrap} bootstraps of the test galaxies unless another
 source is named. Step 4 with smoothing is `eval.main --smooth_calibration={smoothing:g}`.
