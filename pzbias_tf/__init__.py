@@ -12,7 +12,7 @@ for what needs it.  The method is that of Lin et al. 2022, A&A 662, A36
 
 import importlib
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _PUBLIC_NAMES = {
     "survey": ("Survey", "SDSS", "CFHTLS_WIDE", "CFHTLS_DEEP", "load_survey"),
