@@ -72,7 +72,8 @@ def _tables(summaries, what) -> str:
 
 def _place(section, value):
   """Order of the values; those with a name of their own, such as 0 for all, come last."""
-  return (value in section.words, float(value))
+  words = list(section.words)
+  return (True, words.index(value)) if value in words else (False, float(value))
 
 
 def _folds(section: Section, results):

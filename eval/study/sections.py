@@ -47,7 +47,9 @@ SECTIONS = (
             results=("real_sdss_split1/folds", "real_sdss_split2/folds", "real_sdss/folds")),
     Section(title=f"{_REAL}: one run", results=("real_sdss/sdss_main",), kind="main"),
     Section(title=f"{_REAL}: width of Step 3's labels", results=("real_sdss/label_width",),
-            kind="trends", stages=("step3", "step4"), label="factor on the fitted widths"),
+            kind="trends", stages=("step3", "step4"), label="factor on the fitted widths",
+            words={"auto": "auto"}),
+
     Section(title=f"{_REAL}: labels of Step 3", kind="rows", stages=("step3",),
             results=("real_sdss/unshifted_labels", "real_sdss/hard_labels",
                      "real_sdss/without_step2", "real_sdss/sdss_main"),
