@@ -37,7 +37,7 @@ def draw_pdfs(results: Sequence[StageResult], survey: Survey) -> Figure:
   _distributions(figure, grid[1], results, survey)
   _shifts(figure.add_subplot(grid[2]), results)
   handles = [style.legend_line(result.name, result.title) for result in results]
-  handles += [Line2D([], [], label=f"{result.title}, p(z) calibrated", **_CALIBRATED)
+  handles += [Line2D([], [], label=f"{style.plain(result.title)}, p(z) calibrated", **_CALIBRATED)
               for result in results if "calibrated_pdfs" in result.summary]
   handles.append(Patch(color=style.Z_SPEC_COLOR, label=r"$z_\mathrm{spec}$"))
   figure.legend(handles=handles, loc="outside upper center", ncols=4, handlelength=3.2)
