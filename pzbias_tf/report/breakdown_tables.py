@@ -12,7 +12,8 @@ from pzbias_tf.report.stage_table import COLUMNS, cell
 from pzbias_tf.survey import Survey
 
 _ABOUT = ("Metrics of the galaxies in each {part}, for one {what} after the other; those without "
-          "galaxies are left out. The symbols are those of the table above.{remark}")
+          "galaxies are left out. The symbols are those of the table above. Where there are fewer "
+          "than about ten galaxies, their errors are not known well.{remark}")
 
 
 def breakdowns(results: Sequence[StageResult], survey: Survey, shown: str, *,

@@ -79,4 +79,6 @@ def value_and_error(value: Any) -> tuple[float | None, float | None]:
 
 
 def _number(value, digits):
-  return "-" if value is None or not math.isfinite(value) else f"{value:.{digits}f}"
+  if value is None or not math.isfinite(value):
+    return "-"
+  return f"{value:z.{digits}f}"  # z: no minus sign before 0.0000

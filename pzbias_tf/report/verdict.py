@@ -48,8 +48,8 @@ _COLLAPSE = Quantity("total_variation", "TV", "the total variation between the d
                      "z_photo and z_spec, which measures mode collapse", 3)
 _SLOPE = Quantity("slope_z_spec", "slope(z_spec)", "the slope of the mean residual against z_spec, "
                   "where the residual is dz = (z_photo - z_spec) / (1 + z_spec)", 3)
-_SCATTER = Quantity("sigma_mad", "sigma_MAD", "the scatter: 1.4826 times the median distance of dz "
-                    "from its median", 4)
+_SCATTER = Quantity("sigma_mad", "sigma_MAD", "the scatter (1.4826 times the median distance of dz "
+                    "from its median)", 4)
 _OUTLIERS = Quantity("outlier_fraction", "eta", "the share of outliers", 4)
 _CRPS = Quantity("crps", "CRPS", "the continuous ranked probability score of p(z)", 4)
 _RMS = Quantity(WEIGHTED_RMS, "weighted rms(z_photo)", "the root mean square of the mean residual "
@@ -184,8 +184,9 @@ def _about_target(title, summary, own):
   if best is None or not math.isfinite(best):
     return ""
   errors = (known[0] - best) / math.hypot(known[1], error or 0.0)
+  below = f" ({_distance(errors)} below)" if errors <= -SURE else ""
   seen = (f"{title} shows mode collapse ({_distance(errors)} above)" if errors >= SURE else
-          f"no mode collapse is seen in {title}")
+          f"no mode collapse is seen in {title}{below}")
   return (f"; a sample of this size without mode collapse would have "
           f"{cell(summary[_EXPECTED], own.digits)}, so that {seen}")
 

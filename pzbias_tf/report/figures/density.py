@@ -72,6 +72,7 @@ def _annotate(ax: Axes, result: StageResult, edges: np.ndarray, survey: Survey) 
       rf"$\sigma_\mathrm{{MAD}} = {result.summary['sigma_mad']:.4f}$",
       rf"$\eta = {100.0 * result.summary['outlier_fraction']:.2f}\%$",
       rf"$N = {result.summary['galaxies']}$"]),
-          transform=ax.transAxes, ha="right", va="bottom", fontsize=7.0)
+          transform=ax.transAxes, ha="right", va="bottom", fontsize=7.0,
+          bbox=dict(facecolor="white", edgecolor="none", alpha=0.75, pad=1.0))
   ax.set(xlim=ends, ylim=ends, aspect="equal")
   ax.locator_params(nbins=4)
