@@ -23,7 +23,8 @@ from pzbias_tf.data.pipeline import DataService, ordered_batches
 from pzbias_tf.files import exclusive_folder
 from pzbias_tf.models import build_network
 from pzbias_tf.models.output_module import REDSHIFT_LAYER
-from pzbias_tf.predictions.predictions import Predictions, predicted_with
+from pzbias_tf.predictions.predictions import Estimates, Predictions, predicted_with
+from pzbias_tf.predictions.predictions_file import read_columns
 from pzbias_tf.predictions.predictor import predict
 from pzbias_tf.predictions.training_domain import training_domain
 from pzbias_tf.training import run_folder, training_sample
@@ -37,7 +38,7 @@ from pzbias_tf.training.config import (
 )
 from pzbias_tf.training.devices import is_chief, num_workers
 from pzbias_tf.training.loop import Loop, Pace
-from pzbias_tf.training.monitoring import Monitoring
+from pzbias_tf.training.monitoring import Monitoring, write_outcomes
 from pzbias_tf.training.problem import Problem, redshift_layers_problem, whole_network_problem
 from pzbias_tf.training.run_folder import StageInputs
 
@@ -182,6 +183,9 @@ def predict_stage(config: TrainConfig, data: Dataset, stage_dir: str, *,
                           extended=config.stage_spec.extended, domain=domain)
     predictions.save(path, weights_digest=digest, simulated=simulated)
     logging.info("%s: %d galaxies -> %s", config.stage_spec.title, len(predictions), path)
+  write_outcomes(config, stage_dir, {
+      split: Estimates(read_columns([os.path.join(stage_dir, name)]))
+      for name, (split, _) in samples.items() if name != run_folder.PREDICTIONS_BALANCED})
 
 
 def fit_input_scaling(kind: str, data: Dataset, image_size: int) -> InputScaling:
