@@ -101,7 +101,7 @@ def describe_source(source: CutoutSource, survey: Survey, settings: Mapping[str,
       source.description, fingerprint=fingerprint(source), settings=dict(settings),
       survey=survey.name, redshift_grid=(survey.z_min, survey.z_max),
       survey_flux_divisor=survey.flux_divisor, **(extra if source.extra_columns else {}),
-      **({} if record is None else {"simulated": record}), **(origin or {})))
+      **({} if record is None else {"simulated": record}) | dict(origin or {})))
 
 
 def fingerprint(source: CutoutSource) -> str:

@@ -61,7 +61,7 @@ class DataSetFacts:
         training=manifest.records("train") // manifest.augment_copies,
         bytes=sum(shard.bytes for shard in manifest.shards), digest=manifest.digest(),
         source=os.path.basename(os.path.normpath(str(manifest.source.get("path", "")))),
-        reference=" or ".join(sorted(filter(None, named))), simulated=_simulation(manifest))
+        reference=" or ".join(sorted(name for name in named if name and "," not in name)), simulated=_simulation(manifest))
 
   @classmethod
   def from_json(cls, fields: Mapping[str, Any]) -> DataSetFacts:
