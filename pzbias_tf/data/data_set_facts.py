@@ -50,10 +50,6 @@ class DataSetFacts:
       manifest: its manifest.
       folder: its folder.
     """
-    columns = manifest.source.get("columns", {})
-    named = {own.get("z_photo", "") if isinstance(own, Mapping) else "" for own in (
-        columns.values() if columns and all(isinstance(own, Mapping) for own in columns.values())
-        else [columns])}
     return cls(
         name=os.path.basename(os.path.normpath(folder)), survey=manifest.survey,
         kind=manifest.kind, image_shape=tuple(manifest.image_shape),
@@ -61,7 +57,7 @@ class DataSetFacts:
         training=manifest.records("train") // manifest.augment_copies,
         bytes=sum(shard.bytes for shard in manifest.shards), digest=manifest.digest(),
         source=os.path.basename(os.path.normpath(str(manifest.source.get("path", "")))),
-        reference=" or ".join(sorted(name for name in named if name and "," not in name)), simulated=_simulation(manifest))
+        reference=_reference(manifest), simulated=_simulation(manifest))
 
   @classmethod
   def from_json(cls, fields: Mapping[str, Any]) -> DataSetFacts:
@@ -95,3 +91,11 @@ def _simulation(manifest: Manifest) -> Mapping[str, Any] | None:
   """
   return manifest.source.get("simulated") or simulation_record(
       str(manifest.source.get("path", "")))
+
+
+def _reference(manifest: Manifest) -> str:
+  """The source's column of photometric redshifts; "" for none, and for several."""
+  columns = manifest.source.get("columns", {})
+  tables = [own for own in columns.values() if isinstance(own, Mapping)] or [columns]
+  names = {own.get("z_photo", "") for own in tables}  # tables of a source may differ
+  return " or ".join(sorted(name for name in names if name and "," not in name))

