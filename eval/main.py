@@ -51,6 +51,7 @@ if __name__ == "__main__":  # TensorFlow is imported once the flags are read
 import dataclasses
 import json
 import os
+import shlex
 
 from astropy.table import Table
 
@@ -62,7 +63,7 @@ from eval.evaluation.calibrations import (
   with_calibrated_pdfs,
 )
 from eval.evaluation.compare import compare
-from eval.evaluation.description import describe_run
+from eval.evaluation.description import commands_of, describe_run
 from eval.evaluation.predictions_files import measure_files
 from eval.evaluation.worst_outliers import worst_outliers
 from eval.run import EvaluatedRun, newest_run
@@ -73,7 +74,7 @@ from pzbias_tf.metrics.stage_result import check_same_galaxies, measure, measure
 from pzbias_tf.report.captions import DIRECTION
 from pzbias_tf.report.run_report import write_report
 from pzbias_tf.report.stage_table import format_table
-from pzbias_tf.training.config import package_versions
+from pzbias_tf.training.config import git_revision, package_versions
 from pzbias_tf.training.run_folder import CALIBRATION
 from pzbias_tf.training.stages import STEP3
 
@@ -136,11 +137,13 @@ def evaluate(folder: str, bootstrap: Bootstrap, options: Options = Options()) ->
   """
   run = EvaluatedRun.open(folder, _weights(options.weights))
   results, written, remarks = _measure(run, bootstrap, options)
-  written.insert(0, _save_metrics(run, bootstrap, options, results))
+  commands = commands_of(run, _command(folder, bootstrap, options))
+  written.insert(0, _save_metrics(run, bootstrap, options, results, commands))
   outliers, why_not = worst_outliers(run.last)
   remarks += [why_not] if why_not else []
-  written += write_report(os.path.join(folder, REPORT), results, run.survey,
-                          describe_run(run, results, bootstrap, weights=options.weights), outliers)
+  description = describe_run(run, results, bootstrap, weights=options.weights, commands=commands,
+                             metrics=written[0])
+  written += write_report(os.path.join(folder, REPORT), results, run.survey, description, outliers)
   return "\n".join([
       f"{folder}: {run.survey.name}, test set", "",
       format_table({result.title: result.summary for result in results}), "", DIRECTION, "",
@@ -182,7 +185,18 @@ def _measure_stages(run: EvaluatedRun, bootstrap):
   return results
 
 
-def _save_metrics(run: EvaluatedRun, bootstrap, options, results):
+def _command(folder, bootstrap, options):
+  """The command that evaluates the run in this way."""
+  flags = {"run": folder, "num_bootstrap": bootstrap.number, "seed": bootstrap.seed,
+           **({"calibration_cells": "shrunk"} if options.shrunk else {}),
+           **({"smooth_calibration": options.smoothing} if options.smoothing else {}),
+           **({"weights": options.weights} if options.weights else {})}
+  words = [f"--{name}={value}" for name, value in flags.items()]
+  return shlex.join(["python", "-m", "eval.main", *words,
+                     *["--pdfs_by_magnitude"] * options.pdfs_by_magnitude])
+
+
+def _save_metrics(run: EvaluatedRun, bootstrap, options, results, commands):
   """metrics.json of the run, and of each of its own stages."""
   summaries = {result.key: to_json(result.summary) for result in results}
   for stage in run.stages:
@@ -192,7 +206,9 @@ def _save_metrics(run: EvaluatedRun, bootstrap, options, results):
   _write_json(path, {
       "survey": to_json(dataclasses.asdict(run.survey)),
       "bootstrap": dataclasses.asdict(bootstrap), "options": dataclasses.asdict(options),
-      "versions": package_versions(),
+      "versions": package_versions(), "revision": git_revision(),
+      "origin": dataclasses.asdict(run.last.origin),
+      "data_set": run.last.data_set and run.last.data_set.to_json(), "commands": list(commands),
       "stage_folders": {stage.name: stage.folder for stage in run.stages},
       "settings": {stage.name: stage.config.settings() for stage in run.stages},
       "stages": summaries})

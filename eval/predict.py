@@ -44,6 +44,7 @@ from eval.run import own_part
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.data.allocator import keep_freed_memory
 from pzbias_tf.data.dataset import Dataset
+from pzbias_tf.data.galaxy_origin import read_mark
 from pzbias_tf.files import LOCK_NAME, exclusive_folder
 from pzbias_tf.predictions.combination import BY_MEAN
 from pzbias_tf.predictions.domain import count_flags
@@ -139,7 +140,8 @@ def _write(request, members, files: ShardFiles):
       calibrated = _calibrated(Estimates(columns), members, beside)
       written += [beside] if beside else []
   concatenate(files.paths, request.path, calibrated)
-  return written + _write_catalogs(request, {**columns, **calibrated}), remarks
+  mark = read_mark(files.paths[0])
+  return written + _write_catalogs(request, {**columns, **calibrated}, mark), remarks
 
 
 def _about_flags(flags):
@@ -170,12 +172,12 @@ def _calibrated(estimates: Estimates, members: Members, refitted: str) -> dict[s
   return {"zmode_calibrated": calibration.apply(estimates.z_photo, estimates.r_mag)}
 
 
-def _write_catalogs(request, columns):
+def _write_catalogs(request, columns, simulated):
   """The point estimates as tables; returns the files."""
-  write_fits(request.beside(".fits"), columns)
+  write_fits(request.beside(".fits"), columns, simulated=simulated)
   if not can_write_parquet():
     return [request.beside(".fits")]
-  write_parquet(request.beside(".parquet"), columns)
+  write_parquet(request.beside(".parquet"), columns, simulated=simulated)
   return [request.beside(".fits"), request.beside(".parquet")]
 
 

@@ -16,11 +16,15 @@ from astropy.table import Table
 import numpy as np
 
 from pzbias_tf.bias.soft_labels import LabelModel
+from pzbias_tf.data.data_set_facts import DataSetFacts
+from pzbias_tf.data.galaxy_origin import UNKNOWN, GalaxyOrigin
+from pzbias_tf.data.manifest import Manifest
 from pzbias_tf.metrics.stage_result import WEIGHT
 from pzbias_tf.predictions.predictions import Estimates, Predictions, match_by_id, predicted_with
+from pzbias_tf.predictions.predictions_file import number_of_galaxies
 from pzbias_tf.survey import Survey
 from pzbias_tf.training.checkpoints import StageFiles, file_digest
-from pzbias_tf.training.config import TrainConfig, load_config
+from pzbias_tf.training.config import DATA_SET, TrainConfig, load_config
 from pzbias_tf.training.run_folder import (
   LABEL_MODEL,
   PREDICTIONS_BALANCED,
@@ -63,6 +67,36 @@ class EvaluatedStage:
   def data_dir(self) -> str:
     """Folder of the data set that it was trained on."""
     return self._config[1]["data_dir"]
+
+  @functools.cached_property
+  def data_set(self) -> DataSetFacts | None:
+    """What that data set is: as recorded in training, or read; None where neither can be had."""
+    recorded = self._config[1].get(DATA_SET)
+    if recorded:
+      return DataSetFacts.from_json(recorded)
+    return DataSetFacts.of(self.manifest, self.data_dir) if self.manifest else None
+
+  @functools.cached_property
+  def manifest(self) -> Manifest | None:
+    """The manifest of that data set; None where it cannot be read any more."""
+    try:
+      manifest = Manifest.load(self.data_dir)
+    except (OSError, ValueError):
+      return None
+    return manifest if manifest.digest() == self.config.data_digest else None
+
+  @property
+  def origin(self) -> GalaxyOrigin:
+    """Whether its galaxies are real."""
+    if self.data_set:
+      return self.data_set.origin
+    return GalaxyOrigin(kind=UNKNOWN, source="The data set cannot be read any more, and training "
+                        "has kept no record of it.")
+
+  @property
+  def command(self) -> str:
+    """The command that trained it; "" where none is recorded."""
+    return self._config[1].get("command", "")
 
   @property
   def spec(self) -> Stage:
@@ -109,6 +143,12 @@ class EvaluatedStage:
       ValueError: there are none, or they are those of other weights.
     """
     return self._load_fresh(PREDICTIONS_BALANCED)
+
+  @property
+  def num_balanced(self) -> int:
+    """Number of galaxies in the balanced subset; 0 where there are no predictions of one."""
+    path = self._path(PREDICTIONS_BALANCED)
+    return number_of_galaxies(path) if os.path.exists(path) else 0
 
   @functools.cached_property
   def sigma_disp(self) -> np.ndarray | None:

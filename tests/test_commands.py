@@ -60,7 +60,7 @@ class CommandsTest(tf.test.TestCase):
     self.assertEqual(config.iterations, 20)  # as given by the flag
 
   def test_tensorboard_finds_scalars(self):
-    events = EventAccumulator(self.path("runs", "sdss_net5_ne1", "step1", "tensorboard"),
+    events = EventAccumulator(self.path("runs", "sdss_net5_ne1", "step1"),
                               size_guidance={"tensors": 0}).Reload()
     self.assertContainsSubset(
         {"train/loss", "train/learning_rate", "train/examples_per_s", "validation/loss",

@@ -18,7 +18,7 @@ SCREEN = 40
 
 # From the ground up: a part of the library may import those of the lines above its own.
 LAYERS = (
-    ("survey_checks",),
+    ("survey_checks", "versions"),
     ("compat", "arguments", "choices", "command_line", "files", "pictures", "progress", "survey",
      "tables"),
     ("cells", "fitted_models", "storage", "table_columns"),

@@ -18,6 +18,7 @@ from data_tools.readers.parts.cutout_source import CutoutSource, ImageError
 import pzbias_tf
 from pzbias_tf import storage
 from pzbias_tf.data import manifest as manifest_lib
+from pzbias_tf.data.galaxy_origin import simulation_record
 from pzbias_tf.files import LOCK_NAME
 from pzbias_tf.survey import Survey
 
@@ -91,14 +92,16 @@ def describe_source(source: CutoutSource, survey: Survey, settings: Mapping[str,
     source: the galaxies.
     survey: the survey.
     settings: settings of the conversion.
-    origin: further facts, e.g. how the source was simulated.
+    origin: further facts, e.g. how the source was simulated; unless given, that is looked for
+      beside the source.
   """
+  record = simulation_record(str(source.description.get("path", "")))
   extra = {"extra_columns": source.extra_columns, "extra_fill": source.extra_fill}
   return _as_json(dict(
       source.description, fingerprint=fingerprint(source), settings=dict(settings),
       survey=survey.name, redshift_grid=(survey.z_min, survey.z_max),
       survey_flux_divisor=survey.flux_divisor, **(extra if source.extra_columns else {}),
-      **(origin or {})))
+      **({} if record is None else {"simulated": record}) | dict(origin or {})))
 
 
 def fingerprint(source: CutoutSource) -> str:

@@ -11,8 +11,9 @@ from absl import logging
 
 import pzbias_tf
 from pzbias_tf import files
+from pzbias_tf.data.galaxy_origin import SIMULATION_RECORD
 
-RECORD_NAME = "simulation.json"
+RECORD_NAME = SIMULATION_RECORD
 """The file of the settings; it is written last, so a folder with it is complete."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 from typing import Sequence
@@ -15,18 +16,26 @@ from eval.catalogs.catalog_request import CatalogRequest
 from eval.catalogs.catalog_source import Source
 from eval.catalogs.catalog_steps import Measured, Step4
 import pzbias_tf
+from pzbias_tf.data.galaxy_origin import (
+  FITS_MARK,
+  GalaxyOrigin,
+  origin_of_record,
+  simulation_record,
+)
 from pzbias_tf.files import whole_file, write_text
 from pzbias_tf.metrics.distributions import off_grid
 from pzbias_tf.metrics.stage_metrics import to_json
 from pzbias_tf.photoz_catalog import Catalog, listed
 from pzbias_tf.report.catalog_report import catalog_table, how_to_read, write_catalog_report
-from pzbias_tf.report.run_report import RunDescription
+from pzbias_tf.report.page_files import RunDescription
 from pzbias_tf.survey import Survey
+from pzbias_tf.versions import file_digest, for_others, git_revision, made_with
 
 REPORT = "report"
 METRICS = "metrics.json"
 CALIBRATED = "calibrated.fits"
 
+_SHOWN_DIGITS = 16  # of a digest
 _MANY = 0.1  # so large a share of galaxies off the grid calls for another survey
 
 
@@ -50,6 +59,13 @@ class Outcome:
   step4: Step4
   measured: Sequence[Measured]
 
+  @functools.cached_property
+  def origin(self) -> GalaxyOrigin:
+    """Whether the galaxies are real."""
+    records = [simulation_record(path) for path in (self.source.path, self.request.truth) if path]
+    return origin_of_record(next((record for record in records if record is not None), None),
+                            f"catalogue {os.path.basename(self.source.path)}")
+
   @property
   def facts(self) -> dict[str, str]:
     """What was measured and on what, in words."""
@@ -59,7 +75,9 @@ class Outcome:
 def _about_input(outcome):
   source, missing = outcome.source, listed(outcome.catalog.missing)
   left_out = f"{len(source) - len(outcome.catalog)} rows with missing values"
+  digest = file_digest(source.path)[:_SHOWN_DIGITS]
   return {"Catalogue": f"{os.path.basename(source.path)}, {len(source)} rows",
+          "Digest": f"SHA-256 {digest}", "Galaxies": outcome.origin.headline.lower(),
           "Columns": source.named(),
           "Left out": f"{left_out}: {missing}" if missing else left_out,
           **({"p(z)": source.pdf_kind} if source.pdf_kind else {})}
@@ -103,8 +121,10 @@ def save_all(outcome: Outcome) -> list[str]:
     written += write_catalog_report(
         os.path.join(folder, REPORT), [(own.before, own.after) for own in outcome.measured],
         outcome.step4.tested.survey, RunDescription(
-            name=os.path.basename(outcome.source.path), facts=outcome.facts,
-            settings={"Step 4": _settings(outcome.request)}))
+            name=os.path.basename(outcome.source.path),
+            facts={**outcome.facts, **made_with()}, settings={"Step 4": _settings(outcome.request)},
+            origin=outcome.origin, commands=[for_others(outcome.request.command)],
+            metrics=written[0], bootstraps=outcome.request.bootstrap.number))
   return written
 
 
@@ -165,6 +185,7 @@ def _save_metrics(outcome):
       "survey": to_json(dataclasses.asdict(outcome.survey)),
       "versions": {"pzbias_tf": pzbias_tf.__version__, "numpy": np.__version__,
                    "astropy": astropy.__version__},
+      "revision": git_revision(), "origin": dataclasses.asdict(outcome.origin),
       "rows": len(outcome.source), "galaxies": len(catalog), "missing": dict(catalog.missing),
       "off_grid": off_grids(outcome),
       "step4": {"fitted_on": outcome.step4.fitted_on, "significant_cells": {
@@ -204,7 +225,9 @@ def _save_calibrated(outcome):
     columns["in_fit"] = outcome.step4.own
   try:
     with whole_file(path) as hidden:
-      Table(columns).write(hidden, format="fits")
+      table = Table(columns)
+      table.meta |= {FITS_MARK: outcome.origin.mark} if outcome.origin.mark else {}
+      table.write(hidden, format="fits")
   except UnicodeEncodeError as error:
     raise ValueError(f"{source.path}: a FITS table takes plain ASCII only, not {error.object!r}; "
                      "leave that column out") from error

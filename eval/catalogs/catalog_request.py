@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from typing import Mapping
 
 from absl import flags
@@ -101,6 +102,21 @@ class CatalogRequest:
                        f"{len(ESTIMATES)} at once")
     if self.fit_fraction == 1.0:
       raise ValueError("--fit_fraction=1 leaves no galaxy to measure Step 4 on; give less")
+
+  @property
+  def command(self) -> str:
+    """The command that asks for this: all that differs from the defaults."""
+    usual = {field.name: field.default for field in dataclasses.fields(self)}
+    words = {**{name: getattr(self, name) for name in (
+        "input", "output", "truth", "survey", "fit_fraction", "fit", "calibration", "apply",
+        "calibration_cells", "resample")},
+             **{f"{role}_column": name for role, name in self.columns.items()},
+             "z_photo_column": ",".join(self.z_photo),
+             "missing": ",".join(map(str, self.missing)), "smooth_calibration": self.width or "",
+             "num_bootstrap": self.bootstrap.number, "seed": self.bootstrap.seed}
+    given = [f"--{name}" if value is True else f"--{name}={value}"
+             for name, value in words.items() if value not in ("", usual.get(name))]
+    return shlex.join(["python", "-m", "eval.catalog", *given])
 
   @property
   def resampled(self) -> bool:

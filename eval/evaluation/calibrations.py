@@ -48,7 +48,8 @@ def step4_result(step3: EvaluatedStage, folder: str, bootstrap: Bootstrap, *,
   write_fits(os.path.join(folder, CATALOG), {
       "id": test.ancil["id"], "z_spec": test.z_spec, "r_mag": test.r_mag,
       "z_photo": test.z_photo, "z_photo_calibrated": corrected.z_photo,
-      "calibration_error": corrected.error, "corrected": corrected.has_correction})
+      "calibration_error": corrected.error, "corrected": corrected.has_correction},
+             simulated=step3.origin.mark)
   result = measure(STEP4, "Step 4", test, survey, bootstrap, z_photo=corrected.z_photo,
                    sigma_disp=step3.sigma_disp)
   uncorrected = int((~corrected.has_correction).sum())

@@ -7,12 +7,13 @@ import os
 from typing import Any, Mapping, Sequence
 
 from eval.evaluation.description import stage_settings
-from pzbias_tf.files import write_text
+from pzbias_tf.data.galaxy_origin import UNKNOWN, GalaxyOrigin
 from pzbias_tf.metrics.stage_result import REFERENCE
-from pzbias_tf.report import captions, page
+from pzbias_tf.report import captions
 from pzbias_tf.report.figures.comparison import draw_comparison
-from pzbias_tf.report.run_report import PAGE, TABLE, NamedFigure, as_picture
+from pzbias_tf.report.page_files import NamedFigure, RunDescription, words, write_page
 from pzbias_tf.report.stage_table import format_table
+from pzbias_tf.report.verdict import about_estimates
 from pzbias_tf.training.config import TrainConfig
 from pzbias_tf.training.stages import STAGES
 
@@ -87,22 +88,44 @@ def _remark(metrics: Mapping[str, Any]) -> str:
 
 def _write(folder, metrics, chosen, table, remark):
   """Table, figure and page; returns the paths."""
-  os.makedirs(folder, exist_ok=True)
-  written = [os.path.join(folder, TABLE)]
-  write_text(written[0], table + "\n")
-  picture, paths = as_picture(
-      NamedFigure(FOLDER, draw_comparison(chosen), captions.COMPARISON), folder)
+  summaries = {name: summary for name, (_, summary) in chosen.items()}
   facts = {"Runs": ", ".join(metrics), **({"Mind": remark} if remark else {})}
-  written += [*paths, os.path.join(folder, PAGE)]
-  write_text(written[-1], page.render(
-      title=f"Comparison of {len(metrics)} runs", facts=facts, table=table,
-      direction=captions.DIRECTION, pictures=[picture], settings=_settings(metrics),
-      heading="Metrics"))
-  return written
+  description = RunDescription(
+      name=f"Comparison of {len(metrics)} runs", facts=facts, settings=_settings(metrics),
+      origin=_origin(metrics), bootstraps=_bootstraps(metrics))
+  networks = {name: summary for name, (stage, summary) in chosen.items() if stage != "step4"}
+  content = words(description, summaries, next(iter(_configs(metrics).values())).survey,
+                  verdict=[f"{remark}."] if remark else about_estimates(networks), stages=True,
+                  what="run", heading="Metrics")
+  return write_page(folder, [NamedFigure(FOLDER, draw_comparison(chosen), captions.COMPARISON)],
+                    content, table=table)
+
+
+def _origin(metrics) -> GalaxyOrigin:
+  """Whether the galaxies of all runs are real."""
+  origins = {label: own.get("origin") for label, own in metrics.items()}
+  missing = [label for label, origin in origins.items() if not origin]
+  if missing:
+    return GalaxyOrigin(kind=UNKNOWN, source=f"The metrics of {', '.join(missing)} do not say; "
+                        "evaluate again with python -m eval.main --run=RUN.")
+  found = {label: GalaxyOrigin(**origin) for label, origin in origins.items()}
+  if len({origin.kind for origin in found.values()}) == 1:
+    return next(iter(found.values()))
+  return GalaxyOrigin(kind=UNKNOWN, source="The runs differ: " + "; ".join(
+      f"{label}: {origin.headline}" for label, origin in found.items()) + ".")
+
+
+def _bootstraps(metrics):
+  """The smallest number behind an error; 0 where it is not known."""
+  return min(own.get("bootstrap", {}).get("number", 0) for own in metrics.values())
 
 
 def _settings(metrics):
   """{run: settings of its last stage}."""
-  last = {label: own["settings"][_compared(own)[0]] for label, own in metrics.items()}
-  return {label: stage_settings(TrainConfig.from_settings(settings, origin=label))
-          for label, settings in last.items()}
+  return {label: stage_settings(config) for label, config in _configs(metrics).items()}
+
+
+def _configs(metrics):
+  """{run: the settings of its last stage}."""
+  return {label: TrainConfig.from_settings(own["settings"][_compared(own)[0]], origin=label)
+          for label, own in metrics.items()}

@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 from typing import Sequence
 
+from data_tools.conversion.command_line.command_again import conversion_command
 from eval.run import EvaluatedRun
-import pzbias_tf
 from pzbias_tf.metrics.stage_metrics import Bootstrap
 from pzbias_tf.metrics.stage_result import StageResult
 from pzbias_tf.models.representation import network_name
 from pzbias_tf.predictions.domain import count_flags
-from pzbias_tf.report.run_report import RunDescription
-from pzbias_tf.training.config import TrainConfig, package_versions
+from pzbias_tf.report.page_files import RunDescription
+from pzbias_tf.training.config import TrainConfig, trained_revision
+from pzbias_tf.versions import for_others, made_with
 
 
 def describe_run(run: EvaluatedRun, results: Sequence[StageResult], bootstrap: Bootstrap, *,
-                 weights: str = "") -> RunDescription:
+                 weights: str = "", commands: Sequence[str] = (),
+                 metrics: str = "") -> RunDescription:
   """Names the run, its sample, the versions and each stage's settings.
 
   Args:
@@ -24,22 +26,51 @@ def describe_run(run: EvaluatedRun, results: Sequence[StageResult], bootstrap: B
     results: what was evaluated.
     bootstrap: how errors are estimated.
     weights: file of the weights of galaxies; "" where all weigh the same.
+    commands: `commands_of` the run.
+    metrics: file of its metrics, which the page is to hold; "" for none.
   """
-  survey, flags = run.survey, run.last.test.ancil.get("flags")
-  versions = {"pzbias_tf": pzbias_tf.__version__, **package_versions()}
+  survey, flags, data_set = run.survey, run.last.test.ancil.get("flags"), run.last.data_set
   facts = {
-      "Survey": f"{survey.name}: {survey.bins} redshift bins in [{survey.z_min:g}, "
-                f"{survey.z_max:g}], r from {survey.r_min:g} to {survey.r_max:g} mag, "
-                f"{survey.outputs} outputs",
+      "Data set": data_set.in_words() if data_set else
+                  f"{run_name(run.last.data_dir)}, which cannot be read any more",
+      **({"Training galaxies": _training(run, data_set)} if data_set else {}),
       "Test galaxies": _galaxies(results) + (
           f", weighted by {os.path.basename(weights)}" if weights else ""),
       **({} if flags is None else {"Outside of the training": count_flags(flags)}),
-      "Errors": f"{bootstrap.number} bootstraps, seed {bootstrap.seed}",
-      "Versions": ", ".join(f"{name} {version}" for name, version in versions.items())}
-  return RunDescription(name=run_name(run.folder), facts=facts, settings={
-      stage.spec.title: {"run": run_name(os.path.dirname(stage.folder)),
-                         **stage_settings(stage.config)}
-      for stage in run.stages})
+      "Survey": f"{survey.name}: {survey.bins} redshift bins in [{survey.z_min:g}, "
+                f"{survey.z_max:g}], r from {survey.r_min:g} to {survey.r_max:g} mag, "
+                f"{survey.outputs} outputs",
+      "Errors": f"{bootstrap.number} bootstraps, seed {bootstrap.seed}", **made_with()}
+  return RunDescription(
+      name=run_name(run.folder), facts=facts, origin=run.last.origin, commands=commands,
+      metrics=metrics, bootstraps=bootstrap.number,
+      reference=data_set.reference if data_set else "", settings={
+          stage.spec.title: {"run": run_name(os.path.dirname(stage.folder)),
+                             **stage_settings(stage.config),
+                             "trained at revision": trained_revision(stage.folder)}
+          for stage in run.stages})
+
+
+def commands_of(run: EvaluatedRun, evaluation: str) -> list[str]:
+  """The commands that make a run again, from the data set on, as far as they are known.
+
+  Args:
+    run: the run.
+    evaluation: the command that evaluates it.
+  """
+  last, commands = run.last, []
+  if last.manifest:
+    commands.append(conversion_command(
+        last.manifest, source=str(last.manifest.source.get("path", "")), output=last.data_dir))
+  commands += [stage.command for stage in run.stages if stage.command]
+  return [for_others(command) for command in [*commands, evaluation]]
+
+
+def _training(run, data_set):
+  """Their number; that of the balanced subset beside it, which Steps 2 and 3 train on."""
+  balanced = [f"{stage.spec.title}: {stage.num_balanced}, nearly balanced in redshift"
+              for stage in run.stages if stage.num_balanced]
+  return f"{data_set.training}" + (f" ({'; '.join(balanced)})" if balanced else "")
 
 
 def run_name(folder: str) -> str:

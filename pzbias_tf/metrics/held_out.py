@@ -9,6 +9,7 @@ import numpy as np
 from pzbias_tf import arguments, cells
 from pzbias_tf.metrics.bootstrap import Bootstrap, Measurement
 from pzbias_tf.metrics.point import normalized_residual
+from pzbias_tf.metrics.rms_residual import weighted_rms
 from pzbias_tf.survey import Survey
 
 
@@ -46,21 +47,11 @@ def residual_change(z_spec: np.ndarray, before: np.ndarray, after: np.ndarray, s
   weights, z_spec, before, after = arguments.weighted_columns(
       weights, z_spec=z_spec, before=before, after=after)
   curves = [(cells.wide_cell(z, survey), normalized_residual(z_spec, z)) for z in (before, after)]
-  first, second = (_rms(cell, dz, weights) for cell, dz in curves)
+  first, second = (weighted_rms(cell, dz, weights) for cell, dz in curves)
   rng, changes = np.random.default_rng(bootstrap.seed), []
   for _ in range(bootstrap.number):
     drawn = weights * np.bincount(rng.integers(z_spec.size, size=z_spec.size),
                                   minlength=z_spec.size)
-    sizes = [_rms(cell, dz, drawn) for cell, dz in curves]
+    sizes = [weighted_rms(cell, dz, drawn) for cell, dz in curves]
     changes.append(sizes[1] - sizes[0])
   return ResidualChange(first, second, Measurement(second - first, float(np.std(changes))))
-
-
-def _rms(cell, dz, weights):
-  """Root mean square over the wide bins of their mean dz; NaN where all galaxies are off them."""
-  total = np.bincount(cell, weights, cells.WIDE_CELLS)[1:-1]
-  sums = np.bincount(cell, weights * dz, cells.WIDE_CELLS)[1:-1]
-  filled = total > 0.0
-  if not filled.any():
-    return float("nan")
-  return float(np.sqrt(np.sum(sums[filled] ** 2 / total[filled]) / total.sum()))

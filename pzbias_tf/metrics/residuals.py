@@ -16,6 +16,7 @@ import numpy as np
 
 from pzbias_tf import arguments, cells
 from pzbias_tf.bias import channels, scatter
+from pzbias_tf.bias.dispersion import fit_dispersions
 from pzbias_tf.metrics import point
 from pzbias_tf.survey import WIDE_BINS, Survey
 
@@ -242,6 +243,29 @@ def linear_fit(curve: Curve, z_min: float) -> LineFit:
   return LineFit(
       float(slope), float(intercept), float(np.sqrt(scale / spread)),
       float(np.sqrt(scale * (1.0 / total + center ** 2 / spread))))
+
+
+def fitted_slope(z_spec: np.ndarray, z_photo: np.ndarray, r_mag: np.ndarray,
+                 survey: Survey) -> float:
+  """Slope of the mean residual against z_spec above `survey.fit_z_min`.
+
+  Args:
+    z_spec: spectroscopic redshifts, [n].
+    z_photo: point estimates, [n].
+    r_mag: r magnitudes, [n].
+    survey: the survey.
+
+  Returns:
+    The slope, weighted with dispersions fitted to these estimates; NaN where fewer
+    than three wide bins have galaxies.
+  """
+  sigma_disp = fit_dispersions(z_spec, z_photo, r_mag, survey)
+  variance, _ = variances(z_spec, z_photo, r_mag, sigma_disp, survey)
+  try:
+    return linear_fit(residual_vs_z_spec(z_spec, z_photo, variance, survey),
+                      survey.fit_z_min).slope
+  except ValueError:  # raised for too few bins only
+    return math.nan
 
 
 def _wide_average(survey):

@@ -12,6 +12,7 @@ from pzbias_tf.bias.dispersion import fit_dispersions
 from pzbias_tf.metrics import distributions, pdf, point, residuals
 from pzbias_tf.metrics.bootstrap import Bootstrap
 from pzbias_tf.metrics.breakdown import Breakdown
+from pzbias_tf.metrics.rms_residual import rms_with_errors
 from pzbias_tf.metrics.tomography import equal_number_edges, tomography
 from pzbias_tf.predictions.predictions import Estimates, Predictions
 from pzbias_tf.survey import Survey
@@ -58,9 +59,11 @@ def summarize(
   scores = None if pdfs is None else pdf.pdf_scores(pdfs.pdf, z_spec, survey)
   z_photo = predictions.z_photo if z_photo is None else z_photo
   tables = Breakdown(z_spec, z_photo, r_mag, survey, scores, weights, bootstrap)
-  by_magnitude = tables.by_magnitude()
+  by_magnitude, whole = tables.by_magnitude(), tables.whole()
+  rms = rms_with_errors(z_spec, z_photo, survey, weights=weights, bootstrap=bootstrap)
   return {
-      "galaxies": len(predictions), **tables.whole(), "off_grid": distributions.off_grid(
+      "galaxies": len(predictions), **whole, **rms, "errors": whole["errors"] | rms["errors"],
+      "off_grid": distributions.off_grid(
           z_photo, survey),
       **_curves(z_spec, z_photo, r_mag, survey, weights, bootstrap, sigma_disp),
       "sigma_mad_by_magnitude": point.MagnitudeCurve(

@@ -15,6 +15,7 @@ from astropy.table import Table
 import numpy as np
 
 from pzbias_tf.data import reference_columns
+from pzbias_tf.data.galaxy_origin import FITS_MARK, MARK
 from pzbias_tf.files import whole_file
 from pzbias_tf.predictions.combination import BY_MEAN
 from pzbias_tf.predictions.domain import FLAGS
@@ -86,23 +87,26 @@ def can_write_parquet() -> bool:
   return importlib.util.find_spec("pyarrow") is not None
 
 
-def write_fits(path: str, columns: Mapping[str, np.ndarray]) -> None:
+def write_fits(path: str, columns: Mapping[str, np.ndarray], *, simulated: str = "") -> None:
   """Writes columns as a FITS table, whole or not at all.
 
   Args:
     path: the file.
     columns: {a name of `column_info`: values [n]}.
+    simulated: `GalaxyOrigin.mark` of the galaxies, for the header.
   """
   table = _with_units(columns)
   hdu = fits.table_to_hdu(table)
   for number, info in enumerate(column_info(columns).values(), 1):
     hdu.header[f"TCOMM{number}"] = info.description
     hdu.header[f"TUCD{number}"] = info.ucd
+  if simulated:
+    hdu.header[FITS_MARK] = simulated, "what is simulated, nothing was observed"
   with whole_file(path) as hidden:
     fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(hidden)
 
 
-def write_parquet(path: str, columns: Mapping[str, np.ndarray]) -> None:
+def write_parquet(path: str, columns: Mapping[str, np.ndarray], *, simulated: str = "") -> None:
   """Writes columns as Parquet with a VOTable header; arguments as `write_fits`.
 
   Raises:
@@ -112,6 +116,15 @@ def write_parquet(path: str, columns: Mapping[str, np.ndarray]) -> None:
   with whole_file(path) as hidden:
     table.write(hidden, format="parquet.votable", metadata={
         name: info._asdict() for name, info in column_info(columns).items()})
+    if simulated:
+      _mark_parquet(hidden, simulated)
+
+
+def _mark_parquet(path, simulated):
+  from pyarrow import parquet  # an optional dependency
+  table = parquet.read_table(path)
+  metadata = {**(table.schema.metadata or {}), MARK.encode(): simulated.encode()}
+  parquet.write_table(table.replace_schema_metadata(metadata), path)
 
 
 def point_table(columns: Mapping[str, np.ndarray]) -> Table:

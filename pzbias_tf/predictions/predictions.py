@@ -126,15 +126,17 @@ class Predictions(_Columns):
     redshift = match_by_id(self.ancil["id"], ids, z_spec, "redshifts")
     return dataclasses.replace(self, ancil={**self.ancil, "redshift": redshift})
 
-  def save(self, path: str, *, weights_digest: str = "") -> None:
+  def save(self, path: str, *, weights_digest: str = "", simulated: str = "") -> None:
     """Writes the HDF5 file, whole or not at all.
 
     Args:
       path: the file.
       weights_digest: SHA-256 of the weights file; see `predicted_with`.
+      simulated: `GalaxyOrigin.mark` of the galaxies.
     """
     with whole_file(path) as hidden, h5py.File(hidden, "w") as file:
-      writer = PredictionsWriter(file, self.edges, len(self), weights_digest=weights_digest)
+      writer = PredictionsWriter(file, self.edges, len(self), weights_digest=weights_digest,
+                                 simulated=simulated)
       writer.append(self.pdf, self.ancil)
 
   @classmethod

@@ -12,6 +12,7 @@ from typing import Mapping, Sequence
 import h5py
 import numpy as np
 
+from pzbias_tf.data.galaxy_origin import MARK
 from pzbias_tf.files import whole_file
 from pzbias_tf.predictions.estimates import quantiles
 
@@ -76,16 +77,19 @@ class PredictionsWriter:
     num: number of galaxies that will come.
     pdf_format: how p(z) is written.
     weights_digest: SHA-256 of the weights file.
+    simulated: `GalaxyOrigin.mark` of the galaxies; "" where they are not known to be simulated.
     widths: {column of texts: bytes of each text} where later galaxies may have
       longer texts than the first ones; see `text_width`.
   """
 
   def __init__(self, file: h5py.File, edges: np.ndarray, num: int,
                pdf_format: PdfFormat = PdfFormat(), *, weights_digest: str = "",
-               widths: Mapping[str, int] | None = None):
+               simulated: str = "", widths: Mapping[str, int] | None = None):
     self._file, self._edges, self._num, self._format = file, edges, num, pdf_format
     self._done, self._widths = 0, dict(widths or {})
     file.attrs[WEIGHTS] = weights_digest
+    if simulated:
+      file.attrs[MARK] = simulated
     for name, value in pdf_format.meta(edges).items():
       file[f"meta/{name}"] = value
 
@@ -127,7 +131,7 @@ def concatenate(parts: Sequence[str], path: str, extra: Mapping[str, np.ndarray]
     path: the file to write.
     extra: further columns of `ancil`, of all galaxies.
   """
-  num = sum(_length(part) for part in parts)
+  num = sum(number_of_galaxies(part) for part in parts)
   with whole_file(path) as hidden, h5py.File(hidden, "w") as joined:
     done = 0
     for part in parts:
@@ -138,6 +142,12 @@ def concatenate(parts: Sequence[str], path: str, extra: Mapping[str, np.ndarray]
         done += len(file["ancil/id"])
     for name, column in extra.items():
       joined[f"ancil/{name}"] = _as_bytes(column)
+
+
+def number_of_galaxies(path: str) -> int:
+  """Number of galaxies of a predictions file."""
+  with h5py.File(path, "r") as file:
+    return len(file["ancil/id"])
 
 
 def has_pdf(path: str) -> bool:
@@ -181,11 +191,6 @@ def _as_bytes(column, width=None):
   if column.dtype.kind != "U":
     return column
   return np.char.encode(column, "utf-8").astype(f"S{width or text_width(column)}")
-
-
-def _length(path):
-  with h5py.File(path, "r") as file:
-    return len(file["ancil/id"])
 
 
 def _columns(file):

@@ -17,6 +17,7 @@ import h5py
 import numpy as np
 
 from pzbias_tf.bias.pdf_calibration import PdfCalibration
+from pzbias_tf.data.data_set_facts import DataSetFacts
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.files import whole_file, write_text
 from pzbias_tf.predictions.estimates import modes, point_estimates
@@ -94,6 +95,7 @@ def predict_shards(predictor: Predictor, data: Dataset, splits: Sequence[str], f
     filled = dict.fromkeys(shard.split for shard in data.manifest.shards if shard.records)
     raise ValueError(f"{data.folder}: no galaxy of the split {' or '.join(splits)} is left to use; "
                      f"it has {', '.join(filled)}")
+  simulated = DataSetFacts.of(data.manifest, data.folder).origin.mark
   widths = {name: text_width(column) for name in COLUMNS
             for column in [data.column(name)] if column.dtype.kind == "U"}
   paths = {row: os.path.join(folder, part.manifest.shards[0].name + _SUFFIX)
@@ -108,7 +110,8 @@ def predict_shards(predictor: Predictor, data: Dataset, splits: Sequence[str], f
     for row in missing:
       with whole_file(paths[row]) as hidden, h5py.File(hidden, "w") as file:
         writer = PredictionsWriter(file, predictor.edges, counts[row], pdf_format,
-                                   weights_digest=weights_digest, widths=widths)
+                                   weights_digest=weights_digest, simulated=simulated,
+                                   widths=widths)
         file.attrs[PDF_CALIBRATED] = pdf_calibration is not None
         file.attrs[COMBINATION] = predictor.combination
         _predict_shard(predictor, shards[row], row, writer, progress, pdf_calibration)

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import math
-from typing import Sequence
+from typing import Any, Mapping, Sequence
 
 from pzbias_tf.data.reference_columns import UNNAMED
+from pzbias_tf.metrics.rms_residual import WEIGHTED_RMS
 from pzbias_tf.metrics.stage_result import StageResult
 from pzbias_tf.pictures import colour_channels
 from pzbias_tf.report.figures.outliers import Outliers
 from pzbias_tf.report.figures.stages import has_magnitudes
+from pzbias_tf.report.stage_table import cell, with_error
 from pzbias_tf.survey import Survey
 
 DIRECTION = (
     "Better: mean residual, slopes, rms(z_photo) and PIT-KS (the largest distance of the "
     "distribution of PIT values from uniform) nearer to 0; sigma_MAD, eta and CRPS smaller; "
-    "TV down to the expected TV, which a sample of this size without mode collapse would show.")
+    "TV down to the expected TV, which a sample of this size without mode collapse would show. "
+    "rms(z_photo) counts all bins alike, so that bins of a few galaxies dominate it.")
 """How to read the table of stages."""
 
 CATALOG_DIRECTION = (
     "Better: mean residual, slopes and rms(z_photo) nearer to 0; sigma_MAD and eta smaller; "
-    "TV down to the expected TV, which a sample of this size without mode collapse would show.")
+    "TV down to the expected TV, which a sample of this size without mode collapse would show. "
+    "rms(z_photo) counts all bins alike, so that bins of a few galaxies dominate it.")
 """The same without p(z)."""
 
 BETTER = {
@@ -30,6 +34,27 @@ BETTER = {
     "rms(z_photo)": "small",
 }
 """{heading of the stage table: what is better}."""
+
+HEADINGS = {
+    "stages": ("Residuals, n(z), scatter and mode collapse of the stages",
+               "Panels: mean residual against z_spec; n(z) of each stage; scatter by magnitude; "
+               "total variation against slope."),
+    "estimates": ("Residuals, n(z), scatter and mode collapse of the estimates",
+                  "Panels: mean residual against z_spec; n(z) of each estimate; scatter by "
+                  "magnitude; total variation against slope."),
+    "calibration": ("Mean residual by z_spec and by z_photo",
+                    "Two panels: mean residual against z_spec, and against z_photo."),
+    "residual_map": ("Mean residual by magnitude and z_photo",
+                     "Maps of the mean residual, z_photo to the right, r magnitude upwards."),
+    "pdfs": ("Quality of p(z)", "Three panels: PIT histograms, n(z) of five bins of z_photo, and "
+             "the shifts of their means."),
+    "density": ("z_photo against z_spec", "One panel per estimate: density of galaxies in the "
+                "plane of z_spec and z_photo."),
+    "outliers": ("The galaxies with the largest residuals", "Colour pictures of galaxies with "
+                 "their ids, redshifts and magnitudes."),
+    "comparison": ("All metrics of the runs", "One panel per metric, one line per run."),
+}
+"""{name of a figure: what it shows, and its description for who does not see it}."""
 
 _RESIDUAL = ("The residual is (z_photo - z_spec) / (1 + z_spec). Points of one bin are side by "
              "side; pale points have errors above a quarter of the axis, and an "
@@ -120,6 +145,42 @@ def outliers(shown: Outliers) -> str:
       "pixels, with the same stretch for all galaxies"
       + (f"; the square marks what the network saw, {shown.seen} x {shown.seen} pixels."
          if shown.seen < size else "."))
+
+
+def symbols(summaries: Mapping[str, Mapping[str, Any]], survey: Survey, *, pdfs: bool,
+            reference: str = "") -> dict[str, str]:
+  """{symbol of the table: its meaning}.
+
+  Args:
+    summaries: {title: summary} of what the table shows.
+    survey: the survey.
+    pdfs: whether there are metrics of p(z).
+    reference: what the reference is, in words; "" where there is none.
+  """
+  weighted = ", ".join(f"{cell(with_error(own, WEIGHTED_RMS), 5)} ({title})"
+                       for title, own in summaries.items() if WEIGHTED_RMS in own)
+  of_pdfs = {
+      "CRPS": "continuous ranked probability score: the squared distance of the CDF of p(z) from "
+              "the step at z_spec, integrated over redshift; mean of all galaxies",
+      "PIT-KS": "largest distance of the distribution of PIT values, each the CDF of p(z) at "
+                "z_spec, from the uniform distribution"}
+  return {
+      "z_spec, z_photo": "spectroscopic redshift, and point estimate"
+                         + "; that of a network is the centre of its most probable bin" * pdfs,
+      "mean residual": "mean of dz = (z_photo - z_spec) / (1 + z_spec)",
+      "sigma_MAD": "scatter: 1.4826 times the median of the distances of dz from its median",
+      "eta": f"share of outliers, beyond dz = {survey.outlier_threshold:g} in either direction",
+      **(of_pdfs if pdfs else {}),
+      "TV, expected TV": "total variation between the distributions of z_photo and z_spec, 0 for "
+                         "equal ones and 1 for disjoint ones; it measures mode collapse. Expected: "
+                         "of a sample of this size without mode collapse",
+      "slope(z_spec), slope(z_photo)": "slope of a straight line through the mean residuals of "
+                                       "bins of that redshift above "
+                                       f"{survey.fit_z_min:g}",
+      "rms(z_photo)": "root mean square of the mean residuals of bins of z_photo; all bins count "
+                      "alike, so that bins of a few galaxies dominate it"
+                      + (f". Weighted by galaxies it is {weighted}" if weighted else ""),
+      **({UNNAMED: reference} if reference else {})}
 
 
 def _listed(results):

@@ -6,6 +6,7 @@ from typing import Any, Mapping, Sequence
 
 from pzbias_tf.metrics.stage_result import StageResult
 from pzbias_tf.report import captions
+from pzbias_tf.report.breakdown_tables import breakdowns
 from pzbias_tf.report.figures import (
   draw_calibration,
   draw_density,
@@ -13,8 +14,9 @@ from pzbias_tf.report.figures import (
   draw_residual_map,
   draw_stages,
 )
-from pzbias_tf.report.run_report import NamedFigure, RunDescription, write_page
+from pzbias_tf.report.page_files import NamedFigure, RunDescription, words, write_page
 from pzbias_tf.report.stage_table import COLUMNS, format_table
+from pzbias_tf.report.verdict import about_estimates
 from pzbias_tf.survey import Survey
 
 SUBJECT = "Photometric redshifts of a catalogue"
@@ -28,13 +30,16 @@ def catalog_table(summaries: Mapping[str, Mapping[str, Any]]) -> str:
   Args:
     summaries: {title: summary}, as in `stage_table.format_table`.
   """
-  columns = [column for column in COLUMNS if column[1] not in _OF_PDFS or _has_pdfs(summaries)]
-  return format_table(summaries, what="estimate", columns=columns)
+  return format_table(summaries, what="estimate", columns=_columns(summaries))
 
 
 def how_to_read(summaries: Mapping[str, Mapping[str, Any]]) -> str:
   """Which direction of the table is better."""
   return captions.DIRECTION if _has_pdfs(summaries) else captions.CATALOG_DIRECTION
+
+
+def _columns(summaries):
+  return [column for column in COLUMNS if column[1] not in _OF_PDFS or _has_pdfs(summaries)]
 
 
 def _has_pdfs(summaries):
@@ -86,7 +91,18 @@ def write_catalog_report(
   Raises:
     OSError: a file cannot be written.
   """
-  summaries = {result.title: result.summary for pair in pairs for result in pair if result}
-  return write_page(
-      folder, draw_catalog_figures(pairs, survey), description, table=catalog_table(summaries),
-      direction=how_to_read(summaries), heading="Estimates", subject=SUBJECT)
+  results = [result for pair in pairs for result in pair if result]
+  summaries = {result.title: result.summary for result in results}
+  content = words(
+      description, summaries, survey, verdict=_verdict(pairs), stages=False, what="estimate",
+      columns=_columns(summaries), heading="Estimates", subject=SUBJECT,
+      breakdowns=breakdowns(results, survey, results[0].title, what="estimate"))
+  return write_page(folder, draw_catalog_figures(pairs, survey), content,
+                    table=catalog_table(summaries))
+
+
+def _verdict(pairs):
+  """What the numbers say: on the estimates, and on Step 4 of each."""
+  return about_estimates({result.title: result.summary for pair in pairs for result in pair
+                          if result}, [(before.title, after.title) for before, after in pairs
+                                       if after])

@@ -1,21 +1,31 @@
-"""The page of a report: HTML that holds its pictures and needs no other file."""
+"""The page of a report: HTML that holds its pictures and needs no other file.
+
+The template stands in templates/page.html.j2.  Jinja2 escapes all that it fills in, so ids and
+names stay text whatever they hold; the filters here add markup of their own.
+"""
 
 from __future__ import annotations
 
-import html
+import dataclasses
 import re
-from string import Template
 from typing import Mapping, NamedTuple, Sequence
 
+import jinja2
+from markupsafe import Markup, escape
+
+from pzbias_tf.data.galaxy_origin import GalaxyOrigin
 from pzbias_tf.report.captions import BETTER
 
 PAPER = "https://arxiv.org/abs/2202.09964"
 
-
+_TEMPLATE = "page.html.j2"
 _SYMBOLS = {
     r"\bz_(spec|photo)\b": r"<i>z</i><sub>\1</sub>",
     r"\bsigma_MAD\b": "<i>\N{GREEK SMALL LETTER SIGMA}</i><sub>MAD</sub>",
     r"\beta\b": "<i>\N{GREEK SMALL LETTER ETA}</i>",
+    r"\bdz\b": "\N{GREEK CAPITAL LETTER DELTA}<i>z</i>",
+    r" \+- ": " \N{PLUS-MINUS SIGN} ",
+    r"(?<![\w.)-])-(?=\d)": "\N{MINUS SIGN}",
 }
 
 
@@ -23,142 +33,142 @@ class Picture(NamedTuple):
   """A figure of the page.
 
   Attributes:
+    name: its name, without the ending of a file.
     source: the picture as a data: URL.
-    svg: name of the SVG file in the page's folder.
+    svg: the same for papers, as a data: URL.
+    heading: what it shows, in a few words.
+    alt: what it shows, in one sentence.
     caption: its caption.
+    width: its width on a wide screen, pixels.
   """
 
+  name: str
   source: str
   svg: str
+  heading: str
+  alt: str
   caption: str
+  width: int
 
 
-_PAGE = Template("""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>$title</title>
-<style>
-  body { font: 16px/1.5 "Helvetica Neue", Arial, sans-serif; color: #1a1a1a; background: #fff;
-         max-width: 1080px; margin: 0 auto; padding: 24px; }
-  h1 { font-size: 26px; margin: 0 0 4px; }
-  h2 { font-size: 20px; margin: 36px 0 8px; }
-  dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 16px; margin: 12px 0; }
-  dt { color: #595959; }
-  dd { margin: 0; overflow-wrap: anywhere; }
-  .wide { overflow-x: auto; }
-  table { border-collapse: collapse; font-size: 13px; line-height: 1.35;
-          font-variant-numeric: tabular-nums; }
-  th, td { padding: 4px 6px; text-align: right; vertical-align: top; }
-  td { white-space: nowrap; }
-  th:first-child, td:first-child { text-align: left; }
-  sub { font-size: 75%; line-height: 0; }
-  thead { border-top: 2px solid #1a1a1a; border-bottom: 1px solid #1a1a1a; }
-  tbody { border-bottom: 2px solid #1a1a1a; }
-  .better td { color: #595959; font-style: italic; }
-  .error { display: block; margin-top: -1px; color: #595959; font-size: 12px; }
-  figure { margin: 0; }
-  img { display: block; width: 100%; height: auto; }
-  figcaption { font-size: 14px; color: #333; margin-top: 8px; }
-  @media print { body { padding: 0; } figure { break-inside: avoid; } }
-</style>
-</head>
-<body>
-<h1>$title</h1>
-<p>$subject and their biases, after
-<a href="$paper">Lin et al. 2022</a>.</p>
-<dl>
-$facts
-</dl>
-<h2>$heading</h2>
-<div class="wide">
-$table
-</div>
-<p>$direction</p>
-$figures
-<h2>Settings</h2>
-<div class="wide">
-$settings
-</div>
-</body>
-</html>
-""")
+class Table(NamedTuple):
+  """A table of texts.
 
-
-def render(*, title: str, facts: Mapping[str, str], table: str, direction: str,
-           pictures: Sequence[Picture], settings: Mapping[str, Mapping[str, str]],
-           heading: str = "Stages",
-           subject: str = "Photometric redshifts from galaxy images") -> str:
-  """The page as HTML text.
-
-  Args:
-    title: title of the page, such as the name of the run.
-    facts: {name: value}, shown at the top of the page.
-    table: the table of stages in Markdown, as `stage_table.format_table` returns it.
-    direction: a sentence on how to read the table.
-    pictures: the figures, in order.
-    settings: {title of the stage: {setting: value}}.
-    heading: heading of the table.
-    subject: what the page is about.
+  Attributes:
+    heading: headings of the columns.
+    rows: the rows; errors stand after " +- ".
+    better: whether the first row says what is better.
   """
-  return _PAGE.substitute(
-      title=html.escape(title), paper=PAPER, heading=html.escape(heading),
-      subject=html.escape(subject), direction=_typeset(direction),
-      facts="\n".join(f"<dt>{html.escape(name)}</dt><dd>{_with_signs(value)}</dd>"
-                      for name, value in facts.items()),
-      table=_stage_table(table), settings=_settings_table(settings),
-      figures="\n".join(_figure(number, picture) for number, picture in enumerate(pictures, 1)))
+
+  heading: Sequence[str]
+  rows: Sequence[Sequence[str]]
+  better: bool = False
 
 
-def _with_signs(words):
-  return html.escape(words).replace(" +- ", " &plusmn; ")
+class Breakdown(NamedTuple):
+  """Tables of the metrics of parts of the sample.
+
+  Attributes:
+    heading: what they are, in a few words.
+    about: how to read them.
+    tables: {title of the stage: its table}.
+    shown: title of the stage whose table is open.
+  """
+
+  heading: str
+  about: str
+  tables: Mapping[str, Table]
+  shown: str
 
 
-def _typeset(words):
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Page:
+  """All that a page says.
+
+  Attributes:
+    title: title of the page, such as the name of the run.
+    subject: what the page is about.
+    origin: whether the galaxies are real.
+    verdict: what the numbers say, in sentences.
+    cautions: what the reader of these has to know.
+    facts: {name: value}: what was measured, and on what.
+    heading: heading of the main table.
+    table: that table.
+    direction: a sentence on how to read it.
+    symbols: {symbol: its meaning}.
+    pictures: the figures, in order.
+    breakdowns: further tables.
+    commands: the commands that make the page again, in order.
+    files: {name: data: URL} of files that the page holds.
+    settings: {title of the stage: {setting: value}}.
+  """
+
+  title: str
+  subject: str = "Photometric redshifts from galaxy images"
+  origin: GalaxyOrigin
+  verdict: Sequence[str]
+  cautions: Sequence[str] = ()
+  facts: Mapping[str, str]
+  heading: str = "Stages"
+  table: Table
+  direction: str
+  symbols: Mapping[str, str]
+  pictures: Sequence[Picture]
+  breakdowns: Sequence[Breakdown] = ()
+  commands: Sequence[str] = ()
+  files: Mapping[str, str] = dataclasses.field(default_factory=dict)
+  settings: Table
+
+
+def render(page: Page) -> str:
+  """The page as HTML text."""
+  return _environment().get_template(_TEMPLATE).render(page=page, paper=PAPER)
+
+
+def with_directions(cells: Sequence[Sequence[str]]) -> Table:
+  """The cells of `stage_table.table_cells`, with a line that says what is better."""
+  heading, *rows = cells
+  better = ["better is", *(BETTER.get(name, "") for name in heading[1:])]
+  return Table(heading, [better, *rows], better=True)
+
+
+def settings_table(settings: Mapping[str, Mapping[str, str]]) -> Table:
+  """One column per stage; a setting that a stage lacks is left empty."""
+  names = dict.fromkeys(name for own in settings.values() for name in own)
+  return Table(["", *settings], [[name, *(own.get(name, "") for own in settings.values())]
+                                 for name in names])
+
+
+def _environment():
+  environment = jinja2.Environment(
+      loader=jinja2.PackageLoader("pzbias_tf.report"), autoescape=True,
+      undefined=jinja2.StrictUndefined)
+  environment.filters |= {"typeset": _typeset, "signs": _with_signs, "heading": _heading,
+                          "cell": _cell}
+  return environment
+
+
+def _typeset(words: str) -> Markup:
   """Text as HTML, with the symbols set as in papers."""
-  text = html.escape(words)
+  text = str(escape(words))
   for pattern, symbol in _SYMBOLS.items():
     text = re.sub(pattern, symbol, text)
-  return text
+  return Markup(text)
 
 
-def _figure(number, picture):
-  caption = html.escape(picture.caption)
-  return (f"<h2>Figure {number}</h2>\n<figure>\n"
-          f'<img src="{picture.source}" alt="{caption}">\n'
-          f"<figcaption>{_typeset(picture.caption)} "
-          f'<a href="{html.escape(picture.svg)}">SVG</a></figcaption>\n'
-          "</figure>")
+def _with_signs(words: str) -> str:
+  return words.replace(" +- ", " \N{PLUS-MINUS SIGN} ")
 
 
-def _stage_table(markdown):
-  """The Markdown table as HTML, with a line that says what is better."""
-  heading, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")]
-                       for line in markdown.splitlines())
-  better = ["better is", *(BETTER.get(name, "") for name in heading[1:])]
-  return _table(heading, [better, *rows], first_class="better")
+def _heading(words: str) -> Markup:
+  """A heading such as slope(z_spec), which may break before its bracket."""
+  return Markup(str(_typeset(words)).replace("(", "<wbr>("))
 
 
-def _settings_table(settings):
-  """The settings as HTML, one column per stage; a setting that a stage lacks is left empty."""
-  names = dict.fromkeys(name for own in settings.values() for name in own)
-  return _table(["", *settings], [[name, *(own.get(name, "") for own in settings.values())]
-                                  for name in names])
-
-
-def _table(heading, rows, first_class=""):
-  # A heading such as slope(z_spec) may break before its bracket.
-  head = "".join(f"<th>{_typeset(cell).replace('(', '<wbr>(')}</th>" for cell in heading)
-  lines = ["<table>", f"<thead><tr>{head}</tr></thead>", "<tbody>"]
-  for index, row in enumerate(rows):
-    start = f'<tr class="{first_class}">' if first_class and not index else "<tr>"
-    lines.append(start + "".join(f"<td>{_cell(cell)}</td>" for cell in row) + "</tr>")
-  return "\n".join([*lines, "</tbody>", "</table>"])
-
-
-def _cell(text):
+def _cell(text: str) -> Markup:
   """A cell as HTML; its error, after "+-", gets a line of its own."""
-  value, sign, error = html.escape(text).partition(" +- ")
-  value = re.sub(r"^-(?=\d)", "&minus;", value)
-  return f'{value} <span class="error">&plusmn; {error}</span>' if sign else value
+  value, sign, error = text.partition(" +- ")
+  value = escape(re.sub(r"^-(?=\d)", "\N{MINUS SIGN}", value))
+  if not sign:
+    return value
+  return Markup('{} <span class="error">\N{PLUS-MINUS SIGN} {}</span>').format(value, error)

@@ -23,7 +23,19 @@ COLUMNS = (
 
 def format_table(summaries: Mapping[str, Mapping[str, Any]], *, what: str = "stage",
                  columns: Sequence[tuple[str, str, int]] = COLUMNS) -> str:
-  """An aligned Markdown table, one line per stage.
+  """An aligned Markdown table, one line per stage; arguments as `table_cells`."""
+  cells = [[cell.replace("|", "\\|") for cell in row]
+           for row in table_cells(summaries, what=what, columns=columns)]
+  widths = [max(map(len, column)) for column in zip(*cells)]
+  lines = ["| " + " | ".join(word.ljust(width) for word, width in zip(row, widths)) + " |"
+           for row in cells]
+  lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+  return "\n".join(lines)
+
+
+def table_cells(summaries: Mapping[str, Mapping[str, Any]], *, what: str = "stage",
+                columns: Sequence[tuple[str, str, int]] = COLUMNS) -> list[list[str]]:
+  """The cells of the table: the heading, then one row per stage.
 
   Args:
     summaries: {title of the stage: its summary, as `stage_metrics.summarize`
@@ -32,17 +44,11 @@ def format_table(summaries: Mapping[str, Mapping[str, Any]], *, what: str = "sta
     columns: the columns, as in COLUMNS.
 
   Returns:
-    Lines of text; "-" where a stage has no such number.
+    Texts, errors after " +- "; "-" where a stage has no such number.
   """
-  cells = [[what, *(heading for heading, _, _ in columns)]]
-  for title, summary in summaries.items():
-    cells.append([title, *(
-        _cell(with_error(summary, key), digits) for _, key, digits in columns)])
-  widths = [max(map(len, column)) for column in zip(*cells)]
-  lines = ["| " + " | ".join(word.ljust(width) for word, width in zip(row, widths)) + " |"
-           for row in cells]
-  lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-  return "\n".join(lines)
+  return [[what, *(heading for heading, _, _ in columns)],
+          *([title, *(cell(with_error(summary, key), digits) for _, key, digits in columns)]
+            for title, summary in summaries.items())]
 
 
 def with_error(summary: Mapping[str, Any], key: str) -> Any:
@@ -51,7 +57,8 @@ def with_error(summary: Mapping[str, Any], key: str) -> Any:
   return summary.get(key) if error is None else {"mean": summary[key], "error": error}
 
 
-def _cell(value, digits):
+def cell(value: Any, digits: int) -> str:
+  """A number and its error, as `value_and_error` takes them, with so many digits; "-" for none."""
   value, error = value_and_error(value)
   shown = _number(value, digits)
   return shown if error is None or shown == "-" else f"{shown} +- {_number(error, digits)}"
@@ -72,4 +79,6 @@ def value_and_error(value: Any) -> tuple[float | None, float | None]:
 
 
 def _number(value, digits):
-  return "-" if value is None or not math.isfinite(value) else f"{value:.{digits}f}"
+  if value is None or not math.isfinite(value):
+    return "-"
+  return f"{value:z.{digits}f}"  # z: no minus sign before 0.0000

@@ -8,7 +8,6 @@ the optimizer and the position, so that a stage resumes where it stopped.
 from __future__ import annotations
 
 import glob
-import hashlib
 import os
 import time
 from typing import Any, Iterator, Sequence
@@ -19,6 +18,7 @@ import tensorflow as tf
 
 from pzbias_tf.compat.keras import optimizer_state, plain_variable
 from pzbias_tf.files import whole_file
+from pzbias_tf.versions import file_digest as file_digest  # of weights, by which they are known
 
 
 def named_weights(model: tf.keras.Model, prefix: str = "") -> Iterator[tuple[str, tf.Variable]]:
@@ -130,15 +130,6 @@ class Checkpoints:
     paths = [path.removesuffix(".index") for path in
              glob.glob(os.path.join(glob.escape(self._folder), "ckpt-*.index"))]
     return sorted(paths, key=lambda path: int(path.rsplit("-", 1)[1]), reverse=True)
-
-
-def file_digest(path: str) -> str:
-  """SHA-256 of a file, hexadecimal."""
-  digest = hashlib.sha256()
-  with open(path, "rb") as file:
-    for block in iter(lambda: file.read(1 << 20), b""):
-      digest.update(block)
-  return digest.hexdigest()
 
 
 class StageFiles:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import importlib.metadata
 import json
 import os
-import subprocess
 from typing import Any, Mapping
 
 from pzbias_tf.data.extra_columns import ExtraColumns
@@ -16,9 +14,12 @@ from pzbias_tf.data.magnitudes import PhotometryInput
 from pzbias_tf.files import write_text
 from pzbias_tf.survey import Survey, survey_from_mapping
 from pzbias_tf.training.stages import Stage, stage_named
+from pzbias_tf.versions import git_revision, package_versions
 
 CONFIG_NAME = "config.json"
-_PACKAGES = ("tensorflow", "keras", "tensorflow-addons", "numpy", "astropy", "h5py")
+DATA_SET = "data_set"
+"""Key of the provenance: what the data set is, as `DataSetFacts.to_json` says it."""
+
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -156,6 +157,12 @@ def load_config(stage_dir: str) -> tuple[TrainConfig, dict[str, Any]]:
                        "--experiment") from error
 
 
+def trained_revision(stage_dir: str) -> str:
+  """Revision of the source tree that trained a stage, "" where none is recorded."""
+  with open(os.path.join(stage_dir, CONFIG_NAME), encoding="utf-8") as file:
+    return str(json.load(file).get("git_revision", ""))
+
+
 def check_same_settings(config: TrainConfig, stage_dir: str) -> None:
   """Refuses to go on in a folder that was trained with other settings.
 
@@ -186,24 +193,3 @@ def _flat(fields: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     else:
       flat[prefix + key] = value
   return flat
-
-
-def package_versions() -> dict[str, str]:
-  """Versions of the packages that the numbers depend on."""
-  versions = {}
-  for package in _PACKAGES:
-    try:
-      versions[package] = importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-      versions[package] = "not installed"
-  return versions
-
-
-def git_revision() -> str:
-  """Revision of the source tree that this package runs from, "" where it is no git checkout."""
-  folder = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-  if not os.path.exists(os.path.join(folder, ".git")):
-    return ""
-  result = subprocess.run(["git", "-C", folder, "describe", "--always", "--dirty"],
-                          capture_output=True, text=True, check=False)
-  return result.stdout.strip()

@@ -7,7 +7,6 @@ same for a stage that resumes.
 from __future__ import annotations
 
 import dataclasses
-import os
 import signal
 import time
 
@@ -169,7 +168,7 @@ class Loop:
   def _summary_writer(self):
     if not self._writes:
       return tf.summary.create_noop_writer()
-    return tf.summary.create_file_writer(os.path.join(self._files.folder, "tensorboard"))
+    return tf.summary.create_file_writer(self._files.folder)
 
   def _agreed(self, number):
     """The signal that any of the processes has received: all stop at the same iteration."""

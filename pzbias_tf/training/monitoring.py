@@ -1,4 +1,7 @@
-"""What TensorBoard shows of a stage, besides its loss: settings, pictures, weights, a profile."""
+"""What TensorBoard shows of a stage, besides its loss: settings, pictures, weights, a profile.
+
+Its files stand in the stage's folder itself, since TensorBoard names a run by its folder.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,15 @@ from typing import Mapping
 
 import numpy as np
 from tensorboard.plugins.hparams import api as hparams
+from tensorboard.plugins.hparams import api_pb2
+from tensorboard.plugins.hparams.summary import session_end_pb
 import tensorflow as tf
 
 from pzbias_tf.compat.keras import plain_variable
+from pzbias_tf.metrics.distributions import total_variation
 from pzbias_tf.metrics.point import mean_residual, outlier_fraction, sigma_mad
+from pzbias_tf.metrics.residuals import fitted_slope
+from pzbias_tf.predictions.predictions import Estimates
 from pzbias_tf.report.figures import draw_validation
 from pzbias_tf.training.checkpoints import named_weights
 from pzbias_tf.training.config import TrainConfig
@@ -21,6 +29,15 @@ from pzbias_tf.training.config import TrainConfig
 _COMPARED = ("stage", "net", "image_size", "ne", "seed", "fth", "nsub", "errl", "midreduce",
              "softlabel", "shiftlabel", "augment", "optimizer", "precision", "iterations",
              "batch_size", "learning_rate")
+
+
+_OF_SURVEY = ("survey", "bins")
+_OUTCOME = "outcome"
+OUTCOMES = {f"{_OUTCOME}_{sample}/{name}": f"{symbol}, {sample}"
+            for sample in ("validation", "test")
+            for name, symbol in (("total_variation", "TV"), ("sigma_mad", "sigma_MAD"),
+                                 ("slope_z_spec", "slope(z_spec)"))}
+"""{tag of a scalar: its name on the HParams page}."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,7 +75,7 @@ class Monitoring:
       Whether the profiler runs now.
     """
     if self.profile and step == self.profile[0]:
-      tf.profiler.experimental.start(os.path.join(folder, "tensorboard"))
+      tf.profiler.experimental.start(folder)
       return True
     if running and step == self.profile[1]:
       tf.profiler.experimental.stop()
@@ -75,8 +92,38 @@ def write_settings(config: TrainConfig, folder: str) -> None:
   """
   values = {name: getattr(config, name) for name in _COMPARED}
   run = os.path.basename(os.path.dirname(os.path.abspath(folder)))
+  hparams.hparams_config(
+      hparams=[hparams.HParam(name) for name in (*_COMPARED, *_OF_SURVEY)],
+      metrics=[hparams.Metric(tag, display_name=name) for tag, name in OUTCOMES.items()])
   hparams.hparams({**values, "survey": config.survey.name, "bins": config.survey.bins},
                   trial_id=f"{run}/{config.stage}")
+
+
+def write_outcomes(config: TrainConfig, folder: str,
+                   samples: Mapping[str, Estimates]) -> None:
+  """Writes what a stage has come to, for the HParams page: TV, sigma_MAD and slope.
+
+  Args:
+    config: the settings.
+    folder: the stage's folder.
+    samples: {"validation" or "test": its estimates}; variants are better chosen by the first.
+  """
+  with tf.summary.create_file_writer(folder, filename_suffix=".outcomes").as_default():
+    write_settings(config, folder)
+    for sample, estimates in samples.items():
+      for name, value in _outcomes(estimates, config.survey).items():
+        if np.isfinite(value):
+          tf.summary.scalar(f"{_OUTCOME}_{sample}/{name}", value, config.iterations)
+    end = session_end_pb(api_pb2.STATUS_SUCCESS)
+    tf.summary.experimental.write_raw_pb(end.SerializeToString(), step=config.iterations)
+
+
+def _outcomes(estimates, survey):
+  """{metric: its number}; eval.main weights the slope by Step 3's labels, which come later."""
+  z_spec, z_photo, r_mag = estimates.z_spec, estimates.z_photo, estimates.r_mag
+  return {"total_variation": total_variation(z_spec, z_photo, survey).mean,
+          "sigma_mad": sigma_mad(z_spec, z_photo),
+          "slope_z_spec": fitted_slope(z_spec, z_photo, r_mag, survey)}
 
 
 def named_losses(parts: Mapping[str, float]) -> dict[str, float]:

@@ -15,6 +15,7 @@ from pzbias_tf import storage
 from pzbias_tf.bias.balance import KEEP_ALL
 from pzbias_tf.bias.soft_labels import LabelModel, fit_label_model
 from pzbias_tf.choices import AUTO
+from pzbias_tf.data.data_set_facts import DataSetFacts
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.extra_columns import ExtraColumns
 from pzbias_tf.data.flux import InputScaling
@@ -23,16 +24,23 @@ from pzbias_tf.data.pipeline import DataService, ordered_batches
 from pzbias_tf.files import exclusive_folder
 from pzbias_tf.models import build_network
 from pzbias_tf.models.output_module import REDSHIFT_LAYER
-from pzbias_tf.predictions.predictions import Predictions, predicted_with
+from pzbias_tf.predictions.predictions import Estimates, Predictions, predicted_with
+from pzbias_tf.predictions.predictions_file import read_columns
 from pzbias_tf.predictions.predictor import predict
 from pzbias_tf.predictions.training_domain import training_domain
 from pzbias_tf.training import run_folder, training_sample
 from pzbias_tf.training.checkpoints import StageFiles, file_digest, load_weights, save_weights
-from pzbias_tf.training.config import TrainConfig, check_same_settings, save_config, settings_digest
+from pzbias_tf.training.config import (
+  DATA_SET,
+  TrainConfig,
+  check_same_settings,
+  save_config,
+  settings_digest,
+)
 from pzbias_tf.training.devices import is_chief, num_workers
 from pzbias_tf.training.label_width import widest_labels
 from pzbias_tf.training.loop import Loop, Pace
-from pzbias_tf.training.monitoring import Monitoring
+from pzbias_tf.training.monitoring import Monitoring, write_outcomes
 from pzbias_tf.training.problem import Problem, redshift_layers_problem, whole_network_problem
 from pzbias_tf.training.run_folder import StageInputs
 
@@ -90,7 +98,8 @@ def _train_stage(config, data, stage_dir, inputs, devices, provenance):
     logging.info("%s is trained already: %s", config.stage_spec.title, files.last)
     return
   if is_chief(devices.strategy):
-    save_config(config, stage_dir, provenance=provenance)
+    save_config(config, stage_dir, provenance={
+        **provenance, DATA_SET: DataSetFacts.of(data.manifest, data.folder).to_json()})
   network = _first_network(config, inputs, devices.strategy)
   if _trains_nothing(config):
     logging.info("--fth=%d: %s trains nothing and keeps the weights of %s", config.fth,
@@ -167,14 +176,18 @@ def predict_stage(config: TrainConfig, data: Dataset, stage_dir: str, *,
     return
   network = make_network(config)
   load_weights(network, weights)
+  simulated = DataSetFacts.of(data.manifest, data.folder).origin.mark
   domain = training_domain(data, config.image_size, os.path.join(stage_dir, run_folder.DOMAIN))
   for name in missing:
     split, keep = samples[name]
     path = os.path.join(stage_dir, name)
     predictions = predict(network, data, split, keep, config.survey,
                           extended=config.stage_spec.extended, domain=domain)
-    predictions.save(path, weights_digest=digest)
+    predictions.save(path, weights_digest=digest, simulated=simulated)
     logging.info("%s: %d galaxies -> %s", config.stage_spec.title, len(predictions), path)
+  write_outcomes(config, stage_dir, {
+      split: Estimates(read_columns([os.path.join(stage_dir, name)]))
+      for name, (split, _) in samples.items() if name != run_folder.PREDICTIONS_BALANCED})
 
 
 def fit_input_scaling(kind: str, data: Dataset, image_size: int) -> InputScaling:

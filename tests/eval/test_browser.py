@@ -25,6 +25,10 @@ class BrowserTest(tf.test.TestCase, parameterized.TestCase):
     seen = browser.look_at(path, width)
     self.assertEqual((seen.window, seen.broken, seen.console), (width, 0, []))
     self.assertLessEqual(seen.page, width)
+    if width == browser.PHONE:
+      self.assertGreaterEqual(seen.letters, 9)
+      self.assertGreater(seen.scrolled, 1)
+      self.assertEqual(seen.silent, 0)
 
   @parameterized.parameters(*browser.WIDTHS)
   def test_report(self, width):

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import shlex
 from unittest import mock
 
 from absl import flags
@@ -247,6 +248,45 @@ class ColumnsTest(CatalogCase):
                              truth=truth)
     self.assertEqual(metrics["missing"], {"z": {"NaN": 20}})
     self.assertEqual(metrics["estimates"], expected)
+
+
+class OriginTest(CatalogCase):
+
+  @parameterized.parameters("fits", "csv", "csv.gz")
+  def test_a_catalogue_without_a_mark_is_taken_to_be_real(self, suffix):
+    text, metrics = self.run_on(self.write(columns(300), f"catalog.{suffix}"))
+    self.assertEqual(metrics["origin"],
+                     {"kind": "real", "source": f"catalogue catalog.{suffix}"})
+    self.assertIn("galaxies: real galaxies", text)
+
+  def test_a_marked_catalogue_is_simulated_and_so_is_what_is_made_of_it(self):
+    table = Table(columns(300))
+    table.meta["SIMULATE"] = "galaxies"
+    path = self.write(table)
+    _, metrics = self.run_on(path, fit_fraction=0.5, apply=True)
+    self.assertEqual(metrics["origin"]["kind"], "simulated")
+    _, again = self.run_on(self.path("out/calibrated.fits"), "again")
+    self.assertEqual(again["origin"]["kind"], "simulated")
+
+  def test_the_catalogue_of_a_simulated_folder(self):
+    with open(self.path("simulation.json"), "w", encoding="utf-8") as file:
+      file.write('{"num": 300}')
+    text, metrics = self.run_on(self.write(columns(300), "catalog.csv"))
+    self.assertEqual(metrics["origin"]["kind"], "simulated")
+    self.assertIn("galaxies: simulated galaxies", text)
+
+  @parameterized.parameters(
+      {}, {"fit_fraction": 0.5, "apply": True}, {"z_photo": ("photoZ", "other")},
+      {"missing": (0.0,), "columns": {"r": "none"}, "bootstrap": Bootstrap(number=7, seed=3)},
+      {"fit_fraction": 0.5, "calibration_cells": "smoothed", "width": 3.0, "resample": "yes"})
+  def test_the_command_asks_for_the_same(self, **settings):
+    request = CatalogRequest(input="a.csv", output="b", **settings)
+    values = flags.FlagValues()
+    define_flags(values)
+    words = shlex.split(request.command)
+    self.assertEqual(words[:3], ["python", "-m", "eval.catalog"])
+    values(words[2:])
+    self.assertEqual(from_flags(values), request)
 
 
 class Step4Test(CatalogCase):

@@ -1,6 +1,7 @@
 """eval.main: metrics of every stage of a run, Step 4, the calibrated catalogue."""
 
 import dataclasses
+import html
 import json
 import os
 import re
@@ -26,6 +27,7 @@ from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.bias.pdf_calibration import PdfCalibration
 from pzbias_tf.bias.soft_labels import LabelModel
 from pzbias_tf.data.dataset import Dataset
+from pzbias_tf.data.galaxy_origin import read_mark
 from pzbias_tf.metrics.pdf import crps
 from pzbias_tf.metrics.stage_metrics import Bootstrap, summarize, to_json
 from pzbias_tf.predictions.predictions import Predictions
@@ -255,6 +257,71 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
                  "<dt>Outside of the training</dt>"):
       self.assertIn(word, page)
     self.assertNotIn(os.path.dirname(self.data_dir), page)
+
+  def page(self, run=None):
+    path = os.path.join(run or self.run_dir, "report", "index.html")
+    with open(path, encoding="utf-8") as file:
+      return file.read()
+
+  def test_the_page_says_what_it_is_of(self):
+    manifest = Dataset.open(self.data_dir).manifest
+    train, written = manifest.records("train"), manifest.galaxies["written"]
+    for word in ("Real galaxies", f"{os.path.basename(self.data_dir)}: {written} galaxies",
+                 manifest.digest()[:16], f"<dt>Training galaxies</dt><dd>{train} (Step 2: ",
+                 "<dt>Measured on</dt><dd>20", "pzbias_tf 0."):
+      self.assertIn(word, self.page())
+    metrics = self.metrics()
+    self.assertEqual(metrics["origin"], {"kind": "real", "source": "images of memory"})
+    self.assertEqual(metrics["data_set"]["digest"], manifest.digest())
+    self.assertIn("data:application/json;base64,", self.page())
+
+  def test_the_page_says_how_to_make_it_again(self):
+    commands = self.metrics()["commands"]
+    self.assertEqual([command.split()[2] for command in commands],
+                     ["data_tools.make_tfrecords", *["train.main"] * 4, "eval.main"])
+    self.assertEndsWith(commands[-1], "--num_bootstrap=5 --seed=0")
+    for command in commands:
+      self.assertIn(command, html.unescape(self.page()))
+
+  def copied(self, **changes):
+    """A copy of the run's Step 1 with changes of its config.json; returns the copy's folder."""
+    run = os.path.join(self.create_tempdir().full_path, "copy")
+    shutil.copytree(os.path.join(self.run_dir, "step1"), os.path.join(run, "step1"),
+                    ignore=shutil.ignore_patterns("features"))
+    path = os.path.join(run, "step1", "config.json")
+    with open(path, encoding="utf-8") as file:
+      config = json.load(file)
+    config["provenance"] |= changes
+    config["provenance"] = {key: value for key, value in config["provenance"].items()
+                            if value is not None}
+    with open(path, "w", encoding="utf-8") as file:
+      json.dump(config, file)
+    return run
+
+  @parameterized.parameters(
+      (True, False, "Simulated galaxies"), (False, False, "Not known whether real or simulated"),
+      (True, True, "Simulated galaxies"))
+  def test_a_run_outlives_its_data_set(self, recorded, readable, headline):
+    facts = {**self.metrics()["data_set"], "simulated": {"num": 5}} if recorded else None
+    run = self.copied(data_set=facts, **({} if readable else {"data_dir": "/nowhere/gone"}))
+    eval_main.evaluate(run, BOOTSTRAP)
+    self.assertIn(f"<strong>{headline}</strong>", self.page(run))
+    self.assertIn(f"<figcaption><strong>{headline}.</strong>", self.page(run))
+    self.assertEqual("make_tfrecords" in self.page(run), readable)
+
+  def test_runs_from_before_there_was_a_record(self):
+    run = self.copied(data_set=None)
+    eval_main.evaluate(run, BOOTSTRAP)
+    self.assertIn("<strong>Real galaxies</strong>", self.page(run))
+
+  def test_the_calibrated_catalogue_carries_the_mark(self):
+    path = os.path.join(self.create_tempdir().full_path, "catalog")
+    os.makedirs(path)
+    stage = EvaluatedStage(os.path.join(self.run_dir, "step3"))
+    stage.__dict__["data_set"] = dataclasses.replace(stage.data_set, simulated={"num": 5})
+    calibrations.step4_result(stage, path, BOOTSTRAP)
+    self.assertEqual(read_mark(os.path.join(path, "calibrated_test.fits")), "galaxies")
+    self.assertEqual(read_mark(os.path.join(self.run_dir, "calibrated_test.fits")), "")
 
   def test_worst_outliers_are_shown(self):
     test = Predictions.load(os.path.join(self.run_dir, "step3", "predictions_test.hdf5"))

@@ -7,7 +7,7 @@ import numpy as np
 from pzbias_tf.metrics.stage_metrics import Bootstrap
 from pzbias_tf.metrics.stage_result import REFERENCE, StageResult, measure
 from pzbias_tf.predictions.predictions import Predictions
-from pzbias_tf.report.run_report import RunDescription
+from pzbias_tf.report.page_files import RunDescription
 from pzbias_tf.survey import SDSS
 
 DESCRIPTION = RunDescription(

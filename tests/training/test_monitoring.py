@@ -7,11 +7,17 @@ import tempfile
 from absl.testing import parameterized
 import numpy as np
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import api_pb2
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 import tensorflow as tf
 
+from pzbias_tf.metrics.distributions import total_variation
+from pzbias_tf.metrics.point import sigma_mad
+from pzbias_tf.predictions.predictions import Estimates, Predictions
 from pzbias_tf.report.figures import draw_validation
 from pzbias_tf.survey import SDSS
-from pzbias_tf.training.monitoring import Monitoring
+from pzbias_tf.training.config import load_config
+from pzbias_tf.training.monitoring import OUTCOMES, Monitoring, write_outcomes
 from tests.small_data import make_dataset
 from tests.small_runs import request, weights
 from train import main as train_main
@@ -30,7 +36,7 @@ class MonitoringTest(tf.test.TestCase, parameterized.TestCase):
         1, workdir=os.path.join(folder, "watched"), histograms=True, profile=("50", "53"),
         **settings))
     cls.events = EventAccumulator(
-        os.path.join(cls.watched, "tensorboard"), size_guidance={"images": 0}).Reload()
+        cls.watched, size_guidance={"images": 0}).Reload()
 
   def test_scalars(self):
     scalars = set(self.events.Tags()["tensors"])
@@ -52,6 +58,42 @@ class MonitoringTest(tf.test.TestCase, parameterized.TestCase):
   def test_settings(self):
     self.assertIn("_hparams_/session_start_info", self.events.summary_metadata)
 
+  def test_runs_are_named_by_stage(self):
+    events = glob.glob(os.path.join(self.watched, "**", "*tfevents*"), recursive=True)
+    self.assertNotEmpty(events)
+    folders = {os.path.relpath(os.path.dirname(path), os.path.dirname(self.watched))
+               for path in events if "plugins" not in path}
+    self.assertEqual(folders, {"step1"})
+
+  @parameterized.parameters("validation", "test")
+  def test_outcomes_are_those_of_the_predictions(self, sample):
+    predictions = Predictions.load(os.path.join(self.watched, f"predictions_{sample}.hdf5"))
+    z_spec, z_photo = predictions.z_spec, predictions.z_photo
+    survey = load_config(self.watched)[0].survey
+    for name, expected in (("sigma_mad", sigma_mad(z_spec, z_photo)),
+                           ("total_variation", total_variation(z_spec, z_photo, survey).mean)):
+      tag = f"outcome_{sample}/{name}"
+      self.assertIn(tag, OUTCOMES)
+      self.assertNear(self.last(tag), expected, 1e-6)
+
+  def test_hparams_declare_their_outcomes_and_the_end(self):
+    metadata = self.events.summary_metadata
+    content = HParamsPluginData.FromString(
+        metadata["_hparams_/experiment"].plugin_data.content)
+    self.assertCountEqual([info.name.tag for info in content.experiment.metric_infos], OUTCOMES)
+    end = HParamsPluginData.FromString(
+        metadata["_hparams_/session_end_info"].plugin_data.content)
+    self.assertEqual(end.session_end_info.status, api_pb2.STATUS_SUCCESS)
+
+  def test_a_sample_that_determines_no_slope_has_none(self):
+    z = np.full(20, 0.05)
+    folder = self.create_tempdir().full_path
+    write_outcomes(load_config(self.watched)[0], folder, {"test": Estimates(
+        {"redshift": z, "zmode": z + 0.01, "r_mag": np.full(20, 16.0)})})
+    tags = EventAccumulator(folder).Reload().Tags()["tensors"]
+    self.assertIn("outcome_test/sigma_mad", tags)
+    self.assertNotIn("outcome_test/slope_z_spec", tags)
+
   def test_pictures(self):
     pictures = self.events.Tensors("validation/redshifts")
     self.assertEqual([picture.step for picture in pictures], [200])
@@ -63,7 +105,7 @@ class MonitoringTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_profile(self):
     self.assertTrue(glob.glob(os.path.join(
-        self.watched, "tensorboard", "plugins", "profile", "*", "*.xplane.pb")))
+        self.watched, "plugins", "profile", "*", "*.xplane.pb")))
 
   def test_monitoring_changes_nothing(self):
     other = weights(self.watched)

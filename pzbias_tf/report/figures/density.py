@@ -65,13 +65,14 @@ def _annotate(ax: Axes, result: StageResult, edges: np.ndarray, survey: Survey) 
             linewidth=0.5, linestyle="--")
   ax.plot(0.03, 1.055, transform=ax.transAxes, clip_on=False, color=look.color,
           marker=look.marker, linestyle="none", markersize=5.0)
-  title = f"    {result.title}"
+  title = f"    {style.plain(result.title)}"
   size = _TITLE * min(1.0, _TITLE_WIDTH / style.text_width(title, _TITLE))
   ax.set_title(title, loc="left", pad=3.0, fontsize=size)
   ax.text(0.97, 0.04, "\n".join([
       rf"$\sigma_\mathrm{{MAD}} = {result.summary['sigma_mad']:.4f}$",
       rf"$\eta = {100.0 * result.summary['outlier_fraction']:.2f}\%$",
       rf"$N = {result.summary['galaxies']}$"]),
-          transform=ax.transAxes, ha="right", va="bottom", fontsize=7.0)
+          transform=ax.transAxes, ha="right", va="bottom", fontsize=7.0,
+          bbox=dict(facecolor="white", edgecolor="none", alpha=0.75, pad=1.0))
   ax.set(xlim=ends, ylim=ends, aspect="equal")
   ax.locator_params(nbins=4)

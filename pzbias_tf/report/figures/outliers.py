@@ -76,7 +76,7 @@ def _frame(ax: Axes, size: int, seen: int) -> None:
 
 def _text(outliers, number):
   return "\n".join([
-      str(outliers.ids[number]),
+      style.plain(str(outliers.ids[number])),
       rf"$z_\mathrm{{spec}} = {outliers.z_spec[number]:.3f}$",
       rf"$z_\mathrm{{photo}} = {outliers.z_photo[number]:.3f}$",
       rf"$r = {outliers.r_mag[number]:.2f}$ mag"])

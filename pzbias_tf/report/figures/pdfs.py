@@ -37,7 +37,7 @@ def draw_pdfs(results: Sequence[StageResult], survey: Survey) -> Figure:
   _distributions(figure, grid[1], results, survey)
   _shifts(figure.add_subplot(grid[2]), results)
   handles = [style.legend_line(result.name, result.title) for result in results]
-  handles += [Line2D([], [], label=f"{result.title}, p(z) calibrated", **_CALIBRATED)
+  handles += [Line2D([], [], label=f"{style.plain(result.title)}, p(z) calibrated", **_CALIBRATED)
               for result in results if "calibrated_pdfs" in result.summary]
   handles.append(Patch(color=style.Z_SPEC_COLOR, label=r"$z_\mathrm{spec}$"))
   figure.legend(handles=handles, loc="outside upper center", ncols=4, handlelength=3.2)
@@ -77,7 +77,7 @@ def _distributions(figure, place, results, survey):
     ax = first = figure.add_subplot(strips[index], sharex=first, sharey=first)
     ax.stairs(true, edges, fill=True, color=style.Z_SPEC_COLOR)
     ax.stairs(stacked, edges, color=look["color"], linewidth=0.9)
-    ax.text(0.95, 0.86, _range(bins.z_photo_edges[index:index + 2]), transform=ax.transAxes,
+    ax.text(0.95, 0.86, _range(bins.z_photo_edges, index), transform=ax.transAxes,
             ha="right", va="top", fontsize=6.5)
     ax.tick_params(labelbottom=index == len(bins.galaxies) - 1)
     if not index:
@@ -88,8 +88,11 @@ def _distributions(figure, place, results, survey):
   first.set_ylim(0.0, None)
 
 
-def _range(edges):
-  return rf"${edges[0]:.2f} \leq z_\mathrm{{photo}} < {edges[1]:.2f}$"
+def _range(edges, index):
+  """Range of a bin; the first and the last one end with the estimates, wherever that is."""
+  lower = rf"{edges[index]:.2f} \leq " if index else ""
+  upper = f" < {edges[index + 1]:.2f}" if index + 2 < len(edges) else ""
+  return rf"${lower}z_\mathrm{{photo}}{upper}$"
 
 
 def _joined(bins: Tomography):

@@ -42,7 +42,7 @@ def draw_residual_map(results: Sequence[StageResult], survey: Survey) -> Figure:
                          cmap="PuOr", vmin=-limit, vmax=limit, rasterized=True)
     _signs(ax, residuals, known, limit, survey)
     ax.set_xlabel(style.Z_PHOTO_LABEL)
-    ax.set_title(f"({'abcdef'[index]}) {result.title}", loc="left")
+    ax.set_title(f"({'abcdef'[index]}) {style.plain(result.title)}", loc="left")
   axes[0].set(ylabel="r [mag]", xlim=parts.redshift_range(results, survey),
               ylim=_drawn_magnitudes(results, r_edges))
   figure.colorbar(mesh, ax=axes, label=style.RESIDUAL_LABEL, extend="both", aspect=30)

@@ -57,7 +57,7 @@ def has_magnitudes(results: Sequence[StageResult]) -> bool:
 def _legend(results, references):
   """Legend handles: the stages and references, then what belongs to none."""
   return [*(style.legend_line(result.name, result.title) for result in (*results, *references)),
-          Line2D([], [], label=f"expected from crowding alone ({results[0].title})",
+          Line2D([], [], label=f"expected from crowding alone ({style.plain(results[0].title)})",
                  **_crowding_style()),
           Patch(color=style.Z_SPEC_COLOR, label=r"$z_\mathrm{spec}$"),
           Line2D([], [], color="0.3", marker="o", linestyle="none", **_OPEN,
@@ -93,7 +93,8 @@ def _distributions(figure, place, results, survey):
     ax.stairs(_density(result.z_spec, edges), edges, fill=True, color=style.Z_SPEC_COLOR)
     ax.stairs(_density(result.z_photo, edges), edges, color=style.style_of(result.name).color,
               linewidth=0.7)
-    ax.text(0.95, 0.86, result.title, transform=ax.transAxes, ha="right", va="top", fontsize=7.0)
+    ax.text(0.95, 0.86, style.plain(result.title), transform=ax.transAxes, ha="right", va="top",
+            fontsize=7.0)
     ax.tick_params(labelbottom=index == len(results) - 1)
     ax.set_ylabel("n(z)")
     if not index:

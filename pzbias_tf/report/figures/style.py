@@ -101,11 +101,17 @@ def style_of(name: str) -> StageStyle:
   return _STYLES[name]
 
 
+def plain(name: str) -> str:
+  """A name or an id as a text of figures: not as mathematics, and not left out of legends."""
+  text = name.replace("$", r"\$")
+  return f" {text}" if text.startswith("_") else text
+
+
 def legend_line(name: str, label: str) -> Line2D:
-  """The line of a stage in a legend."""
+  """The line of a stage in a legend; the label is shown as it is."""
   style = style_of(name)
   return Line2D([], [], color=style.color, marker=style.marker, linestyle=style.linestyle,
-                label=label)
+                label=plain(label))
 
 
 def legend_columns(handles: Sequence[Artist], most: int = 4) -> int:
