@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from typing import Any, Mapping
 
 from absl import logging
 
@@ -85,6 +86,7 @@ def read(path: str, survey: Survey, options: ReaderOptions = ReaderOptions(), *,
     layout = PHOTOMETRY if options.magnitude_columns else detect(path)
   _check_options(options, layout)
   source = READERS[layout].read(path, survey, options)
+  logging.info("%s: columns %s", path, _named(source.description.get("columns", {})))
   if not source.photometry and source.image_shape[2] != len(survey.bands):
     raise ValueError(
         f"{path}: images of shape {source.image_shape}, but survey {survey.name} has the "
@@ -93,6 +95,12 @@ def read(path: str, survey: Survey, options: ReaderOptions = ReaderOptions(), *,
     _sum_r(source, survey, path)
   return dataclasses.replace(
       source, extra_columns=options.extra_columns, extra_fill=options.extra_fill)
+
+
+def _named(columns: Mapping[str, Any]) -> str:
+  """Which column was taken for what; a layout may have several kinds of files."""
+  return ", ".join(f"{role} = {name}" if isinstance(name, str) else f"{role}: {_named(name)}"
+                   for role, name in columns.items()) or "none"
 
 
 def _check_options(options, layout):
