@@ -20,7 +20,7 @@ SCREEN = 40
 LAYERS = (
     ("survey_checks",),
     ("compat", "arguments", "command", "files", "pictures", "progress", "survey", "tables"),
-    ("cells", "fitted_models", "storage", "table_columns"),
+    ("cells", "fitted_models", "hdf5_files", "storage", "table_columns"),
     ("data",),
     ("bias", "models"),
     ("predictions",),

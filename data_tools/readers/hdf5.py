@@ -7,6 +7,7 @@ columns are one-dimensional datasets, the fields of such a dataset, or those of 
 from __future__ import annotations
 
 import collections
+import errno
 import os
 
 import h5py
@@ -22,6 +23,7 @@ from data_tools.readers.parts.cutout_source import (
   ReaderOptions,
   with_split,
 )
+from pzbias_tf.hdf5_files import open_hdf5
 from pzbias_tf.survey import Survey
 from pzbias_tf.tables import TableColumns
 from pzbias_tf.tables.table_contents import MANY
@@ -43,7 +45,7 @@ class Hdf5Images:
 
   def __call__(self, row: int) -> np.ndarray:
     if self._dataset is None:
-      self._dataset = h5py.File(self._path, "r", rdcc_nbytes=_CACHE_BYTES)[self._name]
+      self._dataset = open_hdf5(self._path, rdcc_nbytes=_CACHE_BYTES)[self._name]
     try:
       image = self._dataset[row]
     except OSError as error:
@@ -104,8 +106,10 @@ def _files(path: str) -> list[str]:
 
 def _open(path: str) -> h5py.File:
   try:
-    return h5py.File(path, "r")
+    return open_hdf5(path)
   except OSError as error:
+    if error.errno == errno.EAGAIN:
+      raise  # locked
     raise _damaged(path, error) from error
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Mapping, Sequence
 
-import h5py
 import numpy as np
 
 from data_tools.readers.parts import table_files
 from pzbias_tf import table_columns, tables
+from pzbias_tf.hdf5_files import open_hdf5
 from pzbias_tf.photoz_catalog import Catalog
 from pzbias_tf.predictions.estimates import modes
 from pzbias_tf.predictions.predictions_file import has_pdf, read_columns, read_pdf
@@ -141,7 +141,7 @@ def _read(path):
 
 def _read_qp(path):
   try:
-    with h5py.File(path, "r") as file:
+    with open_hdf5(path) as file:
       groups = set(file)
     columns = read_columns([path]) if "ancil" in groups else {}
     edges, pdf = read_pdf(path) if has_pdf(path) else (None, None)

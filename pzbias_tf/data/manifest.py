@@ -21,6 +21,8 @@ CATALOG_NAME = "catalog.fits"
 REJECTED_NAME = "rejected.csv"
 SCHEMA_VERSION = 2
 SPLITS = ("train", "validation", "test", "target")
+SMALLEST_SIDE = 3
+"""Of images, pixels: the place of the peak is measured over 3 x 3."""
 COMPRESSION_TYPES = {"none": "", "gzip": "GZIP"}
 """{compression of the shards: TensorFlow's name for it}."""
 IMAGES, PHOTOMETRY = "images", "photometry"
