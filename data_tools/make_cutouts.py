@@ -103,8 +103,8 @@ def _settings(config: CutoutConfig) -> cutting.CutoutSettings:
     raise ValueError(f"--reference_band={reference}: survey {survey.name} has the bands "
                      f"{', '.join(bands)}")
   if config.size < 0 or 0 < config.size < SMALLEST_SIDE:
-    raise ValueError(f"--size={config.size}: must be {SMALLEST_SIDE} or more, or 0 for the survey's "
-                     "size")
+    raise ValueError(f"--size={config.size}: must be {SMALLEST_SIDE} or more, or 0 for the "
+                     "survey's size")
   regridding.check_installed()
   return cutting.CutoutSettings(bands, reference, config.size or survey.image_size, config.scratch,
                                 config.extension)

@@ -47,7 +47,7 @@ def known(values: np.ndarray, pdf: np.ndarray) -> np.ndarray:
 def _point_estimates(edges, pdf):
   centers = 0.5 * (edges[:-1] + edges[1:])
   reached = quantiles(edges, pdf, [0.5, *INTERVALS.values()])
-  return {"zmode": modes(edges, pdf), "zmean": pdf @ centers,
+  return {"zmode": modes(edges, pdf), "zmean": known(pdf @ centers, pdf),
           "zmedian": reached[:, 0], "zbest": lowest_risk(edges, pdf),
           **dict(zip(INTERVALS, reached[:, 1:].T))}
 

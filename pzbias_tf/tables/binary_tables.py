@@ -73,6 +73,8 @@ def _fits_values(unit, number, column) -> Any:
     values = np.array(unit.data.field(number))
   except UnicodeDecodeError:
     values = _decoded(raw)
+  if values.dtype.kind == "S":
+    values = _decoded(values)
   if column.null is not None and raw.dtype.kind in "iu":
     return np.ma.MaskedArray(values, raw == int(column.null))
   if column.null is not None and values.dtype.kind in "iuf":  # of a table of text

@@ -83,12 +83,13 @@ def _split_header(text: str, path: str) -> tuple[list[str], Iterator[str], str]:
 
 
 def _delimiter(lines: Sequence[str]) -> str:
-  """What separates the values: it stands in each line, and if possible equally often."""
+  """What separates the values: it stands in the first and most lines, if possible equally often."""
   counts = {delimiter: [len(row) for row in csv.reader(lines, delimiter=delimiter)]
             for delimiter in _DELIMITERS[:-1]}
-  everywhere = [delimiter for delimiter in counts if min(counts[delimiter]) > 1]
-  equally = [delimiter for delimiter in everywhere if len(set(counts[delimiter])) == 1]
-  return next(iter([*equally, *everywhere]), " ")
+  found = [delimiter for delimiter, fields in counts.items()
+           if fields[0] > 1 and np.median(fields) > 1]
+  equally = [delimiter for delimiter in found if len(set(counts[delimiter])) == 1]
+  return next(iter([*equally, *found]), " ")
 
 
 def _commented_names(comments, rows) -> tuple[list[str], str] | None:
