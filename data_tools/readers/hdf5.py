@@ -168,7 +168,7 @@ def _columns(datasets, num: int) -> TableColumns:
   for path, dataset in datasets.items():
     if dataset.shape in ((num,), (num, 1)):
       _read_dataset(values, columns, path, dataset)
-    elif dataset.shape[:1] == (num,) and dataset.ndim < 4:
+    elif dataset.shape and dataset.shape[0] == num and dataset.ndim < 4:
       columns.skip(path, MANY.format(" x ".join(map(str, dataset.shape[1:]))))
   ends = collections.Counter(path.rpartition("/")[2] for path in values)
   for path, array in values.items():
@@ -184,7 +184,9 @@ def _read_dataset(values, columns, path, dataset) -> None:
   """Adds a dataset, or its fields, to the values; skips what is no text."""
   try:
     array = dataset.asstr()[()] if h5py.check_string_dtype(dataset.dtype) else dataset[()]
-  except UnicodeDecodeError as error:
+  except (UnicodeDecodeError, TypeError, OSError) as error:
+    if isinstance(error, OSError) and (error.errno or _SYSTEM_ERROR in str(error)):
+      raise  # an error of the disk or the network
     columns.skip(path, str(error))
     return
   for field in array.dtype.names or ():

@@ -60,17 +60,11 @@ def build_catalog(columns: Columns, names: Mapping[str, tuple[str, ...]], num: i
   for role in ROLES:
     if role == "r" and options.r_from_image or role == "z_photo" and references:
       continue  # an existing column of magnitudes is not used
-    try:
-      name = _pick(columns, role, names.get(role, ()), options, origin)
-      if name and role != "id":
-        values[ROLES[role]] = table_columns.number_column(columns, name, origin)
-    except ValueError as error:
-      if role not in options.optional or role in options.columns:
-        raise
-      logging.warning("%s. It goes without", error)
-      continue
+    name, numbers = _role(columns, role, names.get(role, ()), options, origin)
     if name:
       chosen[role] = name
+    if numbers is not None:
+      values[ROLES[role]] = numbers
   values.update({column: table_columns.number_column(columns, name, origin)
                  for column, name in references.items()})
   if references:
@@ -144,6 +138,26 @@ def check_extra(options: ReaderOptions, photometry_names: Sequence[str] = ()) ->
   if not options.extra_columns:
     raise ValueError(f"--extra_fill={options.extra_fill:g} is for extra columns, and there are "
                      "none; leave it out")
+
+
+def _role(columns, role, candidates, options, origin) -> tuple[str, np.ndarray | None]:
+  """The column of a role and its numbers; "" and None where it goes without.
+
+  A column that nobody named, and that is not required, may be no column of numbers; that of an
+  optional role may also be absent or not certain.
+  """
+  optional = role in options.optional and role not in options.columns
+  try:
+    name = _pick(columns, role, candidates, options, origin)
+    if not name or role == "id":
+      return name, None
+    optional |= role not in REQUIRED and role not in options.columns
+    return name, table_columns.number_column(columns, name, origin)
+  except ValueError as error:
+    if not optional:
+      raise
+    logging.warning("%s. The data set goes without", error)
+    return "", None
 
 
 def _pick(columns, role, candidates, options, origin) -> str:
