@@ -197,11 +197,25 @@ def _complete(columns, redshifts, r_mag, further, origin, without):
   for name in dict.fromkeys((*redshifts, *([r_mag] if r_mag else []))):
     lost, reasons[name] = table_columns.find_missing(
         columns[name], redshifts=name in redshifts, further=further)
+    if name == r_mag:
+      lost |= _no_magnitudes(columns[name], lost, reasons[name], origin)
     keep &= ~lost
   if not keep.any():
     raise ValueError(f"{origin}: no galaxy is left, since all {keep.size} have a missing value "
                      f"({listed(reasons)}); name other columns")
   return np.flatnonzero(keep), {name: own for name, own in reasons.items() if own}
+
+
+def _no_magnitudes(r_mag, missing, reasons, origin):
+  """Which r magnitudes are none, counted in `reasons`; refuses a column of fluxes."""
+  try:
+    table_columns.check_no_fluxes(r_mag[~missing], "r magnitudes")
+  except ValueError as error:
+    raise ValueError(f"{origin}: {error}") from error
+  wrong = ~missing & table_columns.outside(r_mag)
+  if wrong.any():
+    reasons[table_columns.NO_MAGNITUDE] = int(wrong.sum())
+  return wrong
 
 
 def _check(columns, keys, ids, weights, pdf, origin):

@@ -34,6 +34,12 @@ SENTINELS = (-9999.0, -999.0, -99.0, *NINES)
 MISSING_WORDS = (b"", b"nan", b"null", b"none", b"n/a", b"na", b"<na>", b"--", b"-", b"masked")
 """Words that stand for a missing number, in small letters."""
 
+BRIGHTEST, FAINTEST = 0.0, 40.0
+"""Ends of what can be a magnitude; other numbers are fluxes, or wrong."""
+NO_MAGNITUDE = f"outside of {BRIGHTEST:g} to {FAINTEST:g}, so no magnitude"
+TOO_MANY = 0.1
+"""Share of such numbers in a column, beyond which it holds something else."""
+
 _LOWEST_REDSHIFT = -1.0  # at which 1 + z is 0
 _BANDS = ("u", "g", "r", "i", "y", "j", "h", "k", "ks")
 """Bands beside which a column z may be a band as well."""
@@ -322,3 +328,26 @@ def find_missing(values: np.ndarray, *, redshifts: bool,
   found[f"{lowest:g} or below"] = ~missing & (values <= lowest)
   missing |= found[f"{lowest:g} or below"]
   return missing, {reason: int(own.sum()) for reason, own in found.items() if own.any()}
+
+
+def outside(magnitudes: np.ndarray) -> np.ndarray:
+  """Where numbers are neither missing (NaN) nor magnitudes; bool, same shape."""
+  return (magnitudes < BRIGHTEST) | (magnitudes > FAINTEST)
+
+
+def check_no_fluxes(magnitudes: np.ndarray, what: str) -> None:
+  """Refuses a column of which more than TOO_MANY are no magnitudes.
+
+  Args:
+    magnitudes: what is not missing, [n].
+    what: the column in words, such as "r magnitudes".
+
+  Raises:
+    ValueError: it may hold fluxes.
+  """
+  wrong = magnitudes[outside(magnitudes)]
+  if wrong.size > TOO_MANY * magnitudes.size:
+    raise ValueError(
+        f"{wrong.size} of {magnitudes.size} {what} are {NO_MAGNITUDE}, e.g. {np.max(wrong):g}. If "
+        "they are fluxes, turn them into magnitudes first, e.g. 22.5 - 2.5 log10(flux) from "
+        "nanomaggies, or name another column with --r_column")

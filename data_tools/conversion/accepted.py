@@ -18,9 +18,9 @@ from data_tools.readers.parts.cutout_source import EXCLUDED, CutoutSource
 from pzbias_tf import table_columns
 from pzbias_tf.data import extra_columns
 from pzbias_tf.data import manifest as manifest_lib
-from pzbias_tf.data.magnitudes import NO_MAGNITUDE, outside
 from pzbias_tf.data.manifest import magnitude_column
 from pzbias_tf.survey import Survey
+from pzbias_tf.table_columns import NO_MAGNITUDE, outside
 
 NO_ID = "no id in the table"
 DUPLICATE = "duplicate id"
@@ -32,8 +32,6 @@ TOO_FAINT = "r magnitude above --max_r_mag"
 NO_SPLIT = "in none of the published splits"
 OUTSIDE_SAMPLE = (TOO_FAINT, NO_SPLIT, EXCLUDED)
 """Reasons of objects outside of the sample: nothing is wrong with them."""
-
-_TOO_MANY = 0.1  # of the galaxies with an r magnitude beyond all: a column of fluxes
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -113,22 +111,13 @@ def replace_bad_r(catalog: Table, *,
     raise ValueError(f"none of the {len(bad)} r magnitudes is a finite, positive number; "
                      "name another column with --r_column")
   usable = r_mag[~bad & ~outside(r_mag)]
-  _check_no_fluxes(r_mag[~bad], usable)
+  table_columns.check_no_fluxes(r_mag[~bad], "r magnitudes")
   if bad.any():
     logging.warning("r stands for no measurement, or is negative, in %d galaxies%s", bad.sum(),
                     "".join(f"; {reason}: {number}" for reason, number in reasons.items()))
   within = usable if max_r_mag is None else usable[usable <= max_r_mag]
   table["r_mag"] = np.where(bad, np.max(within if within.size else usable), r_mag)
   return table, bad
-
-
-def _check_no_fluxes(r_mag, usable) -> None:
-  """Refuses a column of which many values are too large for magnitudes."""
-  if len(r_mag) - len(usable) > _TOO_MANY * len(r_mag):
-    raise ValueError(
-        f"{len(r_mag) - len(usable)} of {len(r_mag)} r magnitudes are {NO_MAGNITUDE}, e.g. "
-        f"{np.max(r_mag):g}. If they are fluxes, turn them into magnitudes first, e.g. 22.5 - 2.5 "
-        "log10(flux) from nanomaggies, or name another column with --r_column")
 
 
 def fill_missing(catalog: Table, source: CutoutSource) -> dict[str, np.ndarray]:

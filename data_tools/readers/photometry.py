@@ -24,8 +24,9 @@ from data_tools.readers.parts.cutout_source import (
 )
 from pzbias_tf import table_columns
 from pzbias_tf.data import manifest as manifest_lib
-from pzbias_tf.data.magnitudes import NO_MAGNITUDE, outside, with_nan
+from pzbias_tf.data.magnitudes import with_nan
 from pzbias_tf.survey import Survey
+from pzbias_tf.table_columns import NO_MAGNITUDE, TOO_MANY, outside
 
 FILES = ("a table (.fits, .csv, .csv.gz, .parquet, .npy, .npz or text with a line of names) whose "
          "magnitudes are named by --magnitude_columns")
@@ -34,7 +35,6 @@ _NAMES = {**columns_lib.USUAL_NAMES,
           "z": ("z", "z_spec", "zspec", "zs", "redshift"), "r": (), "i": (), "r_err": (),
           "i_err": ()}
 _MARK = " (checked)"  # of columns whose missing values have become NaN
-_TOO_MANY = 0.1  # of the galaxies outside of what can be a magnitude: a column of something else
 
 
 def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
@@ -101,7 +101,7 @@ def _values(table: Columns, photometry: manifest_lib.PhotometryColumns, num: int
       stacked("error", photometry.errors) if photometry.errors else None)
   for name, values in zip(photometry.magnitudes, magnitudes.T):
     wrong = np.flatnonzero(outside(values))
-    if wrong.size > _TOO_MANY * num:
+    if wrong.size > TOO_MANY * num:
       raise ValueError(
           f"{path}: {wrong.size} of {num} values of {name} are {NO_MAGNITUDE}, e.g. "
           f"{values[wrong[0]]:g} in row {wrong[0]}. If they are fluxes, turn them into magnitudes "

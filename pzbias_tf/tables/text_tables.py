@@ -17,6 +17,7 @@ from pzbias_tf.tables.text_values import is_number, typed_columns
 
 _DELIMITERS = ("\t", ";", ",", "|", " ")
 """In the order in which they are tried; blanks separate where nothing else does."""
+_SEPARATOR = re.compile(r"\"?sep=.\"?")  # first line of spreadsheets
 _ROWS = 100_000  # that are taken apart at a time
 _LINES = 20  # that tell the delimiter
 
@@ -62,6 +63,7 @@ def _astropy_format(text: str) -> str:
 def _split_header(text: str, path: str) -> tuple[list[str], Iterator[str], str]:
   """Names, lines of values, and what separates these."""
   lines = [line for line in text.split("\n") if line.strip()]
+  lines = lines[1:] if lines and _SEPARATOR.fullmatch(lines[0].strip()) else lines
   comments = list(itertools.takewhile(lambda line: line.lstrip().startswith("#"), lines))
   rows = [line for line in lines[len(comments):] if not line.lstrip().startswith("#")]
   left = len(lines) - len(comments) - len(rows)

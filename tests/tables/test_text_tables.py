@@ -30,6 +30,7 @@ USUAL = (
     ("quotes", '"id","z","r"\n"007","0.125","16.5"\n"102e5","0.25","17"\n'),
     ("delimiters_at_the_end", "id,z,r,\n007,0.125,16.5,\n102e5,0.25,17,\n"),
     ("numbers_of_rows", ",id,z,r\n0,007,0.125,16.5\n1,102e5,0.25,17\n"),
+    ("separator_of_a_spreadsheet", "sep=;\nid;z;r\n007;0,125;16,5\n102e5;0,25;17\n"),
     ("blank_lines", "\nid,z,r\n\n007,0.125,16.5\n\n102e5,0.25,17\n\n"),
 )
 """(name, text) of one and the same table."""

@@ -78,7 +78,7 @@ def build_catalog(columns: Columns, names: Mapping[str, tuple[str, ...]], num: i
     logging.warning("%s: E(B-V) = %g for all galaxies, as requested by --ebv", origin, options.ebv)
   catalog = catalog_lib.object_table(num, **values)
   if GROUP in columns:
-    catalog[GROUP] = table_columns.ids_of(columns, GROUP, origin)
+    catalog[GROUP] = np.asarray(columns[GROUP]).astype(str)
   for name in options.extra_columns:
     catalog[name] = _extra(columns, name, num, origin)
   return catalog, chosen
