@@ -52,7 +52,7 @@ class CatalogTest(tf.test.TestCase, parameterized.TestCase):
     found = catalog(table(mag=r_mag))
     self.assertEqual(found.missing["mag"], {"outside of 0 to 40, so no magnitude": 3})
     for fluxes in (10 ** (9 - 0.4 * r_mag), -r_mag):
-      with self.assertRaisesRegex(ValueError, "the table: .* of 4000 r magnitudes are .*flu"):
+      with self.assertRaisesRegex(ValueError, r"the table: .* of \d+ r magnitudes .*flu"):
         catalog(table(mag=fluxes))
 
   def test_metrics(self):

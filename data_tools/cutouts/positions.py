@@ -94,8 +94,8 @@ def _pick(columns, role, named, path) -> str:
     return table_columns.named(columns, named, flag, path)
   if role == "id":
     return table_columns.find_id(columns, _NAMES[role], path)
-  name = table_columns.find_one(columns, _NAMES[role], flag, path)
+  name = table_columns.find(columns, _NAMES[role])
   if not name:
     raise ValueError(f"{path}: no column {role} (deg); the columns are "
                      f"{table_columns.listing(columns)}. Name it with {flag}")
-  return name
+  return table_columns.named(columns, name, flag, path)

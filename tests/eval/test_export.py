@@ -85,7 +85,8 @@ class ExportTest(tf.test.TestCase):
   def test_pixels_that_are_cut_off_do_not_count(self):
     images = np.ones((1, SIZE, SIZE, 5), np.float32)
     images[0, 0, 0, 0] = np.nan
-    found = tf.saved_model.load(self.saved).estimate(images, np.zeros(1, np.float32))
+    model = tf.saved_model.load(self.saved)
+    found = model.estimate(images, np.zeros(1, np.float32))
     self.assertAllEqual(np.isfinite(found["zmode"]), [True])
 
   def test_small_images_are_refused(self):
