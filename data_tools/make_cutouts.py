@@ -54,6 +54,7 @@ from data_tools.cutouts import positions as positions_lib
 import pzbias_tf
 from pzbias_tf import files
 from pzbias_tf import survey as survey_lib
+from pzbias_tf.data.manifest import SMALLEST_SIDE
 
 _LISTED = 10  # files that are named on the screen
 
@@ -130,8 +131,9 @@ def _settings(config: CutoutConfig) -> cutting.CutoutSettings:
   if reference not in bands:
     raise ValueError(f"--reference_band={reference}: survey {survey.name} has the bands "
                      f"{', '.join(bands)}")
-  if config.size < 0:
-    raise ValueError(f"--size={config.size}: must be positive, or 0 for the survey's size")
+  if config.size < 0 or 0 < config.size < SMALLEST_SIDE:
+    raise ValueError(f"--size={config.size}: must be {SMALLEST_SIDE} or more, or 0 for the "
+                     "survey's size")
   regridding.check_installed()
   return cutting.CutoutSettings(bands, reference, config.size or survey.image_size, config.scratch,
                                 config.extension)

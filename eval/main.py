@@ -53,8 +53,6 @@ import json
 import os
 import shlex
 
-from astropy.table import Table
-
 from eval.evaluation.calibrations import (
   CATALOG,
   PDF_CALIBRATION,
@@ -65,6 +63,7 @@ from eval.evaluation.calibrations import (
 from eval.evaluation.compare import compare
 from eval.evaluation.description import commands_of, describe_run
 from eval.evaluation.predictions_files import measure_files
+from eval.evaluation.weight_table import WeightTable
 from eval.evaluation.worst_outliers import worst_outliers
 from eval.run import EvaluatedRun, newest_run
 from pzbias_tf.bias.calibration import cell_settings
@@ -151,8 +150,12 @@ def evaluate(folder: str, bootstrap: Bootstrap, options: Options = Options()) ->
       f"look at: tensorboard --logdir {os.path.dirname(folder) or folder}"])
 
 
-def _weights(path: str) -> Table | None:
-  return Table.read(path) if path else None
+def _weights(path: str) -> WeightTable | None:
+  if not path:
+    return None
+  weights = WeightTable.read(path)
+  print(weights.named())
+  return weights
 
 
 def _measure(run: EvaluatedRun, bootstrap, options):

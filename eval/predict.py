@@ -39,7 +39,7 @@ import tensorflow as tf
 from eval.evaluation.calibrations import calibrate_target
 from eval.prediction.members import Members, check_data_fit
 from eval.prediction.request import Request, define_flags, read_request
-from eval.prediction.temporary_data_set import convert_cutouts
+from eval.prediction.temporary_data_set import convert_cutouts, rejected_line
 from eval.run import own_part
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.data.allocator import keep_freed_memory
@@ -96,6 +96,9 @@ def run(request: Request) -> str:
     files = predict_shards(predictor, data, request.splits, folder, pdf_format=request.pdf_format,
                            weights_digest=members.weights_digest, pdf_calibration=pdf_calibration)
     written, remarks = _write(request, members, files)
+    if request.cutouts:
+      left_out = rejected_line(data.manifest, request.beside("_rejected.csv"))
+      remarks += [left_out] if left_out else []
   return "\n".join([
       f"{members.config.stage_spec.title}: {files.galaxies} galaxies -> {', '.join(written)}",
       *remarks, _speed(files, strategy), *_listing(request.path, files.galaxies)])

@@ -15,12 +15,13 @@ from typing import TypeVar
 from astropy.table import Table
 import numpy as np
 
+from eval.evaluation.weight_table import WeightTable
 from pzbias_tf.bias.soft_labels import LabelModel
 from pzbias_tf.data.data_set_facts import DataSetFacts
 from pzbias_tf.data.galaxy_origin import UNKNOWN, GalaxyOrigin
 from pzbias_tf.data.manifest import Manifest
 from pzbias_tf.metrics.stage_result import WEIGHT
-from pzbias_tf.predictions.predictions import Estimates, Predictions, match_by_id, predicted_with
+from pzbias_tf.predictions.predictions import Estimates, Predictions, predicted_with
 from pzbias_tf.predictions.predictions_file import number_of_galaxies
 from pzbias_tf.survey import Survey
 from pzbias_tf.training.checkpoints import StageFiles, file_digest
@@ -46,10 +47,11 @@ class EvaluatedStage:
   Args:
     folder: folder of the stage.
     survey: the survey whose part of the data set counts; None for the stage's own.
-    weights: table with columns "id" and WEIGHT, to be used in the metrics.
+    weights: to be used in the metrics.
   """
 
-  def __init__(self, folder: str, survey: Survey | None = None, weights: Table | None = None):
+  def __init__(self, folder: str, survey: Survey | None = None,
+               weights: WeightTable | Table | None = None):
     self.folder = os.path.normpath(folder)
     self._survey, self._weights = survey, weights
 
@@ -197,12 +199,12 @@ class EvaluatedRun:
   stages: tuple[EvaluatedStage, ...]
 
   @classmethod
-  def open(cls, folder: str, weights: Table | None = None) -> EvaluatedRun:
+  def open(cls, folder: str, weights: WeightTable | Table | None = None) -> EvaluatedRun:
     """Finds the stages of a run; each is judged on the survey of the last one.
 
     Args:
       folder: folder of the run.
-      weights: table with columns "id" and WEIGHT, to be used in the metrics.
+      weights: to be used in the metrics.
 
     Raises:
       FileNotFoundError: the run holds no test predictions.
@@ -276,21 +278,19 @@ def own_part(predictions: AnyPredictions, survey: Survey) -> AnyPredictions:
   return predictions
 
 
-def weighted(predictions: Predictions, weights: Table) -> Predictions:
+def weighted(predictions: Predictions, weights: WeightTable | Table) -> Predictions:
   """Predictions with a column WEIGHT.
 
   Args:
     predictions: the predictions.
-    weights: table with columns "id" and WEIGHT.
+    weights: of the galaxies; a table has columns of ids and WEIGHT.
 
   Raises:
-    ValueError: the table lacks a column, or a galaxy.
+    ValueError: the table lacks a galaxy, or its weight.
   """
-  missing = {"id", WEIGHT} - set(weights.colnames)
-  if missing:
-    raise ValueError(f"the table of weights has no column {' and '.join(sorted(missing))}, only "
-                     f"{', '.join(weights.colnames)}; rename its columns")
-  column = match_by_id(predictions.ancil["id"], weights["id"], weights[WEIGHT], "weights")
+  if not isinstance(weights, WeightTable):
+    weights = WeightTable.from_table(weights)
+  column = weights.of(predictions.ancil["id"])
   return dataclasses.replace(predictions, ancil={**predictions.ancil, WEIGHT: column})
 
 

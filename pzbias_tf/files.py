@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import glob
 import os
@@ -15,6 +16,9 @@ from absl import logging
 
 LOCK_NAME = ".lock"
 """Name of the file that `exclusive_folder` locks."""
+
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+"""What file systems without locks answer."""
 
 
 @contextlib.contextmanager
@@ -62,7 +66,7 @@ def flush_folder(folder: str) -> None:
 def exclusive_folder(folder: str, *, wait: bool = False) -> Iterator[None]:
   """Keeps other processes out of a folder, which is made if it does not exist.
 
-  The lock ends with the process, however that ends.
+  The lock ends with the process, however that ends.  A file system without locks gives a warning.
 
   Args:
     folder: the folder.
@@ -80,6 +84,11 @@ def exclusive_folder(folder: str, *, wait: bool = False) -> Iterator[None]:
         raise OSError(f"another process is at work in {folder}; wait for it or end it") from error
       logging.info("Waiting for another process that is at work in %s", folder)
       fcntl.flock(lock, fcntl.LOCK_EX)
+    except OSError as error:
+      if error.errno not in NO_LOCKS:
+        raise
+      logging.warning("%s: this file system has no locks (%s): nothing keeps two commands from "
+                      "writing there at once", folder, error.strerror)
     yield
 
 

@@ -86,7 +86,7 @@ class Catalog:
             else np.arange(len(columns[names[0]])).astype(str))
     _check(columns, keys, ids, weights, pdf, origin)
     redshifts = [name for name in (*names, z_spec) if name]
-    rows, reasons = _complete(columns, redshifts, r_mag, missing, origin)
+    rows, reasons = _complete(columns, redshifts, r_mag, missing, origin, {ids: keys == ""})
     rows = rows[np.argsort(keys[rows], kind="stable")] if ids else rows
     take = lambda name: columns[name][rows] if name else None
     return cls(
@@ -185,17 +185,37 @@ def listed(missing: Mapping[str, Mapping[str, int]]) -> str:
       for name, reasons in missing.items() if reasons)
 
 
-def _complete(columns, redshifts, r_mag, further, origin):
-  """Rows without missing values, and {column: {reason: number of rows}} of the others."""
+def _complete(columns, redshifts, r_mag, further, origin, without):
+  """Rows without missing values, and {column: {reason: number of rows}} of the others.
+
+  `without` are the rows without an id, by the name of that column.
+  """
   keep, reasons = np.ones(len(columns[redshifts[0]]), bool), {}
+  for name, lost in without.items():
+    keep &= ~lost
+    reasons[name] = {"none": int(lost.sum())} if lost.any() else {}
   for name in dict.fromkeys((*redshifts, *([r_mag] if r_mag else []))):
     lost, reasons[name] = table_columns.find_missing(
         columns[name], redshifts=name in redshifts, further=further)
+    if name == r_mag:
+      lost |= _no_magnitudes(columns[name], lost, reasons[name], origin)
     keep &= ~lost
   if not keep.any():
     raise ValueError(f"{origin}: no galaxy is left, since all {keep.size} have a missing value "
                      f"({listed(reasons)}); name other columns")
   return np.flatnonzero(keep), {name: own for name, own in reasons.items() if own}
+
+
+def _no_magnitudes(r_mag, missing, reasons, origin):
+  """Which r magnitudes are none, counted in `reasons`; refuses a column of fluxes."""
+  try:
+    table_columns.check_no_fluxes(r_mag[~missing], "r magnitudes")
+  except ValueError as error:
+    raise ValueError(f"{origin}: {error}") from error
+  wrong = ~missing & table_columns.outside(r_mag)
+  if wrong.any():
+    reasons[table_columns.NO_MAGNITUDE] = int(wrong.sum())
+  return wrong
 
 
 def _check(columns, keys, ids, weights, pdf, origin):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
 import numpy as np
@@ -10,7 +11,9 @@ if TYPE_CHECKING:  # it imports astropy, which takes a third of a second
   from pzbias_tf.tables import Columns
 
 USUAL_NAMES = {
-    "id": ("id", "objid", "name"), "z": ("z", "z_spec", "zspec", "redshift"),
+    "id": ("id", "objid", "name", "object_id", "objectid", "obj_id", "source_id", "galaxy_id",
+           "specobjid", "targetid", "cataid", "ident"),
+    "z": ("z", "z_spec", "zspec", "redshift"),
     "ebv": ("ebv", "E(B-V)"), "r": ("r", "r_mag", "mag_r"),
     "r_err": ("r_err", "mag_err_r"), "i": ("i", "i_mag", "mag_i"),
     "i_err": ("i_err", "mag_err_i"), "z_photo": ("z_photo", "zphot"),
@@ -28,17 +31,118 @@ NINES = (99.0, 99.9, 99.99, 999.0, 999.9, 9999.0)
 SENTINELS = (-9999.0, -999.0, -99.0, *NINES)
 """Numbers that stand for a missing redshift or magnitude, besides all from LOWEST down."""
 
+MISSING_WORDS = (b"", b"nan", b"null", b"none", b"n/a", b"na", b"<na>", b"--", b"-", b"masked")
+"""Words that stand for a missing number, in small letters."""
+
+BRIGHTEST, FAINTEST = 0.0, 40.0
+"""Ends of what can be a magnitude; other numbers are fluxes, or wrong."""
+NO_MAGNITUDE = f"outside of {BRIGHTEST:g} to {FAINTEST:g}, so no magnitude"
+TOO_MANY = 0.1
+"""Share of such numbers in a column, beyond which it holds something else."""
+
 _LOWEST_REDSHIFT = -1.0  # at which 1 + z is 0
-_EXACT_INTEGERS = 2.0**53  # above this, ids stored as doubles have lost digits
+_BANDS = ("u", "g", "r", "i", "y", "j", "h", "k", "ks")
+"""Bands beside which a column z may be a band as well."""
+_HIGHEST_REDSHIFT = 9.0  # the median of magnitudes is beyond, that of redshifts is not
+_EXACT_BITS = {2: 11, 4: 24}  # of floating-point numbers of so many bytes; 53 of longer ones
+_ROUNDED = re.compile(rb"[+-]?\d\.\d+[eE]\+?\d+")
 
 
 def find(columns: Columns, candidates: Sequence[str]) -> str:
-  """The first of some names that is a column, in any case of its letters; "" if none is."""
-  lowered = {name.lower(): name for name in reversed(list(columns))}
-  for name in candidates:
-    if name in columns or name.lower() in lowered:
-      return name if name in columns else lowered[name.lower()]
-  return ""
+  """The first of some names that is a column, in any case of its letters; "" if none is.
+
+  Exact names come before others, and names before the last parts of the paths of HDF5 datasets.
+  """
+  return next(iter(_found(columns, candidates)), "")
+
+
+def find_id(columns: Columns, candidates: Sequence[str], origin: str) -> str:
+  """The column of ids, the first usual one; "" if there is none.
+
+  Raises:
+    ValueError: there is one, which cannot be used.
+  """
+  found = find(columns, candidates) or find(getattr(columns, "skipped", {}), candidates)
+  return named(columns, found, "--id_column", origin) if found else ""
+
+
+def find_one(columns: Columns, candidates: Sequence[str], flag: str, origin: str) -> str:
+  """As `find`, where the columns of two names must not differ.
+
+  A column z that is a magnitude is not taken for a redshift.
+
+  Args:
+    columns: the table.
+    candidates: names of the column.
+    flag: the flag that names it, such as "--z_column", for the message.
+    origin: the file, for the message.
+
+  Raises:
+    ValueError: several columns may be meant, and they differ.
+  """
+  found = _found(columns, candidates)
+  if "z" in candidates and "redshift" in candidates:
+    found = [name for name in found if not _is_magnitude(columns, name)]
+  for other in found[1:]:
+    if not _same(columns[found[0]], columns[other]):
+      raise ValueError(f"{origin}: columns {', '.join(found)} differ, and each may be meant; name "
+                       f"one of them with {flag}")
+  if found:
+    _check_once(columns, found[0], origin)
+  return found[0] if found else ""
+
+
+def _found(columns, candidates) -> list[str]:
+  """All columns that may be meant: in the file itself before those in groups of HDF5."""
+  for part in (lambda name: name, lambda name: name.rpartition("/")[2]):
+    found: dict[str, None] = {}
+    for candidate in candidates:
+      exact = [name for name in columns if part(name) == candidate]
+      found |= dict.fromkeys(exact or [name for name in columns
+                                       if part(name).lower() == candidate.lower()])
+    if found:
+      return list(found)
+  return []
+
+
+def _is_magnitude(columns, name) -> bool:
+  """Whether a column called z is a band: its numbers are magnitudes, or those of fluxes beside it.
+
+  Beside redshifts, bands that are magnitudes have far larger numbers.
+  """
+  group, _, last = name.rpartition("/")
+  if last.lower() != "z":
+    return False
+  beside = [other for other in columns if other.rpartition("/")[0] == group
+            and other.rpartition("/")[2].lower() in _BANDS]
+  own, others = _median(columns[name]), [_median(columns[other]) for other in beside]
+  if own > _HIGHEST_REDSHIFT:
+    return True
+  return len(others) > 2 and not np.nanmedian(others) > _HIGHEST_REDSHIFT
+
+
+def _median(values) -> float:
+  """Of what is not missing; NaN where nothing is left, or no numbers are."""
+  values = np.asarray(values)
+  if values.dtype.kind not in "iuf":
+    return np.nan
+  values = values.astype(np.float64)
+  values = values[~find_missing(values, redshifts=False)[0]]
+  return float(np.median(values)) if values.size else np.nan
+
+
+def _same(first, second) -> bool:
+  """Whether two columns are equal, missing values among them."""
+  first, second = np.asarray(first), np.asarray(second)
+  if first.shape != second.shape or (first.dtype.kind in "US") != (second.dtype.kind in "US"):
+    return False
+  return bool(np.all((first == second) | ((first != first) & (second != second))))
+
+
+def _check_once(columns, name, origin):
+  if name in getattr(columns, "twice", ()):
+    raise ValueError(f"{origin}: several columns are called {name!r}, and they differ; rename one, "
+                     "or take the others out")
 
 
 def named(columns: Columns, name: str, flag: str, origin: str) -> str:
@@ -46,34 +150,68 @@ def named(columns: Columns, name: str, flag: str, origin: str) -> str:
 
   Args:
     columns: the table.
-    name: what was given.
+    name: what was given; of HDF5, a path or its last part.
     flag: the flag, such as "--id_column", for the message.
     origin: the file, for the message.
 
   Raises:
-    ValueError: the table has no such column.
+    ValueError: the table has no such column, or several.
   """
-  if name != NONE and name not in columns:
-    raise ValueError(f"{origin}: no column {name!r}, named by {flag}; the columns are "
+  if name == NONE and name not in columns:
+    return ""
+  found = resolve(columns, name)
+  if len(found) > 1:
+    raise ValueError(f"{origin}: {flag}={name} may be {', '.join(found)}; give its whole path")
+  if not found:
+    reason = getattr(columns, "skipped", {}).get(name, "")
+    raise ValueError(f"{origin}: column {name!r}, named by {flag}, cannot be used: {reason}; name "
+                     "a column of one value per galaxy" if reason else
+                     f"{origin}: no column {name!r}, named by {flag}; the columns are "
                      f"{listing(columns)}")
-  return "" if name == NONE else name
+  _check_once(columns, found[0], origin)
+  return found[0]
+
+
+def resolve(columns: Columns, name: str) -> list[str]:
+  """The columns that a given name may mean: that of the name, else those whose paths end on it."""
+  name = name.strip("/") if name not in columns else name
+  if name in columns:
+    return [name]
+  alias = getattr(columns, "aliases", {}).get(name, "")
+  return [alias] if alias else [other for other in columns if other.endswith(f"/{name}")]
 
 
 def listing(columns: Columns) -> str:
-  """The names of the columns, for messages."""
-  return ", ".join(columns) or "none at all"
+  """The names of the columns, for messages, and of those that cannot be used."""
+  skipped = getattr(columns, "skipped", {})
+  beside = "; not used: " + ", ".join(f"{name} ({why})" for name, why in skipped.items())
+  return (", ".join(columns) or "none at all") + (beside if skipped else "")
 
 
 def numbers(values: Any, name: str, origin: str) -> np.ndarray:
-  """A column as numbers, [rows] float64.
+  """A column as numbers, [rows] float64; masked ones, and words of MISSING_WORDS, are NaN.
 
   Raises:
     ValueError: it does not hold numbers.
   """
   try:
-    return np.asarray(values).astype(np.float64)
+    if np.ma.isMaskedArray(values) and values.dtype.kind in "biuf":
+      return np.ma.filled(np.ma.asarray(values).astype(np.float64), np.nan)
+    values = np.asarray(values)
+    if values.dtype.kind in "SU" and values.ndim == 1:
+      return _from_words(values)
+    return values.astype(np.float64)
   except (TypeError, ValueError) as error:
     raise ValueError(f"{origin}: column {name!r} does not hold numbers: {error}") from error
+
+
+def _from_words(values: np.ndarray) -> np.ndarray:
+  values = np.char.strip(values)
+  small = np.char.lower(values if values.dtype.kind == "S" else np.char.encode(values, "utf-8"))
+  missing = np.isin(small, MISSING_WORDS)
+  found = np.full(len(values), np.nan)
+  found[~missing] = values[~missing].astype(np.float64)
+  return found
 
 
 def number_column(table: Mapping[str, Any], name: str, origin: str) -> np.ndarray:
@@ -87,10 +225,7 @@ def number_column(table: Mapping[str, Any], name: str, origin: str) -> np.ndarra
   Raises:
     ValueError: there is no such column, or it is not one of numbers.
   """
-  values = _column(table, name, origin)
-  if np.ma.isMaskedArray(values) and values.dtype.kind in "iuf":
-    values = np.ma.filled(np.ma.asarray(values).astype(np.float64), np.nan)
-  values = numbers(values, name, origin)
+  values = numbers(_column(table, name, origin), name, origin)
   if values.ndim != 1:
     raise ValueError(f"{origin}: column {name!r} has shape {list(values.shape)}; name a column of "
                      "one number per galaxy")
@@ -101,11 +236,11 @@ def unique_ids(table: Mapping[str, Any], name: str, origin: str) -> np.ndarray:
   """A column of a table as ids, [rows] str, each once; arguments as in `number_column`.
 
   Raises:
-    ValueError: there is no such column, or an id stands there twice, or has lost
-      digits.
+    ValueError: there is no such column, or an id stands there twice, or cannot be
+      kept exactly.
   """
-  ids = exact_ids(_column(table, name, origin), name, origin)
-  ranked = np.sort(ids)
+  ids = ids_of(table, name, origin)
+  ranked = np.sort(ids[ids != ""])
   twice = ranked[1:][ranked[1:] == ranked[:-1]]
   if twice.size:
     raise ValueError(f"{origin}: column {name!r} holds the id {str(twice[0])!r} twice, and "
@@ -121,21 +256,55 @@ def _column(table, name, origin):
   return table[name]
 
 
-def exact_ids(values: Any, name: str, origin: str) -> np.ndarray:
-  """A column of ids as texts, [rows].
+def ids_of(table: Mapping[str, Any], name: str, origin: str) -> np.ndarray:
+  """A column of a table as ids, as the file has them, [rows] str; "" where missing.
 
   Raises:
-    ValueError: they are floating-point numbers that have lost digits.
+    ValueError: there is no such column, or an id cannot be kept exactly.
   """
-  values = np.asarray(values)
+  values = _column(table, name, origin)
+  return exact_ids(getattr(table, "texts", {}).get(name, values), name, origin)
+
+
+def exact_ids(values: Any, name: str, origin: str) -> np.ndarray:
+  """A column of ids as texts, [rows]; "" where masked or NaN.
+
+  Raises:
+    ValueError: they are floating-point numbers that have lost digits, or no text.
+  """
+  mask = np.ma.getmaskarray(values) if np.ma.isMaskedArray(values) else np.False_
+  values = np.asarray(np.ma.getdata(values))
   if values.dtype.kind == "f":
-    if np.any(~np.isfinite(values) | (np.abs(values) > _EXACT_INTEGERS)):
-      raise ValueError(f"{origin}: ids in column {name!r} are floating-point numbers that "
-                       "are not finite or have lost digits; name another --id_column")
-    values = values.astype(np.int64)
-  if values.dtype.kind == "S":
-    values = np.char.decode(values, "utf-8")
-  return np.char.strip(values.astype(str))
+    values, mask = _whole(values, mask, name, origin), mask | np.isnan(values)
+  if values.dtype.kind == "O":
+    mask = mask | np.array([value is None or value != value for value in values.ravel()]).reshape(
+        values.shape)
+    values = np.array([value.decode("utf-8") if isinstance(value, bytes) else value
+                       for value in values], object)
+  try:
+    texts = np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values.astype(str)
+  except UnicodeDecodeError as error:
+    raise ValueError(f"{origin}: ids in column {name!r} are no text: {error}; name another "
+                     "--id_column") from error
+  if values.dtype.kind in "SUO" and any(map(_ROUNDED.fullmatch, np.char.encode(texts, "utf-8"))):
+    raise _lost(name, origin)
+  return np.where(mask, "", np.char.strip(texts))
+
+
+def _whole(values, mask, name, origin) -> np.ndarray:
+  """Floating-point numbers as whole ones, which they are."""
+  plain = np.where(mask | np.isnan(values), 0, values)
+  largest = 2.0 ** _EXACT_BITS.get(values.dtype.itemsize, 53)
+  if np.any(~np.isfinite(plain) | (np.abs(plain) >= largest) | (plain != np.floor(plain))):
+    raise _lost(name, origin)
+  return plain.astype(np.int64)
+
+
+def _lost(name, origin) -> ValueError:
+  return ValueError(
+      f"{origin}: ids in column {name!r} are floating-point numbers that are not finite or have "
+      f"lost digits; name another --id_column, or --id_column={NONE} for the numbers of the rows, "
+      "or write the ids as text or whole numbers")
 
 
 def find_missing(values: np.ndarray, *, redshifts: bool,
@@ -159,3 +328,26 @@ def find_missing(values: np.ndarray, *, redshifts: bool,
   found[f"{lowest:g} or below"] = ~missing & (values <= lowest)
   missing |= found[f"{lowest:g} or below"]
   return missing, {reason: int(own.sum()) for reason, own in found.items() if own.any()}
+
+
+def outside(magnitudes: np.ndarray) -> np.ndarray:
+  """Where numbers are neither missing (NaN) nor magnitudes; bool, same shape."""
+  return (magnitudes < BRIGHTEST) | (magnitudes > FAINTEST)
+
+
+def check_no_fluxes(magnitudes: np.ndarray, what: str) -> None:
+  """Refuses a column of which more than TOO_MANY are no magnitudes.
+
+  Args:
+    magnitudes: what is not missing, [n].
+    what: the column in words, such as "r magnitudes".
+
+  Raises:
+    ValueError: it may hold fluxes.
+  """
+  wrong = magnitudes[outside(magnitudes)]
+  if wrong.size > TOO_MANY * magnitudes.size:
+    raise ValueError(
+        f"{wrong.size} of {magnitudes.size} {what} are {NO_MAGNITUDE}, e.g. {np.max(wrong):g}. If "
+        "they are fluxes, turn them into magnitudes first, e.g. 22.5 - 2.5 log10(flux) from "
+        "nanomaggies, or name another column with --r_column")

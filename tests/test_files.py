@@ -1,5 +1,6 @@
 """Files are written completely or not at all, and folders are locked."""
 
+import errno
 import os
 import stat
 import threading
@@ -21,6 +22,16 @@ class FilesTest(tf.test.TestCase):
   def read(self):
     with open(self.path, encoding="utf-8") as file:
       return file.read()
+
+  def test_a_file_system_without_locks(self):
+    for number in files.NO_LOCKS:
+      with mock.patch.object(files.fcntl, "flock", side_effect=OSError(number, "no locks")):
+        with self.assertLogs(level="WARNING") as logged, exclusive_folder(self.folder):
+          pass
+      self.assertIn("this file system has no locks", logged.output[0])
+    with mock.patch.object(files.fcntl, "flock", side_effect=OSError(errno.EIO, "broken")):
+      with self.assertRaisesRegex(OSError, "broken"), exclusive_folder(self.folder):
+        pass
 
   def test_replaces_whole_files(self):
     write_text(self.path, "a long first text")

@@ -21,7 +21,7 @@ LAYERS = (
     ("survey_checks", "versions"),
     ("compat", "arguments", "choices", "command_line", "files", "pictures", "progress", "survey",
      "tables"),
-    ("cells", "fitted_models", "storage", "table_columns"),
+    ("cells", "fitted_models", "hdf5_files", "storage", "table_columns"),
     ("data",),
     ("bias", "models"),
     ("predictions",),

@@ -40,6 +40,21 @@ class CatalogTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual(table()["zp"][found.rows], found.z_photo["zp"])
     self.assertAllEqual(catalog(ids="").rows, np.arange(NUM))
 
+  def test_galaxies_without_an_id_are_left_out_and_counted(self):
+    names = np.ma.MaskedArray(np.arange(NUM), np.arange(NUM) < 3)
+    found = catalog(Table(table(name=names)))
+    self.assertLen(found, NUM - 3)
+    self.assertEqual(found.missing["name"], {"none": 3})
+
+  def test_r_that_is_no_magnitude(self):
+    r_mag = table()["mag"]
+    r_mag[:3] = 456.0
+    found = catalog(table(mag=r_mag))
+    self.assertEqual(found.missing["mag"], {"outside of 0 to 40, so no magnitude": 3})
+    for fluxes in (10 ** (9 - 0.4 * r_mag), -r_mag):
+      with self.assertRaisesRegex(ValueError, r"the table: .* of \d+ r magnitudes .*flu"):
+        catalog(table(mag=fluxes))
+
   def test_metrics(self):
     found = catalog()
     summary = found.measure(bootstrap=Bootstrap(number=2))

@@ -1,5 +1,6 @@
 """Columns of tables: by usual names, as numbers, as ids, with missing values."""
 
+from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
@@ -32,7 +33,81 @@ class FindMissingTest(tf.test.TestCase):
     self.assertEqual((missing.sum(), reasons), (0, {}))
 
 
-class ColumnsTest(tf.test.TestCase):
+MAGNITUDES = {band: np.full(4, 20.0) for band in "ugri"}
+FLUXES = {band: np.full(4, 2.0) for band in "ugri"}
+Z_NAMES = table_columns.USUAL_NAMES["z"]
+
+
+class OneOfSeveralTest(tf.test.TestCase, parameterized.TestCase):
+
+  def find(self, columns, role="z"):
+    return table_columns.find_one(columns, table_columns.USUAL_NAMES[role], f"--{role}_column", "x")
+
+  @parameterized.parameters(
+      ({**MAGNITUDES, "z": [20.0, 19.0], "redshift": [0.1, 0.2]}, "redshift"),
+      ({**MAGNITUDES, "z": [0.1, 0.2]}, "z"),
+      ({**MAGNITUDES, "z": [-99.0, 19.0], "zspec": [0.1, 0.2]}, "zspec"),
+      ({**FLUXES, "z": [3.0, 2.0], "z_spec": [0.1, 0.2]}, "z_spec"),
+      ({**FLUXES, "z": [3.0, 2.0]}, ""),
+      ({"Z": [18.0, 19.0], "zspec": [0.1, 0.2]}, "zspec"),
+      ({"Z": [18.0, 19.0], "Y": [18.0, 19.0], "z": [0.1, 0.2]}, "z"),
+      ({"r": [18.0, 19.0], "z": [0.1, 0.2], "z_spec": [0.1, 0.2]}, "z"),
+      ({"r": [18.0, 19.0], "z": [np.nan, np.nan]}, "z"),
+      ({"phot/z": [20.0, 19.0], "phot/r": [20.0, 19.0], "truth/redshift": [0.1, 0.2]},
+       "truth/redshift"))
+  def test_a_magnitude_is_never_the_redshift(self, columns, name):
+    self.assertEqual(self.find({key: np.array(values) for key, values in columns.items()}), name)
+
+  @parameterized.parameters(
+      ({"z": 0.1, "z_spec": 0.2}, "z", "columns z, z_spec differ.*--z_column"),
+      ({"zspec": 0.1, "ZSPEC": 0.2, "redshift": 0.3}, "z", "columns zspec, redshift differ"),
+      ({"ZSPEC": 0.1, "zSpec": 0.2}, "z", "columns ZSPEC, zSpec differ"),
+      ({"r": 16.0, "mag_r": 17.0}, "r", "columns r, mag_r differ.*--r_column"),
+      ({"a/r": 16.0, "b/r": 17.0}, "r", "columns a/r, b/r differ"))
+  def test_what_may_be_either_is_an_error(self, columns, role, message):
+    with self.assertRaisesRegex(ValueError, f"x: {message}"):
+      self.find({key: np.full(3, value) for key, value in columns.items()}, role)
+
+  @parameterized.parameters(
+      ({"r": 16.0, "truth/r": 12.0}, "r"), ({"R": 16.0, "r": 12.0}, "r"),
+      ({"truth/r": 12.0, "obs/R": 12.0}, "truth/r"), ({"r_mag": 16.0, "truth/r": 12.0}, "r_mag"))
+  def test_exact_names_come_first(self, columns, name):
+    self.assertEqual(self.find({key: np.full(3, value) for key, value in columns.items()}, "r"),
+                     name)
+
+  def test_names_that_are_given(self):
+    columns = {name: np.zeros(2) for name in ("r", "truth/r", "obs/z", "truth/z", "a/b/w")}
+    named = lambda name: table_columns.named(columns, name, "--r_column", "x")
+    self.assertEqual([named(name) for name in ("r", "/r", "truth/r", "/truth/r", "w", "b/w")],
+                     ["r", "r", "truth/r", "truth/r", "a/b/w", "a/b/w"])
+    with self.assertRaisesRegex(ValueError, "x: --r_column=z may be obs/z, truth/z"):
+      named("z")
+
+
+class ColumnsTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.parameters(
+      (np.array([7.0, np.nan]), ["7", ""]), (np.array([7, 8], np.float32), ["7", "8"]),
+      (np.array([b"007", b" a "]), ["007", "a"]), (np.array(["007", None], object), ["007", ""]),
+      (np.ma.MaskedArray([2**60 + 1, 2], [False, True]), [str(2**60 + 1), ""]),
+      (np.array([2**63 + 1], np.uint64), [str(2**63 + 1)]))
+  def test_ids_of_many_kinds(self, values, ids):
+    self.assertEqual(table_columns.exact_ids(values, "id", "x").tolist(), ids)
+
+  @parameterized.parameters(
+      (np.array([2.0**24 + 2], np.float32),), (np.array([1.5]),), (np.array([2.0**53]),),
+      (np.array([np.inf]),), (np.array([4096], np.float16),), (np.array(["1.5E+18"]),),
+      (np.array([b"\xff\xfe"]),))
+  def test_ids_that_cannot_be_kept(self, values):
+    with self.assertRaisesRegex(ValueError, "x: ids in column 'id' .*--id_column"):
+      table_columns.exact_ids(values, "id", "x")
+
+  @parameterized.parameters(
+      (np.array(["0.5", "", "NaN", "null"]), [0.5, np.nan, np.nan, np.nan]),
+      (np.array([b"0.5", b"--"]), [0.5, np.nan]),
+      (np.ma.MaskedArray([1, 999999], [False, True]), [1.0, np.nan]))
+  def test_missing_numbers(self, values, numbers):
+    self.assertAllEqual(table_columns.number_column({"a": values}, "a", "x"), numbers)
 
   def test_usual_names_in_any_case(self):
     columns = {"OBJID": 1, "Z": 2, "z_spec": 3}

@@ -19,6 +19,7 @@ from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.extra_columns import ExtraColumns
 from pzbias_tf.data.flux import InputScaling
 from pzbias_tf.data.magnitudes import PhotometryInput
+from pzbias_tf.data.manifest import SMALLEST_SIDE
 from pzbias_tf.models.representation import NET_C, check_network, network_name
 from pzbias_tf.training.checkpoints import file_digest
 from pzbias_tf.training.config import TrainConfig, load_config
@@ -52,6 +53,10 @@ def resolve(request: Request, data: Dataset) -> dict[str, Any]:
     if getattr(request, name, None) is not None:
       settings[name] = getattr(request, name)
   check_network(settings["net"], photometry=data.manifest.photometry is not None)
+  if 0 < min(settings["image_size"], *data.manifest.image_shape[:2]) < SMALLEST_SIDE:
+    raise ValueError(f"{data.folder}: --image_size={settings['image_size']} of images of "
+                     f"{' x '.join(map(str, data.manifest.image_shape[:2]))} pixels; a side of "
+                     f"{SMALLEST_SIDE} or more is needed")
   return settings
 
 

@@ -15,16 +15,19 @@ import numpy as np
 from data_tools.conversion import hashing
 from data_tools.conversion import splits as splits_lib
 from data_tools.readers.parts.cutout_source import EXCLUDED, CutoutSource
+from pzbias_tf import table_columns
 from pzbias_tf.data import extra_columns
 from pzbias_tf.data import manifest as manifest_lib
-from pzbias_tf.data.magnitudes import NO_MAGNITUDE, outside
 from pzbias_tf.data.manifest import magnitude_column
 from pzbias_tf.survey import Survey
+from pzbias_tf.table_columns import NO_MAGNITUDE, outside
 
+NO_ID = "no id in the table"
 DUPLICATE = "duplicate id"
 BAD_EBV = "E(B-V) negative or not finite"
 OUTSIDE_GRID = "z outside the redshift grid"
 NO_BAND = "no magnitude in any band"
+NO_R = f"r magnitude {NO_MAGNITUDE}"
 TOO_FAINT = "r magnitude above --max_r_mag"
 NO_SPLIT = "in none of the published splits"
 OUTSIDE_SAMPLE = (TOO_FAINT, NO_SPLIT, EXCLUDED)
@@ -88,7 +91,7 @@ def accept_galaxies(source: CutoutSource, survey: Survey, *, seed: int,
 
 def replace_bad_r(catalog: Table, *,
                   max_r_mag: float | None = None) -> tuple[Table, np.ndarray]:
-  """Replaces r magnitudes that are negative or not finite by the largest finite one.
+  """Replaces r magnitudes that are missing or negative by the largest other one.
 
   With a limit it is the largest within the limit, as if the catalogue ended there.
 
@@ -98,15 +101,20 @@ def replace_bad_r(catalog: Table, *,
     The new catalogue, and whether r was replaced, [objects] bool.
 
   Raises:
-    ValueError: no magnitude is usable.
+    ValueError: no magnitude is usable, or they are fluxes.
   """
   table = catalog.copy(copy_data=False)  # the other columns are shared
   r_mag = np.asarray(table["r_mag"])
-  bad = ~(np.isfinite(r_mag) & (r_mag >= 0))
+  missing, reasons = table_columns.find_missing(r_mag, redshifts=False)
+  bad = missing | (r_mag < 0)
   if bad.all():
     raise ValueError(f"none of the {len(bad)} r magnitudes is a finite, positive number; "
                      "name another column with --r_column")
-  usable = r_mag[~bad]
+  usable = r_mag[~bad & ~outside(r_mag)]
+  table_columns.check_no_fluxes(r_mag[~bad], "r magnitudes")
+  if bad.any():
+    logging.warning("r stands for no measurement, or is negative, in %d galaxies%s", bad.sum(),
+                    "".join(f"; {reason}: {number}" for reason, number in reasons.items()))
   within = usable if max_r_mag is None else usable[usable <= max_r_mag]
   table["r_mag"] = np.where(bad, np.max(within if within.size else usable), r_mag)
   return table, bad
@@ -153,14 +161,17 @@ def rejection_reasons(catalog: Table, source: CutoutSource, survey: Survey, *,
     reasons[row] = reason
   if max_r_mag is not None:  # what is outside of the sample may have any fault
     _reject(reasons, catalog["r_mag"] > max_r_mag, TOO_FAINT)
+  _reject(reasons, np.asarray(catalog["id"]) == "", NO_ID)
   _reject(reasons, hashing.repeated(catalog["id"]), DUPLICATE)
-  _reject(reasons, ~(np.isfinite(ebv) & (ebv >= 0)), BAD_EBV)
+  _reject(reasons, extra_columns.is_missing(ebv) | ~(np.asarray(ebv) >= 0), BAD_EBV)
+  _reject(reasons, outside(catalog["r_mag"]), NO_R)
   for name in source.extra_columns:
     _reject(reasons, extra_columns.is_missing(catalog[name]), missing_extra(name))
   if source.photometry:
     _reject_photometry(reasons, catalog, source.photometry.missing, survey)
   # A galaxy without z is not rejected: it goes to the target set.
-  _reject(reasons, ~np.isnan(z) & ~_on_grid(z, survey), OUTSIDE_GRID)
+  _reject(reasons, ~np.isnan(z) & ~on_grid(z, survey), OUTSIDE_GRID)
+  _list_sentinels(np.asarray(z, np.float64))
   return reasons
 
 
@@ -184,7 +195,16 @@ def _reject_photometry(reasons, catalog, missing, survey):
   _reject(reasons, np.isnan(values).all(1), NO_BAND)
 
 
-def _on_grid(z, survey) -> np.ndarray:
+def _list_sentinels(z) -> None:
+  """Says how many redshifts are numbers that stand for none."""
+  _, found = table_columns.find_missing(z, redshifts=True)
+  listed = [f"{reason} ({number})" for reason, number in found.items() if reason != "NaN"]
+  if listed:
+    logging.warning("z_spec has numbers that stand for none, and those galaxies are rejected: %s. "
+                    "Galaxies to predict have an empty or NaN z_spec", ", ".join(listed))
+
+
+def on_grid(z: np.ndarray, survey: Survey) -> np.ndarray:
   """z_min <= z <= z_max, in the single precision that catalogues store z in."""
   z = np.asarray(z, np.float32)  # z_max itself, stored as float32, may exceed the double
   return (z >= np.float32(survey.z_min)) & (z <= np.float32(survey.z_max))

@@ -111,6 +111,10 @@ class _Conversion:
       self._check_no_image_settings()
       return
     copies, (height, width, _) = self.settings.augment_copies, self.source.image_shape
+    if min(height, width) < manifest_lib.SMALLEST_SIDE:
+      raise ValueError(f"images of {height} x {width} pixels: they need a side of "
+                       f"{manifest_lib.SMALLEST_SIDE} or more; check the order of the axes, which "
+                       "is height, width, band")
     if copies > 1 and height != width:
       raise ValueError(f"--augment_copies={copies}: images of {height} x {width} pixels cannot "
                        "be rotated; use --augment_copies=1")

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Mapping
+from typing import Mapping
 
+from absl import logging
 import numpy as np
 
 from data_tools.fits_headers import sky_columns
 from data_tools.readers.parts import table_files
+from pzbias_tf import table_columns
+from pzbias_tf.tables import TableColumns
 
-_NAMES = {"id": ("id", "objid", "name"), "ra": ("ra", "raj2000", "alpha_j2000"),
+_EXACT_INTEGERS = 2.0**53  # beyond, doubles do not hold all whole numbers
+_NAMES = {"id": table_columns.USUAL_NAMES["id"], "ra": ("ra", "raj2000", "alpha_j2000"),
           "dec": ("dec", "dej2000", "decj2000", "delta_j2000")}
 
 
@@ -40,7 +44,7 @@ class Positions:
 
 
 def read_positions(path: str, names: Mapping[str, str] | None = None) -> Positions:
-  """Reads a FITS, CSV, Parquet, .npy or .npz table.
+  """Reads a table, as `table_files.columns_of` does.
 
   Args:
     path: the file.
@@ -53,15 +57,25 @@ def read_positions(path: str, names: Mapping[str, str] | None = None) -> Positio
   columns = table_files.columns_of(path)
   num = table_files.num_rows(columns, path)
   names_of = {role: _pick(columns, role, (names or {}).get(role, ""), path) for role in _NAMES}
-  ids: Any = columns[names_of["id"]] if names_of["id"] else np.arange(num)
-  if ids.dtype.kind == "S":
-    ids = np.char.decode(ids, "utf-8")
+  logging.info("%s: columns %s", path, ", ".join(
+      f"{role} = {name or 'numbers of the rows'}" for role, name in names_of.items()))
+  ids = (table_columns.ids_of(columns, names_of["id"], path) if names_of["id"]
+         else np.arange(num).astype(str))
+  if np.any(ids == ""):
+    logging.warning("%s: %d of %d positions have no id", path, np.sum(ids == ""), num)
   sky = names_of["ra"], names_of["dec"]
   try:
-    ra, dec = sky_columns.in_degrees(columns[sky[0]], columns[sky[1]], sky, path)
+    ra, dec = sky_columns.in_degrees(columns[sky[0]], columns[sky[1]], sky, path, columns.header)
   except ValueError as error:
     raise ValueError(f"{error}. Other columns: --ra_column, --dec_column") from error
-  return Positions(np.char.strip(ids.astype(str)), ra, dec, _with_degrees(columns, ra, dec))
+  return Positions(ids, ra, dec, _with_degrees(_exact(columns), ra, dec))
+
+
+def _exact(columns: TableColumns) -> dict[str, np.ndarray]:
+  """The columns; large whole numbers with gaps, which doubles do not hold, as text."""
+  return {name: columns.texts[name] if name in columns.texts and values.dtype.kind == "f"
+          and np.any(np.abs(values) >= _EXACT_INTEGERS) else values
+          for name, values in columns.items()}
 
 
 def _with_degrees(columns, ra, dec) -> dict[str, np.ndarray]:
@@ -75,12 +89,13 @@ def _with_degrees(columns, ra, dec) -> dict[str, np.ndarray]:
 
 def _pick(columns, role, named, path) -> str:
   """Name of a role's column; "" for an id without a column."""
-  if named and named not in columns:
-    raise ValueError(f"{path}: no column {named}, named by --{role}_column; the columns are "
-                     f"{', '.join(columns)}")
-  lowered = {name.lower(): name for name in reversed(list(columns))}
-  name = named or next((lowered[name] for name in _NAMES[role] if name in lowered), "")
-  if not name and role != "id":
-    raise ValueError(f"{path}: no column {role} (deg); the columns are {', '.join(columns)}. "
-                     f"Name it with --{role}_column")
-  return name
+  flag = f"--{role}_column"
+  if named:
+    return table_columns.named(columns, named, flag, path)
+  if role == "id":
+    return table_columns.find_id(columns, _NAMES[role], path)
+  name = table_columns.find(columns, _NAMES[role])
+  if not name:
+    raise ValueError(f"{path}: no column {role} (deg); the columns are "
+                     f"{table_columns.listing(columns)}. Name it with {flag}")
+  return table_columns.named(columns, name, flag, path)

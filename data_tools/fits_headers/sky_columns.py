@@ -1,7 +1,7 @@
 """Positions in tables as degrees (ICRS): by TUNIT, RADESYS, EQUINOX and the columns' names.
 
-Columns without a unit are degrees, and without a system ICRS.  Tables in other formats than
-FITS have no units.
+Columns without a unit are degrees, and without a system ICRS.  VOTable, ECSV, Parquet of astropy
+and HDF5 with attributes `unit` have units as well; other formats have none.
 """
 
 from __future__ import annotations
@@ -29,15 +29,16 @@ _FRAMES = {"ICRS": ICRS, "FK5": FK5, "FK4": FK4, "FK4-NO-E": FK4NoETerms}
 _LAST_BESSELIAN = 1984.0  # as in the FITS standard
 
 
-def in_degrees(ra: np.ndarray, dec: np.ndarray, names: tuple[str, str], path: str
-               ) -> tuple[np.ndarray, np.ndarray]:
+def in_degrees(ra: np.ndarray, dec: np.ndarray, names: tuple[str, str], path: str,
+               header: fits.Header | None = None) -> tuple[np.ndarray, np.ndarray]:
   """Positions in degrees (ICRS).
 
   Args:
     ra: [n], as the table has it.
     dec: [n].
     names: of the two columns.
-    path: the table's file; units are read from FITS tables alone.
+    path: the table's file.
+    header: units and systems as in a FITS table; None reads that of the file, if it is one.
 
   Returns:
     ra and dec, [n] float64, deg; NaN where one is missing.
@@ -45,7 +46,7 @@ def in_degrees(ra: np.ndarray, dec: np.ndarray, names: tuple[str, str], path: st
   Raises:
     ValueError: a unit is no angle, or the system is not known; the message names both.
   """
-  header = _table_header(path)
+  header = _table_header(path) if header is None else header
   lon = _degrees(ra, names[0], header, path, is_longitude=True)
   lat = _degrees(dec, names[1], header, path, is_longitude=False)
   return _to_icrs(lon, lat, _frame(header, names, path))
@@ -61,13 +62,14 @@ def correct(catalog: Table, chosen: Mapping[str, str], columns: Mapping[str, np.
     columns: the table's columns.
     path: the table's file.
   """
-  if not {"ra", "dec"} & set(chosen) or not _is_fits(path):
+  header = getattr(columns, "header", None)
+  if not {"ra", "dec"} & set(chosen) or not (header or _is_fits(path)):
     return
   nothing = np.full(len(catalog), np.nan)
   ra, dec = (columns[chosen[role]] if role in chosen else nothing for role in ("ra", "dec"))
   names = chosen.get("ra", ""), chosen.get("dec", "")
   try:
-    catalog["ra"], catalog["dec"] = in_degrees(ra, dec, names, path)
+    catalog["ra"], catalog["dec"] = in_degrees(ra, dec, names, path, header or None)
   except ValueError as error:
     logging.warning("%s. The data set goes without ra and dec", error)
     catalog["ra"], catalog["dec"] = nothing, nothing.copy()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from typing import Any, Mapping
 
 from absl import logging
 
@@ -85,6 +86,7 @@ def read(path: str, survey: Survey, options: ReaderOptions = ReaderOptions(), *,
     layout = PHOTOMETRY if options.magnitude_columns else detect(path)
   _check_options(options, layout)
   source = READERS[layout].read(path, survey, options)
+  logging.info("%s: columns %s", path, _named(source.description.get("columns", {})))
   if not source.photometry:
     source = _with_bands_last(source, survey, path)
   if options.r_from_image:
@@ -106,6 +108,12 @@ def _with_bands_last(source, survey, path):
   return dataclasses.replace(
       source, images=BandsFirst(source.images), image_shape=(*shape[1:], bands),
       description={**source.description, "bands": "on the first axis"})
+
+
+def _named(columns: Mapping[str, Any]) -> str:
+  """Which column was taken for what; a layout may have several kinds of files."""
+  return ", ".join(f"{role} = {name}" if isinstance(name, str) else f"{role}: {_named(name)}"
+                   for role, name in columns.items()) or "none"
 
 
 def _check_options(options, layout):

@@ -85,6 +85,8 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
 
 def _ids(table, catalog, chosen) -> np.ndarray:
   """Ids for the template: numbers if they are whole numbers, so that {id:06d} works."""
+  if chosen.get("id", "") in table.texts:
+    return np.asarray(catalog["id"])
   values = np.asarray(table[chosen["id"]]) if "id" in chosen else np.arange(len(catalog))
   return values if values.dtype.kind in "iu" else np.asarray(catalog["id"])
 

@@ -6,6 +6,8 @@ columns are one-dimensional datasets, the fields of such a dataset, or those of 
 
 from __future__ import annotations
 
+import collections
+import errno
 import os
 
 import h5py
@@ -15,14 +17,16 @@ from data_tools.fits_headers import sky_columns
 from data_tools.readers.parts import columns as columns_lib
 from data_tools.readers.parts import folder_listing, table_files
 from data_tools.readers.parts.cutout_source import (
-  Columns,
   CutoutSource,
   ImageError,
   Reader,
   ReaderOptions,
   with_split,
 )
+from pzbias_tf.hdf5_files import open_hdf5
 from pzbias_tf.survey import Survey
+from pzbias_tf.tables import TableColumns
+from pzbias_tf.tables.table_contents import MANY
 
 FILES = "one .h5 or .hdf5 file with a 4-D dataset of images and one-dimensional datasets"
 REASON_DAMAGED = "image unreadable in the HDF5 file"
@@ -41,7 +45,7 @@ class Hdf5Images:
 
   def __call__(self, row: int) -> np.ndarray:
     if self._dataset is None:
-      self._dataset = h5py.File(self._path, "r", rdcc_nbytes=_CACHE_BYTES)[self._name]
+      self._dataset = open_hdf5(self._path, rdcc_nbytes=_CACHE_BYTES)[self._name]
     try:
       image = self._dataset[row]
     except OSError as error:
@@ -102,8 +106,10 @@ def _files(path: str) -> list[str]:
 
 def _open(path: str) -> h5py.File:
   try:
-    return h5py.File(path, "r")
+    return open_hdf5(path)
   except OSError as error:
+    if error.errno == errno.EAGAIN:
+      raise  # locked
     raise _damaged(path, error) from error
 
 
@@ -151,20 +157,50 @@ def _image_dataset(datasets, wanted: str, path: str) -> str:
   return usual[0] if usual else cubes[0]
 
 
-def _columns(datasets, num: int) -> Columns:
-  """The one-dimensional datasets with one row per image, by the last part of their names."""
-  columns = {}
-  for name, dataset in datasets.items():
-    if dataset.shape != (num,):
-      continue
-    values = dataset.asstr()[()] if h5py.check_string_dtype(dataset.dtype) else dataset[()]
-    if values.dtype.names:
-      columns.update({field: values[field] for field in values.dtype.names
-                      if values[field].ndim == 1})
-    else:
-      columns[name.rpartition("/")[2]] = (
-          values.astype(str) if values.dtype == object else values)
+def _columns(datasets, num: int) -> TableColumns:
+  """The datasets of one value per image, and the fields of those.
+
+  A column has the last part of its path as its name where no other has; else that at the top has
+  it, and the others have their whole paths.
+  """
+  values: dict[str, np.ndarray] = {}
+  columns = TableColumns()
+  for path, dataset in datasets.items():
+    if dataset.shape in ((num,), (num, 1)):
+      _read_dataset(values, columns, path, dataset)
+    elif dataset.shape and dataset.shape[0] == num and dataset.ndim < 4:
+      columns.skip(path, MANY.format(" x ".join(map(str, dataset.shape[1:]))))
+  ends = collections.Counter(path.rpartition("/")[2] for path in values)
+  for path, array in values.items():
+    name = path.rpartition("/")[2]
+    name = name if ends[name] == 1 else path
+    columns.add(name, array)
+    columns.aliases.update({path: name} if path != name else {})
+    columns.set_unit(name, _unit(datasets.get(path)))
   return columns
+
+
+def _read_dataset(values, columns, path, dataset) -> None:
+  """Adds a dataset, or its fields, to the values; skips what is no text."""
+  try:
+    array = dataset.asstr()[()] if h5py.check_string_dtype(dataset.dtype) else dataset[()]
+  except (UnicodeDecodeError, TypeError, OSError) as error:
+    if isinstance(error, OSError) and (error.errno or _SYSTEM_ERROR in str(error)):
+      raise  # an error of the disk or the network
+    columns.skip(path, str(error))
+    return
+  for field in array.dtype.names or ():
+    values[f"{path}/{field}"] = array[field]
+  if not array.dtype.names:
+    values[path] = array.astype(str) if array.dtype == object else array
+
+
+def _unit(dataset) -> str:
+  """The unit of a dataset, where an attribute names one."""
+  for name in ("unit", "units"):
+    if dataset is not None and isinstance(unit := dataset.attrs.get(name), (str, bytes)):
+      return unit if isinstance(unit, str) else unit.decode("utf-8", "replace")
+  return ""
 
 
 READER = Reader(files=FILES, matches=matches, read=read,

@@ -22,17 +22,19 @@ from data_tools.readers.parts.cutout_source import (
   ReaderOptions,
   with_split,
 )
+from pzbias_tf import table_columns
 from pzbias_tf.data import manifest as manifest_lib
-from pzbias_tf.data.magnitudes import NO_MAGNITUDE, outside, with_nan
+from pzbias_tf.data.magnitudes import with_nan
 from pzbias_tf.survey import Survey
+from pzbias_tf.table_columns import NO_MAGNITUDE, TOO_MANY, outside
 
 FILES = ("a table (.fits, .csv, .csv.gz, .parquet, .npy, .npz or text with a line of names) whose "
          "magnitudes are named by --magnitude_columns")
-_NAMES = {**columns_lib.USUAL_NAMES, "id": ("id", "objid", "specobjid", "name"),
+_NAMES = {**columns_lib.USUAL_NAMES,
+          "id": ("id", "objid", "specobjid", *columns_lib.USUAL_NAMES["id"][2:]),
           "z": ("z", "z_spec", "zspec", "zs", "redshift"), "r": (), "i": (), "r_err": (),
           "i_err": ()}
 _MARK = " (checked)"  # of columns whose missing values have become NaN
-_TOO_MANY = 0.1  # of the galaxies outside of what can be a magnitude: a column of something else
 
 
 def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
@@ -46,12 +48,12 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
   table = table_files.columns_of(path)
   num = table_files.num_rows(table, path)
   magnitudes, errors = _values(table, photometry, num, path)
-  _check_redshift(table, photometry, options, path)
+  options = _check_redshift(table, photometry, options, path)
   own = _own_labels(survey, photometry, magnitudes, errors)
   roles = {role: name for role, (name, _) in own.items()
            if role.removesuffix("_err") not in options.columns}
   catalog, chosen = columns_lib.build_catalog(
-      {**table, **dict(own.values())}, _names(photometry), num,
+      table.joined(dict(own.values())), _names(photometry), num,
       dataclasses.replace(options, columns={**roles, **options.columns}), origin=path)
   return CutoutSource(
       catalog=_with_photometry(with_split(catalog), survey, magnitudes, errors),
@@ -99,7 +101,7 @@ def _values(table: Columns, photometry: manifest_lib.PhotometryColumns, num: int
       stacked("error", photometry.errors) if photometry.errors else None)
   for name, values in zip(photometry.magnitudes, magnitudes.T):
     wrong = np.flatnonzero(outside(values))
-    if wrong.size > _TOO_MANY * num:
+    if wrong.size > TOO_MANY * num:
       raise ValueError(
           f"{path}: {wrong.size} of {num} values of {name} are {NO_MAGNITUDE}, e.g. "
           f"{values[wrong[0]]:g} in row {wrong[0]}. If they are fluxes, turn them into magnitudes "
@@ -109,18 +111,19 @@ def _values(table: Columns, photometry: manifest_lib.PhotometryColumns, num: int
 
 
 def _column(table, name, flag, num, path):
-  if name not in table:
-    raise ValueError(f"{path}: no column {name!r}, named by --{flag}_columns; the columns are "
-                     f"{', '.join(table)}")
-  values = np.asarray(table[name])
+  values = np.asarray(table[table_columns.named(table, name, f"--{flag}_columns", path)])
   if values.dtype.kind not in "iuf" or values.shape != (num,):
     raise ValueError(f"{path}: column {name!r}, named by --{flag}_columns, holds {values.dtype}, "
                      "not one number per galaxy; name another one, or convert it")
   return values.astype(np.float64)
 
 
-def _check_redshift(table, photometry, options, path):
-  """Refuses magnitudes as redshifts, and to guess where the name `z` may mean a magnitude."""
+def _check_redshift(table, photometry, options, path) -> ReaderOptions:
+  """Refuses magnitudes as redshifts, and to guess where the name `z` may mean a magnitude.
+
+  Returns:
+    The options, without a column of redshifts where it is optional and not certain.
+  """
   used, given = (*photometry.magnitudes, *photometry.errors), options.columns.get("z")
   if given in used:
     raise ValueError(f"--z_column={given} is named as photometry, too; name the column of the "
@@ -128,7 +131,9 @@ def _check_redshift(table, photometry, options, path):
   found = [name for name in table if name.lower() in _NAMES["z"] and name not in used]
   may_be_a_band = found in (["z"], ["Z"]) and all(len(name) == 1 for name in photometry.magnitudes)
   if given or not (len(found) > 1 or may_be_a_band):
-    return
+    return options
+  if "z" in options.optional:
+    return dataclasses.replace(options, columns={**options.columns, "z": columns_lib.NONE})
   what = (f"columns {', '.join(found)} may all hold the redshift" if len(found) > 1 else
           f"column {found[0]} may hold redshifts, or magnitudes as "
           f"{', '.join(photometry.magnitudes)} do")

@@ -50,14 +50,14 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
       another number than the rows.
   """
   file = _catalog(path, survey)
-  arrays = dict(table_files.columns_of(file))
+  arrays = table_files.columns_of(file)
   missing = sorted({"zspec", "ebv", *_SPLITS.values()} - set(arrays))
   if missing:
     raise ValueError(f"{file}: no array {', '.join(missing)}; the arrays are {', '.join(arrays)}")
   rows = {split: arrays.pop(name) for split, name in _SPLITS.items()}
   own = set(arrays)
   if options.table:
-    arrays = {**table_files.columns_of(options.table), **arrays}
+    arrays = table_files.columns_of(options.table).joined(arrays)
   num = table_files.num_rows(arrays, f"{file} {options.table}".strip())
   catalog, chosen = columns_lib.build_catalog(
       arrays, columns_lib.USUAL_NAMES, num, options, origin=file, ids=np.arange(num).astype(str))

@@ -10,12 +10,14 @@ from __future__ import annotations
 import os
 
 from absl import logging
-from astropy.table import Table
 import numpy as np
 
+from data_tools.readers.parts import table_files
 from data_tools.simulation import photometry
 from data_tools.simulation.options import BANDS, PhotometryTable
 from data_tools.simulation.population import R_BAND, Galaxies, Population
+from pzbias_tf import table_columns
+from pzbias_tf.tables import TableColumns
 
 _REDSHIFTS = ("z_spec", "zspec", "zs", "redshift", "specz", "z_s")
 _MAGNITUDES = ("{}", "mag_{}", "{}_mag", "dered_petro_{}", "dered_{}", "petroMag_{}",
@@ -47,7 +49,7 @@ class RealGalaxies:
       OSError: the file cannot be read.
       ValueError: a column is missing, or no row is usable.
     """
-    columns = _columns(read_table(table.path), table)
+    columns = _columns(_read(table.path), table)
     z, mag = columns[0], np.stack(columns[1:], axis=-1)
     usable = (z > 0) & (z <= z_max)
     usable &= np.all((mag > _BRIGHTEST) & (mag < _FAINTEST), axis=1)  # False for NaN
@@ -89,26 +91,13 @@ class RealGalaxies:
     return Galaxies(z, mag_abs, colour, flux, population.red_flux(z, flux[:, R_BAND]))
 
 
-def read_table(path: str) -> Table:
-  """Reads a table; the file name, or else the contents, decide on the format.
-
-  Raises:
-    OSError: the file cannot be opened.
-    ValueError: the file cannot be parsed.
-  """
+def _read(path: str) -> TableColumns:
   if not os.path.isfile(path):
     raise FileNotFoundError(f"{path}: no such file; give an existing table with --photometry")
-  name = path.lower().removesuffix(".gz")
-  form = "fits" if name.endswith((".fits", ".fit")) else (
-      "ascii.csv" if name.endswith(".csv") else "ascii")
-  try:
-    return Table.read(path, format=form)
-  except (ValueError, TypeError, IndexError) as error:
-    reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-    raise ValueError(f"{path}: cannot be read as {form}: {reason}") from error
+  return table_files.columns_of(path)
 
 
-def _columns(table: Table, wanted: PhotometryTable) -> list[np.ndarray]:
+def _columns(table: TableColumns, wanted: PhotometryTable) -> list[np.ndarray]:
   """Redshifts and the magnitudes u to z, each [rows] float64, NaN if masked."""
   redshift, *named = wanted.columns
   form = max(_MAGNITUDES, key=lambda form: _fitting(table, form, named))
@@ -116,28 +105,23 @@ def _columns(table: Table, wanted: PhotometryTable) -> list[np.ndarray]:
   # A column z is the z band if the other bands are columns u, g, r and i, else the redshift.
   lone = () if "z" in names else ("z",)
   candidates = (redshift,) if redshift else (*_REDSHIFTS, *lone)
-  names = [next((name for name in candidates if name in table.colnames), candidates[0]), *names]
+  names = [next((name for name in candidates if name in table), candidates[0]), *names]
   for role, name in zip(("redshift", *BANDS), names):
-    if name not in table.colnames:
+    if name not in table:
       raise ValueError(f"{wanted.path}: no column {name!r} of {role}; the columns are "
-                       f"{', '.join(table.colnames)}. Name it with --photometry_{role}_column")
+                       f"{table_columns.listing(table)}. Name it with --photometry_{role}_column")
   if len(set(names)) < len(names):
     raise ValueError(f"{wanted.path}: one column has two meanings ({', '.join(names)} for "
                      "redshift and ugriz); name the columns with --photometry_..._column")
-  return [_numbers(table[name], wanted.path) for name in names]
+  logging.info("%s: columns %s", wanted.path, ", ".join(
+      f"{role} = {name}" for role, name in zip(("redshift", *BANDS), names)))
+  return [table_columns.number_column(table, name, wanted.path) for name in names]
 
 
 def _fitting(table, form, named) -> int:
   """Number of bands without a name from the user that have a column of this form."""
-  return sum(not name and form.format(band) in table.colnames
+  return sum(not name and form.format(band) in table
              for band, name in zip(BANDS, named))
-
-
-def _numbers(column, path) -> np.ndarray:
-  try:
-    return np.ma.filled(np.ma.asarray(column).astype(np.float64), np.nan)
-  except (TypeError, ValueError) as error:
-    raise ValueError(f"{path}: column {column.name!r} does not hold numbers: {error}") from error
 
 
 def _rest_colour(z, mag, grid) -> np.ndarray:

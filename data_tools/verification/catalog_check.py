@@ -15,8 +15,8 @@ from data_tools.verification.problems import pairs_across_splits, problem_line
 from pzbias_tf import storage
 from pzbias_tf.data import catalog as catalog_lib
 from pzbias_tf.data.extra_columns import is_missing
-from pzbias_tf.data.magnitudes import outside
 from pzbias_tf.data.manifest import REJECT, Manifest, magnitude_column
+from pzbias_tf.table_columns import outside
 
 
 def check_catalog(folder: str, manifest: Manifest) -> tuple[Table | None, list[str]]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Mapping, Sequence
 
-import h5py
 import numpy as np
 
+from data_tools.readers.parts import table_files
 from pzbias_tf import table_columns, tables
+from pzbias_tf.hdf5_files import open_hdf5
 from pzbias_tf.photoz_catalog import Catalog
 from pzbias_tf.predictions.estimates import modes
 from pzbias_tf.predictions.predictions_file import has_pdf, read_columns, read_pdf
@@ -132,15 +133,15 @@ def _read(path):
   """Columns; edges, p(z), and what p(z) is, where there is p(z)."""
   if path.endswith(_HDF5):
     return _read_qp(path)
-  if not tables.is_table(path):
+  if not (tables.is_table(path) or path.lower().endswith((".npy", ".npz"))):
     raise ValueError(f"{path}: not a known kind of file; name a {', '.join(tables.SUFFIXES)} or "
                      f"{', '.join(_HDF5)} file")
-  return tables.read_table(path), None, None, ""
+  return table_files.columns_of(path), None, None, ""
 
 
 def _read_qp(path):
   try:
-    with h5py.File(path, "r") as file:
+    with open_hdf5(path) as file:
       groups = set(file)
     columns = read_columns([path]) if "ancil" in groups else {}
     edges, pdf = read_pdf(path) if has_pdf(path) else (None, None)
@@ -158,19 +159,21 @@ def _column(columns, role, name, path):
   """Name of the column of a role, "" if there is none."""
   if name:
     return table_columns.named(columns, name, f"--{role}_column", path)
-  return table_columns.find(columns, _NAMES[role])
+  if role == "id":  # any of them will do
+    return table_columns.find_id(columns, _NAMES[role], path)
+  return table_columns.find_one(columns, _NAMES[role], f"--{role}_column", path)
 
 
 def _joined(columns, path, truth, named):
   """The columns with those of the table of truth, NaN for galaxies that it lacks."""
-  further = tables.read_table(truth)
+  further = table_files.columns_of(truth)
   name = named.get("id", "")
   usual = () if name == table_columns.NONE else _NAMES["id"]
   own, other = (name if name in table else table_columns.find(table, usual)
                 for table in (columns, further))
   num, rows = tables.num_rows(columns, path), tables.num_rows(further, truth)
   if own and other:
-    ids, known = (table_columns.exact_ids(table[key], key, file) for table, key, file in (
+    ids, known = (table_columns.ids_of(table, key, file) for table, key, file in (
         (columns, own, path), (further, other, truth)))
     place = _places(ids, known, truth, other)
   elif num == rows:
@@ -179,18 +182,20 @@ def _joined(columns, path, truth, named):
     raise ValueError(f"{truth}: {rows} rows for the {num} of {path}, and no column of ids in both; "
                      "name it with --id_column")
   found = place >= 0
-  return {**columns, **{key: np.where(found, values.astype(np.float64)[place], np.nan)
-                        for key, values in further.items()
-                        if key != other and values.dtype.kind in "iufb"}}
+  both = columns if isinstance(columns, tables.TableColumns) else tables.TableColumns(columns)
+  return both.joined({
+      key: np.where(found, values.astype(np.float64)[place], np.nan)
+      for key, values in further.items() if key != other and values.dtype.kind in "iufb"})
 
 
 def _places(ids, known, truth, name):
   """Row of each id in the table of truth; -1 where it is not there."""
   order = np.argsort(known, kind="stable")
   ranked = known[order]
-  if np.any(ranked[1:] == ranked[:-1]):
-    twice = ranked[1:][ranked[1:] == ranked[:-1]][0]
+  same = (ranked[1:] == ranked[:-1]) & (ranked[1:] != "")
+  if same.any():
+    twice = ranked[1:][same][0]
     raise ValueError(f"{truth}: column {name!r} holds the id {str(twice)!r} twice; keep one of its "
                      "rows")
   place = np.minimum(np.searchsorted(ranked, ids), len(ranked) - 1)
-  return np.where(ranked[place] == ids, order[place], -1)
+  return np.where((ranked[place] == ids) & (ids != ""), order[place], -1)

@@ -8,8 +8,7 @@ from __future__ import annotations
 import os
 from typing import Sequence
 
-from astropy.table import Table
-
+from eval.evaluation.weight_table import WeightTable
 from eval.run import own_part, weighted
 from pzbias_tf.metrics.stage_metrics import Bootstrap
 from pzbias_tf.metrics.stage_result import StageResult, check_same_galaxies, measure
@@ -20,14 +19,14 @@ from pzbias_tf.survey import Survey
 
 
 def measure_files(paths: Sequence[str], survey: Survey, bootstrap: Bootstrap,
-                  weights: Table | None = None) -> str:
+                  weights: WeightTable | None = None) -> str:
   """Measures predictions files.
 
   Args:
     paths: files with full p(z), of galaxies with spectroscopic redshifts.
     survey: the survey, whose own part of the galaxies counts.
     bootstrap: how errors are estimated.
-    weights: table with columns "id" and "weight"; None where all weigh the same.
+    weights: of the galaxies; None where all weigh the same.
 
   Returns:
     The table, one row per file, and how to read it.

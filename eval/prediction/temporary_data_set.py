@@ -10,9 +10,13 @@ import hashlib
 import os
 import shutil
 
+from absl import logging
+import numpy as np
+
 from data_tools import readers
+from data_tools.conversion.accepted import on_grid
 from data_tools.conversion.convert import ConversionSettings, convert
-from pzbias_tf.data.manifest import REJECTED_NAME
+from pzbias_tf.data.manifest import REJECTED_NAME, Manifest
 from pzbias_tf.survey import Survey
 from pzbias_tf.training.config import TrainConfig
 
@@ -33,7 +37,8 @@ class Cutouts:
 
   def for_run(self, config: TrainConfig) -> Cutouts:
     """The same, with the extra columns of a run and, of photometry, its columns unless named."""
-    options = dataclasses.replace(self.options, extra_columns=config.extra_columns.names)
+    options = dataclasses.replace(self.options, extra_columns=config.extra_columns.names,
+                                  optional=("z",))
     if config.photometry:
       columns = config.photometry.columns
       options = dataclasses.replace(
@@ -51,6 +56,8 @@ def _errors(options, columns):
 def convert_cutouts(cutouts: Cutouts, survey: Survey, folder: str, rejected: str) -> str:
   """Converts cutouts to a data set; one that was cut off goes on.
 
+  Redshifts decide nothing: those outside of the survey's grid are left out, with a warning.
+
   Args:
     cutouts: the cutouts.
     survey: the run's survey.
@@ -65,8 +72,34 @@ def convert_cutouts(cutouts: Cutouts, survey: Survey, folder: str, rejected: str
     ValueError: the files are not what the layout says.
   """
   source = readers.read(cutouts.path, survey, cutouts.options, layout=cutouts.layout)
+  _forget_redshifts(source.catalog, survey)
   name = hashlib.sha256(repr((os.path.abspath(cutouts.path), cutouts)).encode()).hexdigest()[:16]
   output = os.path.join(folder, f"data-{name}")
   convert(source, survey, output, settings=ConversionSettings(split=(0.0, 0.0, 1.0)))
   shutil.copyfile(os.path.join(output, REJECTED_NAME), rejected)
   return output
+
+
+def _forget_redshifts(catalog, survey) -> None:
+  """Sets z_spec to NaN where it is not on the grid, such as -99."""
+  z = np.asarray(catalog["z_spec"])
+  other = ~np.isnan(z) & ~on_grid(z, survey)
+  if other.any():
+    catalog["z_spec"] = np.where(other, np.nan, z)
+    logging.warning("%d galaxies have a z_spec that stands for none, or is outside of the grid, "
+                    "e.g. %g: they are predicted without it", other.sum(), z[other][0])
+
+
+def rejected_line(manifest: Manifest, path: str) -> str:
+  """How many galaxies could not be used, and why; "" for none.
+
+  Args:
+    manifest: of the data set.
+    path: where they are listed.
+  """
+  galaxies = manifest.galaxies
+  if not galaxies["rejected"]:
+    return ""
+  reasons = ", ".join(f"{number} x {reason}"
+                      for reason, number in manifest.source["rejected"].items())
+  return f"{galaxies['rejected']} of {galaxies['read']} galaxies rejected ({path}): {reasons}"

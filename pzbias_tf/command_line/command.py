@@ -1,8 +1,9 @@
-"""What every command shares: checks of its arguments, and mistakes reported in one line."""
+"""What every command shares: checks of its arguments, ~ in paths, and mistakes in one line."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from typing import Any, Callable, Iterator, Sequence
 
@@ -57,9 +58,31 @@ def one_folder(argv: Sequence[str], data: str) -> str:
   return named[0]
 
 
+def expand_home(values: Any) -> None:
+  """Expands ~ at the beginning of texts, and of those in lists, in place.
+
+  Args:
+    values: the flags of a command; nothing happens before they have been read.
+  """
+  if not values.is_parsed():
+    return
+  for name in values:
+    flag = values[name]
+    if isinstance(flag.value, str):
+      flag.value = _at_home(flag.value)
+    elif isinstance(flag.value, list) and all(isinstance(value, str) for value in flag.value):
+      flag.value = [_at_home(value) for value in flag.value]
+
+
+def _at_home(text: str) -> str:
+  return os.path.expanduser(text) if text.startswith("~") else text
+
+
 @contextlib.contextmanager
 def one_line_errors(*further: type[Exception]) -> Iterator[None]:
   """Ends the command at a user's mistake with one line and status 1, without a traceback.
+
+  Before, ~ is expanded in all flags, which shells leave as it is behind `=`.
 
   Args:
     *further: errors that count as user's mistakes, besides ValueError and OSError.
@@ -68,6 +91,7 @@ def one_line_errors(*further: type[Exception]) -> Iterator[None]:
     SystemExit: there was such an error; --verbosity=1 shows its traceback.
   """
   try:
+    expand_home(app.flags.FLAGS)
     yield
   except Exception as error:
     if not isinstance(error, (ValueError, OSError, *further)):

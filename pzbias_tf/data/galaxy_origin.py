@@ -12,7 +12,8 @@ import os
 from typing import Any, Mapping
 
 from astropy.io import fits
-import h5py
+
+from pzbias_tf.hdf5_files import open_hdf5
 
 SIMULATION_RECORD = "simulation.json"
 """The file of a simulation's settings, in its folder."""
@@ -122,7 +123,7 @@ def read_mark(path: str) -> str:
       with fits.open(path) as hdus:
         return str(next((hdu.header[FITS_MARK] for hdu in hdus if FITS_MARK in hdu.header), ""))
     if plain.endswith((".hdf5", ".h5", ".hdf")):
-      with h5py.File(path, "r") as file:
+      with open_hdf5(path) as file:
         return str(file.attrs.get(MARK, ""))
     return _parquet_mark(path) if plain.endswith(".parquet") else ""
   except OSError:  # not such a file: its reader says what is wrong

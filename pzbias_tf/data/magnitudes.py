@@ -16,15 +16,10 @@ import tensorflow as tf
 
 from pzbias_tf.data.extra_columns import is_missing
 from pzbias_tf.data.manifest import LIMIT, PhotometryColumns
-from pzbias_tf.table_columns import LOWEST, NINES
-
-BRIGHTEST, FAINTEST = 0.0, 40.0
-"""Ends of what can be a magnitude; other numbers are fluxes, or wrong."""
+from pzbias_tf.table_columns import BRIGHTEST, FAINTEST, LOWEST, NINES, NO_MAGNITUDE
 
 SMALLEST_ERROR = 1e-3
 """Mag; smaller errors count as this, so that the logarithm of an error of 0 exists."""
-
-NO_MAGNITUDE = f"outside of {BRIGHTEST:g} to {FAINTEST:g}, so no magnitude"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -151,11 +146,6 @@ def with_nan(magnitudes: np.ndarray,
   return tuple(  # type: ignore[return-value]
       None if values is None else np.where(missing, np.nan, np.ma.filled(
           np.ma.asarray(values, np.float64), np.nan)) for values in (magnitudes, errors))
-
-
-def outside(magnitudes: np.ndarray) -> np.ndarray:
-  """Where numbers are neither missing (NaN) nor magnitudes; bool, same shape."""
-  return (magnitudes < BRIGHTEST) | (magnitudes > FAINTEST)
 
 
 def with_nan_in_graph(magnitudes: tf.Tensor, errors: tf.Tensor | None, *,

@@ -24,6 +24,8 @@ MANIFEST_NAME = "manifest.json"
 CATALOG_NAME = "catalog.fits"
 REJECTED_NAME = "rejected.csv"
 SCHEMA_VERSION = 2
+SMALLEST_SIDE = 3
+"""Of images, pixels: the place of the peak is measured over 3 x 3."""
 IMAGES, PHOTOMETRY = "images", "photometry"
 """Kinds of data sets."""
 _DIGEST = "sha256"  # key of the digest of all other fields

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import ndimage
 
 from pzbias_tf.metrics.distributions import total_variation
-from pzbias_tf.predictions.estimates import quantiles
+from pzbias_tf.predictions.estimates import known, quantiles
 from pzbias_tf.survey import Survey
 
 LEAST_HEIGHT = 0.3
@@ -45,10 +45,10 @@ def smoothed_modes(edges: np.ndarray, pdf: np.ndarray) -> np.ndarray:
     pdf: probability of each bin, [n, bins].
 
   Returns:
-    [n] redshifts.
+    [n] redshifts; NaN where p(z) is not finite.
   """
   smoothed = ndimage.gaussian_filter1d(pdf, SMOOTHING_BINS, axis=1, mode="constant")
-  return (0.5 * (edges[:-1] + edges[1:]))[np.argmax(smoothed, axis=1)]
+  return known((0.5 * (edges[:-1] + edges[1:]))[np.argmax(smoothed, axis=1)], pdf)
 
 
 def summarize_peaks(edges: np.ndarray, pdf: np.ndarray, z_spec: np.ndarray, survey: Survey, *,

@@ -15,6 +15,7 @@ from pzbias_tf.metrics.stage_metrics import Bootstrap, summarize, summarize_pdfs
 from pzbias_tf.metrics.tomography import equal_number_edges
 from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.survey import Survey
+from pzbias_tf.table_columns import find_missing
 
 REFERENCE = "reference"
 """Name of the result that holds the photometric redshifts of the source catalogue.
@@ -160,7 +161,8 @@ def measure_reference(predictions: Predictions, survey: Survey, bootstrap: Boots
 
   Args:
     predictions: predictions of any stage, for their column of these redshifts;
-      values that are not finite and placeholders (-1 and below) are left out.
+      values that are not finite and placeholders (-1 and below, 99 and the like) are left
+      out.
     survey: the survey.
     bootstrap: how errors are estimated.
     column: name of the column.
@@ -172,7 +174,7 @@ def measure_reference(predictions: Predictions, survey: Survey, bootstrap: Boots
   z_photo = predictions.ancil.get(column)
   if z_photo is None:
     return None
-  known = np.isfinite(z_photo) & (np.nan_to_num(z_photo) > -1.0)
+  known = ~find_missing(np.asarray(z_photo, np.float64), redshifts=True)[0]
   if not known.any():
     return None
   return measure(REFERENCE, title_of(column), predictions.select(known), survey, bootstrap,

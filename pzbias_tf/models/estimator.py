@@ -1,11 +1,13 @@
 """A trained stage as a SavedModel that needs TensorFlow alone.
 
 Pixels or magnitudes, E(B-V) and extra columns go in, p(z) and point estimates come out; the model
-itself crops the images and scales the flux.
+itself crops the images and scales the flux.  Where a pixel or another number is not finite, all
+that comes out is NaN; magnitudes that may be missing are no such numbers.
 """
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 
 from pzbias_tf.compat.keras import plain_variable
@@ -53,6 +55,7 @@ class Estimator(tf.Module):
       else:
         inputs.update(_cleaned(inputs, photometry))
       pdf = redshift_pdf(network(inputs))
+      pdf = tf.where(_all_finite(inputs)[:, tf.newaxis], pdf, np.nan)
       return {"pdf": pdf, **estimates_in_graph(self.edges.value(), tf.cast(pdf, tf.float64))}
 
     self.estimate = tf.function(_with_names(estimates, names), input_signature=[
@@ -71,7 +74,7 @@ def estimates_in_graph(edges: tf.Tensor, pdf: tf.Tensor) -> dict[str, tf.Tensor]
     pdf: probability of each bin [n, bins] float64.
 
   Returns:
-    "zmode", "zmean" and "zmedian", [n] float64.
+    "zmode", "zmean" and "zmedian", [n] float64; NaN where p(z) is not finite.
   """
   centers = 0.5 * (edges[:-1] + edges[1:])
   cdf = tf.cumsum(pdf, axis=-1)
@@ -81,9 +84,18 @@ def estimates_in_graph(edges: tf.Tensor, pdf: tf.Tensor) -> dict[str, tf.Tensor]
   inside = tf.maximum(here(pdf), _TINY)
   fraction = 1.0 - (here(cdf) - half) / inside
   width = tf.gather(edges[1:] - edges[:-1], upper)
-  return {"zmode": tf.gather(centers, tf.argmax(pdf, axis=-1)),
-          "zmean": tf.linalg.matvec(pdf, centers),
-          "zmedian": tf.gather(edges, upper) + fraction * width}
+  finite = tf.math.is_finite(cdf[:, -1])  # argmax takes NaN for the first bin
+  return {name: tf.where(finite, values, np.nan) for name, values in {
+      "zmode": tf.gather(centers, tf.argmax(pdf, axis=-1)),
+      "zmean": tf.linalg.matvec(pdf, centers),
+      "zmedian": tf.gather(edges, upper) + fraction * width}.items()}
+
+
+def _all_finite(inputs):
+  """Whether all numbers of each galaxy are finite, [n] bool; magnitudes may be missing."""
+  finite = [tf.reduce_all(tf.math.is_finite(values), axis=list(range(1, len(values.shape))))
+            for name, values in inputs.items() if name not in ("magnitudes", "errors")]
+  return tf.reduce_all(tf.stack(finite), axis=0)
 
 
 def _with_names(function, names):

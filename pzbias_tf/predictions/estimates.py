@@ -25,7 +25,8 @@ def point_estimates(edges: np.ndarray, pdf: np.ndarray) -> dict[str, np.ndarray]
 
   Returns:
     [n] float64 each: "zmode", the centre of the most probable bin; "zmean";
-    "zmedian"; "zbest", see `lowest_risk`; and the ends of INTERVALS.
+    "zmedian"; "zbest", see `lowest_risk`; and the ends of INTERVALS.  All are NaN where a
+    p(z) is not finite.
   """
   parts = [_point_estimates(edges, pdf[start:start + _CHUNK])
            for start in range(0, max(len(pdf), 1), _CHUNK)]
@@ -34,13 +35,19 @@ def point_estimates(edges: np.ndarray, pdf: np.ndarray) -> dict[str, np.ndarray]
 
 def modes(edges: np.ndarray, pdf: np.ndarray) -> np.ndarray:
   """"zmode" of `point_estimates` alone, [n]."""
-  return (0.5 * (edges[:-1] + edges[1:]))[np.argmax(pdf, -1)]
+  return known((0.5 * (edges[:-1] + edges[1:]))[np.argmax(pdf, -1)], pdf)
+
+
+def known(values: np.ndarray, pdf: np.ndarray) -> np.ndarray:
+  """Values of each p(z), [n]; NaN where the p(z) [n, bins] is not finite."""
+  with np.errstate(invalid="ignore"):
+    return np.where(np.isfinite(np.sum(pdf, -1, dtype=np.float64)), values, np.nan)
 
 
 def _point_estimates(edges, pdf):
   centers = 0.5 * (edges[:-1] + edges[1:])
   reached = quantiles(edges, pdf, [0.5, *INTERVALS.values()])
-  return {"zmode": modes(edges, pdf), "zmean": pdf @ centers,
+  return {"zmode": modes(edges, pdf), "zmean": known(pdf @ centers, pdf),
           "zmedian": reached[:, 0], "zbest": lowest_risk(edges, pdf),
           **dict(zip(INTERVALS, reached[:, 1:].T))}
 
@@ -58,11 +65,11 @@ def lowest_risk(edges: np.ndarray, pdf: np.ndarray) -> np.ndarray:
     pdf: probability of each bin [n, bins].
 
   Returns:
-    [n] float64, the centre of a bin.
+    [n] float64, the centre of a bin; NaN where p(z) is not finite.
   """
   edges = np.asarray(edges, np.float64)
   risk = np.asarray(pdf, np.float32) @ _loss(edges.tobytes())
-  return (0.5 * (edges[:-1] + edges[1:]))[np.argmin(risk, -1)]
+  return known((0.5 * (edges[:-1] + edges[1:]))[np.argmin(risk, -1)], pdf)
 
 
 @functools.lru_cache(maxsize=2)
@@ -83,7 +90,7 @@ def quantiles(edges: np.ndarray, pdf: np.ndarray, levels: Sequence[float]) -> np
     levels: in [0, 1]; 0 and 1 give the ends of the bins that have probability.
 
   Returns:
-    [n, levels] float64.
+    [n, levels] float64; NaN where p(z) is not finite.
   """
   cdf = np.cumsum(pdf, -1, dtype=np.float64)
   galaxy, redshift = np.arange(len(pdf)), np.empty([len(pdf), len(levels)])
@@ -92,5 +99,5 @@ def quantiles(edges: np.ndarray, pdf: np.ndarray, levels: Sequence[float]) -> np
     upper = np.argmax(cdf >= reached[:, np.newaxis], -1)
     inside = np.maximum(pdf[galaxy, upper], np.finfo(np.float32).tiny)
     fraction = 1.0 - (cdf[galaxy, upper] - reached) / inside
-    redshift[:, column] = edges[upper] + fraction * np.diff(edges)[upper]
+    redshift[:, column] = known(edges[upper] + fraction * np.diff(edges)[upper], pdf)
   return redshift

@@ -8,8 +8,9 @@ import numpy as np
 
 from pzbias_tf import arguments
 from pzbias_tf.data.extra_columns import MISSING, is_missing
-from pzbias_tf.data.magnitudes import NO_MAGNITUDE, PhotometryInput, outside, with_nan
+from pzbias_tf.data.magnitudes import PhotometryInput, with_nan
 from pzbias_tf.survey import Survey
+from pzbias_tf.table_columns import NO_MAGNITUDE, outside
 
 _CHUNK = 1024  # images at a time
 

@@ -6,10 +6,10 @@ import dataclasses
 import os
 from typing import TYPE_CHECKING, Mapping
 
-import h5py
 import numpy as np
 
 from pzbias_tf.files import whole_file
+from pzbias_tf.hdf5_files import open_hdf5
 from pzbias_tf.predictions.estimates import point_estimates
 from pzbias_tf.predictions.predictions_file import (
   WEIGHTS,
@@ -134,7 +134,7 @@ class Predictions(_Columns):
       weights_digest: SHA-256 of the weights file; see `predicted_with`.
       simulated: `GalaxyOrigin.mark` of the galaxies.
     """
-    with whole_file(path) as hidden, h5py.File(hidden, "w") as file:
+    with whole_file(path) as hidden, open_hdf5(hidden, "w") as file:
       writer = PredictionsWriter(file, self.edges, len(self), weights_digest=weights_digest,
                                  simulated=simulated)
       writer.append(self.pdf, self.ancil)
@@ -147,7 +147,7 @@ class Predictions(_Columns):
       OSError: the file is missing or not HDF5.
       ValueError: it holds something else.
     """
-    with h5py.File(path, "r") as file:
+    with open_hdf5(path) as file:
       has_columns = "ancil" in file
     if not has_columns or not has_pdf(path):
       raise ValueError(f"{path} is not a predictions file with full p(z) (meta/bins, data/pdfs "
@@ -160,7 +160,7 @@ def predicted_with(path: str, weights_digest: str) -> bool:
   """Whether a predictions file exists and was made with those weights."""
   if not os.path.exists(path):
     return False
-  with h5py.File(path, "r") as file:
+  with open_hdf5(path) as file:
     return file.attrs.get(WEIGHTS) == weights_digest
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from pzbias_tf.data.galaxy_origin import MARK
 from pzbias_tf.files import whole_file
+from pzbias_tf.hdf5_files import open_hdf5
 from pzbias_tf.predictions.estimates import quantiles
 
 KINDS = ("full", "quantiles", "none")
@@ -132,10 +133,10 @@ def concatenate(parts: Sequence[str], path: str, extra: Mapping[str, np.ndarray]
     extra: further columns of `ancil`, of all galaxies.
   """
   num = sum(number_of_galaxies(part) for part in parts)
-  with whole_file(path) as hidden, h5py.File(hidden, "w") as joined:
+  with whole_file(path) as hidden, open_hdf5(hidden, "w") as joined:
     done = 0
     for part in parts:
-      with h5py.File(part, "r") as file:
+      with open_hdf5(part) as file:
         if not done:
           _begin(joined, file, num)
         _copy(joined, file, done)
@@ -146,19 +147,19 @@ def concatenate(parts: Sequence[str], path: str, extra: Mapping[str, np.ndarray]
 
 def number_of_galaxies(path: str) -> int:
   """Number of galaxies of a predictions file."""
-  with h5py.File(path, "r") as file:
+  with open_hdf5(path) as file:
     return len(file["ancil/id"])
 
 
 def has_pdf(path: str) -> bool:
   """Whether a file holds p(z) as densities over redshift bins."""
-  with h5py.File(path, "r") as file:
+  with open_hdf5(path) as file:
     return "meta/bins" in file and "data/pdfs" in file
 
 
 def read_pdf(path: str) -> tuple[np.ndarray, np.ndarray]:
   """Edges of the redshift bins [bins + 1], and the probability of each bin [n, bins] float32."""
-  with h5py.File(path, "r") as file:
+  with open_hdf5(path) as file:
     edges = np.ravel(file["meta/bins"][()])
     density = file["data/pdfs"][()]
   pdf = density.astype(np.float32) * np.diff(edges).astype(np.float32)
@@ -178,7 +179,7 @@ def read_columns(paths: Sequence[str], *, start: int = 0,
   """
   pieces: dict[str, list[np.ndarray]] = {}
   for path in paths:
-    with h5py.File(path, "r") as file:
+    with open_hdf5(path) as file:
       for name, column in file["ancil"].items():
         values = column[start:stop]
         pieces.setdefault(name, []).append(

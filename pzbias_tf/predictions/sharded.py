@@ -13,13 +13,13 @@ import time
 from typing import Any, Mapping, NamedTuple, Sequence
 
 from absl import logging
-import h5py
 import numpy as np
 
 from pzbias_tf.bias.pdf_calibration import PdfCalibration
 from pzbias_tf.data.data_set_facts import DataSetFacts
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.files import whole_file, write_text
+from pzbias_tf.hdf5_files import open_hdf5
 from pzbias_tf.predictions.estimates import modes, point_estimates
 from pzbias_tf.predictions.predictions_file import PdfFormat, PredictionsWriter, text_width
 from pzbias_tf.predictions.predictor import COLUMNS, Predictor
@@ -108,7 +108,7 @@ def predict_shards(predictor: Predictor, data: Dataset, splits: Sequence[str], f
   start_s = time.monotonic()
   with Progress(total, title="predicting", unit="galaxies", done=done) as progress:
     for row in missing:
-      with whole_file(paths[row]) as hidden, h5py.File(hidden, "w") as file:
+      with whole_file(paths[row]) as hidden, open_hdf5(hidden, "w") as file:
         writer = PredictionsWriter(file, predictor.edges, counts[row], pdf_format,
                                    weights_digest=weights_digest, simulated=simulated,
                                    widths=widths)

@@ -13,11 +13,11 @@ import time
 from typing import Any, Iterator, Sequence
 
 from absl import logging
-import h5py
 import tensorflow as tf
 
 from pzbias_tf.compat.keras import optimizer_state, plain_variable
 from pzbias_tf.files import whole_file
+from pzbias_tf.hdf5_files import open_hdf5
 from pzbias_tf.versions import file_digest as file_digest  # of weights, by which they are known
 
 
@@ -35,7 +35,7 @@ def named_weights(model: tf.keras.Model, prefix: str = "") -> Iterator[tuple[str
 def save_weights(network: tf.keras.Model, path: str) -> None:
   """Writes all weights by name."""
   os.makedirs(os.path.dirname(path), exist_ok=True)
-  with whole_file(path) as hidden, h5py.File(hidden, "w") as file:
+  with whole_file(path) as hidden, open_hdf5(hidden, "w") as file:
     for name, variable in named_weights(network):
       file[name] = variable.numpy()
 
@@ -52,7 +52,7 @@ def load_weights(network: tf.keras.Model, path: str, *, skip: Sequence[str] = ()
     OSError: the file is missing or damaged.
     ValueError: a weight is missing from the file or has another shape.
   """
-  with h5py.File(path, "r") as file:
+  with open_hdf5(path) as file:
     for name, variable in named_weights(network):
       if name.split("/")[-2] in skip:
         continue

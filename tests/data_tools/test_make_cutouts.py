@@ -164,7 +164,7 @@ class MakeCutoutsTest(sample_frames.CutoutsTest, parameterized.TestCase):
         ({"reference_band": "y"}, "--reference_band=y: survey sdss has the bands u, g"),
         ({"frame_template": "{band}.fits"}, "give a file name with {band} and {field}"),
         ({"frame_template": "tile_{field}_{band}.fits"}, "no frame called tile_"),
-        ({"columns": {"ra": "alpha"}}, "no column alpha, named by --ra_column"),
+        ({"columns": {"ra": "alpha"}}, "no column 'alpha', named by --ra_column"),
         ({"size": -1}, "--size=-1")):
       with self.assertRaisesRegex((ValueError, OSError), message):
         self.run_cutouts(positions, **changes)

@@ -71,6 +71,24 @@ class ExportTest(tf.test.TestCase):
     for name in ("zmode", "zmean", "zmedian"):
       self.assertAllClose(estimates[name], own.ancil[name], rtol=0, atol=1e-5 * SURVEY.z_max)
 
+  def test_what_is_not_finite_gives_nan_in_every_estimate(self):
+    model = tf.saved_model.load(self.saved)
+    images = np.random.default_rng(0).normal(size=(4, SIZE, SIZE, 5)).astype(np.float32)
+    good = model.estimate(images, np.zeros(4, np.float32))
+    images[1, SIZE // 2, SIZE // 2, 2], images[2, 5, 5, 0] = np.nan, np.inf
+    found = model.estimate(images, np.float32([0, 0, 0, np.nan]))
+    for name, values in found.items():
+      values = values.numpy().reshape(4, -1)
+      self.assertAllEqual(np.isnan(values).all(1), [False, True, True, True], name)
+      self.assertAllEqual(values[0], good[name].numpy().reshape(4, -1)[0], name)
+
+  def test_pixels_that_are_cut_off_do_not_count(self):
+    images = np.ones((1, SIZE, SIZE, 5), np.float32)
+    images[0, 0, 0, 0] = np.nan
+    model = tf.saved_model.load(self.saved)
+    found = model.estimate(images, np.zeros(1, np.float32))
+    self.assertAllEqual(np.isfinite(found["zmode"]), [True])
+
   def test_small_images_are_refused(self):
     model = tf.saved_model.load(self.saved)
     with self.assertRaisesRegex(tf.errors.InvalidArgumentError, "at least 12 x 12 pixels"):

@@ -1,6 +1,7 @@
 """eval.main: metrics of every stage of a run, Step 4, the calibrated catalogue."""
 
 import dataclasses
+import gzip
 import html
 import json
 import os
@@ -11,7 +12,7 @@ from unittest import mock
 import warnings
 
 from absl.testing import parameterized
-from astropy.table import Table
+from astropy.table import MaskedColumn, Table
 import h5py
 import numpy as np
 import tensorflow as tf
@@ -20,6 +21,7 @@ from eval import main as eval_main
 from eval import run as eval_run
 from eval.evaluation import calibrations
 from eval.evaluation import worst_outliers as eval_outliers
+from eval.evaluation.weight_table import WeightTable
 from eval.evaluation.worst_outliers import read_images
 from eval.run import EvaluatedStage
 from pzbias_tf.bias import pdf_calibration
@@ -215,6 +217,30 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
         (Table({"id": ids, "w": np.ones(len(ids))}), "has no column weight, only id, w")):
       with self.assertRaisesRegex(ValueError, message):
         self.assertIsNone(EvaluatedStage(step3, weights=table).test)
+
+  def test_a_galaxy_without_a_weight_is_named(self):
+    step3 = os.path.join(self.run_dir, "step3")
+    ids = Predictions.load(os.path.join(step3, "predictions_test.hdf5")).ancil["id"]
+    folder = self.create_tempdir().full_path
+    gaps = np.arange(len(ids)) == 2
+    path = lambda name: os.path.join(folder, name)
+    Table({"id": ids, "weight": MaskedColumn(np.ones(len(ids), int), mask=gaps)}).write(
+        path("masked.fits"))
+    for name, delimiter in (("gap.csv", ","), ("gap.tsv", "\t"), ("gap.csv.gz", ";")):
+      with (gzip.open if name.endswith("gz") else open)(path(name), "wt") as file:
+        file.write(f"id{delimiter}weight\n" + "".join(
+            f"{key}{delimiter}{'' if gap else 1}\n" for key, gap in zip(ids, gaps)))
+    for name in os.listdir(folder):
+      with self.assertRaisesRegex(ValueError, f"{name}: 1 of .* have no weight, '{ids[2]}'"):
+        self.assertIsNone(EvaluatedStage(step3, weights=WeightTable.read(path(name))).test)
+
+  def test_rows_of_weights_without_an_id_are_left_out(self):
+    path = os.path.join(self.create_tempdir().full_path, "weights.csv")
+    with open(path, "w") as file:
+      file.write("objID;Weight\n007;0,5\n;3\n;4\n")
+    weights = WeightTable.read(path)
+    self.assertEqual(weights.named(), f"{path}: columns id = objID, weight = Weight")
+    self.assertAllEqual(weights.of(np.array(["007"])), [0.5])
 
   def test_the_catalogues_own_redshifts_are_measured_where_there_are_any(self):
     predictions = Predictions.load(os.path.join(self.run_dir, "step3", "predictions_test.hdf5"))

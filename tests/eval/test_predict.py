@@ -306,6 +306,33 @@ class PredictTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, "no galaxy of the split test is left.* has target"):
       self.predict(self.step3, data=data)
 
+  def predict_redshifts(self, **columns):
+    """Predicts 6 galaxies; returns what the command says, and the redshifts by id."""
+    path = os.path.join(self.create_tempdir().full_path, "new.npz")
+    np.savez(path, cube=make_cube(np.full(6, 0.1), len(BANDS)), id=np.arange(6),
+             r=np.full(6, 16.0), **{"ebv": np.zeros(6), **columns})
+    text = self.predict(self.step3, cutouts=Cutouts(path=path))
+    found = Predictions.load(self.path)
+    return text, found.z_spec[np.argsort(found.ancil["id"].astype(int))]
+
+  @parameterized.parameters(-99.0, -1.0, -9999.0, 9.99, 0.9)
+  def test_a_redshift_that_is_none_decides_nothing(self, value):
+    text, z_spec = self.predict_redshifts(z=np.append(np.full(5, value), 0.1))
+    self.assertAllEqual(z_spec, [np.nan] * 5 + [0.1])
+    self.assertNotIn("rejected", text)
+
+  @parameterized.parameters(
+      {}, {"z": np.full(6, -99.0)}, {"z": np.array(["unknown"] * 6)},
+      {"z": np.full(6, 0.1), "z_spec": np.full(6, 0.2)})
+  def test_redshifts_are_not_needed(self, **columns):
+    _, z_spec = self.predict_redshifts(**columns)
+    self.assertAllEqual(z_spec, [np.nan] * 6)
+
+  def test_galaxies_that_are_left_out_are_counted(self):
+    text, z_spec = self.predict_redshifts(ebv=np.array([0, 0, -1, 0, 0, np.nan]), z=np.full(6, 0.1))
+    self.assertLen(z_spec, 4)
+    self.assertRegex(text, r"2 of 6 galaxies rejected \(.*out_rejected.csv\): 2 x E\(B-V\) neg")
+
   def test_several_photo_z_of_the_source_are_carried(self):
     folder = self.create_tempdir().full_path
     own = np.array([0.1, np.nan, -99.0, 0.2])

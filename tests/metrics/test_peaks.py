@@ -24,6 +24,11 @@ class PeaksTest(tf.test.TestCase):
                     [0.9, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]])
     self.assertAllEqual(peaks.peak_numbers(pdf), [3, 0, 1])
 
+  def test_p_of_z_that_is_not_finite_has_no_smoothed_mode(self):
+    pdf = normal([0.2, 0.2], 0.02)
+    pdf[1, 3] = np.nan
+    self.assertAllEqual(np.isnan(peaks.smoothed_modes(EDGES, pdf)), [False, True])
+
   def test_smoothed_mode_is_that_of_the_broad_peak(self):
     pdf = normal([0.2], 0.02)
     pdf[0, 20] += 2 * pdf.max()  # one bin far away

@@ -144,6 +144,12 @@ class ReferencesTest(tf.test.TestCase):
     self.assertEqual((result.name, result.title, result.key), ("reference",) * 3)
     self.assertEmpty(measure_references(_predictions(40), SDSS, _FEW))
 
+  def test_placeholders_of_references_are_left_out(self):
+    own = np.full(40, 0.1)
+    own[:6] = np.nan, np.inf, -1.0, -99.0, 99.0, 999.0
+    (result,) = measure_references(_predictions(40, z_photo_ref=own), SDSS, _FEW)
+    self.assertEqual(result.summary["galaxies"], 34)
+
 
 class SameGalaxiesTest(tf.test.TestCase):
 

@@ -19,6 +19,18 @@ def bumps(edges, *places, share=None):
 
 class EstimatesTest(tf.test.TestCase, parameterized.TestCase):
 
+  @parameterized.parameters((np.nan, slice(None)), (np.nan, 7), (np.inf, 7), (-np.inf, -1))
+  def test_p_of_z_that_is_not_finite_has_no_estimate(self, value, place):
+    edges = SDSS.edges()
+    pdf = np.random.default_rng(0).dirichlet(np.ones(SDSS.bins), 3).astype(np.float32)
+    good = estimates.point_estimates(edges, pdf)
+    pdf[1, place] = value
+    with np.errstate(invalid="ignore"):
+      found = estimates.point_estimates(edges, pdf)
+    for name, values in found.items():
+      self.assertAllEqual(np.isnan(values), [False, True, False], name)
+      self.assertAllEqual(values[[0, 2]], good[name][[0, 2]], name)
+
   def test_quantiles_of_a_histogram(self):
     edges, pdf = np.array([0.0, 0.1, 0.2, 0.4]), np.array([[0.2, 0.0, 0.8], [0.0, 1.0, 0.0]])
     self.assertAllClose(estimates.quantiles(edges, pdf, [0.0, 0.1, 0.6, 1.0]),

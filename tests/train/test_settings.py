@@ -69,6 +69,12 @@ class SettingsTest(tf.test.TestCase, parameterized.TestCase):
     return {field.name: getattr(one, field.name) for field in dataclasses.fields(TrainConfig)
             if field.name != "survey" and getattr(one, field.name) != getattr(other, field.name)}
 
+  @parameterized.parameters(1, 2)
+  def test_images_of_one_or_two_pixels_are_refused(self, size):
+    with self.assertRaisesRegex(ValueError, f"--image_size={size} of .*side of 3 or more"):
+      config(1, f"--image_size={size}")
+    self.assertEqual(config(1, "--image_size=3").image_size, 3)
+
   def test_features_that_are_not_kept_have_no_type(self):
     self.assertEqual(config(1, "--nocache_features"), config(1))
     self.assertFalse(config(2, "--nocache_features").cache_features)

@@ -50,20 +50,21 @@ def build_catalog(columns: Columns, names: Mapping[str, tuple[str, ...]], num: i
   """
   references = _references(columns, options, origin)
   chosen = {}
+  values = {}
   for role in ROLES:
     if role == "r" and options.r_from_image or role == "z_photo" and references:
       continue  # an existing column of magnitudes is not used
-    name = _pick(columns, role, names.get(role, ()), options, origin)
+    name, numbers = _role(columns, role, names.get(role, ()), options, origin)
     if name:
       chosen[role] = name
-  values = {ROLES[role]: table_columns.numbers(columns[name], name, origin)
-            for role, name in chosen.items() if role != "id"}
-  values.update({column: table_columns.numbers(columns[name], name, origin)
+    if numbers is not None:
+      values[ROLES[role]] = numbers
+  values.update({column: table_columns.number_column(columns, name, origin)
                  for column, name in references.items()})
   if references:
     chosen["z_photo"] = ",".join(references.values())
   if ids is None:
-    ids = _ids(columns, chosen, num, named="id" in options.columns, origin=origin)
+    ids = _ids(columns, chosen, num, names.get("id", ()), origin=origin)
   values["id"] = ids
   if options.ebv is not None:
     values["ebv"] = np.full(num, options.ebv)
@@ -96,15 +97,10 @@ def _references(columns, options, origin) -> dict[str, str]:
     return {}
   lowered = {name.lower(): name for name in reversed(list(columns))}
   # The files of one survey may spell a name in two ways: those of CFHTLS have zphot and ZPHOT.
-  found = [name if name in columns else lowered.get(name.lower(), "") for name in names]
-  if "" in found:
-    raise _no_column(names[found.index("")], "z_photo", columns, origin)
+  found = [table_columns.named(
+      columns, name if table_columns.resolve(columns, name) else lowered.get(name.lower(), name),
+      "--z_photo_column", origin) for name in names]
   return dict(zip(columns_for(names), found))
-
-
-def _no_column(name, role, columns, origin) -> ValueError:
-  return ValueError(f"{origin}: no column {name!r}, named by --{role}_column; "
-                    f"the columns are {table_columns.listing(columns)}")
 
 
 def check_extra(options: ReaderOptions, photometry_names: Sequence[str] = ()) -> None:
@@ -138,12 +134,34 @@ def check_extra(options: ReaderOptions, photometry_names: Sequence[str] = ()) ->
                      "none; leave it out")
 
 
+def _role(columns, role, candidates, options, origin) -> tuple[str, np.ndarray | None]:
+  """The column of a role and its numbers; "" and None where it goes without.
+
+  A column that nobody named, and that is not required, may be no column of numbers; that of an
+  optional role may also be absent or not certain.
+  """
+  optional = role in options.optional and role not in options.columns
+  try:
+    name = _pick(columns, role, candidates, options, origin)
+    if not name or role == "id":
+      return name, None
+    optional |= role not in REQUIRED and role not in options.columns
+    return name, table_columns.number_column(columns, name, origin)
+  except ValueError as error:
+    if not optional:
+      raise
+    logging.warning("%s. The data set goes without", error)
+    return "", None
+
+
 def _pick(columns, role, candidates, options, origin) -> str:
   """Name of the column of a role, "" if there is none."""
   given = options.columns.get(role, "")
   if given:
     return table_columns.named(columns, given, f"--{role}_column", origin)
-  found = table_columns.find(columns, candidates)
+  if role == "id":  # any of them will do
+    return table_columns.find_id(columns, candidates, origin)
+  found = table_columns.find_one(columns, candidates, f"--{role}_column", origin)
   if not found:
     _raise_if_required(role, candidates, columns, options, origin)
   return found
@@ -164,29 +182,24 @@ def _raise_if_required(role, candidates, columns, options, origin):
 
 def _extra(columns, name, num, origin) -> np.ndarray:
   """An extra column, [num] float64; missing numbers stay as they are."""
-  if name not in columns:
+  if not table_columns.resolve(columns, name):
     raise ValueError(f"{origin}: no extra column {name!r}; the columns are "
                      f"{table_columns.listing(columns)}. Rename one, or choose others "
                      "(--extra_columns)")
-  values = np.asarray(columns[name])
+  values = np.asarray(columns[table_columns.named(columns, name, "--extra_columns", origin)])
   if values.dtype.kind not in "iuf" or values.shape != (num,):
     raise ValueError(f"{origin}: extra column {name!r} does not hold one number per galaxy, but "
                      f"{values.dtype} of shape {list(values.shape)}; leave it out, or convert it")
   return values.astype(np.float64)
 
 
-def _ids(columns, chosen, num, *, named, origin) -> np.ndarray:
-  """Ids as text; the row numbers if no column is usable."""
-  name, ids = chosen.get("id"), np.arange(num).astype(str)
-  if name:
-    try:
-      ids = table_columns.exact_ids(columns[name], name, origin)
-    except ValueError:
-      if named:
-        raise
-      logging.warning("%s: the ids in %s have lost digits; row numbers are used", origin, name)
-      del chosen["id"]
-  return _ascii(ids, origin)
+def _ids(columns, chosen, num, candidates, *, origin) -> np.ndarray:
+  """Ids as text; the row numbers if there is no column, with a warning."""
+  if "id" in chosen:
+    return _ascii(table_columns.ids_of(columns, chosen["id"], origin), origin)
+  logging.warning("%s: no column of ids (looked for %s): the numbers of the rows are the ids; name "
+                  "a column with --id_column", origin, ", ".join(candidates) or "none")
+  return np.arange(num).astype(str)
 
 
 def _ascii(ids: np.ndarray, origin: str) -> np.ndarray:

@@ -49,6 +49,7 @@ class ReaderOptions:
     columns: {role: column name} for roles of `columns.ROLES`; other roles take the layout's
       own names, and "none" leaves a role without a column.  The role z_photo takes several
       columns, separated by commas.
+    optional: roles that may be left without a column, if none is found or usable.
     ebv: one E(B-V) (mag) for all objects, instead of a column.
     r_from_image: take r magnitudes from the summed flux of the r band, which must be in
       nanomaggies, instead of a column.
@@ -68,6 +69,7 @@ class ReaderOptions:
   """
 
   columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
+  optional: tuple[str, ...] = ()
   ebv: float | None = None
   r_from_image: bool = False
   image_template: str = ""

@@ -7,9 +7,8 @@ import os
 import numpy as np
 
 from data_tools.readers.parts import npy_access
-from data_tools.readers.parts.cutout_source import Columns
 from pzbias_tf import tables
-from pzbias_tf.tables import num_rows
+from pzbias_tf.tables import TableColumns, num_rows
 
 __all__ = ["NAMES", "column_names", "columns_of", "find", "num_rows"]
 
@@ -19,34 +18,51 @@ NAMES = tuple(f"{stem}{suffix}" for stem in ("labels", "catalog") for suffix in 
 
 
 def find(folder: str) -> str:
-  """The table of a folder: the first existing one of NAMES, "" if there is none."""
-  for name in NAMES:
-    if os.path.isfile(os.path.join(folder, name)):
-      return os.path.join(folder, name)
+  """The table of a folder: the first existing one of NAMES, "" if there is none.
+
+  Capitals do not count, and the files may be packed (.csv.gz).
+  """
+  names = sorted(os.listdir(folder or ".")) if os.path.isdir(folder or ".") else []
+  for wanted in NAMES:
+    for packed in ("", *tables.PACKED):
+      for name in (wanted, *names):
+        path = os.path.join(folder, name)
+        if name.lower() == wanted + packed and os.path.isfile(path):
+          return path
   return ""
 
 
-def columns_of(path: str) -> Columns:
-  """All one-dimensional columns of a table file.
+def columns_of(path: str) -> TableColumns:
+  """All columns of a table file that hold one value per row.
 
   Raises:
     OSError, ValueError: the file cannot be read.
   """
-  if path.endswith(".npz"):
-    columns: dict[str, np.ndarray] = {}
+  if path.lower().endswith(".npz"):
+    columns = TableColumns()
     for name in npy_access.members(path):
-      shape, dtype = npy_access.peek(path, name)
-      if len(shape) == 1 and dtype.names:
-        columns.update(_fields(npy_access.load(path, name)))
-      elif len(shape) == 1:
-        columns[name] = npy_access.load(path, name)
+      _add_member(columns, path, name)
     return columns
-  if path.endswith(".npy"):
+  if path.lower().endswith(".npy"):
     array = npy_access.load(path)
     if not array.dtype.names:
       raise ValueError(f"{path}: not a record array; its type is {array.dtype}")
-    return _fields(array)
+    return _with_fields(TableColumns(), array)
   return tables.read_table(path)
+
+
+def _add_member(columns: TableColumns, path: str, name: str) -> None:
+  """Adds a column of an .npz file; larger arrays are not read."""
+  shape, dtype = npy_access.peek(path, name)
+  if len(shape) == 1 and dtype.names:
+    _with_fields(columns, npy_access.load(path, name))
+  elif len(shape) == 1 or len(shape) == 2 and shape[1] == 1:
+    try:
+      columns.add(name, npy_access.load(path, name))
+    except ValueError as error:
+      if not dtype.hasobject:
+        raise
+      columns.skip(name, str(error))
 
 
 def column_names(path: str) -> tuple[str, ...]:
@@ -60,5 +76,7 @@ def column_names(path: str) -> tuple[str, ...]:
   return ()
 
 
-def _fields(array: np.ndarray) -> Columns:
-  return {name: array[name] for name in array.dtype.names if array[name].ndim == 1}
+def _with_fields(columns: TableColumns, array: np.ndarray) -> TableColumns:
+  for name in array.dtype.names or ():
+    columns.add(name, array[name])
+  return columns

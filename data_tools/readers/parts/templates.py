@@ -157,4 +157,12 @@ def _bytes(values: np.ndarray) -> np.ndarray:
 def _plain(value):
   """A value of a column as Python text or number."""
   value = value.item()
-  return value.decode("utf-8") if isinstance(value, bytes) else value
+  return _Text(value.decode("utf-8")) if isinstance(value, bytes) else value
+
+
+class _Text(str):
+  """Text that has the formats of numbers, too, if it is a whole one: {id:06d} of 007."""
+
+  def __format__(self, form: str) -> str:
+    is_number = form.endswith("d") and self.isdecimal()
+    return format(int(self), form) if is_number else super().__format__(form)

@@ -148,6 +148,9 @@ REJECTED = (
     ("z_negative", label("z", 5, -9999.0), [BAD_ID], accepted.OUTSIDE_GRID),
     ("ebv_negative", label("EBV", 5, -0.01), [BAD_ID], accepted.BAD_EBV),
     ("ebv_missing", label("EBV", 5, np.nan), [BAD_ID], accepted.BAD_EBV),
+    ("ebv_of_nines", label("EBV", 5, 99.0), [BAD_ID], accepted.BAD_EBV),
+    ("no_id", label("objid", 5, ""), [""], accepted.NO_ID),
+    ("r_of_a_flux", label("dered_petro_r", 5, 456.0), [BAD_ID], accepted.NO_R),
     ("no_image", files(os.remove), ["5"], REASON_NO_IMAGE),
     ("shape", files(save(np.ones((8, 8, 4), np.float32))), ["5"], REASON_SHAPE),
     ("flat", files(save(np.ones((8, 8), np.float32))), ["5"], REASON_SHAPE),
@@ -182,6 +185,8 @@ STOPPED = (
                      cut("sdss.npz", 9000)), "sdss.npz: damaged or truncated"),
     ("pickle_with_payload", then(files(lambda path: None), hidden_pickle), "the pickle asks for"),
     ("objects_in_npz", then(files(lambda path: None), object_member), "the pickle asks for"),
+    ("fluxes", label("dered_petro_r", slice(0, 3), 456.0),
+     "3 of 12 r magnitudes are outside of 0 to 40, so no magnitude, e.g. 456. If they are fluxes"),
     ("no_r_at_all", label("dered_petro_r", slice(None), np.nan), "none of the 12 r magnitudes"),
 )
 """(name, builder, message)"""

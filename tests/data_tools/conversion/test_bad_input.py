@@ -72,6 +72,39 @@ class BadInputTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, "leads out of the input folder"):
       readers.read(self.input, SDSS, readers.ReaderOptions(image_template="../in/{id}_{band}.fits"))
 
+  @parameterized.parameters(99.0, -99.0, 999.0, 99.9, 9999.0, np.inf, -np.inf, np.nan, -1.0)
+  def test_sentinels_of_r_are_missing(self, value):
+    bad_inputs.label("dered_petro_r", 5, value)(self.input)
+    largest = np.delete(readers.read(self.input, SDSS).catalog["r_mag"], 5).max()
+    with self.assertLogs(level="WARNING") as logged:
+      self.assertEqual(self.convert().replaced, {"r_mag": 1})
+    self.assertIn("in 1 galaxies", "".join(logged.output))
+    catalog = catalog_lib.load_catalog(self.output)
+    self.assertEqual(catalog["r_mag"][catalog["id"] == bad_inputs.BAD_ID], [largest])
+
+  @parameterized.parameters(-99.0, -1.0, -9.99, 99.0)
+  def test_redshifts_that_stand_for_none_are_listed(self, value):
+    bad_inputs.label("z", slice(0, 2), value)(self.input)
+    with self.assertLogs(level="WARNING") as logged:
+      self.convert()
+    self.assertRegex("".join(logged.output), r"z_spec has numbers that stand for none.*\(2\)")
+
+  @parameterized.parameters((1, 1), (2, 8), (8, 2))
+  def test_images_of_one_or_two_pixels_are_refused(self, height, width):
+    bad_inputs.cube(lambda cube: cube[:, :height, :width])(self.input)
+    with self.assertRaisesRegex(ValueError, f"images of {height} x {width} pixels: they need a s"):
+      self.convert()
+
+  def test_images_of_three_pixels_are_converted(self):
+    bad_inputs.cube(lambda cube: cube[:, :3, :3])(self.input)
+    self.assertEqual(self.convert().image_shape, (3, 3, 5))
+
+  def test_photon_counts_are_mostly_zero(self):
+    counts = np.random.default_rng(0).poisson(0.02, (bad_inputs.NUM, 8, 8, 5)).astype(np.float32)
+    counts[:, 3, 3] += np.arange(1, bad_inputs.NUM + 1)[:, np.newaxis]
+    bad_inputs.cube(lambda _: counts)(self.input)
+    self.assertEqual(self.convert().galaxies["rejected"], 0)
+
   def test_replaced_and_recorded(self):
     bad_inputs.label("dered_petro_r", 5, -9999.0)(self.input)
     manifest = self.convert()

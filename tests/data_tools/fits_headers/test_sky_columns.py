@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_tools.fits_headers import sky_columns
+from pzbias_tf.tables import read_table
 
 RA, DEC = np.array([10.5, 150.0, 359.9]), np.array([-30.0, 2.0, 60.0])
 SKY = SkyCoord(RA * units.deg, DEC * units.deg)
@@ -91,6 +92,16 @@ class SkyColumnsTest(tf.test.TestCase, parameterized.TestCase):
                         {name: np.asarray(table[name]) for name in ("ra", "dec")}, path)
     expected = (RA, DEC) if np.isfinite(factor) else np.full((2, 3), np.nan)
     self.assertAllClose((catalog["ra"], catalog["dec"]), expected)
+
+  @parameterized.parameters("table.ecsv", "table.vot", "table.fits")
+  def test_units_of_other_tables(self, name):
+    path = os.path.join(self.create_tempdir().full_path, name)
+    table = Table({"ra": np.radians(RA), "dec": np.radians(DEC)})
+    table["ra"].unit = table["dec"].unit = "rad"
+    table.write(path)
+    catalog = Table({"ra": np.zeros(3), "dec": np.zeros(3)})
+    sky_columns.correct(catalog, {"ra": "ra", "dec": "dec"}, read_table(path), path)
+    self.assertAllClose((catalog["ra"], catalog["dec"]), (RA, DEC), atol=1e-9)
 
 
 if __name__ == "__main__":

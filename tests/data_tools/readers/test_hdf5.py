@@ -53,6 +53,67 @@ class Hdf5Test(sample_formats.FormatsTest, parameterized.TestCase):
     self.assertAllEqual(source.catalog["z_spec"], np.zeros(5))
     self.assertEqual(source.image_shape, (2, 2, 5))
 
+  def add(self, **datasets):
+    with h5py.File(self.path("survey.hdf5"), "a") as file:
+      for name, values in datasets.items():
+        file[name.replace("__", "/")] = values
+
+  def test_columns_of_the_same_last_name(self):
+    self.write()
+    self.add(truth__r=np.full(5, 12.5), truth__z=np.full(5, 0.3), truth__ebv=np.zeros(5))
+    table, own = sample_formats.table_of(5), readers.read(self.input, SDSS)
+    self.assertAllEqual(own.catalog["r_mag"], table["r"])
+    self.assertAllEqual(own.catalog["z_spec"], table["z"])
+    self.assertEqual(own.description["columns"]["r"], "r")
+    for name in ("truth/r", "/truth/r"):
+      options = readers.ReaderOptions(columns={"r": name})
+      truth = readers.read(self.input, SDSS, options).catalog["r_mag"]
+      self.assertAllEqual(truth, np.full(5, 12.5))
+    options = readers.ReaderOptions(columns={"r": "/r"})
+    self.assertAllEqual(readers.read(self.input, SDSS, options).catalog["r_mag"], table["r"])
+
+  def test_two_groups_with_the_column(self):
+    self.write()
+    with h5py.File(self.path("survey.hdf5"), "a") as file:
+      file["observed/r"], file["truth/r"] = file["r"][()], np.full(5, 12.5)
+      del file["r"]
+    with self.assertRaisesRegex(ValueError, "columns observed/r, truth/r differ.*--r_column"):
+      readers.read(self.input, SDSS)
+    options = readers.ReaderOptions(columns={"r": "truth/r"})
+    self.assertAllEqual(readers.read(self.input, SDSS, options).catalog["r_mag"], np.full(5, 12.5))
+
+  def test_the_path_of_a_column_without_namesakes(self):
+    self.write()
+    self.add(truth__mag=np.full(5, 16.5))
+    for name in ("mag", "truth/mag", "/truth/mag"):
+      options = readers.ReaderOptions(columns={"r": name})
+      source = readers.read(self.input, SDSS, options)
+      self.assertAllEqual(source.catalog["r_mag"], np.full(5, 16.5))
+      self.assertEqual(source.description["columns"]["r"], "mag")
+    with self.assertRaisesRegex(ValueError, "no column 'other/mag'"):
+      readers.read(self.input, SDSS, readers.ReaderOptions(columns={"r": "other/mag"}))
+
+  def test_columns_of_one_value_per_row_in_two_dimensions(self):
+    table = sample_formats.table_of(5)
+    self.write(r=table["r"][:, np.newaxis], vector=np.ones((5, 3)))
+    self.assertAllEqual(readers.read(self.input, SDSS).catalog["r_mag"], table["r"])
+    with self.assertRaisesRegex(ValueError, "'vector', named by --r_column, .*3 values per row"):
+      readers.read(self.input, SDSS, readers.ReaderOptions(columns={"r": "vector"}))
+
+  def test_text_that_nobody_asked_for(self):
+    self.write()
+    with h5py.File(self.path("survey.hdf5"), "a") as file:
+      file.create_dataset("observer", data=[b"Guzm\xe1n"] * 5, dtype=h5py.string_dtype())
+    self.assertLen(readers.read(self.input, SDSS).catalog, 5)
+
+  def test_units_of_positions(self):
+    self.write(ra=np.full(5, 0.5), dec=np.full(5, -0.25))
+    with h5py.File(self.path("survey.hdf5"), "a") as file:
+      file["ra"].attrs["unit"] = file["dec"].attrs["units"] = "rad"
+    catalog = readers.read(self.input, SDSS).catalog
+    self.assertAllClose(catalog["ra"], np.full(5, np.degrees(0.5)))
+    self.assertAllClose(catalog["dec"], np.full(5, np.degrees(-0.25)))
+
   def test_image_dataset_must_be_clear(self):
     self.write(name="a")
     with h5py.File(self.path("survey.hdf5"), "a") as file:

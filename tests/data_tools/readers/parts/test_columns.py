@@ -17,6 +17,27 @@ def build(z_photo="", **columns):
   return build_catalog({**table, **columns}, NAMES, 3, options, origin="file")
 
 
+class ColumnsThatNobodyNamedTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.parameters("ra", "i", "r_err")
+  def test_no_numbers(self, role):
+    table = {**{name: np.full(3, 0.1) for name in ("z", "r", "ebv")}, role: np.array(["10:00"] * 3)}
+    read = lambda **columns: build_catalog(
+        table, {**NAMES, role: (role,)}, 3, ReaderOptions(columns=columns), origin="file")
+    with self.assertLogs(level="WARNING") as logged:
+      catalog, chosen = read()
+    self.assertNotIn(role, chosen)
+    self.assertIn(f"file: column '{role}' does not hold numbers", logged.output[0])
+    self.assertAllEqual(catalog["z_spec"], np.full(3, 0.1))
+    with self.assertRaisesRegex(ValueError, f"column '{role}' does not hold numbers"):
+      read(**{role: role})
+
+  def test_required_ones_hold_numbers(self):
+    for name in ("z", "r", "ebv"):
+      with self.assertRaisesRegex(ValueError, f"column '{name}' does not hold numbers"):
+        build(**{name: np.array(["a", "b", "c"])})
+
+
 class SeveralPhotoZTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_each_has_a_column_of_its_own(self):

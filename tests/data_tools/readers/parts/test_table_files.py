@@ -1,8 +1,11 @@
-"""Parquet tables."""
+"""Tables beside images."""
 
 import importlib.util
+import os
 from unittest import mock
 
+from absl.testing import parameterized
+from astropy.table import Table
 import numpy as np
 import tensorflow as tf
 
@@ -12,7 +15,7 @@ from tests.data_tools import sample_formats
 HAS_PYARROW = importlib.util.find_spec("pyarrow") is not None
 
 
-class TableFilesTest(sample_formats.FormatsTest):
+class TableFilesTest(sample_formats.FormatsTest, parameterized.TestCase):
 
   def test_parquet(self):
     if not HAS_PYARROW:
@@ -34,6 +37,23 @@ class TableFilesTest(sample_formats.FormatsTest):
       file.truncate(100)
     with self.assertRaisesRegex(ValueError, "catalog.parquet: not a readable table"):
       table_files.columns_of(path)
+
+  @parameterized.parameters("labels.CSV", "Catalog.csv.gz", "labels.ecsv", "catalog.vot",
+                            "labels.tsv", "CATALOG.FITS")
+  def test_tables_beside_images(self, name):
+    Table({"id": [7, 8], "z": [0.1, 0.2]}).write(self.path("table.ecsv"))
+    os.rename(self.path("table.ecsv"), self.path(name))
+    self.assertEqual(table_files.find(self.input), self.path(name))
+    columns = table_files.columns_of(self.path(name))
+    self.assertEqual(columns["id"].tolist(), [7, 8])
+
+  def test_columns_of_numpy_files(self):
+    np.savez(self.path("labels.npz"), id=np.array([7, 8]), z=np.array([[0.1], [0.2]]),
+             objects=np.array([1, object()], object), vector=np.ones((2, 3)))
+    columns = table_files.columns_of(self.path("labels.npz"))
+    self.assertEqual(list(columns), ["id", "z"])
+    self.assertAllEqual(columns["z"], [0.1, 0.2])
+    self.assertIn("the pickle asks for", columns.skipped["objects"])
 
   def test_parquet_without_pyarrow(self):
     with mock.patch.dict("sys.modules", {"pyarrow": None}):

@@ -1,0 +1,192 @@
+"""Tables that say of each column what it holds: FITS, VOTable, Parquet, and those of astropy."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+import warnings
+
+from absl import logging
+from astropy.io import fits, votable
+from astropy.table import Column, Table
+import numpy as np
+
+from pzbias_tf.tables.table_contents import TableColumns
+
+_FITS_BLOCK_BYTES = 2880
+_SYSTEMS = {"eq_fk4": "FK4", "eq_fk5": "FK5", "icrs": "ICRS"}
+"""{system of a VOTable: RADESYS}."""
+
+
+def read_fits(path: str, content: bytes) -> TableColumns:
+  """The columns of the first table with rows.
+
+  A table of one row, whose cells are arrays of one length, is one of columns.
+
+  Raises:
+    ValueError: there is no table.
+  """
+  with warnings.catch_warnings(action="ignore"), fits.open(io.BytesIO(content)) as file:
+    units = [unit for unit in file if isinstance(unit, (fits.BinTableHDU, fits.TableHDU))
+             and not isinstance(unit, fits.CompImageHDU)]
+    if not units:
+      raise ValueError("the FITS file holds no table" + ", or is cut short" * bool(
+          len(content) % _FITS_BLOCK_BYTES))
+    with_rows = [unit for unit in units if unit.header["NAXIS2"]] or units
+    if len(with_rows) > 1:
+      logging.warning("%s: %d tables; the first is read, extension %s", path, len(with_rows),
+                      with_rows[0].name or file.index_of(with_rows[0]))
+    return _fits_columns(with_rows[0])
+
+
+def _fits_columns(unit) -> TableColumns:
+  columns = TableColumns()
+  columns.header = unit.header.copy()
+  cells = {}
+  _ = unit.data  # raises an error of the whole table
+  for number, column in enumerate(unit.columns):
+    try:
+      cells[number] = column.name, _fits_values(unit, number, column)
+    except (ValueError, TypeError, UnicodeDecodeError) as error:
+      columns.skip(column.name, str(error))
+  turned = _rows_in_cells(unit, [values for _, values in cells.values()])
+  for name, values in cells.values():
+    if turned and values.shape[1:] != (turned,):
+      columns.skip(name, "one value for all rows")
+      continue
+    columns.add(name, values[0] if turned else values)
+  return columns
+
+
+def _rows_in_cells(unit, values) -> int:
+  """Number of rows of a table that stand in the cells of its only row; else 0."""
+  lengths = {cells.shape[1] for cells in values if cells.ndim == 2 and cells.shape[1] > 1}
+  return lengths.pop() if unit.header["NAXIS2"] == 1 and len(lengths) == 1 else 0
+
+
+def _fits_values(unit, number, column) -> Any:
+  """The values of a column: masked where null, texts as bytes where they are not ASCII."""
+  if column.format.lstrip("0123456789")[:1] in "PQ":
+    raise ValueError("values of different lengths per row")
+  raw = unit.data.view(np.ndarray)[unit.data.dtype.names[number]]
+  try:
+    values = np.array(unit.data.field(number))
+  except UnicodeDecodeError:
+    values = _decoded(raw)
+  if values.dtype.kind == "S":
+    values = _decoded(values)
+  if column.null is not None and raw.dtype.kind in "iu":
+    return np.ma.MaskedArray(values, raw == int(column.null))
+  if column.null is not None and values.dtype.kind in "iuf":  # of a table of text
+    return np.ma.MaskedArray(values, np.char.strip(raw) == str(column.null).strip().encode())
+  return values
+
+
+def _decoded(raw: np.ndarray) -> np.ndarray:
+  try:
+    return np.char.decode(raw, "utf-8")
+  except UnicodeDecodeError:
+    return np.char.decode(raw, "latin-1")
+
+
+def read_votable(path: str, content: bytes) -> TableColumns:
+  """The columns of the first table with rows, and the system of its positions."""
+  with warnings.catch_warnings(action="ignore"):
+    document = votable.parse(io.BytesIO(content), verify="ignore")
+    tables = list(document.iter_tables())
+    with_rows = [table for table in tables if len(table.array)] or tables
+    if not with_rows:
+      raise ValueError("the VOTable holds no table")
+    if len(with_rows) > 1:
+      logging.warning("%s: %d tables; the first is read", path, len(with_rows))
+    columns = from_astropy(with_rows[0].to_table(use_names_over_ids=True))
+  for field in with_rows[0].fields:
+    columns.set_unit(field.name, str(field.unit or ""), field.ucd or "")
+  for system in document.iter_coosys():
+    columns.header["RADESYS"] = _SYSTEMS.get(system.system.lower(), system.system)
+    if system.equinox:
+      columns.header["EQUINOX"] = system.equinox
+    break
+  return columns
+
+
+def from_astropy(table: Table) -> TableColumns:
+  """The columns of a table of astropy; positions, times and the like are skipped."""
+  columns = TableColumns()
+  for name in table.colnames:
+    column = table[name]
+    if not isinstance(column, Column):
+      columns.skip(name, f"{type(column).__name__} in place of numbers")
+    elif column.dtype.kind == "O" and any(
+        isinstance(value, (list, dict, np.ndarray)) for value in column[:100]):
+      columns.skip(name, "values of different lengths per row")
+    else:
+      columns.add(name, np.ma.asarray(column) if hasattr(column, "mask") else np.asarray(column))
+      columns.set_unit(name, str(column.unit or ""))
+  return columns
+
+
+def read_parquet(path: str) -> TableColumns:
+  """The columns of a Parquet file.
+
+  Raises:
+    OSError: the file is missing.
+    ValueError: it is damaged, or pyarrow is not installed.
+  """
+  try:
+    from pyarrow import parquet  # an optional dependency
+  except ImportError as error:
+    raise ValueError(f"{path}: Parquet needs pyarrow: pip install '.[parquet]'") from error
+  try:
+    table = parquet.ParquetFile(path).read()
+  except FileNotFoundError:
+    raise
+  except Exception as error:  # pyarrow raises many kinds of errors
+    raise ValueError(f"{path}: not a readable table: {error}") from error
+  columns = TableColumns()
+  for number, name in enumerate(table.schema.names):
+    try:
+      columns.add(name, *_parquet_values(table.column(number)))
+    except Exception as error:  # of a column that may not be needed
+      columns.skip(name, f"{table.schema.types[number]}: {error}")
+  _parquet_units(table.schema, columns)
+  return columns
+
+
+def _parquet_values(values) -> tuple[np.ndarray, np.ndarray | None]:
+  """The values of a column, and as texts where these are more exact."""
+  from pyarrow import compute, types
+  kind = values.type
+  if types.is_dictionary(kind):
+    values, kind = values.cast(kind.value_type), kind.value_type
+  if types.is_fixed_size_list(kind) and kind.list_size == 1 and not values.null_count:
+    values, kind = compute.list_flatten(values), kind.value_type
+  if types.is_null(kind):
+    return np.full(len(values), np.nan), np.full(len(values), "")
+  if types.is_decimal(kind):
+    return values.cast("float64").to_numpy(), _texts(values.cast("string"))
+  if types.is_integer(kind) and values.null_count:
+    return values.to_numpy(), _texts(values.cast("string"))
+  if types.is_integer(kind) or types.is_floating(kind):
+    return values.to_numpy(), None
+  if types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind):
+    return np.array([(value or b"").decode("utf-8").rstrip("\0") for value in values.to_pylist()],
+                    str), None
+  if types.is_nested(kind):
+    raise ValueError("several values per row")
+  return _texts(values.cast("string")), None
+
+
+def _texts(values) -> np.ndarray:
+  return np.array([value or "" for value in values.to_pylist()], str)
+
+
+def _parquet_units(schema, columns: TableColumns) -> None:
+  """Units that astropy has written into the file, or that stand with a column."""
+  from astropy.table import meta
+  described = (schema.metadata or {}).get(b"table_meta_yaml", b"").decode().splitlines()
+  known = {column["name"]: str(column.get("unit", ""))
+           for column in (meta.get_header_from_yaml(described)["datatype"] if described else ())}
+  for field in schema:
+    columns.set_unit(field.name, known.get(field.name, "") or (
+        (field.metadata or {}).get(b"unit", b"")).decode())

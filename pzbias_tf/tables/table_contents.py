@@ -1,0 +1,109 @@
+"""Columns of a table, and what their arrays alone do not tell."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping
+
+from astropy.io import fits
+import numpy as np
+
+MANY = "{} values per row"
+
+
+class TableColumns(dict[str, np.ndarray]):
+  """{name: values [rows]}; missing numbers are NaN, missing texts "".
+
+  Attributes:
+    texts: {name: the values as the file has them, "" where missing, [rows] str or bytes} of
+      columns whose arrays are less exact.
+    skipped: {name: why this column is not among the others}.
+    twice: names of several columns that differ; the first of them is among the columns.
+    aliases: {another name: the column}, of columns that have a long and a short name.
+    header: units (TUNIT) and the like, as a FITS table has them.
+  """
+
+  def __init__(self, columns: Mapping[str, np.ndarray] | None = None):
+    super().__init__(columns or {})
+    self.texts: dict[str, np.ndarray] = {}
+    self.skipped: dict[str, str] = {}
+    self.twice: set[str] = set()
+    self.aliases: dict[str, str] = {}
+    self.header = fits.Header()
+
+  def add(self, name: str, values: Any, texts: np.ndarray | None = None) -> None:
+    """Adds a column of any shape; one of several values per row is skipped.
+
+    Args:
+      name: its name; one without a name is skipped.
+      values: [rows], also [rows, 1]; may be masked.
+      texts: the values as the file has them; None if the array is exact.
+    """
+    name = name.strip()
+    if not name:
+      return
+    if values.ndim > 1 and values.size != len(values) or not values.ndim:
+      self.skipped[name] = MANY.format(" x ".join(map(str, values.shape[1:])) or "no")
+      return
+    values, masked_texts = without_mask(values.reshape(len(values)))
+    texts = masked_texts if texts is None else texts
+    if name in self:
+      same = self._same(name, values, texts)
+      self.twice |= set() if same else {name}
+      return
+    self[name] = values
+    if texts is not None:
+      self.texts[name] = texts
+
+  def skip(self, name: str, reason: str) -> None:
+    """Notes why a column is not among the others."""
+    self.skipped[name.strip()] = reason
+
+  def set_unit(self, name: str, unit: str, ucd: str = "") -> None:
+    """Notes the unit of a column, as in the header of a FITS table."""
+    fields = self.header.get("TFIELDS", 0)
+    number = next((number for number in range(1, fields + 1)
+                   if self.header.get(f"TTYPE{number}") == name), fields + 1)
+    self.header["TFIELDS"] = max(fields, number)
+    for keyword, value in (("TTYPE", name), ("TUNIT", unit), ("TUCD", ucd)):
+      if value:
+        self.header[f"{keyword}{number}"] = value
+
+  def joined(self, other: Mapping[str, np.ndarray]) -> TableColumns:
+    """These columns and those of another table, which replace those of the same name."""
+    both = TableColumns({**self, **other})
+    both.header, both.aliases = self.header, dict(self.aliases)
+    for name in ("texts", "skipped"):
+      own = {key: value for key, value in getattr(self, name).items() if key not in other}
+      setattr(both, name, {**own, **getattr(other, name, {})})
+    both.twice = {name for name in self.twice if name not in other} | getattr(other, "twice", set())
+    return both
+
+  def _same(self, name, values, texts) -> bool:
+    own = self.texts.get(name, self[name])
+    other = values if texts is None else texts
+    return own.shape == other.shape and bool(np.all(
+        (own == other) | ((own != own) & (other != other))))
+
+
+def without_mask(values: Any) -> tuple[np.ndarray, np.ndarray | None]:
+  """A column as a plain array, and as texts where masked whole numbers lose digits as doubles."""
+  mask = np.ma.getmaskarray(values) if np.ma.isMaskedArray(values) else np.False_
+  plain = np.ma.getdata(values) if np.ma.isMaskedArray(values) else np.asarray(values)
+  plain = np.asarray(plain)
+  if plain.dtype.kind == "O":
+    plain, mask = _objects(plain), np.False_
+  if not np.any(mask):
+    return plain, None
+  if plain.dtype.kind in "iub":
+    return (np.where(mask, np.nan, plain.astype(np.float64)),
+            np.where(mask, "", plain.astype(str)))
+  if plain.dtype.kind in "fc":
+    return np.where(mask, np.nan, plain), None
+  return np.where(mask, b"" if plain.dtype.kind == "S" else "", plain), None
+
+
+def _objects(values: np.ndarray) -> np.ndarray:
+  """Texts of any kind, missing ones as ""."""
+  return np.array(["" if value is None or value is np.ma.masked else
+                   value.decode("utf-8") if isinstance(value, bytes) else str(value)
+                   for value in values], str)

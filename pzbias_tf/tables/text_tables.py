@@ -1,0 +1,150 @@
+"""Tables of text: CSV and its relatives, with names in the first line, and astropy's formats."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import re
+from typing import Iterator, Sequence
+
+from absl import logging
+from astropy.table import Table
+import numpy as np
+
+from pzbias_tf.tables.binary_tables import from_astropy
+from pzbias_tf.tables.table_contents import TableColumns
+from pzbias_tf.tables.text_values import is_number, typed_columns
+
+_DELIMITERS = ("\t", ";", ",", "|", " ")
+"""In the order in which they are tried; blanks separate where nothing else does."""
+_SEPARATOR = re.compile(r"\"?sep=.\"?")  # first line of spreadsheets
+_ROWS = 100_000  # that are taken apart at a time
+_LINES = 20  # that tell the delimiter
+
+
+def read_text(path: str, content: bytes) -> TableColumns:
+  """The columns of a table of text.
+
+  Raises:
+    ValueError: there is no line of names, or a line has more values than names.
+  """
+  text = decoded(content)
+  astropy_format = _astropy_format(text)
+  if astropy_format:
+    return from_astropy(Table.read(text.rstrip().split("\n"), format=f"ascii.{astropy_format}"))
+  names, lines, delimiter = _split_header(text, path)
+  return typed_columns(names, _columns_of(_fields(lines, delimiter), len(names),
+                                          pad=delimiter != " "))
+
+
+def decoded(content: bytes) -> str:
+  """Text of a file in UTF-8, UTF-16 with a mark, or Latin-1, without marks and carriage returns."""
+  for encoding in (("utf-16",) if content[:2] in (b"\xff\xfe", b"\xfe\xff") else
+                   ("utf-8-sig", "latin-1")):
+    try:
+      return content.decode(encoding).replace("\r\n", "\n").replace("\r", "\n").lstrip("\ufeff")
+    except UnicodeDecodeError:
+      continue
+  raise ValueError("its text is in no known encoding; save it as UTF-8")
+
+
+def _astropy_format(text: str) -> str:
+  """The name of a format that astropy alone knows, "" for others."""
+  start = text[:20000]
+  if re.match(r"#\s*%ECSV", start):
+    return "ecsv"
+  if re.match(r"#\s*1\s+\w+.*\n#\s*2\s+\w+", start):
+    return "sextractor"
+  if "Byte-by-byte Description of file" in start:
+    return "mrt" if start.startswith("Title:") else "cds"
+  return "ipac" if re.match(r"(\\.*\n)*\|.*\|\s*\n", start) else ""
+
+
+def _split_header(text: str, path: str) -> tuple[list[str], Iterator[str], str]:
+  """Names, lines of values, and what separates these."""
+  lines = [line for line in text.split("\n") if line.strip()]
+  lines = lines[1:] if lines and _SEPARATOR.fullmatch(lines[0].strip()) else lines
+  comments = list(itertools.takewhile(lambda line: line.lstrip().startswith("#"), lines))
+  rows = [line for line in lines[len(comments):] if not line.lstrip().startswith("#")]
+  left = len(lines) - len(comments) - len(rows)
+  if left:
+    logging.warning("%s: %d lines that begin with # are passed over as comments", path, left)
+  if not rows and not comments:
+    raise ValueError("it is empty")
+  if not rows:
+    raise ValueError("it holds comments, and no values")
+  named = _commented_names(comments, rows)
+  if named:
+    return named[0], iter(rows), named[1]
+  delimiter = _delimiter(rows[:_LINES])
+  names = _clean(next(_fields(rows[:1], delimiter)))
+  if any(is_number(name) for name in names):
+    raise ValueError(f"its first line holds numbers, and no names of columns: {rows[0][:60]!r}; "
+                     "add a line of names")
+  return names, iter(rows[1:]), delimiter
+
+
+def _delimiter(lines: Sequence[str]) -> str:
+  """What separates the values: it stands in the first and most lines, if possible equally often."""
+  counts = {delimiter: [len(row) for row in csv.reader(lines, delimiter=delimiter)]
+            for delimiter in _DELIMITERS[:-1]}
+  found = [delimiter for delimiter, fields in counts.items()
+           if fields[0] > 1 and np.median(fields) > 1]
+  equally = [delimiter for delimiter in found if len(set(counts[delimiter])) == 1]
+  return next(iter([*equally, *found]), " ")
+
+
+def _commented_names(comments, rows) -> tuple[list[str], str] | None:
+  """Names in a comment, the last one with as many words as there are values, and a delimiter.
+
+  None where the first line that is no comment has the names, as all of its words are such.
+  """
+  usual = _delimiter(rows[:_LINES])
+  first = next(_fields(rows[:1], usual))
+  if not any(map(is_number, first)) and len(set(first)) == len(first):
+    return None
+  same = [(delimiter, delimiter) for delimiter in _DELIMITERS]
+  for of_names, of_rows in (*same, *((delimiter, usual) for delimiter in _DELIMITERS)):
+    num = len(next(_fields(rows[:1], of_rows)))
+    for comment in reversed(comments) if num > 1 or of_names == of_rows == " " else ():
+      names = _clean(next(_fields([comment.lstrip().lstrip("#").strip()], of_names), []))
+      if len(names) == num and len(set(names)) == num and all(
+          re.search(r"\w", name) and not is_number(name) for name in names):
+        return names, of_rows
+  return None
+
+
+def _clean(names: Sequence[str]) -> list[str]:
+  return [name.strip().strip("\"',;").strip() for name in names]
+
+
+def _fields(lines: Sequence[str] | Iterator[str], delimiter: str) -> Iterator[list[str]]:
+  """The values of each line."""
+  if delimiter == " ":
+    lines = (line.replace("\t", " ").strip() for line in lines)
+  return csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
+
+
+def _columns_of(rows: Iterator[list[str]], num: int, *, pad: bool) -> list[np.ndarray]:
+  """The values of each column, as texts; with `pad`, values missing at its end are ""."""
+  blocks: list[list[np.ndarray]] = []
+  while block := list(itertools.islice(rows, _ROWS)):
+    for line, row in enumerate(block, 1 + _ROWS * len(blocks)):
+      while len(row) > num and not row[-1].strip():
+        row.pop()  # a delimiter at the end of the line
+      if len(row) > num or len(row) < num and not pad:
+        raise ValueError(f"row {line} has {len(row)} values for {num} columns: "
+                         f"{', '.join(row)[:80]!r}")
+      row.extend([""] * (num - len(row)))
+    blocks.append([_compact(column) for column in zip(*block)])
+  return [np.concatenate(parts) for parts in zip(*blocks)] if blocks else [
+      np.array([], str)] * num
+
+
+def _compact(column: Sequence[str]) -> np.ndarray:
+  """Texts as bytes, which take a quarter of the memory, where they are plain ASCII."""
+  texts = np.array(column)
+  try:
+    return np.char.strip(texts.astype("S"))
+  except UnicodeEncodeError:
+    return np.char.strip(texts)

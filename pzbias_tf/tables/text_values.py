@@ -1,0 +1,110 @@
+"""Numbers that stand in a file as text: whole ones, with a decimal point or comma, missing ones."""
+
+from __future__ import annotations
+
+import re
+from typing import Sequence
+
+import numpy as np
+
+from pzbias_tf.tables.table_contents import TableColumns
+
+MISSING = ("", "nan", "null", "none", "n/a", "na", "<na>", "--", "-", "\\n", "...", "masked")
+"""Words that stand for no value, in small letters."""
+
+_WHOLE = re.compile(r"[+-]?\d+\.?0*")
+_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
+_DIGITS = 18  # that a whole number of 64 bits certainly holds
+
+
+def is_number(text: str) -> bool:
+  """Whether a text is a number, or stands for a missing one."""
+  text = text.strip()
+  if text.lower() in MISSING[:2] or _COMMA.fullmatch(text):
+    return bool(text)
+  try:
+    float(text)
+  except ValueError:
+    return False
+  return True
+
+
+def as_text(values: np.ndarray) -> np.ndarray:
+  """Texts without blanks around them, "" for words of MISSING; [rows] str or bytes."""
+  values = np.char.strip(values)
+  words = [word.encode() for word in MISSING] if values.dtype.kind == "S" else list(MISSING)
+  missing = np.isin(np.char.lower(values), words)
+  return np.where(missing, b"" if values.dtype.kind == "S" else "", values)
+
+
+def as_numbers(texts: np.ndarray, *, commas: bool = False) -> np.ndarray | None:
+  """Texts of `as_text` as doubles, NaN where missing; None if one is no number."""
+  if commas:
+    texts = np.char.replace(_plain(texts), ",", ".")
+  missing = np.char.str_len(texts) == 0
+  numbers = np.full(len(texts), np.nan)
+  try:
+    numbers[~missing] = texts[~missing].astype(np.float64)
+  except ValueError:
+    return None
+  return numbers
+
+
+def typed_columns(names: Sequence[str], columns: Sequence[np.ndarray]) -> TableColumns:
+  """Columns of text as what they hold: whole numbers, doubles, or text.
+
+  Args:
+    names: their names, in order.
+    columns: their texts, [rows] str or bytes each.
+
+  Returns:
+    The columns; doubles are kept as texts as well, since 007 and 1e5 may be ids.
+  """
+  texts = [as_text(values) for values in columns]
+  numbers = [as_numbers(values) for values in texts]
+  if not any(found is not None and _has_point(own) for found, own in zip(numbers, texts)):
+    numbers = [_with_commas(own) if found is None else found
+               for found, own in zip(numbers, texts)]
+  table = TableColumns()
+  for name, values, own, found in zip(names, columns, texts, numbers):
+    if found is None:
+      table.add(name, _plain(values), _plain(own))
+    else:
+      table.add(name, *_number_column(own, found))
+  return table
+
+
+def _has_point(texts: np.ndarray) -> bool:
+  return bool(np.any(np.char.find(texts, b"." if texts.dtype.kind == "S" else ".") >= 0))
+
+
+def _with_commas(texts: np.ndarray) -> np.ndarray | None:
+  """Texts as numbers with decimal commas; None if one is something else."""
+  plain = [value for value in _plain(texts).tolist() if value]
+  if not all(_COMMA.fullmatch(value) or value.lstrip("+-").isdigit() for value in plain):
+    return None
+  return as_numbers(texts, commas=True)
+
+
+def _number_column(texts: np.ndarray, numbers: np.ndarray
+                   ) -> tuple[np.ndarray, np.ndarray | None]:
+  """Whole numbers as such where these say all; else doubles and texts, or texts alone."""
+  filled = texts[np.char.str_len(texts) > 0]
+  whole = filled.size and all(map(_WHOLE.fullmatch, _plain(filled[:1000]).tolist())) and all(
+      map(_WHOLE.fullmatch, _plain(filled).tolist()))
+  if not whole:
+    return numbers, texts
+  plain = _plain(texts)
+  if _has_point(texts):  # doubles of a program that knows no whole numbers
+    plain = np.array([value.partition(".")[0] for value in plain.tolist()])
+  if np.char.str_len(plain).max() > _DIGITS + 1:
+    return (numbers, plain) if np.any(plain == "") else (plain, None)
+  if filled.size < texts.size:
+    return numbers, plain
+  exact = plain.astype(np.int64)
+  return exact, None if np.array_equal(exact.astype(str), plain) else plain
+
+
+def _plain(texts: np.ndarray) -> np.ndarray:
+  """Texts as str."""
+  return np.char.decode(texts, "ascii") if texts.dtype.kind == "S" else texts
