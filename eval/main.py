@@ -37,6 +37,8 @@ from eval.run import EvaluatedRun, newest_run
 from pzbias_tf import command
 from pzbias_tf.bias.calibration import CELLS, cell_settings
 from pzbias_tf.files import write_text
+from pzbias_tf.guards.locks import exclusive_folder
+from pzbias_tf.guards.own_folders import clear_files
 from pzbias_tf.metrics.stage_metrics import Bootstrap, to_json
 from pzbias_tf.metrics.stage_result import check_same_galaxies, measure, measure_references
 from pzbias_tf.report.captions import DIRECTION
@@ -47,6 +49,7 @@ from pzbias_tf.training.run_folder import CALIBRATION
 from pzbias_tf.training.stages import STEP3
 
 REPORT = "report"
+METRICS = "metrics.json"
 
 
 def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
@@ -130,9 +133,18 @@ def evaluate(folder: str, bootstrap: Bootstrap, options: Options = Options()) ->
 
   Raises:
     FileNotFoundError: the run holds no test predictions.
+    OSError: another process evaluates the run.
     ValueError: predictions are damaged, or stages predicted different galaxies.
   """
   run = EvaluatedRun.open(folder, _weights(options.weights))
+  with exclusive_folder(folder):
+    return _evaluate(run, folder, bootstrap, options)
+
+
+def _evaluate(run, folder, bootstrap, options):
+  """`evaluate`, while no other process does so."""
+  for left in (folder, os.path.join(folder, REPORT), *_own_folders(run)):
+    clear_files(left)
   results, written, remarks = _measure(run, bootstrap, options)
   written.insert(0, _save_metrics(run, bootstrap, options, results))
   outliers, why_not = worst_outliers(run.last)
@@ -184,9 +196,9 @@ def _save_metrics(run: EvaluatedRun, bootstrap, options, results):
   """metrics.json of the run, and of each of its own stages."""
   summaries = {result.key: to_json(result.summary) for result in results}
   for stage in run.stages:
-    if os.path.dirname(stage.folder) == os.path.normpath(run.folder):
-      _write_json(os.path.join(stage.folder, "metrics.json"), summaries[stage.name])
-  path = os.path.join(run.folder, "metrics.json")
+    if stage.folder in _own_folders(run):
+      _write_json(os.path.join(stage.folder, METRICS), summaries[stage.name])
+  path = os.path.join(run.folder, METRICS)
   _write_json(path, {
       "survey": to_json(dataclasses.asdict(run.survey)),
       "bootstrap": dataclasses.asdict(bootstrap), "options": dataclasses.asdict(options),
@@ -195,6 +207,12 @@ def _save_metrics(run: EvaluatedRun, bootstrap, options, results):
       "settings": {stage.name: stage.config.settings() for stage in run.stages},
       "stages": summaries})
   return path
+
+
+def _own_folders(run):
+  """Folders of the stages that the run has itself."""
+  return [stage.folder for stage in run.stages
+          if os.path.dirname(stage.folder) == os.path.normpath(run.folder)]
 
 
 def _write_json(path, fields):

@@ -1,14 +1,12 @@
-"""Files are written completely or not at all, and folders are locked."""
+"""Files are written completely or not at all."""
 
 import os
 import stat
-import threading
 from unittest import mock
 
 import tensorflow as tf
 
-from pzbias_tf import files
-from pzbias_tf.files import exclusive_folder, whole_file, write_text
+from pzbias_tf.files import whole_file, write_text
 
 
 class FilesTest(tf.test.TestCase):
@@ -60,30 +58,6 @@ class FilesTest(tf.test.TestCase):
         raise KeyError
     self.assertEqual(self.read(), "old")
     self.assertEqual(os.listdir(self.folder), ["file.txt"])
-
-  def test_a_folder_is_for_one_process_at_a_time(self):
-    with exclusive_folder(self.folder):
-      with self.assertRaisesRegex(OSError, "another process is at work in"):
-        with exclusive_folder(self.folder):
-          pass
-    with exclusive_folder(self.folder):
-      pass
-
-  def test_waiting_for_the_other_process(self):
-    entered, waits = [], threading.Event()
-
-    def other():
-      with exclusive_folder(self.folder, wait=True):
-        entered.append(True)
-
-    waiting = threading.Thread(target=other)
-    with mock.patch.object(files.logging, "info", side_effect=lambda *words: waits.set()):
-      with exclusive_folder(self.folder):
-        waiting.start()
-        self.assertTrue(waits.wait(60))  # it has found the folder locked, and says so
-        self.assertEmpty(entered)
-      waiting.join(60)
-    self.assertLen(entered, 1)
 
 
 if __name__ == "__main__":

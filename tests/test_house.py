@@ -20,6 +20,7 @@ SCREEN = 40
 LAYERS = (
     ("survey_checks",),
     ("compat", "arguments", "command", "files", "pictures", "progress", "survey", "tables"),
+    ("guards",),
     ("cells", "fitted_models", "storage", "table_columns"),
     ("data",),
     ("bias", "models"),

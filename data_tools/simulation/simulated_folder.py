@@ -10,7 +10,7 @@ from typing import Any, Iterator, Mapping
 from absl import logging
 
 import pzbias_tf
-from pzbias_tf import files
+from pzbias_tf.guards import own_folders
 
 RECORD_NAME = "simulation.json"
 """The file of the settings; it is written last, so a folder with it is complete."""
@@ -55,7 +55,7 @@ def appearing(output: str, settings: Mapping[str, Any]) -> Iterator[str]:
   Yields:
     The hidden folder to fill.
   """
-  with files.appearing(output, "simulating") as hidden:
+  with own_folders.appearing(output, "simulating") as hidden:
     yield hidden
     with open(os.path.join(hidden, RECORD_NAME), "w", encoding="utf-8") as file:
       json.dump({**settings, "version": pzbias_tf.__version__}, file, indent=2)

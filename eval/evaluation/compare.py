@@ -8,6 +8,8 @@ from typing import Any, Mapping, Sequence
 
 from eval.evaluation.description import stage_settings
 from pzbias_tf.files import write_text
+from pzbias_tf.guards.locks import exclusive_folder
+from pzbias_tf.guards.own_folders import clear_files
 from pzbias_tf.metrics.stage_result import REFERENCE
 from pzbias_tf.report import captions, page
 from pzbias_tf.report.figures.comparison import draw_comparison
@@ -44,7 +46,9 @@ def compare(runs: Sequence[str], output: str = "") -> str:
   table = format_table({name: summary for name, (_, summary) in chosen.items()}, what="run")
   folder = output or os.path.join(os.path.dirname(paths[0]), FOLDER)
   remark = _remark(metrics)
-  written = _write(folder, metrics, chosen, table, remark)
+  with exclusive_folder(folder):
+    clear_files(folder)
+    written = _write(folder, metrics, chosen, table, remark)
   return "\n".join([table, "", captions.DIRECTION, *([remark] if remark else []), "",
                     *(f"wrote {path}" for path in written)])
 
@@ -87,7 +91,6 @@ def _remark(metrics: Mapping[str, Any]) -> str:
 
 def _write(folder, metrics, chosen, table, remark):
   """Table, figure and page; returns the paths."""
-  os.makedirs(folder, exist_ok=True)
   written = [os.path.join(folder, TABLE)]
   write_text(written[0], table + "\n")
   picture, paths = as_picture(
