@@ -28,7 +28,8 @@ from pzbias_tf.training.feature_cache import FeatureCache
 
 DTYPES = ("float32", "float16")
 # Images per forward pass; the last pass is padded.  With another number the last bits of the
-# features differ, and so would the weights of a run that was killed while it filled the cache.
+# features differ (measured for Net_P), and so would the weights of a run that was killed while it
+# filled the cache, or that follows a variant which has filled a part of it.
 CHUNK = 128
 COMMIT_EVERY = 64  # chunks; 32 MB of Net_P's features in float32
 _LOG_EVERY_S = 15
