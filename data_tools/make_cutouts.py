@@ -52,9 +52,9 @@ from data_tools.cutouts import assignment, cutout_writer, cutting, regridding
 from data_tools.cutouts import fields as fields_lib
 from data_tools.cutouts import positions as positions_lib
 import pzbias_tf
-from pzbias_tf import files
 from pzbias_tf import survey as survey_lib
 from pzbias_tf.data.manifest import SMALLEST_SIDE
+from pzbias_tf.guards.own_folders import appearing
 
 _LISTED = 10  # files that are named on the screen
 
@@ -73,7 +73,7 @@ class CutoutConfig:
     size: side of a cutout, pixels; 0 is the survey's.
     columns: {"id", "ra" or "dec": column name}, for unusual names.
     extension: names or numbers of the extensions with images; () goes by the headers.
-    scratch: folder for unpacked frames; "" is the system's temporary folder.
+    scratch: folder for unpacked frames; "" is a hidden one beside the output.
   """
 
   frames: str
@@ -108,8 +108,9 @@ def run(config: CutoutConfig) -> str:
   assigned = assignment.assign(positions, fields, choice=settings.choice,
                                reference=settings.reference, size=settings.size)
   reference = settings.bands.index(settings.reference)
-  with files.appearing(output, "cutting") as hidden:
-    rows = cutting.write_cube(os.path.join(hidden, "cube.npy"), assigned, fields, settings)
+  with appearing(output, "cutting") as hidden:
+    unpacking = dataclasses.replace(settings, scratch=config.scratch or hidden)
+    rows = cutting.write_cube(os.path.join(hidden, "cube.npy"), assigned, fields, unpacking)
     if not len(rows):
       raise ValueError(f"none of {len(positions)} positions has a cutout: {_counted(assigned)}; "
                        f"check --positions and --frames{_unused(assigned)}")

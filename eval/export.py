@@ -36,7 +36,7 @@ import dataclasses
 import json
 import os
 
-from pzbias_tf.files import appearing
+from pzbias_tf.guards.own_folders import appearing
 from pzbias_tf.models.estimator import Estimator
 from pzbias_tf.training.checkpoints import StageFiles, file_digest, load_weights
 from pzbias_tf.training.config import load_config, package_versions

@@ -68,6 +68,8 @@ from eval.evaluation.worst_outliers import worst_outliers
 from eval.run import EvaluatedRun, newest_run
 from pzbias_tf.bias.calibration import cell_settings
 from pzbias_tf.files import write_text
+from pzbias_tf.guards.locks import exclusive_folder
+from pzbias_tf.guards.own_folders import clear_files
 from pzbias_tf.metrics.stage_metrics import Bootstrap, to_json
 from pzbias_tf.metrics.stage_result import check_same_galaxies, measure, measure_references
 from pzbias_tf.report.captions import DIRECTION
@@ -78,6 +80,7 @@ from pzbias_tf.training.run_folder import CALIBRATION
 from pzbias_tf.training.stages import STEP3
 
 REPORT = "report"
+METRICS = "metrics.json"
 
 
 def main(argv):
@@ -132,9 +135,18 @@ def evaluate(folder: str, bootstrap: Bootstrap, options: Options = Options()) ->
 
   Raises:
     FileNotFoundError: the run holds no test predictions.
+    OSError: another process evaluates the run.
     ValueError: predictions are damaged, or stages predicted different galaxies.
   """
   run = EvaluatedRun.open(folder, _weights(options.weights))
+  with exclusive_folder(folder):
+    return _evaluate(run, folder, bootstrap, options)
+
+
+def _evaluate(run, folder, bootstrap, options):
+  """`evaluate`, while no other process does so."""
+  for left in (folder, os.path.join(folder, REPORT), *_own_folders(run)):
+    clear_files(left)
   results, written, remarks = _measure(run, bootstrap, options)
   commands = commands_of(run, _command(folder, bootstrap, options))
   written.insert(0, _save_metrics(run, bootstrap, options, results, commands))
@@ -203,9 +215,9 @@ def _save_metrics(run: EvaluatedRun, bootstrap, options, results, commands):
   """metrics.json of the run, and of each of its own stages."""
   summaries = {result.key: to_json(result.summary) for result in results}
   for stage in run.stages:
-    if os.path.dirname(stage.folder) == os.path.normpath(run.folder):
-      _write_json(os.path.join(stage.folder, "metrics.json"), summaries[stage.name])
-  path = os.path.join(run.folder, "metrics.json")
+    if stage.folder in _own_folders(run):
+      _write_json(os.path.join(stage.folder, METRICS), summaries[stage.name])
+  path = os.path.join(run.folder, METRICS)
   _write_json(path, {
       "survey": to_json(dataclasses.asdict(run.survey)),
       "bootstrap": dataclasses.asdict(bootstrap), "options": dataclasses.asdict(options),
@@ -216,6 +228,12 @@ def _save_metrics(run: EvaluatedRun, bootstrap, options, results, commands):
       "settings": {stage.name: stage.config.settings() for stage in run.stages},
       "stages": summaries})
   return path
+
+
+def _own_folders(run):
+  """Folders of the stages that the run has itself."""
+  return [stage.folder for stage in run.stages
+          if os.path.dirname(stage.folder) == os.path.normpath(run.folder)]
 
 
 def _write_json(path, fields):

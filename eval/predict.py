@@ -39,22 +39,29 @@ import tensorflow as tf
 from eval.evaluation.calibrations import calibrate_target
 from eval.prediction.members import Members, check_data_fit
 from eval.prediction.request import Request, define_flags, read_request
-from eval.prediction.temporary_data_set import convert_cutouts, rejected_line
+from eval.prediction.temporary_data_set import DATA_SET, convert_cutouts, rejected_line
 from eval.run import own_part
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.data.allocator import keep_freed_memory
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.galaxy_origin import read_mark
-from pzbias_tf.files import LOCK_NAME, exclusive_folder
+from pzbias_tf.guards import own_folders
+from pzbias_tf.guards.locks import LOCK_NAME, exclusive_folder
 from pzbias_tf.predictions.combination import BY_MEAN
 from pzbias_tf.predictions.domain import count_flags
 from pzbias_tf.predictions.point_catalog import can_write_parquet, write_fits, write_parquet
 from pzbias_tf.predictions.predictions import Estimates
 from pzbias_tf.predictions.predictions_file import concatenate, read_columns
-from pzbias_tf.predictions.sharded import ShardFiles, begin, predict_shards
+from pzbias_tf.predictions.sharded import KEY_NAME, ShardFiles, begin, predict_shards
 from pzbias_tf.training.devices import make_strategy
 from pzbias_tf.training.run_folder import CALIBRATION, DOMAIN
 from pzbias_tf.training.stages import STEP3
+
+ENDINGS = (".fits", ".parquet", "_rejected.csv", f"_{CALIBRATION}")
+"""Of the files beside the predictions."""
+
+WORKING_FILES = (KEY_NAME, f".{KEY_NAME}.*", f"{DATA_SET}*")
+"""What a working folder holds first."""
 
 LISTED = 20  # galaxies shown on the terminal
 
@@ -109,7 +116,11 @@ def _working_folder(path: str) -> Iterator[str]:
   """A hidden folder beside the predictions; it stays if the prediction is interrupted."""
   parent, name = os.path.split(os.path.abspath(path))
   folder = os.path.join(parent, f".{name}.unfinished")
+  own_folders.refuse_link(folder)
+  if os.path.isdir(folder):
+    own_folders.refuse_foreign(folder, os.listdir(folder), WORKING_FILES, "name another --output")
   with exclusive_folder(folder):
+    own_folders.clear_files(parent, [name, *(os.path.splitext(name)[0] + end for end in ENDINGS)])
     try:
       yield folder
     except BaseException:

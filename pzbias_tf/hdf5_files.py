@@ -9,7 +9,7 @@ from typing import Any
 from absl import logging
 import h5py
 
-from pzbias_tf.files import NO_LOCKS
+from pzbias_tf.guards.locks import NO_LOCKS
 
 
 def open_hdf5(path: str, mode: str = "r", **options: Any) -> h5py.File:

@@ -118,9 +118,10 @@ def move(path: str, target: str) -> None:
 
 
 def remove(path: str) -> None:
-  """Removes a file, or a folder with its contents."""
+  """Removes a file, a folder with its contents, or a link but not its target."""
   if not is_remote(path):
-    (shutil.rmtree if os.path.isdir(path) else os.remove)(path)
+    is_folder = os.path.isdir(path) and not os.path.islink(path)
+    (shutil.rmtree if is_folder else os.remove)(path)
     return
   with _os_errors(path):
     (tf.io.gfile.rmtree if tf.io.gfile.isdir(path) else tf.io.gfile.remove)(path)

@@ -1,15 +1,11 @@
-"""Files are written completely or not at all, and folders are locked."""
+"""Files are written completely or not at all."""
 
-import errno
 import os
 import stat
-import threading
-from unittest import mock
 
 import tensorflow as tf
 
-from pzbias_tf import files
-from pzbias_tf.files import exclusive_folder, whole_file, write_text
+from pzbias_tf.files import whole_file, write_text
 
 
 class FilesTest(tf.test.TestCase):
@@ -22,16 +18,6 @@ class FilesTest(tf.test.TestCase):
   def read(self):
     with open(self.path, encoding="utf-8") as file:
       return file.read()
-
-  def test_a_file_system_without_locks(self):
-    for number in files.NO_LOCKS:
-      with mock.patch.object(files.fcntl, "flock", side_effect=OSError(number, "no locks")):
-        with self.assertLogs(level="WARNING") as logged, exclusive_folder(self.folder):
-          pass
-      self.assertIn("this file system has no locks", logged.output[0])
-    with mock.patch.object(files.fcntl, "flock", side_effect=OSError(errno.EIO, "broken")):
-      with self.assertRaisesRegex(OSError, "broken"), exclusive_folder(self.folder):
-        pass
 
   def test_replaces_whole_files(self):
     write_text(self.path, "a long first text")
@@ -71,30 +57,6 @@ class FilesTest(tf.test.TestCase):
         raise KeyError
     self.assertEqual(self.read(), "old")
     self.assertEqual(os.listdir(self.folder), ["file.txt"])
-
-  def test_a_folder_is_for_one_process_at_a_time(self):
-    with exclusive_folder(self.folder):
-      with self.assertRaisesRegex(OSError, "another process is at work in"):
-        with exclusive_folder(self.folder):
-          pass
-    with exclusive_folder(self.folder):
-      pass
-
-  def test_waiting_for_the_other_process(self):
-    entered, waits = [], threading.Event()
-
-    def other():
-      with exclusive_folder(self.folder, wait=True):
-        entered.append(True)
-
-    waiting = threading.Thread(target=other)
-    with mock.patch.object(files.logging, "info", side_effect=lambda *words: waits.set()):
-      with exclusive_folder(self.folder):
-        waiting.start()
-        self.assertTrue(waits.wait(60))  # it has found the folder locked, and says so
-        self.assertEmpty(entered)
-      waiting.join(60)
-    self.assertLen(entered, 1)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ LAYERS = (
     ("survey_checks", "versions"),
     ("compat", "arguments", "choices", "command_line", "files", "pictures", "progress", "survey",
      "tables"),
+    ("guards",),
     ("cells", "fitted_models", "hdf5_files", "storage", "table_columns"),
     ("data",),
     ("bias", "models"),

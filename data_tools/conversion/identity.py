@@ -19,7 +19,7 @@ import pzbias_tf
 from pzbias_tf import storage
 from pzbias_tf.data import manifest as manifest_lib
 from pzbias_tf.data.galaxy_origin import simulation_record
-from pzbias_tf.files import LOCK_NAME
+from pzbias_tf.guards.locks import LOCK_NAME
 from pzbias_tf.survey import Survey
 
 _SAMPLED_IMAGES = 32

@@ -15,7 +15,8 @@ import uuid
 from data_tools.conversion import resume
 from pzbias_tf import storage
 from pzbias_tf.data import manifest as manifest_lib
-from pzbias_tf.files import exclusive_folder
+from pzbias_tf.guards import own_folders
+from pzbias_tf.guards.locks import exclusive_folder
 
 
 class Owner:
@@ -84,9 +85,11 @@ def exclusive_output(output: str) -> Iterator[Owner]:
   """Creates the folder if it does not exist, and keeps other conversions out of it.
 
   Raises:
+    FileExistsError: the folder holds files of others.
     OSError: another conversion works there.
   """
   owner = Owner(output)
+  refuse_foreign(output)  # before a lock is put there
   if not storage.is_remote(output):
     with exclusive_folder(output):
       yield owner
@@ -100,3 +103,25 @@ def exclusive_output(output: str) -> Iterator[Owner]:
   except FileExistsError:
     owner.release()
     raise
+
+
+def refuse_foreign(output: str) -> None:
+  """Refuses a folder with files that no conversion began: it could write over them.
+
+  A conversion makes the folder UNFINISHED first, and removes it when there is a manifest.
+
+  Raises:
+    FileExistsError: the output is not such a folder, nor empty.
+    OSError: a link stands in the place of UNFINISHED.
+  """
+  if not storage.is_remote(output):
+    if not os.path.isdir(output):
+      if os.path.lexists(output):
+        raise FileExistsError(f"{output} is a file; name another --output")
+      return
+    own_folders.refuse_link(os.path.join(output, resume.UNFINISHED))
+  names, another = storage.names(output), "name another --output"
+  begun = (resume.UNFINISHED, manifest_lib.MANIFEST_NAME)
+  own_folders.refuse_foreign(output, names, begun, another)
+  if resume.UNFINISHED in names:
+    resume.refuse_foreign(os.path.join(output, resume.UNFINISHED), another)

@@ -22,6 +22,7 @@ from data_tools.readers.parts.cutout_source import REASON_NO_IMAGE
 from pzbias_tf import storage
 from pzbias_tf.data import manifest as manifest_lib
 from pzbias_tf.files import flush_folder
+from pzbias_tf.guards import own_folders
 
 UNFINISHED = ".unfinished"
 """The folder's name in the output."""
@@ -36,6 +37,9 @@ _LEFT_OVER = re.compile(
     r"|\.(catalog\S*\.fits|rejected\.csv|manifest\.json)\.\S+\.tmp")
 
 
+_KEY = re.compile(r"[0-9a-f]{16}")
+
+
 def prepare_folder(output: str, key: str) -> str:
   """The folder of the unfinished conversion `key`, cleared of everything unfinished.
 
@@ -45,6 +49,9 @@ def prepare_folder(output: str, key: str) -> str:
   """
   parent = os.path.join(output, UNFINISHED)
   folder = os.path.join(parent, key)
+  if not storage.is_remote(output):
+    own_folders.refuse_link(parent)
+    own_folders.refuse_link(folder)
   storage.make_folders(folder)
   _remove((os.path.join(parent, name) for name in storage.names(parent)
            if name not in (key, OWNER_FILE)),
@@ -58,6 +65,17 @@ def prepare_folder(output: str, key: str) -> str:
   _remove((os.path.join(output, name) for name in storage.names(output)
            if _LEFT_OVER.fullmatch(name)), "a file of an unfinished conversion")
   return folder
+
+
+def refuse_foreign(folder: str, remedy: str) -> None:
+  """Refuses a folder of the name UNFINISHED that holds anything but what conversions put there.
+
+  Raises:
+    FileExistsError: it does.
+  """
+  names = [name for name in storage.names(folder)
+           if not (_KEY.fullmatch(name) or name.startswith((OWNER_FILE, f".{OWNER_FILE}.")))]
+  own_folders.refuse_foreign(folder, names, (), remedy)
 
 
 def write_unless_finished(task: ShardTask) -> ShardResult:

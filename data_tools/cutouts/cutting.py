@@ -28,7 +28,7 @@ class CutoutSettings:
     bands: bands of a cutout, in this order.
     reference: the band whose pixel grid the cutouts use.
     size: side, pixels.
-    scratch: folder for unpacked frames; "" is the system's temporary folder.
+    scratch: folder for unpacked frames.
     extension: names or numbers of the extensions with images; () goes by the headers.
   """
 

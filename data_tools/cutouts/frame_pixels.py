@@ -11,7 +11,6 @@ import contextlib
 import gzip
 import os
 import shutil
-import tempfile
 from typing import Any, Iterator
 import zlib
 
@@ -20,6 +19,10 @@ from astropy.io import fits
 from data_tools.cutouts import celestial
 from data_tools.cutouts.frame_files import ImageChoice, read_grids
 from data_tools.cutouts.frames import DAMAGED, Frame, FrameError
+from pzbias_tf.guards.own_folders import scratch_folder
+
+UNPACKED = "pzbias-frame-"
+"""Prefix of the folders with unpacked frames."""
 
 _OPENERS = {".bz2": bz2.open, ".gz": gzip.open}
 
@@ -33,7 +36,7 @@ def open_frames(path: str, band: str, choice: ImageChoice, scratch: str = ""
     path: the file; .bz2 and .gz are unpacked while it is open.
     band: its band.
     choice: which images count.
-    scratch: folder for unpacked files; "" is the system's temporary folder.
+    scratch: folder for unpacked files.
 
   Yields:
     {number of the FITS unit: frame}.
@@ -45,8 +48,7 @@ def open_frames(path: str, band: str, choice: ImageChoice, scratch: str = ""
   with contextlib.ExitStack() as stack:
     stack.enter_context(celestial.quiet())
     if _opener(path) is not open:
-      path = _unpacked(path, stack.enter_context(tempfile.TemporaryDirectory(
-          prefix="pzbias-frame-", dir=scratch or None)))
+      path = _unpacked(path, stack.enter_context(scratch_folder(scratch, UNPACKED)))
     grids, _ = read_grids(path, band, choice)
     try:
       file = stack.enter_context(fits.open(path))

@@ -10,8 +10,8 @@ from typing import Any, Iterator, Mapping
 from absl import logging
 
 import pzbias_tf
-from pzbias_tf import files
 from pzbias_tf.data.galaxy_origin import SIMULATION_RECORD
+from pzbias_tf.guards import own_folders
 
 RECORD_NAME = SIMULATION_RECORD
 """The file of the settings; it is written last, so a folder with it is complete."""
@@ -56,7 +56,7 @@ def appearing(output: str, settings: Mapping[str, Any]) -> Iterator[str]:
   Yields:
     The hidden folder to fill.
   """
-  with files.appearing(output, "simulating") as hidden:
+  with own_folders.appearing(output, "simulating") as hidden:
     yield hidden
     with open(os.path.join(hidden, RECORD_NAME), "w", encoding="utf-8") as file:
       json.dump({**settings, "version": pzbias_tf.__version__}, file, indent=2)

@@ -8,6 +8,8 @@ from typing import Any, Mapping, Sequence
 
 from eval.evaluation.description import stage_settings
 from pzbias_tf.data.galaxy_origin import UNKNOWN, GalaxyOrigin
+from pzbias_tf.guards.locks import exclusive_folder
+from pzbias_tf.guards.own_folders import clear_files
 from pzbias_tf.metrics.stage_result import REFERENCE
 from pzbias_tf.report import captions
 from pzbias_tf.report.figures.comparison import draw_comparison
@@ -45,7 +47,9 @@ def compare(runs: Sequence[str], output: str = "") -> str:
   table = format_table({name: summary for name, (_, summary) in chosen.items()}, what="run")
   folder = output or os.path.join(os.path.dirname(paths[0]), FOLDER)
   remark = _remark(metrics)
-  written = _write(folder, metrics, chosen, table, remark)
+  with exclusive_folder(folder):
+    clear_files(folder)
+    written = _write(folder, metrics, chosen, table, remark)
   return "\n".join([table, "", captions.DIRECTION, *([remark] if remark else []), "",
                     *(f"wrote {path}" for path in written)])
 

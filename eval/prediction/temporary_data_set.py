@@ -17,8 +17,12 @@ from data_tools import readers
 from data_tools.conversion.accepted import on_grid
 from data_tools.conversion.convert import ConversionSettings, convert
 from pzbias_tf.data.manifest import REJECTED_NAME, Manifest
+from pzbias_tf.files import whole_file
 from pzbias_tf.survey import Survey
 from pzbias_tf.training.config import TrainConfig
+
+DATA_SET = "data-"
+"""How its name begins."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -74,9 +78,10 @@ def convert_cutouts(cutouts: Cutouts, survey: Survey, folder: str, rejected: str
   source = readers.read(cutouts.path, survey, cutouts.options, layout=cutouts.layout)
   _forget_redshifts(source.catalog, survey)
   name = hashlib.sha256(repr((os.path.abspath(cutouts.path), cutouts)).encode()).hexdigest()[:16]
-  output = os.path.join(folder, f"data-{name}")
+  output = os.path.join(folder, f"{DATA_SET}{name}")
   convert(source, survey, output, settings=ConversionSettings(split=(0.0, 0.0, 1.0)))
-  shutil.copyfile(os.path.join(output, REJECTED_NAME), rejected)
+  with whole_file(rejected) as hidden:  # not through a link of that name
+    shutil.copyfile(os.path.join(output, REJECTED_NAME), hidden)
   return output
 
 

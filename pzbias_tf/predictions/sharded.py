@@ -31,7 +31,9 @@ PDF_CALIBRATED = "pdf_calibrated"
 COMBINATION = "combination"
 """Attribute of a predictions file: how p(z) of several networks became one; "" for one network."""
 
-_KEY = "key.json"
+KEY_NAME = "key.json"
+"""The first file of a working folder: what decides the numbers."""
+
 _SUFFIX = ".hdf5"
 
 
@@ -59,7 +61,7 @@ def begin(folder: str, key: Mapping[str, Any]) -> None:
       same key stay.
     key: everything that decides the numbers, as JSON values.
   """
-  text, path = json.dumps(key, indent=1, sort_keys=True) + "\n", os.path.join(folder, _KEY)
+  text, path = json.dumps(key, indent=1, sort_keys=True) + "\n", os.path.join(folder, KEY_NAME)
   if os.path.exists(path):
     with open(path, encoding="utf-8") as file:
       if file.read() == text:

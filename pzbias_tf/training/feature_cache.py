@@ -13,6 +13,7 @@ import numpy as np
 
 from pzbias_tf.data.augment import DIHEDRAL_ELEMENTS
 from pzbias_tf.files import whole_file
+from pzbias_tf.guards.own_folders import refuse_link
 
 FEATURES_NAME = "features.npy"
 FILLED_NAME = "filled.npy"
@@ -41,6 +42,8 @@ class FeatureCache:
   def __init__(self, folder: str, *, records: int, size: int, dtype: str,
                views: int = DIHEDRAL_ELEMENTS):
     features, filled = (os.path.join(folder, name) for name in (FEATURES_NAME, FILLED_NAME))
+    for path in (features, filled):
+      refuse_link(path)
     if not os.path.exists(features):  # marks without features are useless
       with contextlib.suppress(FileNotFoundError):
         os.remove(filled)

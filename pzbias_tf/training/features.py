@@ -20,13 +20,15 @@ from pzbias_tf.data import augment
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.draw_order import draws
 from pzbias_tf.data.pipeline import Labels, ordered_batches
-from pzbias_tf.files import exclusive_folder
+from pzbias_tf.guards.locks import exclusive_folder
+from pzbias_tf.guards.own_folders import refuse_link
 from pzbias_tf.models.network import INPUTS, input_columns, input_size, network_inputs
 from pzbias_tf.training.config import TrainConfig, settings_digest
 from pzbias_tf.training.feature_cache import FeatureCache
 
 # Images per forward pass; the last pass is padded.  With another number the last bits of the
-# features differ, and so would the weights of a run that was killed while it filled the cache.
+# features differ (measured for Net_P), and so would the weights of a run that was killed while it
+# filled the cache, or that follows a variant which has filled a part of it.
 CHUNK = 128
 COMMIT_EVERY = 64  # chunks; 32 MB of Net_P's features in float32
 _LOG_EVERY_S = 15
@@ -64,6 +66,7 @@ def cached_features(representation: tf.keras.Model, data: Dataset, split: str, p
   Raises:
     OSError: the disk has too little space.
   """
+  refuse_link(folder)
   with exclusive_folder(folder, wait=True):  # variants of one Step 1 may start side by side
     cache = FeatureCache(folder, records=len(pairs), size=representation.output_shape[-1],
                          dtype=dtype, views=pairs.shape[1])

@@ -21,7 +21,7 @@ from pzbias_tf.data.extra_columns import ExtraColumns
 from pzbias_tf.data.flux import InputScaling
 from pzbias_tf.data.magnitudes import PhotometryInput
 from pzbias_tf.data.pipeline import DataService, ordered_batches
-from pzbias_tf.files import exclusive_folder
+from pzbias_tf.guards.locks import exclusive_folder
 from pzbias_tf.models import build_network
 from pzbias_tf.models.output_module import REDSHIFT_LAYER
 from pzbias_tf.predictions.predictions import Estimates, Predictions, predicted_with
@@ -87,6 +87,7 @@ def train_stage(config: TrainConfig, data: Dataset, stage_dir: str, inputs: Stag
   if num_workers(devices.strategy) > 1 and not config.stage_spec.trains_all:
     raise ValueError(f"{config.stage_spec.title} trains redshift layers on features that are "
                      "computed once: one machine is enough; unset TF_CONFIG")
+  run_folder.refuse_foreign(stage_dir)
   chief = is_chief(devices.strategy)
   with exclusive_folder(stage_dir) if chief else contextlib.nullcontext():
     _train_stage(config, data, stage_dir, inputs, devices, provenance)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 
+from pzbias_tf.guards import own_folders
 from pzbias_tf.training.checkpoints import StageFiles
 from pzbias_tf.training.config import CONFIG_NAME, TrainConfig, load_config
 from pzbias_tf.training.stages import Stage
@@ -21,6 +23,7 @@ CALIBRATION = "calibration.json"  # Step 4, of a run that has been evaluated
 LABEL_MODEL = "label_model.npz"
 FEATURES = "features"
 TIMING = "timing.json"
+_BEGINNING = re.compile(rf"\.{re.escape(CONFIG_NAME)}\.")  # config.json, half written
 EXPERIMENT_RECORD = ".experiment.json"  # beside the runs, after the name of the study item
 
 
@@ -129,6 +132,17 @@ def _compare(config, folder, names):
       raise ValueError(f"{folder} was made with {name}={getattr(other, name)!r}, this stage has "
                        f"{getattr(config, name)!r}; use the same, or another --init_from or "
                        "--experiment")
+
+
+def refuse_foreign(stage_dir: str) -> None:
+  """Refuses to train in a folder with files of others; config.json is a stage's first file.
+
+  Raises:
+    FileExistsError: the folder is not empty, and no stage.
+  """
+  names = os.listdir(stage_dir) if os.path.isdir(stage_dir) else []
+  own_folders.refuse_foreign(stage_dir, [name for name in names if not _BEGINNING.match(name)],
+                             (CONFIG_NAME,), "name another --experiment")
 
 
 def is_stage(folder: str) -> bool:

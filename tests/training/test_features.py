@@ -105,6 +105,22 @@ class CacheTest(tf.test.TestCase, parameterized.TestCase):
     undisturbed = self.cached(folder=self.create_tempdir().full_path)
     self.assertAllEqual(resumed[self.pairs], undisturbed[self.pairs])
 
+  @parameterized.parameters((5, 16), (2, 16), (0, 128))
+  def test_bytes_do_not_depend_on_what_was_filled_before(self, net, chunk):
+    """A pair's batch then holds other pairs, at other places."""
+    self.enter_context(mock.patch.object(features, "CHUNK", chunk))
+    network = build_network(net, SDSS, multi_output=True, image_size=SIZE,
+                            input_scaling=InputScaling("sqrt_whitened", np.eye(5).tolist()))
+    self.representation = network.get_layer("representation")
+    at_once = self.cached()
+    other = self.create_tempdir().full_path
+    for part in (np.roll(self.pairs, 3, axis=0) & self.pairs.any(axis=1)[:, np.newaxis],
+                 self.pairs & (np.arange(len(self.pairs)) % 3 == 1)[:, np.newaxis]):
+      self.assertBetween(np.sum(part & self.pairs), 1, self.pairs.sum() - 1)
+      self.cached(part, folder=other)
+    in_parts = self.cached(folder=other)
+    self.assertEqual(at_once[self.pairs].tobytes(), in_parts[self.pairs].tobytes())
+
   def test_marks_follow_the_features(self):
     cache = FeatureCache(self.folder, records=3, size=2, dtype="float32")
     cache.put(np.array([1]), np.array([4]), np.ones([1, 2]))

@@ -22,7 +22,7 @@ from absl import logging
 import numpy as np
 
 from data_tools.readers.parts import folder_listing, restricted_pickle
-from pzbias_tf import files
+from pzbias_tf.guards.own_folders import scratch_folder
 
 UNPACKED = "pzbias-unpacked-"
 """Prefix of the folders with unpacked copies."""
@@ -197,9 +197,9 @@ def _member_offset(path: str, info: zipfile.ZipInfo) -> int:
 def _unpack(archive, info, path, scratch) -> str:
   """Unpacks a member to a temporary file that is removed at exit."""
   scratch = scratch or tempfile.gettempdir()
-  files.warn_of_leftovers(os.path.join(scratch, UNPACKED))
-  folder = tempfile.mkdtemp(prefix=UNPACKED, dir=scratch)
-  atexit.register(shutil.rmtree, folder, ignore_errors=True)
+  until_exit = contextlib.ExitStack()
+  atexit.register(until_exit.close)
+  folder = until_exit.enter_context(scratch_folder(scratch, UNPACKED))
   free = shutil.disk_usage(folder).free
   if free < info.file_size:
     raise OSError(f"{path}: unpacking {info.filename} takes {info.file_size / 1e9:.1f} GB, "

@@ -1,13 +1,15 @@
 """Existing contents of the output: reused, refused or replaced, but never lost."""
 
+import contextlib
 import dataclasses
 import os
 from unittest import mock
 
+from absl.testing import parameterized
 import tensorflow as tf
 
 from data_tools import make_tfrecords
-from data_tools.conversion import identity
+from data_tools.conversion import identity, resume
 from data_tools.conversion.conversion_settings import ConversionSettings
 from data_tools.conversion.convert import convert
 from data_tools.readers.parts.cutout_source import CutoutSource
@@ -17,7 +19,7 @@ from pzbias_tf.survey import SDSS
 from tests.data_tools import sample_conversions, sample_surveys
 
 
-class ExistingOutputTest(sample_conversions.ConversionTest):
+class ExistingOutputTest(sample_conversions.ConversionTest, parameterized.TestCase):
 
   def test_same_data_set_is_reused(self):
     source = self.public(20)
@@ -70,7 +72,7 @@ class ExistingOutputTest(sample_conversions.ConversionTest):
       convert(self.public(20), SDSS, self.output, preset={"net": 5})
 
   def test_unfinished_files_are_removed_and_nothing_else(self):
-    os.makedirs(self.output)
+    os.makedirs(os.path.join(self.output, resume.UNFINISHED))
     names = ("train-00000-of-00009.tfrecord", ".test-00001-of-00002.tfrecord.77.tmp",
              ".catalog.fits.1f.tmp", ".rejected.csv.7.tmp", ".manifest.json.1f.tmp",
              "catalog-00001-of-00003.fits", "train-100000-of-100001.tfrecord",
@@ -82,6 +84,70 @@ class ExistingOutputTest(sample_conversions.ConversionTest):
     left = set(os.listdir(self.output))
     self.assertNoCommonElements(left, names[:7])
     self.assertContainsSubset(names[7:], left)
+
+  @parameterized.parameters(
+      "catalog.fits", "rejected.csv", "train-00000-of-00001.tfrecord", "galaxies.tfrecord",
+      os.path.join("notes", "diary.txt"), os.path.join(resume.UNFINISHED, "notes.txt"))
+  def test_files_of_others_are_kept(self, name):
+    path = os.path.join(self.output, name)
+    os.makedirs(os.path.dirname(path))
+    with open(path, "w", encoding="utf-8") as file:
+      file.write("precious")
+    with self.assertRaisesRegex(FileExistsError, "out.* holds files of others, .*--output"):
+      convert(self.public(20), SDSS, self.output)
+    self.assertEqual(sample_conversions.files_of(self.output), {name: b"precious"})
+
+  @parameterized.parameters(resume.UNFINISHED, os.path.join(resume.UNFINISHED, "KEY"))
+  def test_links_in_the_place_of_own_folders(self, name):
+    source, target = self.public(20), os.path.join(self.folder, "target")
+    if name.endswith("KEY"):  # the folder of this very conversion
+      with mock.patch.object(resume.storage, "make_folders", side_effect=KeyError) as make:
+        with self.assertRaises(KeyError):
+          convert(source, SDSS, self.output)
+      name = os.path.join(resume.UNFINISHED, os.path.basename(make.call_args.args[0]))
+    os.makedirs(target)
+    for file in ("0123456789abcdef", "a.tmp", "train-00000-of-00001.tfrecord.json"):
+      with open(os.path.join(target, file), "w", encoding="utf-8") as opened:
+        opened.write("precious")
+    before = sample_conversions.files_of(target)
+    os.makedirs(os.path.dirname(os.path.join(self.output, name)), exist_ok=True)
+    os.symlink(target, os.path.join(self.output, name))
+    self.addCleanup(os.remove, os.path.join(self.output, name))
+    with self.assertRaisesRegex(OSError, f"{os.path.basename(name)} is a link, .*remove the link"):
+      convert(source, SDSS, self.output)
+    self.assertEqual(sample_conversions.files_of(target), before)
+
+  @parameterized.parameters("rejected.csv", "catalog.fits", "manifest.json", ".lock",
+                            "train-00000-of-00001.tfrecord")
+  def test_targets_of_links_are_kept(self, name):
+    target = os.path.join(self.folder, "target")
+    os.makedirs(os.path.join(self.output, resume.UNFINISHED))
+    with open(target, "w", encoding="utf-8") as file:
+      file.write("precious")
+    os.symlink(target, os.path.join(self.output, name))
+    with contextlib.suppress(OSError):
+      convert(self.public(20), SDSS, self.output)
+    with open(target, encoding="utf-8") as file:
+      self.assertEqual(file.read(), "precious")
+
+  def test_output_may_be_a_link_to_an_empty_folder(self):
+    target = os.path.join(self.folder, "large disk")
+    os.makedirs(target)
+    os.symlink(target, self.output)
+    self.addCleanup(os.remove, self.output)  # TensorFlow cannot remove links to folders
+    convert(self.public(20), SDSS, self.output)
+    self.assertIn("manifest.json", os.listdir(target))
+
+  def test_output_is_a_link_to_files_of_others(self):
+    target = os.path.join(self.folder, "target")
+    os.makedirs(target)
+    with open(os.path.join(target, "catalog.fits"), "w", encoding="utf-8") as file:
+      file.write("precious")
+    os.symlink(target, self.output)
+    self.addCleanup(os.remove, self.output)  # TensorFlow cannot remove links to folders
+    with self.assertRaisesRegex(FileExistsError, "holds files of others, catalog.fits for one"):
+      convert(self.public(20), SDSS, self.output)
+    self.assertEqual(sample_conversions.files_of(target), {"catalog.fits": b"precious"})
 
   def test_data_set_of_another_version(self):
     manifest = convert(self.public(20), SDSS, self.output)

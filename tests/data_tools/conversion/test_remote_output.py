@@ -176,7 +176,7 @@ class InterruptedTest(remote_sets.RemoteTest):
     key, = (name for name in tf.io.gfile.listdir(f"{self.output}/{resume.UNFINISHED}")
             if name != resume.OWNER_FILE)
     for name in (f"{resume.UNFINISHED}/{key}/.train-00000-of-00009.tfrecord.abc.tmp",
-                 f"{resume.UNFINISHED}/other/train-00000-of-00009.tfrecord",
+                 f"{resume.UNFINISHED}/0123456789abcdef/train-00000-of-00009.tfrecord",
                  ".manifest.json.abc.tmp", "train-00000-of-00009.tfrecord"):
       tf.io.gfile.makedirs(os.path.dirname(f"{self.output}/{name}"))
       remote_sets.write(f"{self.output}/{name}", b"x")

@@ -23,7 +23,7 @@ from data_tools.conversion import resume, shard_tasks, shard_writer
 from data_tools.readers.parts.cutout_source import REASON_NO_IMAGE, ImageError
 from pzbias_tf.data import manifest as manifest_lib
 from pzbias_tf.data.dataset import Dataset
-from pzbias_tf.files import exclusive_folder
+from pzbias_tf.guards.locks import exclusive_folder
 from tests.data_tools import sample_conversions, sample_surveys
 from tests.data_tools.conversion import interrupted_sets, killed_conversion
 from tests.data_tools.conversion.interrupted_sets import NUM, visible

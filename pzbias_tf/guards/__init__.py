@@ -1,0 +1,1 @@
+"""What stands between users' files and this package: locks, folders of its own, checks of input."""
