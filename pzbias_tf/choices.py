@@ -37,4 +37,4 @@ SEARCHES = ("published", "global")
 """Ways to find dispersions: the published code's search, or the lowest cross-entropy of all."""
 
 AUTO = "auto"
-"""`--label_width`: from validation galaxies, see `training.label_width`."""
+"""`--label_width`: from validation galaxies, see `metrics.label_width`."""

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from unittest import mock
 
 import tensorflow as tf
 

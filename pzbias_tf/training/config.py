@@ -47,7 +47,7 @@ class TrainConfig:
     dispersions: how the widths of Step 3's labels are found, see
       `dispersion.SEARCHES`.
     label_width: factor on those widths, 1 as published; or `choices.AUTO`, see
-      `training.label_width`.
+      `metrics.label_width`.
     augment: "dihedral", "rotate" or "shift" (and then dihedral), or "none".
     optimizer: "adam", or "lamb" for large batches.
     precision: "float32", "mixed_float16" or "mixed_bfloat16", in which the network computes;

@@ -22,6 +22,7 @@ from pzbias_tf.data.flux import InputScaling
 from pzbias_tf.data.magnitudes import PhotometryInput
 from pzbias_tf.data.pipeline import DataService, ordered_batches
 from pzbias_tf.guards.locks import exclusive_folder
+from pzbias_tf.metrics.label_width import widest_labels
 from pzbias_tf.models import build_network
 from pzbias_tf.models.output_module import REDSHIFT_LAYER
 from pzbias_tf.predictions.predictions import Estimates, Predictions, predicted_with
@@ -38,7 +39,6 @@ from pzbias_tf.training.config import (
   settings_digest,
 )
 from pzbias_tf.training.devices import is_chief, num_workers
-from pzbias_tf.training.label_width import widest_labels
 from pzbias_tf.training.loop import Loop, Pace
 from pzbias_tf.training.monitoring import Monitoring, write_outcomes
 from pzbias_tf.training.problem import Problem, redshift_layers_problem, whole_network_problem

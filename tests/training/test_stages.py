@@ -14,13 +14,13 @@ import tensorflow as tf
 
 from eval.run import EvaluatedStage
 from pzbias_tf.bias.soft_labels import LabelModel, fit_label_model
+from pzbias_tf.metrics.label_width import widest_labels
 from pzbias_tf.predictions.domain import FLAGS, TrainingDomain
 from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.survey import SDSS
 from pzbias_tf.training import one_stage, problem
 from pzbias_tf.training.checkpoints import load_weights, named_weights, save_weights
 from pzbias_tf.training.config import check_same_settings, load_config
-from pzbias_tf.training.label_width import widest_labels
 from pzbias_tf.training.one_stage import make_network
 from tests.small_data import make_dataset
 from tests.small_runs import SMALL_SDSS, request, weights

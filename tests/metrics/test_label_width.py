@@ -7,10 +7,10 @@ import numpy as np
 import tensorflow as tf
 
 from pzbias_tf.bias import channels
+from pzbias_tf.metrics.label_width import MARGIN, widest_labels
 from pzbias_tf.metrics.pdf import crps
 from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.survey import SDSS
-from pzbias_tf.training.label_width import MARGIN, widest_labels
 
 SURVEY = dataclasses.replace(SDSS.with_bins(60), r_min=16.5)
 
