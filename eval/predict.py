@@ -53,6 +53,7 @@ from pzbias_tf.predictions.point_catalog import can_write_parquet, write_fits, w
 from pzbias_tf.predictions.predictions import Estimates
 from pzbias_tf.predictions.predictions_file import concatenate, read_columns
 from pzbias_tf.predictions.sharded import KEY_NAME, ShardFiles, begin, predict_shards
+from pzbias_tf.progress import short
 from pzbias_tf.training.devices import make_strategy
 from pzbias_tf.training.run_folder import CALIBRATION, DOMAIN
 from pzbias_tf.training.stages import STEP3
@@ -199,7 +200,7 @@ def _speed(files: ShardFiles, strategy):
   if not files.predicted:
     return "all of them were predicted already"
   return (f"{files.predicted} galaxies predicted in {files.took_s:.1f} s, "
-          f"{files.predicted / files.took_s:.4g}/s, on {strategy.num_replicas_in_sync} "
+          f"{short(files.predicted / files.took_s)}/s, on {strategy.num_replicas_in_sync} "
           f"{'GPU' if tf.config.list_physical_devices('GPU') else 'CPU'} device(s)")
 
 

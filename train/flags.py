@@ -72,6 +72,8 @@ def _define_folders(define):
   define.text("workdir", "runs", "Folder of all runs.")
   define.text("experiment", "", "Name of the run. Default: made from survey, network, ne and the "
               "variants above.")
+  define.switch("dry_run", False, "Only print the settings and where each comes from, the folder, "
+                "the data and the expected time; nothing is written.")
   define.text("init_from", "", "Folder of the stage to start from, e.g. Step 1 of another run.")
   define.integer("seed", 0, "Seed of the run.", lower_bound=0)
 
@@ -156,6 +158,7 @@ class Request:
   experiment: str
   init_from: str
   testphase: bool
+  dry_run: bool = False
   net: int | None
   image_size: int | None
   input_scaling: str | None

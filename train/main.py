@@ -6,7 +6,7 @@
   python -m train.main --tstep=3 --multir               Step 3, from Steps 1 and 2
 
 The stage's folder is <workdir>/<experiment>/<stage>.  A stage that stopped goes
-on when the same command is given again.
+on when the same command is given again.  --dry_run says what a command would do.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from pzbias_tf.training.one_stage import Devices, predict_stage, train_stage
 from pzbias_tf.training.run_folder import StageInputs
 from pzbias_tf.training.stages import STAGES
 from train.flags import Request, read_request
+from train.preview import dry_run
 from train.settings import (
   announce_preset,
   check_request_fits,
@@ -82,6 +83,9 @@ def run(request: Request) -> str:
   settings = resolve(request, data)
   variant = variant_of(request, settings, data)
   stage_dir = stage_folder(request, variant)
+  if request.dry_run:
+    print(dry_run.describe(request, variant, data, stage_dir))
+    return stage_dir
   if request.testphase:
     test(request, variant, data, stage_dir)
   else:
@@ -95,6 +99,9 @@ def train(request: Request, settings: dict[str, Any], variant: Variant,
   """Trains the stage, or goes on with it, and predicts."""
   announce_preset(request, settings, data)
   devices = _devices(request)
+  if not os.path.exists(StageFiles(stage_dir).last):
+    for line in dry_run.cpu_advice(request, settings):
+      logging.warning("%s", line)
   inputs = find_inputs(request, variant, os.path.dirname(stage_dir))
   config = make_config(request, settings, data, inputs, stage_dir)
   train_stage(config, data, stage_dir, inputs, devices, provenance=provenance(request, inputs))

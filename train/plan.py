@@ -138,12 +138,17 @@ def _check_same_settings(stage_dir, settings, data):
 
 def step_time_s(job: StageJob, workdir: str) -> float | None:
   """Time of an iteration of a finished job of the same kind under `workdir`; None without any."""
+  return timed(job.kind, os.path.basename(job.stage_dir), workdir)
+
+
+def timed(kind: str, stage: str, workdir: str) -> float | None:
+  """Time of an iteration of a finished stage of that kind under `workdir`; None without any."""
   for name in sorted(os.listdir(workdir)) if os.path.isdir(workdir) else []:
-    path = os.path.join(workdir, name, os.path.basename(job.stage_dir), TIMING)
+    path = os.path.join(workdir, name, stage, TIMING)
     if os.path.exists(path):
       with open(path, encoding="utf-8") as file:
         timing = json.load(file)
-      if timing["kind"] == job.kind:
+      if timing["kind"] == kind:
         return timing["step_time_s"]
   return None
 

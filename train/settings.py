@@ -40,21 +40,30 @@ def resolve(request: Request, data: Dataset) -> dict[str, Any]:
     net, fth, image_size, input_scaling (its kind), iterations, batch_size,
     learning_rate, lr_drops, keep_weights_at.
   """
-  defaults = _defaults(request)
+  return {name: value for name, (value, _) in with_origins(request, data).items()}
+
+
+def with_origins(request: Request, data: Dataset) -> dict[str, tuple[Any, str]]:
+  """{setting of `resolve`: (its value, where that comes from)}."""
+  settings = _defaults(request)
   if data.manifest.photometry:
     _check_no_image_flags(request)
   preset = stage_preset(request, data)
-  settings = {name: preset.get(name, default) for name, default in defaults.items()}
-  settings["lr_drops"] = tuple(settings["lr_drops"])
-  settings["keep_weights_at"] = ()
+  origin = ("photometry, by the number of galaxies" if data.manifest.photometry
+            else "preset of the data set")
+  settings.update({name: (preset[name], origin) for name in settings if name in preset})
+  settings["lr_drops"] = (tuple(settings["lr_drops"][0]), settings["lr_drops"][1])
+  settings["keep_weights_at"] = ((), "stage")
   if request.itealter == 1:
-    settings.update(iterations=ITEALTER_ITERATIONS, lr_drops=(), keep_weights_at=ITEALTER_KEPT)
-  for name in defaults:
+    settings.update({name: (value, "--itealter=1") for name, value in (
+        ("iterations", ITEALTER_ITERATIONS), ("lr_drops", ()), ("keep_weights_at", ITEALTER_KEPT))})
+  for name in settings:
     if getattr(request, name, None) is not None:
-      settings[name] = getattr(request, name)
-  check_network(settings["net"], photometry=data.manifest.photometry is not None)
-  if 0 < min(settings["image_size"], *data.manifest.image_shape[:2]) < SMALLEST_SIDE:
-    raise ValueError(f"{data.folder}: --image_size={settings['image_size']} of images of "
+      settings[name] = (getattr(request, name), "flag")
+  check_network(settings["net"][0], photometry=data.manifest.photometry is not None)
+  size = settings["image_size"][0]
+  if 0 < min(size, *data.manifest.image_shape[:2]) < SMALLEST_SIDE:
+    raise ValueError(f"{data.folder}: --image_size={size} of images of "
                      f"{' x '.join(map(str, data.manifest.image_shape[:2]))} pixels; a side of "
                      f"{SMALLEST_SIDE} or more is needed")
   return settings
@@ -71,14 +80,15 @@ def _check_no_image_flags(request):
                      "it out")
 
 
-def _defaults(request):
-  """What the survey and the stage say."""
+def _defaults(request) -> dict[str, tuple[Any, str]]:
+  """What the survey and the stage say: {setting: (value, which of them)}."""
   stage, survey = request.stage, request.survey
+  batch_size = survey.batch_size if stage.trains_all else survey.batch_size_output
   return {
-      "net": 0, "fth": survey.balance_threshold, "image_size": survey.image_size,
-      "input_scaling": "sqrt", "iterations": stage.iterations,
-      "batch_size": survey.batch_size if stage.trains_all else survey.batch_size_output,
-      "learning_rate": stage.learning_rate, "lr_drops": stage.lr_drops}
+      "net": (0, "default"), "fth": (survey.balance_threshold, "survey"),
+      "image_size": (survey.image_size, "survey"), "input_scaling": ("sqrt", "default"),
+      "iterations": (stage.iterations, "stage"), "batch_size": (batch_size, "survey"),
+      "learning_rate": (stage.learning_rate, "stage"), "lr_drops": (stage.lr_drops, "stage")}
 
 
 def stage_preset(request: Request, data: Dataset) -> dict[str, Any]:
@@ -135,7 +145,7 @@ def make_config(request: Request, settings: dict[str, Any], data: Dataset, input
   """
   as_given = {name: getattr(request, name) for name in _fields(TrainConfig) & _fields(Request)}
   config = TrainConfig(**{
-      **as_given, **settings, **_what_the_stage_uses(request, settings),
+      **as_given, **settings, **what_the_stage_uses(request, settings),
       "stage": request.stage.name, "extra_columns": ExtraColumns(),
       "input_scaling": _input_scaling(settings, data, inputs, stage_dir),
       "data_digest": data.manifest.digest(),
@@ -155,8 +165,8 @@ def _digest(path):
   return file_digest(path) if path else ""
 
 
-def _what_the_stage_uses(request, settings):
-  """The settings that not every stage uses.
+def what_the_stage_uses(request: Request, settings: dict[str, Any]) -> dict[str, Any]:
+  """The settings that not every stage uses, as this one has them.
 
   Those that the stage does not use keep their defaults, so that runs can share it.
   """

@@ -135,7 +135,7 @@ def stage_command(request: Request, stage_name: str) -> str:
   """The command that trains another stage of this run: the same flags, another --tstep."""
   stage = stage_named(stage_name)
   dropped = ["--tstep", "--stage", "--multir", "--nomultir", "--testphase", "--notestphase",
-             "--iterations", "--batch_size", "--learning_rate",
+             "--dry_run", "--iterations", "--batch_size", "--learning_rate",
              *(["--fth"] if request.fth == 0 else [])]
   if stage.predecessor != request.stage.predecessor:
     dropped.append("--init_from")

@@ -136,9 +136,16 @@ def count_flags(flags: np.ndarray) -> str:
   """How many galaxies have flags, and which ones, in words."""
   flagged = int(np.count_nonzero(flags))
   counts = {reason: int(np.count_nonzero(flags & bit)) for reason, bit in FLAGS.items()}
-  share = 100.0 * flagged / max(len(flags), 1)
-  return f"{flagged} of {len(flags)} galaxies ({share:.2g}%): " + ", ".join(
+  return f"{flagged} of {len(flags)} galaxies ({_percent(flagged, len(flags))}%): " + ", ".join(
       f"{reason} {count}" for reason, count in counts.items())
+
+
+def _percent(part, whole):
+  """Three digits; 0 and 100 stand for none and all alone."""
+  share = 100.0 * part / max(whole, 1)
+  if 0 < share < 0.01:
+    return "<0.01"
+  return f"{share if part == whole else min(share, 99.9):.3g}"
 
 
 def _range(values):

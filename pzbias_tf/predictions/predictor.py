@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Iterable, Iterator, Mapping, Sequence
+import functools
+from typing import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -62,8 +63,7 @@ class Predictor:
                        "one view: leave it out")
     self._networks, self._views = networks, DIHEDRAL_ELEMENTS if tta else 1
     self._strategy = strategy or tf.distribute.get_strategy()
-    self._forward = tf.function(
-        lambda batch: self._strategy.run(self._replica, args=(batch,)), reduce_retracing=True)
+    self._compiled: dict[str, Callable] = {}
 
   def batches(self, data: Dataset, split: str, keep: np.ndarray, *,
               batch_size: int = BATCH_SIZE) -> Iterator[tuple[np.ndarray, Columns]]:
@@ -141,10 +141,12 @@ class Predictor:
 
   def _predicted(self, records, columns):
     """The one way from batches of a network's inputs and "row" to p(z) and columns."""
-    for batch in self._strategy.experimental_distribute_dataset(records):
+    batches = self._strategy.experimental_distribute_dataset(records)
+    forward = self._forward(batches.element_spec)
+    for batch in batches:
       result = {name: np.concatenate([
           part.numpy() for part in self._strategy.experimental_local_results(value)])
-                for name, value in self._forward(batch).items()}
+                for name, value in forward(batch).items()}
       pdf, row = result.pop("pdf"), result.pop("row")
       own = {name: column[row] for name, column in columns.items()}
       if self.combination == HARMONIC:
@@ -154,8 +156,25 @@ class Predictor:
         own["flags"] = self._domain.flags(own["r_mag"], result, pdf)
       yield pdf, own
 
+  def _forward(self, spec):
+    """What all devices do with a batch; compiled once for batches of any length."""
+    if str(spec) not in self._compiled:
+      # A partial of its own: TensorFlow takes lambdas of one line for one function, and warns of
+      # compiling that anew where several predictors are used.
+      self._compiled[str(spec)] = tf.function(
+          functools.partial(self._strategy.run, self._replica), input_signature=[(spec,)])
+    compiled = self._compiled[str(spec)]
+    return lambda batch: compiled((batch,))
+
   def _replica(self, batch):
-    """What one device does with its part of a batch."""
+    """What one device does with its part of a batch, which may hold no galaxy."""
+    num = tf.shape(batch["row"])[0]
+    # Convolutions of no images fail on CPUs (oneDNN), so there is always one.
+    result = self._outputs({name: _at_least_one(values, num) for name, values in batch.items()})
+    return {name: values[:num] for name, values in result.items()}
+
+  def _outputs(self, batch):
+    """p(z), measurements for flags, and rows."""
     if not self.size:
       members = [_pdf(network, batch) for network in self._networks]
       return {"row": batch["row"], "pdf": self._combined(members),
@@ -171,6 +190,12 @@ class Predictor:
     if self.combination == HARMONIC:
       return tf.stack(members, axis=1) / self._views
     return tf.add_n(members) / (len(members) * self._views)
+
+
+def _at_least_one(values, num):
+  """The values of `num` galaxies, or of one without anything where there are none."""
+  missing = tf.maximum(1 - num, 0)
+  return tf.pad(values, [[0, missing], *[[0, 0]] * (len(values.shape) - 1)])
 
 
 def _pdf(network, batch):

@@ -27,7 +27,7 @@ from pzbias_tf.models import build_network
 from pzbias_tf.models.output_module import REDSHIFT_LAYER
 from pzbias_tf.predictions.predictions import Estimates, Predictions, predicted_with
 from pzbias_tf.predictions.predictions_file import read_columns
-from pzbias_tf.predictions.predictor import predict
+from pzbias_tf.predictions.predictor import Predictor, collect
 from pzbias_tf.predictions.training_domain import training_domain
 from pzbias_tf.training import run_folder, training_sample
 from pzbias_tf.training.checkpoints import StageFiles, file_digest, load_weights, save_weights
@@ -179,11 +179,12 @@ def predict_stage(config: TrainConfig, data: Dataset, stage_dir: str, *,
   load_weights(network, weights)
   simulated = DataSetFacts.of(data.manifest, data.folder).origin.mark
   domain = training_domain(data, config.image_size, os.path.join(stage_dir, run_folder.DOMAIN))
+  edges = config.survey.edges(extended=config.stage_spec.extended)
+  predictor = Predictor([network], edges, domain=domain)  # compiled once, for all samples
   for name in missing:
     split, keep = samples[name]
     path = os.path.join(stage_dir, name)
-    predictions = predict(network, data, split, keep, config.survey,
-                          extended=config.stage_spec.extended, domain=domain)
+    predictions = collect(edges, predictor.batches(data, split, keep))
     predictions.save(path, weights_digest=digest, simulated=simulated)
     logging.info("%s: %d galaxies -> %s", config.stage_spec.title, len(predictions), path)
   write_outcomes(config, stage_dir, {

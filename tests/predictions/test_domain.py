@@ -91,6 +91,14 @@ class DomainTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, "is not a training domain .*python -m train.main"):
       TrainingDomain.load(path)
 
+  @parameterized.parameters((400, 400, "100"), (399, 400, "99.8"), (99999, 100000, "99.9"),
+                            (1, 3, "33.3"), (1, 8, "12.5"), (1, 100000, "<0.01"), (0, 400, "0"))
+  def test_percent(self, flagged, galaxies, percent):
+    flags = np.zeros(galaxies, np.int16)
+    flags[:flagged] = 1
+    self.assertStartsWith(domain.count_flags(flags),
+                          f"{flagged} of {galaxies} galaxies ({percent}%): ")
+
   def test_counts(self):
     self.assertEqual(domain.count_flags(np.array([0, 3, 16, 1])),
                      "3 of 4 galaxies (75%): magnitude 2, colour 1, off-centre 0, saturated 0, "

@@ -62,7 +62,7 @@ class VariantsTest(tf.test.TestCase, parameterized.TestCase):
                      "python -m train.main --tstep=1 --multir --net=3")
 
   def test_suggested_commands_name_one_stage(self):
-    self.assertEqual(stage_command(parse("--stage=step3", "--net=net_q"), "step1"),
+    self.assertEqual(stage_command(parse("--stage=step3", "--net=net_q", "--dry_run"), "step1"),
                      "python -m train.main --tstep=1 --multir --net=5")
 
   def test_suggested_commands(self):

@@ -1,0 +1,1 @@
+"""What a stage would do, said before it trains."""
