@@ -143,7 +143,7 @@ def evaluate(folder: str, bootstrap: Bootstrap, options: Options = Options()) ->
                              metrics=written[0])
   written += write_report(os.path.join(folder, REPORT), results, run.survey, description, outliers)
   return "\n".join([
-      f"{folder}: {run.survey.name}, test set", "",
+      f"{folder}: {run.survey.name}, test set, {run.last.origin.headline.lower()}", "",
       format_table({result.title: result.summary for result in results}), "", DIRECTION, "",
       *remarks, *(f"wrote {path}" for path in written),
       f"look at: tensorboard --logdir {os.path.dirname(folder) or folder}"])
