@@ -156,7 +156,7 @@ def _evaluate(run, folder, bootstrap, options):
                              metrics=written[0])
   written += write_report(os.path.join(folder, REPORT), results, run.survey, description, outliers)
   return "\n".join([
-      f"{folder}: {run.survey.name}, test set", "",
+      f"{folder}: {run.survey.name}, test set, {run.last.origin.headline.lower()}", "",
       format_table({result.title: result.summary for result in results}), "", DIRECTION, "",
       *remarks, *(f"wrote {path}" for path in written),
       f"look at: tensorboard --logdir {os.path.dirname(folder) or folder}"])

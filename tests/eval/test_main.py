@@ -35,6 +35,7 @@ from pzbias_tf.metrics.stage_metrics import Bootstrap, summarize, to_json
 from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.survey import CFHTLS_WIDE
 from pzbias_tf.training.checkpoints import StageFiles, file_digest
+from pzbias_tf.training.config import load_config
 from tests.eval.small_run import small_run
 from tests.small_runs import SMALL_SDSS, request
 from train import main as train_main
@@ -296,6 +297,8 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
                  manifest.digest()[:16], f"<dt>Training galaxies</dt><dd>{train} (Step 2: ",
                  "<dt>Measured on</dt><dd>20", "pzbias_tf 0."):
       self.assertIn(word, self.page())
+    recorded = load_config(os.path.join(self.run_dir, "step1"))[1]["data_set"]
+    self.assertEqual(recorded["digest"], manifest.digest())
     metrics = self.metrics()
     self.assertEqual(metrics["origin"], {"kind": "real", "source": "images of memory"})
     self.assertEqual(metrics["data_set"]["digest"], manifest.digest())

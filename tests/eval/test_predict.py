@@ -22,12 +22,14 @@ from eval.prediction.temporary_data_set import Cutouts
 from eval.run import EvaluatedStage, own_part
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.bias.pdf_calibration import KNOTS, PdfCalibration
+from pzbias_tf.data.galaxy_origin import read_mark
 from pzbias_tf.metrics.stage_metrics import Bootstrap
 from pzbias_tf.predictions import predictor as predictor_lib
 from pzbias_tf.predictions import sharded
 from pzbias_tf.predictions.combination import combine_pdfs
 from pzbias_tf.predictions.domain import FLAGS
 from pzbias_tf.predictions.estimates import modes
+from pzbias_tf.predictions.point_catalog import can_write_parquet
 from pzbias_tf.predictions.predictions import Estimates, Predictions
 from pzbias_tf.predictions.predictions_file import LEVELS, PdfFormat
 from pzbias_tf.predictions.predictor import Predictor
@@ -365,6 +367,20 @@ class PredictTest(tf.test.TestCase, parameterized.TestCase):
     rejected = Table.read(self.path.replace(".hdf5", "_rejected.csv"), format="ascii.csv")
     self.assertEqual(list(rejected["id"]), ["n5"])
     self.assertNotIn(".out.hdf5.unfinished", os.listdir(os.path.dirname(self.path)))
+
+  @parameterized.parameters(True, False)
+  def test_predictions_of_simulated_galaxies_are_marked(self, simulated):
+    folder = self.create_tempdir().full_path
+    np.savez(os.path.join(folder, "new.npz"), cube=make_cube(np.full(12, 0.1), len(BANDS)),
+             name=[f"n{i}" for i in range(12)], z=np.full(12, 0.1), r=np.full(12, 16.0),
+             ebv=np.zeros(12))
+    if simulated:
+      with open(os.path.join(folder, "simulation.json"), "w", encoding="utf-8") as file:
+        file.write('{"num": 12}')
+    self.predict(self.baseline, cutouts=Cutouts(path=os.path.join(folder, "new.npz")))
+    suffixes = [".hdf5", ".fits", *[".parquet"] * can_write_parquet()]
+    for suffix in suffixes:
+      self.assertEqual(read_mark(self.path.replace(".hdf5", suffix)), "galaxies" * simulated)
 
   def test_galaxies_outside_of_the_training_domain_are_flagged(self):
     folder = self.create_tempdir().full_path

@@ -1,7 +1,9 @@
 """Runs side by side: what is compared, and what cannot be."""
 
+import json
 import os
 
+from absl.testing import parameterized
 from matplotlib.figure import Figure
 import tensorflow as tf
 
@@ -10,8 +12,10 @@ from pzbias_tf.report.figures.comparison import draw_comparison
 from tests.eval.evaluated_runs import evaluated
 from tests.report.sample_results import make_results
 
+_SIMULATED, _REAL = {"kind": "simulated", "source": ""}, {"kind": "real", "source": "images of a"}
 
-class CompareTest(tf.test.TestCase):
+
+class CompareTest(tf.test.TestCase, parameterized.TestCase):
 
   def setUp(self):
     super().setUp()
@@ -43,6 +47,36 @@ class CompareTest(tf.test.TestCase):
                    os.path.join(self.folder, "elsewhere"))
     self.assertIn("Not the same test galaxies: first 300 galaxies of sdss, second 200", text)
     self.assertTrue(os.path.exists(os.path.join(self.folder, "elsewhere", "table.md")))
+
+  def page_of(self, *origins):
+    """The page of runs whose metrics.json has these origins; None for an older one."""
+    runs = []
+    for place, origin in enumerate(origins):
+      runs.append(evaluated(self.folder, f"run{place}", seed=place))
+      path = os.path.join(runs[-1], "metrics.json")
+      with open(path, encoding="utf-8") as file:
+        metrics = json.load(file)
+      with open(path, "w", encoding="utf-8") as file:
+        json.dump({**metrics, **({"origin": origin} if origin else {})}, file)
+    compare(runs)
+    with open(os.path.join(self.folder, "comparison", "index.html"), encoding="utf-8") as file:
+      return file.read()
+
+  @parameterized.parameters(
+      ((_SIMULATED, _SIMULATED), "Simulated galaxies", ""),
+      ((_REAL, _REAL), "Real galaxies", ""),
+      ((_SIMULATED, _REAL), "Not known whether real or simulated",
+       "The runs differ: run0: Simulated galaxies; run1: Real galaxies."),
+      ((_SIMULATED, None), "Not known whether real or simulated",
+       "The metrics of run1 do not say; evaluate again"))
+  def test_the_page_says_what_the_galaxies_are(self, origins, headline, note):
+    page = self.page_of(*origins)
+    self.assertIn(f"<strong>{headline}</strong>", page)
+    self.assertIn(note, page)
+
+  def test_the_page_begins_with_the_runs_compared(self):
+    page = self.page_of(_SIMULATED, _SIMULATED)
+    self.assertIn("run1: Step 3 after run0: Step 3: ", page)
 
   def test_runs_of_one_name_are_told_apart(self):
     runs = [evaluated(self.folder, os.path.join(part, "run")) for part in ("a", "b")]
