@@ -122,12 +122,15 @@ def _is_magnitude(columns, name) -> bool:
 
 
 def _median(values) -> float:
-  """Of what is not missing; NaN where nothing is left, or no numbers are."""
+  """Of the different values that are not missing; NaN where nothing is left, or no numbers are.
+
+  A number that stands for none, such as 9.99, so counts once.
+  """
   values = np.asarray(values)
   if values.dtype.kind not in "iuf":
     return np.nan
   values = values.astype(np.float64)
-  values = values[~find_missing(values, redshifts=False)[0]]
+  values = np.unique(values[~find_missing(values, redshifts=False)[0]])
   return float(np.median(values)) if values.size else np.nan
 
 

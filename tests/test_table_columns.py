@@ -53,6 +53,7 @@ class OneOfSeveralTest(tf.test.TestCase, parameterized.TestCase):
       ({"Z": [18.0, 19.0], "Y": [18.0, 19.0], "z": [0.1, 0.2]}, "z"),
       ({"r": [18.0, 19.0], "z": [0.1, 0.2], "z_spec": [0.1, 0.2]}, "z"),
       ({"r": [18.0, 19.0], "z": [np.nan, np.nan]}, "z"),
+      ({"r": [18.0, 19.0, 18.5, 18.2], "z": [9.99, 9.99, 9.99, 0.1]}, "z"),
       ({"phot/z": [20.0, 19.0], "phot/r": [20.0, 19.0], "truth/redshift": [0.1, 0.2]},
        "truth/redshift"))
   def test_a_magnitude_is_never_the_redshift(self, columns, name):

@@ -60,8 +60,7 @@ def typed_columns(names: Sequence[str], columns: Sequence[np.ndarray]) -> TableC
   Returns:
     The columns; doubles are kept as texts as well, since 007 and 1e5 may be ids.
   """
-  texts = [as_text(values) for values in columns]
-  numbers = [as_numbers(values) for values in texts]
+  texts, numbers = map(list, zip(*map(_parsed, columns))) if len(columns) else ([], [])
   if not any(found is not None and _has_point(own) for found, own in zip(numbers, texts)):
     numbers = [_with_commas(own) if found is None else found
                for found, own in zip(numbers, texts)]
@@ -72,6 +71,18 @@ def typed_columns(names: Sequence[str], columns: Sequence[np.ndarray]) -> TableC
     else:
       table.add(name, *_number_column(own, found))
   return table
+
+
+def _parsed(values: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+  """`as_text` and `as_numbers` of a column, at once where nothing is missing."""
+  try:
+    numbers = values.astype(np.float64)
+  except ValueError:
+    numbers = np.array([np.nan])
+  if not np.isnan(numbers).any():
+    return values, numbers
+  texts = as_text(values)
+  return texts, as_numbers(texts)
 
 
 def _has_point(texts: np.ndarray) -> bool:

@@ -11,6 +11,7 @@ import tensorflow as tf
 from data_tools.cutouts.positions import read_positions
 
 LARGE = 1237648720693755918
+FORMATS = {"a.fits": "fits", "a.ecsv": "ascii.ecsv", "a.vot": "votable"}
 RA, DEC = np.array([150.0, 150.5, 151.0]), np.array([2.0, -2.5, 0.0])
 
 
@@ -38,7 +39,7 @@ class PositionsTest(tf.test.TestCase, parameterized.TestCase):
       parquet.write_table(pyarrow.table({key: pyarrow.array(table[key].tolist())
                                          for key in table.colnames}), path)
     else:
-      table.write(path)
+      table.write(path, format=FORMATS[name])
     with self.assertLogs() as logged:
       found = read_positions(path)
     self.assertEqual(found.ids.tolist(), [str(LARGE), str(LARGE + 1), ""])
@@ -67,12 +68,12 @@ class PositionsTest(tf.test.TestCase, parameterized.TestCase):
     path = self.path(name)
     table = Table({"id": [1, 2, 3], "ra": np.radians(RA), "dec": DEC * 60})
     table["ra"].unit, table["dec"].unit = "rad", "arcmin"
-    table.write(path)
+    table.write(path, format=FORMATS[name])
     found = read_positions(path)
     self.assertAllClose((found.ra, found.dec), (RA, DEC), atol=1e-9)
     self.assertAllClose(found.columns["ra"], RA)
     table["ra"].unit = "mag"
-    table.write(path, overwrite=True)
+    table.write(path, format=FORMATS[name], overwrite=True)
     with self.assertRaisesRegex(ValueError, "column ra has the unit 'mag'.*--ra_column"):
       read_positions(path)
 

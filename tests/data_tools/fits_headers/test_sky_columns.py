@@ -93,12 +93,12 @@ class SkyColumnsTest(tf.test.TestCase, parameterized.TestCase):
     expected = (RA, DEC) if np.isfinite(factor) else np.full((2, 3), np.nan)
     self.assertAllClose((catalog["ra"], catalog["dec"]), expected)
 
-  @parameterized.parameters("table.ecsv", "table.vot", "table.fits")
-  def test_units_of_other_tables(self, name):
-    path = os.path.join(self.create_tempdir().full_path, name)
+  @parameterized.parameters("ascii.ecsv", "votable", "fits")
+  def test_units_of_other_tables(self, form):
+    path = os.path.join(self.create_tempdir().full_path, "table")
     table = Table({"ra": np.radians(RA), "dec": np.radians(DEC)})
     table["ra"].unit = table["dec"].unit = "rad"
-    table.write(path)
+    table.write(path, format=form)
     catalog = Table({"ra": np.zeros(3), "dec": np.zeros(3)})
     sky_columns.correct(catalog, {"ra": "ra", "dec": "dec"}, read_table(path), path)
     self.assertAllClose((catalog["ra"], catalog["dec"]), (RA, DEC), atol=1e-9)
