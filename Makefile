@@ -75,7 +75,20 @@ QUICKSTART = --data_dir=$(DATA) --workdir=$(RUNS) --seed=$(SEED)
 # cores, so the two train side by side.
 ONE_CORE := TF_NUM_INTRAOP_THREADS=1
 
-quickstart: setup
+# Disk space, in MB, of what does not exist yet: the environment here, data and runs beside DATA.
+ENVIRONMENT_MB := $(if $(wildcard $(READY)),0,2500)
+DATA_MB := $(if $(wildcard $(DATA)/manifest.json),0,1700)
+# Stops where the disk of folder $(1) has less than $(2) MB; $(3): what needs them; $(4): a remedy.
+room = @mkdir -p $(1) && df -Pk $(1) | awk 'NR == 2 && $$4 < 1024 * ($(2)) { printf \
+  "Error: $(3) needs %.1f GB of disk space, and %s has %.1f GB left; make room$(4)\n", \
+  ($(2)) / 1000, "$(1)", $$4 / 1048576; exit 1 }' >&2
+
+.PHONY: room
+room:
+	$(call room,.,$(ENVIRONMENT_MB),the environment $(VENV))
+	$(call room,$(dir $(DATA)),$(ENVIRONMENT_MB) + $(DATA_MB),the quickstart,$(,) or name other folders with DATA= and RUNS=)
+
+quickstart: room setup
 	$(RUN) -m data_tools.make_tfrecords --output=$(DATA) --num=44000 --image_size=32 \
 	  --split=0.5,0.03,0.47 --seed=$(SEED)
 	@mkdir -p $(RUNS)

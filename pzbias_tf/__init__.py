@@ -11,6 +11,11 @@ for what needs it.  The method is that of Lin et al. 2022, A&A 662, A36
 """
 
 import importlib
+import sys
+
+if sys.platform == "win32":  # files are locked by fcntl
+  raise ImportError("pzbias_tf runs on Linux and macOS; on Windows use WSL "
+                    "(https://learn.microsoft.com/windows/wsl/install)")
 
 __version__ = "0.2.0"
 

@@ -56,6 +56,15 @@ class PublicNamesTest(tf.test.TestCase, parameterized.TestCase):
                    "assert pzbias_tf.survey is pz.survey; assert pz.metrics.__doc__")
     self.assertIsInstance(pz.survey, types.ModuleType)
 
+  @parameterized.parameters("pzbias_tf", "pzbias_tf.survey", "train.flags")
+  def test_windows_is_told_of_wsl(self, module):
+    said = subprocess.run(
+        [sys.executable, "-c", "import importlib, sys; sys.platform = 'win32'; "
+         f"importlib.import_module({module!r})"],
+        cwd=ROOT, capture_output=True, text=True, check=False)
+    self.assertEqual(said.returncode, 1)
+    self.assertRegex(said.stderr, r"ImportError: .*Linux and macOS; on Windows use WSL .*\n$")
+
   def test_an_unknown_name(self):
     with self.assertRaisesRegex(AttributeError, "'pzbias_tf' has no attribute 'sigma'"):
       getattr(pz, "sigma")  # noqa: B009

@@ -21,6 +21,7 @@ from train.plan import timed
 from train.settings import chosen_columns, what_the_stage_uses, with_origins
 from train.variants import Variant, find_inputs
 
+_NOT_SETTINGS = ("stage", "given", "dry_run", "testphase")  # of a request
 _CPU_NETWORKS = ("Net_Q", "Net_C")
 _CPU_PIXELS = 32
 _CPU_FLAGS = "--net=net_q --image_size=16 --input_scaling=sqrt_whitened --batch_size=64"
@@ -70,7 +71,10 @@ def settings_table(request: Request, data: Dataset) -> list[tuple[str, str, str]
     if used.get(field.name, value) != value:
       value, origin = used[field.name], f"{request.stage.title} does not use it"
     rows.append((field.name, _text(field.name, value), origin))
-  return rows
+  others = sorted(flags - {name for name, *_ in rows} - set(_NOT_SETTINGS))
+  return rows + [(name, _text(name, getattr(request, name)),
+                  _given_by(given, name, f"no{name}", other="survey" if name == "data_dir" else
+                            "default")) for name in others]
 
 
 def _given_by(given, *names, other="default"):
@@ -80,9 +84,9 @@ def _given_by(given, *names, other="default"):
 def _text(name, value: Any) -> str:
   if name == "net":
     return network_name(value)
-  if isinstance(value, tuple):
-    return ",".join(map(str, value)) or "none"
-  return str(value)
+  if isinstance(value, (tuple, list)):
+    value = ",".join(map(str, value))
+  return str(value) if value not in ("", None) else "none"
 
 
 def _state(stage_dir):

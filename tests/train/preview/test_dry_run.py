@@ -6,6 +6,7 @@ import json
 import os
 from unittest import mock
 
+from absl import flags as app_flags
 from absl.testing import parameterized
 import tensorflow as tf
 
@@ -13,7 +14,7 @@ from pzbias_tf.training.run_folder import TIMING
 from pzbias_tf.training.training_log import timing_kind
 from tests.small_data import make_dataset
 from tests.small_runs import request
-from tests.train.command_lines import no_data, parse
+from tests.train.command_lines import flag_values, no_data, parse
 from train import main as train_main
 from train.preview import dry_run
 from train.settings import resolve
@@ -50,11 +51,18 @@ class DryRunTest(tf.test.TestCase, parameterized.TestCase):
       (("--stage=step3", "--nosoftlabel"), {}, "softlabel", "False", "flag"),
       (("--stage=step2", "--nosoftlabel"), {}, "softlabel", "True", "Step 2 does not use it"),
       (("--itealter=1",), {}, "iterations", "240000", "--itealter=1"),
+      (("--xla=off",), {}, "xla", "off", "flag"), ((), {}, "experiment", "none", "default"),
       (("--seed=3",), {}, "seed", "3", "flag"), ((), {}, "seed", "0", "default"),
       (("--usecfht", "--stage=step2"), {}, "survey", "cfhtls_wide", "flag"),
       (("--bins=50",), {}, "bins", "50", "flag"), ((), {}, "bins", "180", "survey"))
   def test_where_settings_come_from(self, words, preset, name, value, origin):
     self.assertEqual(table(*words, preset=preset)[name], (value, origin))
+
+  def test_every_flag_that_sets_something_is_shown(self):
+    others = {"tstep", "stage", "multir", "usecfht", "usecfhtd", "testphase", "dry_run"}
+    of_the_stage = {"lr_drops", "keep_weights_at"}
+    self.assertEqual(set(table()) - of_the_stage,
+                     set(flag_values()) - others - set(app_flags.FLAGS))
 
   def test_values_are_those_that_train(self):
     for words in ((), ("--stage=step3", "--fth=9", "--net=net_s1"), ("--itealter=1",)):
