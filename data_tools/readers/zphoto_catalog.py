@@ -42,7 +42,8 @@ def matches(path: str) -> bool:
 def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
   """Reads the catalogue; images are opened one by one, or read row by row.
 
-  An object's id is its row in the catalogue, as in its index arrays.
+  An object's id is its row in the catalogue, as in its index arrays, unless --id_column names a
+  column.
 
   Raises:
     OSError: a file is missing.
@@ -60,7 +61,8 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
     arrays = table_files.columns_of(options.table).joined(arrays)
   num = table_files.num_rows(arrays, f"{file} {options.table}".strip())
   catalog, chosen = columns_lib.build_catalog(
-      arrays, columns_lib.USUAL_NAMES, num, options, origin=file, ids=np.arange(num).astype(str))
+      arrays, {**columns_lib.USUAL_NAMES, "id": ()}, num, options, origin=file,
+      ids=None if "id" in options.columns else np.arange(num).astype(str))
   if chosen.get("ra") not in own:  # units are those of --table
     sky_columns.correct(catalog, chosen, arrays, options.table)
   template, images = _images(file, {**arrays, "id": np.arange(num)}, survey, options)

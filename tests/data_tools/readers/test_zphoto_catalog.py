@@ -60,6 +60,12 @@ class ZphotoCatalogTest(sample_formats.FormatsTest):
                      ["train"] * 5 + ["validation"] + ["test"] * 3 + [""])
     self.assertEqual(source.catalog["id"][3], "3")
 
+  def test_ids_of_a_column_where_one_is_named(self):
+    self.write(r_mag=np.linspace(15, 17, 10), objid=10**18 + np.arange(10))
+    self.assertEqual(readers.read(self.input, SDSS).catalog["id"][3], "3")
+    options = readers.ReaderOptions(columns={"id": "objid"})
+    self.assertEqual(readers.read(self.input, SDSS, options).catalog["id"][3], str(10**18 + 3))
+
   def test_r_from_images_or_a_table(self):
     images, _, _ = self.write(folder="data", suffix=".py.npy")
     with self.assertRaisesRegex(ValueError, "no column for r_mag.*--r_from_image"):
