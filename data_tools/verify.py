@@ -1,6 +1,7 @@
 """Checks that all files of a data set exist, are undamaged and agree with each other.
 
   python -m data_tools.verify data/sdss
+  python -m data_tools.verify --accept=FILE    accepts a change that you made by hand
 
 Prints one line per problem and ends with status 1; for a sound data set it prints one
 line and ends with status 0.
@@ -14,6 +15,7 @@ from absl import app, flags
 from tqdm import tqdm
 
 from data_tools.verification import all_checks
+from data_tools.verification.accepted_edits import accept
 from pzbias_tf import command
 from pzbias_tf.data.manifest import Manifest
 
@@ -53,12 +55,18 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
                       flag_values=values)
   flags.DEFINE_integer("num_workers", 1, "Number of processes that read shards.", lower_bound=1,
                        flag_values=values)
+  flags.DEFINE_string("accept", "", "Instead: a file of a data set or a run that you have changed, "
+                      "which gets the digest of what it holds now.", flag_values=values)
 
 
 def main(argv) -> int:
   """Verifies; the status says whether the data set is sound."""
   values = flags.FLAGS
   with command.one_line_errors():
+    if values.accept:
+      command.refuse_words(argv)
+      print(accept(values.accept))
+      return 0
     return verify(command.one_folder(argv, values.data), num_workers=values.num_workers)
 
 

@@ -16,7 +16,6 @@ the last stage is calibrated as well, and pdf_calibration.json is written.
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 
 from absl import app, flags
@@ -36,7 +35,7 @@ from eval.evaluation.worst_outliers import worst_outliers
 from eval.run import EvaluatedRun, newest_run
 from pzbias_tf import command
 from pzbias_tf.bias.calibration import CELLS, cell_settings
-from pzbias_tf.files import write_text
+from pzbias_tf.guards import json_files
 from pzbias_tf.guards.locks import exclusive_folder
 from pzbias_tf.guards.own_folders import clear_files
 from pzbias_tf.metrics.stage_metrics import Bootstrap, to_json
@@ -216,7 +215,7 @@ def _own_folders(run):
 
 
 def _write_json(path, fields):
-  write_text(path, json.dumps(fields, indent=1) + "\n")
+  json_files.write(path, fields)
 
 
 if __name__ == "__main__":

@@ -119,7 +119,9 @@ class EvaluatedStage:
     """
     if not self.spec.labels_from:
       return None
-    return LabelModel.load(self._path(LABEL_MODEL), self.config.survey).sigma_disp
+    return LabelModel.load(
+        self._path(LABEL_MODEL), self.config.survey,
+        predictions_digest=self.config.label_predictions_digest).sigma_disp
 
   def forget(self) -> None:
     """Frees the memory of the predictions; p(z) of all stages need not fit into it."""

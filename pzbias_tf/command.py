@@ -8,6 +8,8 @@ from typing import Iterator, Sequence
 
 from absl import app, logging
 
+from pzbias_tf.guards import terminal
+
 
 def refuse_words(argv: Sequence[str]) -> None:
   """Stops a command that was given arguments other than flags.
@@ -45,6 +47,8 @@ def one_folder(argv: Sequence[str], data: str) -> str:
 def one_line_errors(*further: type[Exception]) -> Iterator[None]:
   """Ends the command at a user's mistake with one line and status 1, without a traceback.
 
+  Control characters in what it prints are spelt out.
+
   Args:
     *further: errors that count as user's mistakes, besides ValueError and OSError.
 
@@ -52,9 +56,10 @@ def one_line_errors(*further: type[Exception]) -> Iterator[None]:
     SystemExit: there was such an error; --verbosity=1 shows its traceback.
   """
   try:
-    yield
+    with terminal.printed_plainly():
+      yield
   except Exception as error:
     if not isinstance(error, (ValueError, OSError, *further)):
       raise
     logging.debug("", exc_info=True)
-    sys.exit(f"Error: {error}")
+    sys.exit(f"Error: {terminal.printable(str(error))}")

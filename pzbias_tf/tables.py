@@ -9,6 +9,8 @@ import warnings
 from astropy.table import Table
 import numpy as np
 
+from pzbias_tf.guards import unpacking
+
 Columns = Mapping[str, np.ndarray]
 """{name: values [rows]}."""
 
@@ -29,6 +31,7 @@ def read_table(path: str) -> dict[str, np.ndarray]:
     OSError: the file is missing.
     ValueError: it is no readable table.
   """
+  unpacking.check(path)
   return _parquet_columns(path) if path.endswith(".parquet") else _astropy_columns(path)
 
 

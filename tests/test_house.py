@@ -19,8 +19,9 @@ SCREEN = 40
 # From the ground up: a part of the library may import those of the lines above its own.
 LAYERS = (
     ("survey_checks",),
-    ("compat", "arguments", "command", "files", "pictures", "progress", "survey", "tables"),
+    ("compat", "arguments", "files", "pictures", "progress", "survey"),
     ("guards",),
+    ("command", "tables"),
     ("cells", "fitted_models", "storage", "table_columns"),
     ("data",),
     ("bias", "models"),

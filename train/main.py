@@ -19,6 +19,7 @@ from typing import Any
 from absl import app, logging
 import tensorflow as tf
 
+import pzbias_tf
 from pzbias_tf import command
 from pzbias_tf.data.allocator import keep_freed_memory
 from pzbias_tf.data.dataset import Dataset
@@ -31,6 +32,8 @@ from pzbias_tf.training.monitoring import Monitoring
 from pzbias_tf.training.one_stage import Devices, predict_stage, train_stage
 from pzbias_tf.training.run_folder import StageInputs
 from pzbias_tf.training.stages import STAGES
+from pzbias_tf.training.workers.meeting import meet, wait_for_service
+from pzbias_tf.training.workers.tf_config import read_cluster
 from train import flags as train_flags
 from train.settings import (
   announce_preset,
@@ -48,6 +51,9 @@ from train.variants import (
   tests_kept_weights,
   variant_of,
 )
+
+OWN_SETTINGS = ("data_dir", "workdir", "given", "connect_timeout")
+"""What may differ between the processes of one training."""
 
 
 def main(argv):
@@ -87,6 +93,7 @@ def train(request: train_flags.Request, settings: dict[str, Any], variant: Varia
           data: Dataset, stage_dir: str) -> None:
   """Trains the stage, or goes on with it, and predicts."""
   announce_preset(request, settings, data)
+  _find_others(request, settings, data)
   devices = _devices(request)
   inputs = find_inputs(request, variant, os.path.dirname(stage_dir))
   config = make_config(request, settings, data, inputs, stage_dir)
@@ -116,6 +123,18 @@ def say_what_next(request: train_flags.Request, stage_dir: str) -> None:
   later = [stage for stage in STAGES if stage.number == request.stage.number + 1]
   following = [*(stage_command(request, stage.name) for stage in later), evaluate]
   logging.info("%s is done: %s. Next: %s", request.stage.title, stage_dir, ", or ".join(following))
+
+
+def _find_others(request, settings, data) -> None:
+  """Waits for the other machines of TF_CONFIG, and for a data service."""
+  cluster = read_cluster()
+  if cluster and request.stage.trains_all:
+    own = {**dataclasses.asdict(request), **settings, "version": pzbias_tf.__version__,
+           "tensorflow": tf.__version__, "data set": data.manifest.digest()}
+    meet(cluster, {name: value for name, value in own.items() if name not in OWN_SETTINGS},
+         timeout_s=request.connect_timeout)
+  if request.data_service:
+    wait_for_service(request.data_service, timeout_s=request.connect_timeout)
 
 
 def _devices(request) -> Devices:

@@ -6,6 +6,7 @@ import dataclasses
 import os
 from typing import TYPE_CHECKING, Mapping
 
+from absl import logging
 import h5py
 import numpy as np
 
@@ -14,6 +15,7 @@ from pzbias_tf.predictions.estimates import point_estimates
 from pzbias_tf.predictions.predictions_file import (
   WEIGHTS,
   PredictionsWriter,
+  check_columns,
   has_pdf,
   read_columns,
   read_pdf,
@@ -145,21 +147,29 @@ class Predictions(_Columns):
       OSError: the file is missing or not HDF5.
       ValueError: it holds something else.
     """
-    with h5py.File(path, "r") as file:
-      has_columns = "ancil" in file
-    if not has_columns or not has_pdf(path):
-      raise ValueError(f"{path} is not a predictions file with full p(z) (meta/bins, data/pdfs "
-                       "or ancil is missing)")
+    check_columns(path)
+    if not has_pdf(path):
+      raise ValueError(f"{path} is not a predictions file with full p(z) (meta/bins or data/pdfs "
+                       "is missing); predict again with --pdf_format=full")
     edges, pdf = read_pdf(path)
-    return cls(edges, pdf, read_columns([path]))
+    try:
+      return cls(edges, pdf, read_columns([path]))
+    except ValueError as error:
+      if str(error).startswith(path):
+        raise
+      raise ValueError(f"{path}: damaged ({error}); predict again") from error
 
 
 def predicted_with(path: str, weights_digest: str) -> bool:
   """Whether a predictions file exists and was made with those weights."""
   if not os.path.exists(path):
     return False
-  with h5py.File(path, "r") as file:
-    return file.attrs.get(WEIGHTS) == weights_digest
+  try:
+    with h5py.File(path, "r") as file:
+      return file.attrs.get(WEIGHTS) == weights_digest
+  except OSError as error:
+    logging.warning("%s cannot be read and is made again: %s", path, error)
+    return False
 
 
 def match_by_id(wanted: np.ndarray, ids: np.ndarray, values: np.ndarray, what: str) -> np.ndarray:

@@ -71,6 +71,10 @@ def cached_features(representation: tf.keras.Model, data: Dataset, split: str, p
   with exclusive_folder(folder, wait=True):  # variants of one Step 1 may start side by side
     cache = FeatureCache(folder, records=len(pairs), size=representation.output_shape[-1],
                          dtype=dtype, views=pairs.shape[1])
+    damaged = cache.unmark_damaged(pairs)
+    if damaged:
+      logging.warning("%s: the features of %d pairs of galaxy and view have changed on disk; they "
+                      "are computed again", folder, damaged)
     missing = pairs & ~cache.filled
     if missing.any():
       _check_disk(folder, missing, cache.features)

@@ -269,11 +269,12 @@ def _mask(data, rows):
 def _label_model(config, path, inputs):
   """The label model of Step 3, fitted on the Step 2 predictions of the balanced subset."""
   if os.path.exists(path):
-    return LabelModel.load(path, config.survey)
+    return LabelModel.load(path, config.survey,
+                           predictions_digest=config.label_predictions_digest)
   step2 = Predictions.load(inputs.label_predictions)
   model = fit_label_model(step2.z_spec, step2.z_photo, step2.r_mag, config.survey,
                           dispersions=config.dispersions)
-  model.save(path)
+  model.save(path, predictions_digest=config.label_predictions_digest)
   logging.info("Label model of %d galaxies -> %s; dispersions in bins: %s", len(step2), path,
                np.round(model.sigma_disp, 1).tolist())
   return model

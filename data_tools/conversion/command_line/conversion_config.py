@@ -10,7 +10,7 @@ import os
 from absl import flags
 
 from data_tools import readers
-from data_tools.conversion import conversion_settings, splits
+from data_tools.conversion import conversion_settings, identity, splits
 from data_tools.conversion.conversion_settings import ConversionSettings
 from data_tools.conversion.executors import choose
 from data_tools.readers import reader_flags
@@ -60,6 +60,7 @@ class ConversionConfig:
     simulation: what the simulated images are like.
     preset: "cpu", "none" or "auto" ("cpu" for simulated input).
     max_r_mag: faintest r magnitude (AB) of the sample, or "none"; "" is the survey's.
+    verify: how an existing data set is looked at, `identity.QUICK` or `identity.FULL`.
   """
 
   survey: str = "sdss"
@@ -72,6 +73,7 @@ class ConversionConfig:
   simulation: simulation_options.SimulationOptions = simulation_options.SimulationOptions()
   preset: str = "auto"
   max_r_mag: str = ""
+  verify: str = identity.QUICK
 
   def __post_init__(self):
     if self.input and self.simulation != simulation_options.SimulationOptions():
@@ -151,6 +153,8 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   simulation_options.define_flags(values)
   choice("preset", "auto", ["auto", "cpu", "none"],
          "Training settings for the manifest; auto: cpu for simulated input.")
+  choice("verify", identity.QUICK, [identity.QUICK, identity.FULL], "How a data set that exists "
+         "already is checked: sizes and the catalogue's digest, or the digests of all files.")
 
 
 def _define_settings(values: flags.FlagValues) -> None:
@@ -200,4 +204,4 @@ def config_from_flags(values: flags.FlagValues) -> ConversionConfig:
           num_workers=values.num_workers, runner=values.runner or "",
           runner_options=tuple(values.runner_option)),
       num=values.num, simulation=simulation_options.from_flags(values), preset=values.preset,
-      max_r_mag=values.max_r_mag)
+      max_r_mag=values.max_r_mag, verify=values.verify)

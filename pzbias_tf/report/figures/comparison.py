@@ -37,7 +37,7 @@ def draw_comparison(summaries: Mapping[str, tuple[str, Mapping[str, Any]]]) -> F
     _draw(ax, summaries, key)
     ax.set_xlabel(_LABELS.get(key, heading))
   axes[0, 0].set(yticks=range(len(summaries)), ylim=(len(summaries) - 0.5, -0.5))
-  axes[0, 0].set_yticklabels(list(summaries), fontsize=6.5)
+  axes[0, 0].set_yticklabels([style.plain_text(name) for name in summaries], fontsize=6.5)
   return figure
 
 
