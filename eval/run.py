@@ -231,7 +231,7 @@ def own_part(predictions: AnyPredictions, survey: Survey) -> AnyPredictions:
   """The galaxies of the survey's own part of the data set."""
   for column, part in (("field", survey.field), ("sample", survey.sample)):
     if part:
-      predictions = predictions.select(predictions.ancil[column] == part)
+      predictions = predictions.select(predictions.column(column) == part)
   return predictions
 
 

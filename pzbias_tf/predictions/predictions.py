@@ -30,20 +30,31 @@ class _Columns:
 
   ancil: Mapping[str, np.ndarray]
 
+  def column(self, name: str) -> np.ndarray:
+    """A column of `ancil` [n].
+
+    Raises:
+      ValueError: there is none of that name.
+    """
+    if name not in self.ancil:
+      raise ValueError(f"the predictions have no column {name}, only {', '.join(self.ancil)}; "
+                       "predict again")
+    return self.ancil[name]
+
   @property
   def z_spec(self) -> np.ndarray:
     """Spectroscopic redshifts [n]."""
-    return self.ancil["redshift"]
+    return self.column("redshift")
 
   @property
   def z_photo(self) -> np.ndarray:
     """Point estimates [n]: centre of the most probable bin."""
-    return self.ancil["zmode"]
+    return self.column("zmode")
 
   @property
   def r_mag(self) -> np.ndarray:
     """r magnitudes [n]."""
-    return self.ancil["r_mag"]
+    return self.column("r_mag")
 
   def to_table(self) -> Table:
     """All columns, without p(z), as an astropy table with units and descriptions."""

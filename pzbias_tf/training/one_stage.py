@@ -19,6 +19,7 @@ from pzbias_tf.data.extra_columns import ExtraColumns
 from pzbias_tf.data.flux import InputScaling
 from pzbias_tf.data.magnitudes import PhotometryInput
 from pzbias_tf.data.pipeline import DataService, ordered_batches
+from pzbias_tf.guards import own_folders
 from pzbias_tf.guards.locks import exclusive_folder
 from pzbias_tf.models import build_network
 from pzbias_tf.models.output_module import REDSHIFT_LAYER
@@ -85,6 +86,9 @@ def train_stage(config: TrainConfig, data: Dataset, stage_dir: str, inputs: Stag
 
 def _train_stage(config, data, stage_dir, inputs, devices, provenance):
   files = StageFiles(stage_dir)
+  if is_chief(devices.strategy):
+    for folder in (stage_dir, files.resume, os.path.dirname(files.best)):
+      own_folders.clear_files(folder)
   if os.path.exists(files.last):
     logging.info("%s is trained already: %s", config.stage_spec.title, files.last)
     return
