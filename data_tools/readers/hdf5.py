@@ -133,7 +133,7 @@ def _datasets(file: h5py.File, path: str) -> dict[str, h5py.Dataset]:
         outside.append(name)
       elif isinstance(item, h5py.Dataset):
         datasets[name] = item
-  except (KeyError, RuntimeError) as error:
+  except (KeyError, OSError, RuntimeError) as error:
     raise _damaged(path, error) from error
   if outside:
     raise ValueError(f"{path}: {outside[0]} is stored in another file; copy all data into "
@@ -156,8 +156,12 @@ def _items(file: h5py.File, path: str) -> Iterator[tuple[str, Any]]:
       if depth > _DEEPEST or count > _MOST_NAMES:
         raise ValueError(f"{path}: groups nested deeper than {_DEEPEST}, or more than "
                          f"{_MOST_NAMES} names; name a file with images and columns alone")
-      item = None if isinstance(link, h5py.ExternalLink) else group.get(key)
-      if item is not None or isinstance(link, h5py.ExternalLink):
+      if isinstance(link, h5py.ExternalLink):
+        yield name, None
+        continue
+      # Of a link to nothing, `get` gives None; of damage, too.
+      item = group[key] if isinstance(link, h5py.HardLink) else group.get(key)
+      if item is not None:
         yield name, item
       if isinstance(item, h5py.Group) and isinstance(link, h5py.HardLink):
         address = h5py.h5o.get_info(item.id).addr

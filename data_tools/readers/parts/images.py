@@ -114,8 +114,8 @@ def _summed(images, row, band) -> float:
 
 def _load(path: str) -> np.ndarray:
   try:
-    with plain_files.opened(path) as file:
-      return np.load(file, allow_pickle=False)
+    plain_files.check(path)
+    return np.load(path, allow_pickle=False)
   except plain_files.NotPlainError as error:
     raise ImageError(REASON_NOT_PLAIN) from error
   except OSError as error:

@@ -181,7 +181,8 @@ class ExistingOutputTest(sample_conversions.ConversionTest, parameterized.TestCa
       file.seek(100)
       file.write(bytes([byte ^ 16]))
     if not noticed:  # a check of all bytes takes as long as reading them
-      return convert(source, SDSS, self.output, verify=verify)
+      self.assertEqual(convert(source, SDSS, self.output, verify=verify), manifest)
+      return
     with self.assertRaisesRegex(FileExistsError, "has another SHA-256 than its manifest says"):
       convert(source, SDSS, self.output, verify=verify)
 
