@@ -157,7 +157,7 @@ def _usable_progress(folder: str, name: str) -> ShardResult | None:
     result = read_progress(folder, name)
   except FileNotFoundError:
     return None
-  except (ValueError, TypeError, KeyError) as error:
+  except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
     logging.warning("%s: %s; the shard is written again", _progress_path(folder, name), error)
     return None
   # A file that the file system did not show then may exist by now.
