@@ -58,7 +58,7 @@ def run(config: ConversionConfig) -> Manifest:
     path = simulate_input(config)
   source = readers.read(path, survey, config.options, layout=config.layout)
   manifest = convert(source, survey, config.output, settings=config.settings_for(survey),
-                     preset=config.training_preset(), origin=origin)
+                     preset=config.training_preset(), origin=origin, verify=config.verify)
   print(report_text.summary(manifest, config.output, survey=config.survey))
   return manifest
 

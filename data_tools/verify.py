@@ -2,9 +2,10 @@
 
   python -m data_tools.verify data/sdss
   python -m data_tools.verify --data=data/sdss --num_workers=4
+  python -m data_tools.verify --accept=runs/mine/step3/domain.json
 
-Prints one line per problem and ends with status 1; for a sound data set it prints one
-line and ends with status 0.
+The last accepts a change that you made by hand.  Prints one line per problem and ends with
+status 1; for a sound data set it prints one line and ends with status 0.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from pzbias_tf.command_line import command, command_flags
 
 def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   """Defines the command line."""
-  command_flags.FlagGroup(values, "Data").text(
-      "data", "", "Folder of the data set; may also be given without --data=.")
+  data = command_flags.FlagGroup(values, "Data")
+  data.text("data", "", "Folder of the data set; may also be given without --data=.")
+  data.text("accept", "", "Instead: a file of a data set or a run that you have changed, which "
+            "gets the digest of what it holds now.")
   command_flags.FlagGroup(values, "Hardware").integer(
       "num_workers", 1, "Number of processes that read shards.", lower_bound=1)
 
@@ -30,6 +33,7 @@ import sys
 from tqdm import tqdm
 
 from data_tools.verification import all_checks
+from data_tools.verification.accepted_edits import accept
 from pzbias_tf.data.manifest import Manifest
 
 
@@ -66,6 +70,10 @@ def main(argv) -> int:
   """Verifies; the status says whether the data set is sound."""
   values = flags.FLAGS
   with command.one_line_errors():
+    if values.accept:
+      command.refuse_words(argv)
+      print(accept(values.accept))
+      return 0
     return verify(command.one_folder(argv, values.data), num_workers=values.num_workers)
 
 

@@ -49,7 +49,6 @@ if __name__ == "__main__":  # TensorFlow is imported once the flags are read
   WORDS = command_flags.read(flags.FLAGS, define_flags, __doc__)
 
 import dataclasses
-import json
 import os
 import shlex
 
@@ -67,7 +66,7 @@ from eval.evaluation.weight_table import WeightTable
 from eval.evaluation.worst_outliers import worst_outliers
 from eval.run import EvaluatedRun, newest_run
 from pzbias_tf.bias.calibration import cell_settings
-from pzbias_tf.files import write_text
+from pzbias_tf.guards import json_files
 from pzbias_tf.guards.locks import exclusive_folder
 from pzbias_tf.guards.own_folders import clear_files
 from pzbias_tf.metrics.stage_metrics import Bootstrap, to_json
@@ -237,7 +236,7 @@ def _own_folders(run):
 
 
 def _write_json(path, fields):
-  write_text(path, json.dumps(fields, indent=1) + "\n")
+  json_files.write(path, fields)
 
 
 if __name__ == "__main__":

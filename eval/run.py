@@ -164,7 +164,9 @@ class EvaluatedStage:
     """
     if not self.spec.labels_from:
       return None
-    return LabelModel.load(self._path(LABEL_MODEL), self.config.survey).fitted_disp
+    return LabelModel.load(
+        self._path(LABEL_MODEL), self.config.survey,
+        predictions_digest=self.config.label_predictions_digest).fitted_disp
 
   def forget(self) -> None:
     """Frees the memory of the predictions; p(z) of all stages need not fit into it."""
@@ -274,7 +276,7 @@ def own_part(predictions: AnyPredictions, survey: Survey) -> AnyPredictions:
   """The galaxies of the survey's own part of the data set."""
   for column, part in (("field", survey.field), ("sample", survey.sample)):
     if part:
-      predictions = predictions.select(predictions.ancil[column] == part)
+      predictions = predictions.select(predictions.column(column) == part)
   return predictions
 
 

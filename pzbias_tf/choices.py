@@ -31,6 +31,9 @@ PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 FEATURE_DTYPES = ("float32", "float16")
 """Types of stored features of a frozen representation."""
 
+QUICK, FULL = "quick", "full"
+"""How an existing data set is looked at: sizes and the catalogue's digest, or all digests."""
+
 OPTIMIZERS = ("adam", "lamb")
 
 SEARCHES = ("published", "global")

@@ -7,10 +7,10 @@ galaxies without any warning.  So its file records the grid.
 
 from __future__ import annotations
 
-import json
 import os
-from typing import Any, Mapping, Sequence
+from typing import Any, Mapping
 
+from pzbias_tf.guards import json_files
 from pzbias_tf.survey import Survey
 
 
@@ -47,14 +47,14 @@ def check(stored: Mapping[str, float], survey: Survey, path: str) -> None:
         "--bins), or fit it again")
 
 
-def read_model(path: str | os.PathLike, model_format: str, keys: Sequence[str], survey: Survey, *,
-               weights_digest: str | None) -> dict[str, Any]:
+def read_model(path: str | os.PathLike, model_format: str, tables: Mapping[str, Any],
+               survey: Survey, *, weights_digest: str | None) -> dict[str, Any]:
   """Reads a fitted model from JSON and checks its kind, grid and weights.
 
   Args:
     path: the file.
     model_format: the required value of "format".
-    keys: the required keys besides "format" and "grid".
+    tables: schemas of the keys besides "format" and "grid", see `json_files.read`.
     survey: the survey that the model is to be used for.
     weights_digest: SHA-256 of the weights that the model must have been fitted
       for; None accepts any.
@@ -63,21 +63,17 @@ def read_model(path: str | os.PathLike, model_format: str, keys: Sequence[str], 
     The contents of the file.
 
   Raises:
-    ValueError: the file holds something else, or was made for a different grid or
-      for other weights.
+    ValueError: the file holds something else, was made for a different grid or
+      for other weights, or has changed since it was written.
     OSError: the file cannot be read.
   """
   what = model_format.removeprefix("pzbias_tf ").rstrip(" 0123456789")
-  try:
-    with open(path, encoding="utf-8") as file:
-      content = json.load(file)
-    if content["format"] != model_format:
-      raise ValueError(f"its format is {content['format']!r}")
-    stored = [content[key] for key in ("grid", *keys)][0]
-  except (KeyError, ValueError, TypeError) as error:
-    raise ValueError(f"{path} is not a {what} ({error}); name a file that was saved as "
-                     "one") from error
-  check(stored, survey, os.fspath(path))
+  wrong = f"{path} is not a {what} ({{problem}}); name a file that was saved as one"
+  content = json_files.read(path, {"format": str}, wrong)
+  if content["format"] != model_format:
+    raise ValueError(wrong.replace("{problem}", f"its format is {content['format']!r}"))
+  json_files.check(content, {"grid": {}, **tables}, wrong)
+  check(content["grid"], survey, os.fspath(path))
   if weights_digest not in (None, content.get("weights_sha256")):
     raise ValueError(f"{path} was fitted on the estimates of other weights; fit it again with "
                      "python -m eval.main")

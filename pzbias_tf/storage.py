@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import shutil
 import tempfile
@@ -16,6 +17,8 @@ from typing import BinaryIO, Iterator
 import tensorflow as tf
 
 from pzbias_tf import files
+
+_READ_BYTES = 1 << 20
 
 
 def is_remote(path: str) -> bool:
@@ -45,6 +48,15 @@ def opened(path: str) -> Iterator[BinaryIO]:
   with _os_errors(path), (
       tf.io.gfile.GFile(path, "rb") if is_remote(path) else open(path, "rb")) as file:
     yield file
+
+
+def sha256(path: str) -> str:
+  """SHA-256 of a file, hexadecimal; raises as `read_bytes` does."""
+  digest = hashlib.sha256()
+  with opened(path) as file:
+    while data := file.read(_READ_BYTES):
+      digest.update(data)
+  return digest.hexdigest()
 
 
 def lines(path: str) -> Iterator[str]:

@@ -19,10 +19,10 @@ SCREEN = 40
 # From the ground up: a part of the library may import those of the lines above its own.
 LAYERS = (
     ("survey_checks", "versions"),
-    ("compat", "arguments", "choices", "command_line", "files", "pictures", "progress", "survey",
-     "tables"),
+    ("compat", "arguments", "choices", "files", "pictures", "progress", "survey"),
     ("guards",),
-    ("cells", "fitted_models", "hdf5_files", "storage", "table_columns"),
+    ("command_line", "tables"),
+    ("cells", "fitted_models", "storage", "table_columns"),
     ("data",),
     ("bias", "models"),
     ("predictions",),

@@ -120,6 +120,8 @@ def _define_hardware(define):
   """Devices and precision."""
   define.integer("num_devices", 0, "Devices: 0 for all GPUs, or one CPU; more than one without "
                  "GPUs means logical CPU devices.", lower_bound=0)
+  define.real("connect_timeout", 600.0, "Seconds to wait for the other machines of TF_CONFIG, or "
+              "for --data_service.", lower_bound=0.0)
   define.choice("xla", "auto", ["auto", "on", "off"], "Compile the training step with XLA; auto: "
                 "exactly where there is a GPU.")
   define.choice("precision", "float32", list(PRECISIONS), "Number format in which the "
@@ -190,6 +192,7 @@ class Request:
   profile: tuple[str, ...]
   num_devices: int
   seed: int
+  connect_timeout: float = 600.0
 
 
 def read_request(values: flags.FlagValues = flags.FLAGS) -> Request:

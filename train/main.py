@@ -27,6 +27,7 @@ from typing import Any
 from absl import logging
 import tensorflow as tf
 
+import pzbias_tf
 from pzbias_tf.data.allocator import keep_freed_memory
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.training.checkpoints import StageFiles, file_digest
@@ -38,6 +39,8 @@ from pzbias_tf.training.monitoring import Monitoring
 from pzbias_tf.training.one_stage import Devices, predict_stage, train_stage
 from pzbias_tf.training.run_folder import StageInputs
 from pzbias_tf.training.stages import STAGES
+from pzbias_tf.training.workers.meeting import meet, wait_for_service
+from pzbias_tf.training.workers.tf_config import read_cluster
 from train.flags import Request, read_request
 from train.preview import dry_run
 from train.settings import (
@@ -56,6 +59,9 @@ from train.variants import (
   tests_kept_weights,
   variant_of,
 )
+
+OWN_SETTINGS = ("data_dir", "workdir", "given", "connect_timeout")
+"""What may differ between the processes of one training."""
 
 
 def main(argv):
@@ -98,6 +104,7 @@ def train(request: Request, settings: dict[str, Any], variant: Variant,
           data: Dataset, stage_dir: str) -> None:
   """Trains the stage, or goes on with it, and predicts."""
   announce_preset(request, settings, data)
+  _find_others(request, settings, data)
   devices = _devices(request)
   if not os.path.exists(StageFiles(stage_dir).last):
     for line in dry_run.cpu_advice(request, settings):
@@ -130,6 +137,18 @@ def say_what_next(request: Request, stage_dir: str) -> None:
   later = [stage for stage in STAGES if stage.number == request.stage.number + 1]
   following = [*(stage_command(request, stage.name) for stage in later), evaluate]
   logging.info("%s is done: %s. Next: %s", request.stage.title, stage_dir, ", or ".join(following))
+
+
+def _find_others(request, settings, data) -> None:
+  """Waits for the other machines of TF_CONFIG, and for a data service."""
+  cluster = read_cluster()
+  if cluster and request.stage.trains_all:
+    own = {**dataclasses.asdict(request), **settings, "version": pzbias_tf.__version__,
+           "tensorflow": tf.__version__, "data set": data.manifest.digest()}
+    meet(cluster, {name: value for name, value in own.items() if name not in OWN_SETTINGS},
+         timeout_s=request.connect_timeout)
+  if request.data_service:
+    wait_for_service(request.data_service, timeout_s=request.connect_timeout)
 
 
 def _devices(request) -> Devices:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
 import os
 from typing import Any, Mapping, Sequence
 
 from absl import flags
 
 from pzbias_tf.data.dataset import Dataset
-from pzbias_tf.files import write_text
+from pzbias_tf.guards import json_files
 from pzbias_tf.training.config import load_config
 from pzbias_tf.training.run_folder import EXPERIMENT_RECORD, PREDICTIONS_TEST, TIMING, is_stage
-from pzbias_tf.training.training_log import timing_kind
+from pzbias_tf.training.training_log import load_timing, timing_kind
 from train.flags import define_flags, read_request
 from train.settings import resolve
 from train.study_items import NETWORKS, SCALES, StudyItem
@@ -146,10 +145,9 @@ def timed(kind: str, stage: str, workdir: str) -> float | None:
   for name in sorted(os.listdir(workdir)) if os.path.isdir(workdir) else []:
     path = os.path.join(workdir, name, stage, TIMING)
     if os.path.exists(path):
-      with open(path, encoding="utf-8") as file:
-        timing = json.load(file)
-      if timing["kind"] == kind:
-        return timing["step_time_s"]
+      own_kind, time_s = load_timing(path)
+      if own_kind == kind:
+        return time_s
   return None
 
 
@@ -171,11 +169,11 @@ def save_record(name: str, item: StudyItem, variants: Variants, *, scale: str, w
   """
   os.makedirs(workdir, exist_ok=True)
   path = os.path.join(workdir, name + EXPERIMENT_RECORD)
-  write_text(path, json.dumps({
+  json_files.write(path, {
       "experiment": name, "title": item.title, "varies": item.varies, "scale": scale,
       "seed": seed, "command": command,
       "variants": [_variant_record(value, stages, workdir) for value, stages in variants.items()],
-  }, indent=1) + "\n")
+  })
   return path
 
 

@@ -13,7 +13,7 @@ from typing import Any, Mapping
 
 import numpy as np
 
-from data_tools.conversion import disk, identity, lock, record_plan, resume, shard_file, shard_tasks
+from data_tools.conversion import disk, identity, lock, record_plan, resume, shard_tasks
 from data_tools.conversion.accepted import AcceptedGalaxies, accept_galaxies
 from data_tools.conversion.catalog_rows import WrittenCatalog
 from data_tools.conversion.conversion_settings import ConversionSettings
@@ -22,6 +22,7 @@ from data_tools.conversion.image_rules import ImageRules
 from data_tools.conversion.rejects import Rejects
 from data_tools.readers.parts.cutout_source import CutoutSource
 from pzbias_tf import storage
+from pzbias_tf.choices import QUICK
 from pzbias_tf.data import catalog as catalog_lib
 from pzbias_tf.data import manifest as manifest_lib
 from pzbias_tf.survey import Survey
@@ -32,7 +33,8 @@ _CATALOG_ROW_BYTES = 200  # roughly
 def convert(source: CutoutSource, survey: Survey, output: str, *,
             settings: ConversionSettings = ConversionSettings(),
             preset: Mapping[str, Any] | None = None,
-            origin: Mapping[str, Any] | None = None) -> manifest_lib.Manifest:
+            origin: Mapping[str, Any] | None = None,
+            verify: str = QUICK) -> manifest_lib.Manifest:
   """Converts galaxies to TFRecords, with manifest, catalogue and list of rejects.
 
   An interrupted conversion continues after the shards that it had finished.
@@ -44,18 +46,20 @@ def convert(source: CutoutSource, survey: Survey, output: str, *,
     settings: splits, dtype, augmentation, seed.
     preset: training settings to put into the manifest.
     origin: further facts on where the source comes from, for the manifest.
+    verify: see `identity.DataSetRequest`.
 
   Returns:
     The manifest of this conversion, or of an equal existing data set.
 
   Raises:
-    FileExistsError: `output` holds a data set of another source or other settings.
+    FileExistsError: `output` holds a data set of another source or other settings, or a
+      damaged one, or files of others.
     OSError: the disk is too small, a file cannot be read, or another process works there.
     ValueError: nothing is left to write, too much is rejected, or a value does not fit.
   """
   with lock.exclusive_output(output) as owner, disk.clear_errors(output):
     request = identity.DataSetRequest(
-        output=output, preset=preset or {},
+        output=output, preset=preset or {}, verify=verify,
         description=identity.describe_source(source, survey, settings.recorded(), origin))
     manifest = request.existing()
     if manifest is None:
@@ -159,7 +163,7 @@ class _Conversion:
     self._check_counts(written.shards, catalog.counts)
     rejects.save(folder)
     names = catalog_lib.save_catalog(catalog, folder)
-    digests = tuple(shard_file.digest(os.path.join(folder, name)) for name in names)
+    digests = tuple(storage.sha256(os.path.join(folder, name)) for name in names)
     manifest = dataclasses.replace(
         self._manifest(accepted, rejects, written), catalogs=names, catalog_sha256=digests)
     self.owner.check()

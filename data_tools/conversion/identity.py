@@ -17,10 +17,14 @@ from data_tools.readers.parts import npy_access
 from data_tools.readers.parts.cutout_source import CutoutSource, ImageError
 import pzbias_tf
 from pzbias_tf import storage
+from pzbias_tf.choices import FULL, QUICK
 from pzbias_tf.data import manifest as manifest_lib
+from pzbias_tf.data.dataset import check_catalog
 from pzbias_tf.data.galaxy_origin import simulation_record
 from pzbias_tf.guards.locks import LOCK_NAME
 from pzbias_tf.survey import Survey
+
+"""How thoroughly an existing data set is looked at."""
 
 _SAMPLED_IMAGES = 32
 _COMPARED = ("layout", "columns", "fingerprint", "settings", "survey", "redshift_grid",
@@ -36,11 +40,14 @@ class DataSetRequest:
     output: its folder.
     description: what it is made from; see `describe_source`.
     preset: training settings for its manifest.
+    verify: how an existing one is looked at: QUICK, sizes and the catalogue's digest, or FULL, the
+      digests of all files.
   """
 
   output: str
   description: Mapping[str, Any]
   preset: Mapping[str, Any]
+  verify: str = QUICK
 
   def existing(self) -> manifest_lib.Manifest | None:
     """The manifest of this data set if the folder holds it already, complete.
@@ -55,7 +62,7 @@ class DataSetRequest:
       return None
     manifest = _load_manifest(self.output)
     self._check_same(manifest)
-    _check_shards(self.output, manifest)
+    _check_files(self.output, manifest, self.verify)
     logging.info("%s already holds this data set; nothing to do", self.output)
     return manifest
 
@@ -158,13 +165,21 @@ def _load_manifest(output: str) -> manifest_lib.Manifest:
     raise FileExistsError(f"{error}: name another --output, or delete {output} first") from error
 
 
-def _check_shards(output: str, manifest: manifest_lib.Manifest) -> None:
+def _check_files(output: str, manifest: manifest_lib.Manifest, verify: str) -> None:
+  again = f"the data set is damaged; delete {output} and convert again"
+  try:
+    check_catalog(output, manifest)
+  except (FileNotFoundError, ValueError) as error:
+    raise FileExistsError(f"{error}\nElse {again}") from error
+  if not storage.is_file(os.path.join(output, manifest_lib.REJECTED_NAME)):
+    raise FileExistsError(f"{os.path.join(output, manifest_lib.REJECTED_NAME)} is missing: {again}")
   for shard in manifest.shard_files:
     path = os.path.join(output, shard.name)
     if not storage.is_file(path) or storage.file_size(path) != shard.bytes:
       raise FileExistsError(
-          f"{path} is missing or of another size than its manifest says: the data set is "
-          f"damaged; delete {output} and convert again")
+          f"{path} is missing or of another size than its manifest says: {again}")
+    if verify == FULL and storage.sha256(path) != shard.sha256:
+      raise FileExistsError(f"{path} has another SHA-256 than its manifest says: {again}")
 
 
 def _as_json(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from typing import Any, Iterable, Sequence
 
 from absl import logging
 
-from data_tools.conversion import shard_file
 from data_tools.conversion.record_plan import SHARD_NAME
 from data_tools.conversion.shard_writer import ShardResult, ShardTask, write_shard
 from data_tools.readers.parts.cutout_source import REASON_NO_IMAGE
@@ -144,7 +143,7 @@ def _finished_result(task: ShardTask) -> ShardResult | None:
   path, result = os.path.join(task.folder, task.name), _usable_progress(task.folder, task.name)
   if result is None or not storage.is_file(path):
     return None
-  if (storage.file_size(path), shard_file.digest(path)) != (
+  if (storage.file_size(path), storage.sha256(path)) != (
       result.shard.bytes, result.shard.sha256):
     logging.warning("%s: size or SHA-256 has changed since it was finished; it is written again",
                     path)
@@ -158,7 +157,7 @@ def _usable_progress(folder: str, name: str) -> ShardResult | None:
     result = read_progress(folder, name)
   except FileNotFoundError:
     return None
-  except (ValueError, TypeError, KeyError) as error:
+  except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
     logging.warning("%s: %s; the shard is written again", _progress_path(folder, name), error)
     return None
   # A file that the file system did not show then may exist by now.

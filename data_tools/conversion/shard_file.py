@@ -14,8 +14,6 @@ import os
 
 import tensorflow as tf
 
-from pzbias_tf import storage
-
 _FOLLOW_BYTES = 16_000_000  # written before the thread reads on
 _READ_BYTES = 1 << 20
 
@@ -82,12 +80,3 @@ class ShardFile:
     while data := self._file.read(_READ_BYTES):
       self._digest.update(data)
     os.fsync(self._file.fileno())
-
-
-def digest(path: str) -> str:
-  """SHA-256 of a file."""
-  sha256 = hashlib.sha256()
-  with storage.opened(path) as file:
-    while data := file.read(_READ_BYTES):
-      sha256.update(data)
-  return sha256.hexdigest()

@@ -17,6 +17,7 @@ from data_tools.cutouts import celestial
 from data_tools.cutouts.frames import DAMAGED, FrameError, Grid
 from data_tools.fits_headers import pixel_units, unit_choice
 from data_tools.fits_headers.unit_choice import ChoiceError, Unit
+from pzbias_tf.guards import unpacking
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,10 +49,13 @@ def read_grids(path: str, band: str, choice: ImageChoice) -> tuple[list[Grid], s
   """
   with celestial.quiet():
     try:
+      unpacking.check(path)
       with fits.open(path) as file:
         return _grids(file, band, choice)
     except (FrameError, MemoryError):
       raise
+    except unpacking.BombError as error:
+      raise FrameError("far larger, unpacked, than a frame") from error
     except (ChoiceError, celestial.SkyError) as error:
       raise FrameError(f"{error}{getattr(error, 'detail', '')}") from error
     except Exception as error:  # a damaged file can raise nearly anything

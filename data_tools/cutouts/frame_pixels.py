@@ -10,7 +10,6 @@ import bz2
 import contextlib
 import gzip
 import os
-import shutil
 from typing import Any, Iterator
 import zlib
 
@@ -19,6 +18,7 @@ from astropy.io import fits
 from data_tools.cutouts import celestial
 from data_tools.cutouts.frame_files import ImageChoice, read_grids
 from data_tools.cutouts.frames import DAMAGED, Frame, FrameError
+from pzbias_tf.guards import unpacking
 from pzbias_tf.guards.own_folders import scratch_folder
 
 UNPACKED = "pzbias-frame-"
@@ -87,7 +87,9 @@ def _unpacked(path: str, folder: str) -> str:
   with open(copy, "wb") as file:
     try:
       with _opener(path)(path, "rb") as packed:
-        shutil.copyfileobj(packed, file, 1 << 22)
+        unpacking.copy(path, packed, file)
+    except unpacking.BombError as error:
+      raise FrameError("far larger, unpacked, than a frame") from error
     except (EOFError, gzip.BadGzipFile, ValueError, zlib.error) as error:
       raise FrameError(DAMAGED) from error
     except OSError as error:

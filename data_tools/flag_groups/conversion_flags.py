@@ -7,7 +7,7 @@ from absl import flags
 from data_tools.conversion.executors.choose import RUNNERS
 from data_tools.flag_groups import reader_flags
 from data_tools.simulation import options as simulation_options
-from pzbias_tf.choices import COMPRESSION_TYPES, PIXEL_DTYPES
+from pzbias_tf.choices import COMPRESSION_TYPES, FULL, PIXEL_DTYPES, QUICK
 from pzbias_tf.command_line.command_flags import FlagGroup
 
 
@@ -53,6 +53,8 @@ def _define_storage(storage):
   storage.choice("dtype", "float32", PIXEL_DTYPES, "Type of the stored pixels.")
   storage.choice("compression", "none", list(COMPRESSION_TYPES), "Compression of the shards; gzip "
                  "takes several times the processor time and saves a few per cent of the size.")
+  storage.choice("verify", QUICK, [QUICK, FULL], "How a data set that exists already is checked: "
+                 "sizes and the catalogue's digest, or the digests of all files.")
   storage.real("shard_size_mb", 150.0, "Size of a shard before compression (1e6 bytes).")
 
 

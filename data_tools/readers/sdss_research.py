@@ -21,6 +21,7 @@ from data_tools.readers.parts.cutout_source import (
   with_split,
 )
 from data_tools.readers.parts.images import FileImages, usual_shape
+from pzbias_tf.guards import plain_files
 from pzbias_tf.survey import Survey
 
 FILES = "label.npz or label, data/<index>.py.npy, and train.npy, val.npy, test.npy"
@@ -76,7 +77,7 @@ def load_label(path: str) -> Columns:
   """
   if path.endswith(".npz"):
     return table_files.columns_of(path)
-  with open(path, "rb") as file:
+  with plain_files.opened(path) as file:
     label = restricted_pickle.load(file, path)
   if isinstance(label, np.ndarray) and label.dtype.names:
     return {name: label[name] for name in label.dtype.names}

@@ -11,7 +11,7 @@ from absl import logging
 
 import pzbias_tf
 from pzbias_tf.data.galaxy_origin import SIMULATION_RECORD
-from pzbias_tf.guards import own_folders
+from pzbias_tf.guards import json_files, own_folders
 
 RECORD_NAME = SIMULATION_RECORD
 """The file of the settings; it is written last, so a folder with it is complete."""
@@ -77,10 +77,8 @@ def _check_same(output, recorded, settings):
 
 
 def _read_record(path) -> dict[str, Any]:
-  with open(path, encoding="utf-8") as file:
-    try:
-      record = json.load(file)
-    except ValueError as error:
-      raise FileExistsError(
-          f"{path} is damaged: {error}; remove the folder, or name another") from error
-  return record if isinstance(record, dict) else {}
+  try:
+    return json_files.read(path, {}, f"{path} is damaged: {{problem}}; remove the folder, or name "
+                           "another")
+  except ValueError as error:
+    raise FileExistsError(str(error)) from error

@@ -10,7 +10,6 @@ from astropy.table import Table
 from astropy.utils.exceptions import AstropyWarning
 import numpy as np
 
-from data_tools.conversion import shard_file
 from data_tools.verification.problems import pairs_across_splits, problem_line
 from pzbias_tf import storage
 from pzbias_tf.data import catalog as catalog_lib
@@ -36,7 +35,7 @@ def _changed_files(folder: str, manifest: Manifest) -> Iterator[str]:
     path = os.path.join(folder, name)
     if not storage.is_file(path):
       yield problem_line(folder, name, "missing")
-    elif shard_file.digest(path) != sha256:
+    elif storage.sha256(path) != sha256:
       yield problem_line(folder, name, "not the file that the manifest describes (SHA-256)")
 
 

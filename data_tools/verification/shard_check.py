@@ -11,7 +11,6 @@ from typing import Mapping
 
 import numpy as np
 
-from data_tools.conversion import shard_file
 from data_tools.verification.shard_records import ShardRecords, read_records
 from pzbias_tf import storage
 from pzbias_tf.data.manifest import Manifest, Shard
@@ -82,7 +81,7 @@ def plan_checks(folder: str, manifest: Manifest,
 def check_shard(task: ShardCheck) -> ShardReport:
   """Checks a shard; a plain function, so that it can be passed to worker processes."""
   path = os.path.join(task.folder, task.shard.name)
-  size, sha256 = storage.file_size(path), shard_file.digest(path)
+  size, sha256 = storage.file_size(path), storage.sha256(path)
   records = read_records(path, task.dtype, task.compression_type)
   damage = _damage(task.shard, size, sha256, records)
   if damage:

@@ -9,7 +9,7 @@ import numpy as np
 
 from data_tools.readers.parts import table_files
 from pzbias_tf import table_columns, tables
-from pzbias_tf.hdf5_files import open_hdf5
+from pzbias_tf.guards.hdf5_locks import open_hdf5
 from pzbias_tf.photoz_catalog import Catalog
 from pzbias_tf.predictions.estimates import modes
 from pzbias_tf.predictions.predictions_file import has_pdf, read_columns, read_pdf

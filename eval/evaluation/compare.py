@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Any, Mapping, Sequence
 
 from eval.evaluation.description import stage_settings
 from pzbias_tf.data.galaxy_origin import UNKNOWN, GalaxyOrigin
+from pzbias_tf.guards import json_files
 from pzbias_tf.guards.locks import exclusive_folder
 from pzbias_tf.guards.own_folders import clear_files
 from pzbias_tf.metrics.stage_result import REFERENCE
@@ -20,6 +20,8 @@ from pzbias_tf.training.config import TrainConfig
 from pzbias_tf.training.stages import STAGES
 
 FOLDER = "comparison"
+_SCHEMA = {"survey": {"name": str}, "settings": json_files.Each({}),
+           "stages": json_files.Each({"galaxies?": int})}
 
 _TITLES = {**{stage.name: stage.title for stage in STAGES}, "step4": "Step 4"}
 
@@ -65,12 +67,12 @@ def _load(run) -> dict[str, Any]:
   path = os.path.join(run, "metrics.json")
   if not os.path.exists(path):
     raise FileNotFoundError(f"{path} is missing. Run first:\n  python -m eval.main --run={run}")
-  with open(path, encoding="utf-8") as file:
-    try:
-      return json.load(file)
-    except json.JSONDecodeError as error:
-      raise ValueError(f"{path}: damaged ({error}); run python -m eval.main --run={run} again"
-                       ) from error
+  metrics = json_files.read(path, _SCHEMA, f"{path}: damaged ({{problem}}); run python -m "
+                            f"eval.main --run={run} again")
+  if not _compared(metrics):
+    raise ValueError(f"{path} holds no stage with a network; run python -m eval.main --run={run} "
+                     "again")
+  return metrics
 
 
 def _compared(metrics) -> list[str]:

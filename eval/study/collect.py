@@ -14,6 +14,7 @@ from eval.evaluation.calibrations import STEP4, step4_result
 from eval.run import EvaluatedStage
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.files import write_text
+from pzbias_tf.guards import json_files
 from pzbias_tf.metrics.peaks import summarize_peaks
 from pzbias_tf.metrics.residuals import rms_by_galaxies
 from pzbias_tf.metrics.stage_metrics import Bootstrap, summarize, to_json
@@ -22,6 +23,7 @@ from pzbias_tf.report.stage_table import COLUMNS, with_error
 from pzbias_tf.training.config import load_config
 from pzbias_tf.training.run_folder import PREDICTIONS_TEST, TIMING
 from pzbias_tf.training.stages import STEP3
+from pzbias_tf.training.training_log import load_timing
 
 RMS = "rms_by_galaxies"
 """Key of `residuals.rms_by_galaxies` of the residual by z_photo."""
@@ -138,8 +140,10 @@ class Collector:
 
 def load_record(path: str) -> dict[str, Any]:
   """The record of a study item, written by train.experiments."""
-  with open(path, encoding="utf-8") as file:
-    return json.load(file)
+  variant = {"value": json_files.ANYTHING, "stages": [str], "trained": [str]}
+  return json_files.read(path, {"experiment": str, "varies": str, "variants": [variant]},
+                         f"{path}: damaged ({{problem}}); give its python -m train.experiments "
+                         "again")
 
 
 def missing_stages(record_path: str) -> list[str]:
@@ -163,8 +167,7 @@ def _training_s(stage) -> float | None:
   path = os.path.join(stage, TIMING)
   if not os.path.exists(path):
     return None
-  with open(path, encoding="utf-8") as file:
-    return json.load(file)["step_time_s"] * load_config(stage)[0].iterations
+  return load_timing(path)[1] * load_config(stage)[0].iterations
 
 
 def _on_a_line(array: re.Match) -> str:

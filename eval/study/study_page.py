@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Any
 
@@ -10,11 +9,13 @@ from eval.study import questions
 from eval.study.collect import SMOOTHING
 from eval.study.contents import contents
 from eval.study.sections import SECTIONS, Section
+from pzbias_tf.guards import json_files
 from pzbias_tf.metrics.peaks import LEAST_HEIGHT, SMOOTHING_BINS
 from pzbias_tf.report.captions import DIRECTION
 from pzbias_tf.report.figures.picture_files import save_figure
 
 FIGURES = "figures"
+_RESULT = {"scale": str, "bootstrap": int, "variants": [{}]}
 _FIRST = "sdss/sdss_main"  # without which there is no page
 
 _HEAD = """# Results
@@ -53,8 +54,8 @@ def render(folder: str) -> str:
   if _FIRST not in results:
     raise ValueError(f"{folder} holds no results of {_FIRST}; run python -m train.experiments "
                      "and python -m eval.results --workdir=FOLDER OF ITS RUNS")
-  with open(os.path.join(folder, "remarks.json"), encoding="utf-8") as file:
-    remarks = json.load(file)
+  path = os.path.join(folder, "remarks.json")
+  remarks = json_files.read(path, {"in_short": [str]}, f"{path}: damaged ({{problem}}); restore it")
   os.makedirs(os.path.join(folder, FIGURES), exist_ok=True)
   parts = [_head(results),
            "\n".join(["## In short", "", *remarks["in_short"], "",
@@ -90,9 +91,10 @@ def load_results(folder: str) -> dict[str, dict[str, Any]]:
   for path, _, files in sorted(os.walk(folder)):
     for name in sorted(files):
       if name.endswith(".json") and path != folder:
-        with open(os.path.join(path, name), encoding="utf-8") as file:
-          key = os.path.join(os.path.relpath(path, folder), name.removesuffix(".json"))
-          results[key.replace(os.sep, "/")] = json.load(file)
+        key = os.path.join(os.path.relpath(path, folder), name.removesuffix(".json"))
+        file = os.path.join(path, name)
+        results[key.replace(os.sep, "/")] = json_files.read(
+            file, _RESULT, f"{file}: damaged ({{problem}}); give python -m eval.results again")
   return results
 
 

@@ -11,7 +11,6 @@ Source: Lin et al. 2022 (Step 4).
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 from typing import Any, Mapping, NamedTuple
 
@@ -22,7 +21,7 @@ from pzbias_tf import arguments, cells, fitted_models
 from pzbias_tf.bias.resampling import resample_to_expected
 from pzbias_tf.bias.shrinkage import SURE, shrink_means
 from pzbias_tf.bias.smoothing import smooth_means
-from pzbias_tf.files import write_text
+from pzbias_tf.guards import json_files
 from pzbias_tf.survey import Survey
 
 __all__ = ["Calibration", "resample_to_expected"]
@@ -201,7 +200,7 @@ class Calibration:
         "error": [[value if np.isfinite(value) else None for value in row]
                   for row in np.asarray(self.error).tolist()],
         "uncorrected_cells": self.uncorrected_cells.tolist()}
-    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+    json_files.write(path, content)
 
   @classmethod
   def load(cls, path: str | os.PathLike, survey: Survey, *,
@@ -222,8 +221,11 @@ class Calibration:
         or for other weights.
       OSError: the file cannot be read.
     """
-    content = fitted_models.read_model(path, _FORMAT, ("offset", "count"), survey,
-                              weights_digest=weights_digest)
+    table = lambda number: [[number]]
+    content = fitted_models.read_model(
+        path, _FORMAT, {"offset": table(float), "count": table(int),
+                        "error?": (table((float, None)), None)},
+        survey, weights_digest=weights_digest)
     return cls(survey=survey, offset=content["offset"], count=content["count"],
                error=content.get("error"))
 

@@ -11,13 +11,12 @@ Source: Bordoloi et al. 2010 (MNRAS 406, 881).
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 
 import numpy as np
 
 from pzbias_tf import arguments, fitted_models
-from pzbias_tf.files import write_text
+from pzbias_tf.guards import json_files
 from pzbias_tf.survey import Survey
 
 KNOTS = 32
@@ -145,10 +144,10 @@ class PdfCalibration:
     Raises:
       OSError: the file cannot be written.
     """
-    write_text(path, json.dumps({
+    json_files.write(path, {
         "format": _FORMAT, "survey": self.survey.name, "grid": fitted_models.settings(self.survey),
         "weights_sha256": weights_digest, "quantiles": self.quantiles.tolist(),
-        "count": self.count.tolist()}, indent=1) + "\n")
+        "count": self.count.tolist()})
 
   @classmethod
   def load(cls, path: str | os.PathLike, survey: Survey, *,
@@ -169,8 +168,9 @@ class PdfCalibration:
         grid or for other weights.
       OSError: the file cannot be read.
     """
-    content = fitted_models.read_model(path, _FORMAT, ("quantiles", "count"), survey,
-                              weights_digest=weights_digest)
+    content = fitted_models.read_model(
+        path, _FORMAT, {"quantiles": [[float]], "count": [int]}, survey,
+        weights_digest=weights_digest)
     return cls(survey=survey, quantiles=content["quantiles"], count=content["count"])
 
 

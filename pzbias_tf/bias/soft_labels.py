@@ -24,6 +24,7 @@ from pzbias_tf import arguments, fitted_models
 from pzbias_tf.bias import channels, dispersion, scatter
 from pzbias_tf.bias.dispersion import density, dispersion_cross_entropy
 from pzbias_tf.files import whole_file
+from pzbias_tf.guards import plain_files
 from pzbias_tf.survey import Survey
 
 __all__ = [
@@ -34,6 +35,7 @@ MIN_SIGMA = 0.1
 """A Gaussian label narrower than this, in bins, becomes a one-hot label."""
 
 _TABLES = ("sigma_disp", "sigma_scatter", "density", "fitted_disp")
+_PREDICTIONS = "predictions_sha256"
 
 
 def soft_labels(
@@ -181,44 +183,55 @@ class LabelModel:
       labels[own, output] = soft_labels(own_mean, sigma, bins, soften=soften)
     return labels
 
-  def save(self, path: str | os.PathLike) -> None:
+  def save(self, path: str | os.PathLike, *, predictions_digest: str = "") -> None:
     """Writes the tables and their grid as one .npz file, completely or not at all.
 
     Args:
       path: the file, by convention ending in .npz.
+      predictions_digest: SHA-256 of the predictions that it was fitted to.
 
     Raises:
       OSError: the file cannot be written.
     """
     tables = {name: getattr(self, name) for name in _TABLES}
     tables["grid"] = np.array(json.dumps(fitted_models.settings(self.survey)))
+    tables[_PREDICTIONS] = np.array(predictions_digest)
     with whole_file(path) as hidden, open(hidden, "wb") as file:
       np.savez(file, **tables)  # to an open file, since savez adds .npz to a name
 
   @classmethod
-  def load(cls, path: str | os.PathLike, survey: Survey) -> LabelModel:
+  def load(cls, path: str | os.PathLike, survey: Survey, *,
+           predictions_digest: str | None = None) -> LabelModel:
     """Reads what `save` wrote.
 
     Args:
       path: the file.
       survey: the survey whose labels are to be made.
+      predictions_digest: SHA-256 of the predictions that it must have been fitted to;
+        None accepts any, and so does a file of an older version.
 
     Returns:
       The model.
 
     Raises:
-      ValueError: the file is not a label model, or was made for a different grid.
+      ValueError: the file is not a label model, is damaged, or was made for a different grid
+        or from other predictions.
       OSError: the file cannot be read.
     """
+    plain_files.check(path)
     try:
       with np.load(path, allow_pickle=False) as file:
         tables = {name: file[name] for name in _TABLES if name in file or name != "fitted_disp"}
         stored = json.loads(str(file["grid"]))
+        fitted_to = str(file[_PREDICTIONS]) if _PREDICTIONS in file else ""
     except (KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
       raise ValueError(
           f"{path} is not a label model ({error}); name a file written by "
           "LabelModel.save") from error
     fitted_models.check(stored, survey, os.fspath(path))
+    if fitted_to and predictions_digest not in (None, fitted_to):
+      raise ValueError(f"{path} was fitted to other predictions of Step 2 than those of this "
+                       "stage; restore it, or train the stage again in another --experiment")
     return cls(survey=survey, **tables)
 
 

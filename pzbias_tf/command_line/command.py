@@ -9,6 +9,8 @@ from typing import Any, Callable, Iterator, Sequence
 
 from absl import app, logging
 
+from pzbias_tf.guards import terminal
+
 
 def run(main: Callable[[list[str]], Any], words: list[str]) -> None:
   """Runs a command whose flags `command_flags.read` has read, and ends the process.
@@ -82,7 +84,8 @@ def _at_home(text: str) -> str:
 def one_line_errors(*further: type[Exception]) -> Iterator[None]:
   """Ends the command at a user's mistake with one line and status 1, without a traceback.
 
-  Before, ~ is expanded in all flags, which shells leave as it is behind `=`.
+  Before, ~ is expanded in all flags, which shells leave as it is behind `=`.  Control characters in
+  what it prints are spelt out.
 
   Args:
     *further: errors that count as user's mistakes, besides ValueError and OSError.
@@ -92,9 +95,10 @@ def one_line_errors(*further: type[Exception]) -> Iterator[None]:
   """
   try:
     expand_home(app.flags.FLAGS)
-    yield
+    with terminal.printed_plainly():
+      yield
   except Exception as error:
     if not isinstance(error, (ValueError, OSError, *further)):
       raise
     logging.debug("", exc_info=True)
-    sys.exit(f"Error: {error}")
+    sys.exit(f"Error: {terminal.printable(str(error))}")

@@ -17,6 +17,7 @@ from pzbias_tf import storage
 from pzbias_tf.data.catalog import load_catalog
 from pzbias_tf.data.extra_columns import MISSING, is_missing
 from pzbias_tf.data.manifest import SPLITS, Manifest
+from pzbias_tf.guards import json_files
 from pzbias_tf.survey import Survey
 
 
@@ -34,11 +35,12 @@ class Dataset:
 
   @classmethod
   def open(cls, folder: str) -> Dataset:
-    """Opens a data set and compares the sizes of its shards with the manifest.
+    """Opens a data set; compares its catalogue and the sizes of its shards with the manifest.
 
     Raises:
-      FileNotFoundError: the manifest or a shard is missing.
-      ValueError: the manifest is damaged, or a shard's size differs from it.
+      FileNotFoundError: the manifest, the catalogue or a shard is missing.
+      ValueError: the manifest is damaged, a shard's size differs from it, or the catalogue has
+        changed since it was written.
     """
     manifest = Manifest.load(folder)
     for shard in manifest.shard_files:
@@ -50,6 +52,7 @@ class Dataset:
       if size != shard.bytes:
         raise ValueError(f"{path} has {size} bytes, the manifest says {shard.bytes}; convert the "
                          "data set again")
+    check_catalog(folder, manifest)
     return cls(folder, manifest)
 
   @functools.cached_property
@@ -131,3 +134,19 @@ class Dataset:
     if self.manifest.bands != survey.bands:
       raise ValueError(f"{self.folder} has the bands {self.manifest.bands}, survey "
                        f"{survey.name!r} expects {survey.bands}; set --data_dir or --survey")
+
+
+def check_catalog(folder: str, manifest: Manifest) -> None:
+  """Compares the catalogue with the manifest: a flipped bit would be another redshift.
+
+  Raises:
+    FileNotFoundError: a file of it is missing.
+    ValueError: it has changed since it was written.
+  """
+  for name, wanted in zip(manifest.catalogs, manifest.catalog_sha256):
+    path = os.path.join(folder, name)
+    try:
+      if storage.sha256(path) != wanted:
+        raise json_files.changed(path)
+    except FileNotFoundError as error:
+      raise FileNotFoundError(f"{path} is missing; convert the data set again") from error

@@ -13,7 +13,7 @@ from typing import Any, Mapping
 
 from astropy.io import fits
 
-from pzbias_tf.hdf5_files import open_hdf5
+from pzbias_tf.guards.hdf5_locks import open_hdf5
 
 SIMULATION_RECORD = "simulation.json"
 """The file of a simulation's settings, in its folder."""

@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import re
 from typing import Any, Mapping, Sequence
 
 import numpy as np
@@ -19,6 +20,7 @@ from pzbias_tf.choices import COMPRESSION_TYPES as COMPRESSION_TYPES  # names th
 from pzbias_tf.choices import LIMIT as LIMIT
 from pzbias_tf.choices import REJECT as REJECT
 from pzbias_tf.choices import SPLITS as SPLITS
+from pzbias_tf.guards import json_files, plain_files
 
 MANIFEST_NAME = "manifest.json"
 CATALOG_NAME = "catalog.fits"
@@ -28,7 +30,17 @@ SMALLEST_SIDE = 3
 """Of images, pixels: the place of the peak is measured over 3 x 3."""
 IMAGES, PHOTOMETRY = "images", "photometry"
 """Kinds of data sets."""
-_DIGEST = "sha256"  # key of the digest of all other fields
+DTYPES = ("float32", "float16")
+LARGEST_SIDE = 100_000
+_DIGEST = json_files.DIGEST  # key of the digest of all other fields
+_SHARD = {"split": str, "name": str, "records": int, "bytes": int, "sha256": str}
+_SCHEMA = {
+    "dataset": str, "survey": str, "bands": [str], "image_shape": [int], "dtype": str,
+    "byte_order": str, "compression": str, "flux_divisor": float, "augment_copies": int,
+    "seed": int, "split_rule": str, "source": {}, "galaxies": json_files.Each(int),
+    "replaced": json_files.Each(int), "shards": [_SHARD], "catalogs": [str],
+    "catalog_sha256": [str], "preset": {}, "extra_columns?": [str],
+    "photometry?": {"magnitudes": [str], "errors": [str], "missing": str}}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -195,7 +207,10 @@ class Manifest:
       FileNotFoundError: the folder holds no manifest.
       ValueError: the manifest is damaged, or its version is not supported.
     """
-    return load_with_digest(folder)[0]
+    manifest, digest = load_with_digest(folder, strict=True)
+    if digest and digest != manifest.digest():
+      raise json_files.changed(os.path.join(folder, MANIFEST_NAME))
+    return manifest
 
   @classmethod
   def from_fields(cls, fields: dict[str, Any], path: str) -> Manifest:
@@ -227,6 +242,21 @@ class Manifest:
       raise ValueError(f"{path}: damaged ({error}); convert the data set again") from error
 
 
+def _check_names(fields: Mapping[str, Any]) -> None:
+  """Refuses names that would lead out of the folder, and values that no data set has."""
+  for name in (*fields["catalogs"], *(shard["name"] for shard in fields["shards"])):
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name):
+      raise ValueError(f"{name!r} is no plain file name")
+  if fields["compression"] not in COMPRESSION_TYPES or fields["dtype"] not in DTYPES:
+    raise ValueError(f"dtype {fields['dtype']!r}, compression {fields['compression']!r}")
+  sides = fields["image_shape"]
+  if not all(0 < side <= LARGEST_SIDE for side in sides) or len(sides) not in (0, 3):
+    raise ValueError(f"image_shape is {sides}")
+  if not fields["flux_divisor"] > 0 or any(
+      shard["records"] < 0 or shard["bytes"] < 0 for shard in fields["shards"]):
+    raise ValueError("a number is negative, or flux_divisor is 0")
+
+
 def photometry_names(bands: Sequence[str],
                      photometry: PhotometryColumns | None) -> tuple[str, ...]:
   """Columns of the catalogue that hold the magnitudes and then the errors of all bands."""
@@ -236,28 +266,38 @@ def photometry_names(bands: Sequence[str],
   return (*names, *(error_column(band) for band in bands if photometry.errors))
 
 
-def load_with_digest(folder: str) -> tuple[Manifest, str]:
+def load_with_digest(folder: str, *, strict: bool = False) -> tuple[Manifest, str]:
   """The manifest, and the `digest` that was written with it ("" if none was).
+
+  Args:
+    folder: the data set's folder.
+    strict: whether values of wrong types and impossible ones are refused.
 
   Raises:
     FileNotFoundError, ValueError: as in `Manifest.load`.
   """
-  fields = _read(folder)
+  fields = _read(folder, strict)
   digest = str(fields.pop(_DIGEST, ""))
   return Manifest.from_fields(fields, os.path.join(folder, MANIFEST_NAME)), digest
 
 
-def _read(folder: str) -> dict[str, Any]:
+def _read(folder: str, strict: bool) -> dict[str, Any]:
   """The fields of manifest.json."""
   path = os.path.join(folder, MANIFEST_NAME)
   try:
-    fields = json.loads(storage.read_bytes(path))
+    if not storage.is_remote(path):
+      plain_files.check(path)
+    data = storage.read_bytes(path)
   except FileNotFoundError as error:
     raise FileNotFoundError(
         f"{path} is missing: {folder} is not a complete data set. Make one with "
         f"`python -m data_tools.make_tfrecords --output={folder}`") from error
-  except (json.JSONDecodeError, UnicodeDecodeError) as error:
-    raise ValueError(f"{path}: damaged ({error}); convert the data set again") from error
-  if not isinstance(fields, dict):
-    raise ValueError(f"{path}: damaged (not a table of settings); convert the data set again")
+  wrong = f"{path}: damaged ({{problem}}); convert the data set again"
+  fields = json_files.parse(data, path, {}, wrong, own_digest=False)
+  if strict and fields.get("schema_version") == SCHEMA_VERSION:  # else that is the message
+    json_files.check(fields, _SCHEMA, wrong)
+    try:
+      _check_names(fields)
+    except ValueError as error:
+      raise ValueError(wrong.replace("{problem}", str(error))) from error
   return fields

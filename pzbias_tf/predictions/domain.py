@@ -6,12 +6,11 @@ An estimate for such a galaxy may be right, but no test sample has shown it.
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import Any, Mapping
 
 import numpy as np
 
-from pzbias_tf.files import write_text
+from pzbias_tf.guards import json_files
 
 SHARE = 0.999
 """Ranges hold this central share of the training galaxies, so that a single odd one widens none."""
@@ -30,6 +29,8 @@ FLAGS = {"magnitude": 1, "colour": 2, "off-centre": 4, "saturated": 8, "p(z) at 
 
 _SOFTENING = 0.05  # of the median flux: keeps colours finite where a band has no flux
 _FORMAT = "pzbias_tf training domain 1"
+_SCHEMA = {"format": str, "galaxies": int, "r_mag": [float], "softening": [float],
+           "colours": [[json_files.NUMBER_OR_INF]], "peak_offset": float}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -109,7 +110,7 @@ class TrainingDomain:
   def save(self, path: str) -> None:
     """Writes JSON, whole or not at all."""
     fields: dict[str, Any] = {"format": _FORMAT, **dataclasses.asdict(self)}
-    write_text(path, json.dumps(fields, indent=1) + "\n")
+    json_files.write(path, fields)
 
   @classmethod
   def load(cls, path: str) -> TrainingDomain:
@@ -117,19 +118,19 @@ class TrainingDomain:
 
     Raises:
       OSError: it cannot be read.
-      ValueError: it is something else.
+      ValueError: it is something else, or has changed since it was written.
     """
-    with open(path, encoding="utf-8") as file:
-      try:
-        fields = json.load(file)
-        if fields.pop("format") != _FORMAT:
-          raise ValueError("another format")
-        return cls(**{**fields, "r_mag": tuple(fields["r_mag"]),
-                      "softening": tuple(fields["softening"]),
-                      "colours": tuple(map(tuple, fields["colours"]))})
-      except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} is not a training domain ({error}); delete it, and give that "
-                         "stage's python -m train.main again") from error
+    wrong = (f"{path} is not a training domain ({{problem}}); delete it, and give that stage's "
+             "python -m train.main again")
+    fields = json_files.read(path, _SCHEMA, wrong)
+    if fields.pop("format") != _FORMAT:
+      raise ValueError(wrong.replace("{problem}", "another format"))
+    ranges = [fields["r_mag"], *fields["colours"]]
+    if set(fields) != set(_SCHEMA) - {"format"} or any(len(ends) != 2 for ends in ranges):
+      raise ValueError(wrong.replace("{problem}", "a range has no two ends, or a key is unknown"))
+    return cls(**{**fields, "r_mag": tuple(fields["r_mag"]),
+                  "softening": tuple(fields["softening"]),
+                  "colours": tuple(map(tuple, fields["colours"]))})
 
 
 def count_flags(flags: np.ndarray) -> str:

@@ -6,14 +6,16 @@ import dataclasses
 import os
 from typing import TYPE_CHECKING, Mapping
 
+from absl import logging
 import numpy as np
 
 from pzbias_tf.files import whole_file
-from pzbias_tf.hdf5_files import open_hdf5
+from pzbias_tf.guards.hdf5_locks import open_hdf5
 from pzbias_tf.predictions.estimates import point_estimates
 from pzbias_tf.predictions.predictions_file import (
   WEIGHTS,
   PredictionsWriter,
+  check_columns,
   has_pdf,
   read_columns,
   read_pdf,
@@ -28,20 +30,31 @@ class _Columns:
 
   ancil: Mapping[str, np.ndarray]
 
+  def column(self, name: str) -> np.ndarray:
+    """A column of `ancil` [n].
+
+    Raises:
+      ValueError: there is none of that name.
+    """
+    if name not in self.ancil:
+      raise ValueError(f"the predictions have no column {name}, only {', '.join(self.ancil)}; "
+                       "predict again")
+    return self.ancil[name]
+
   @property
   def z_spec(self) -> np.ndarray:
     """Spectroscopic redshifts [n]."""
-    return self.ancil["redshift"]
+    return self.column("redshift")
 
   @property
   def z_photo(self) -> np.ndarray:
     """Point estimates [n]: centre of the most probable bin."""
-    return self.ancil["zmode"]
+    return self.column("zmode")
 
   @property
   def r_mag(self) -> np.ndarray:
     """r magnitudes [n]."""
-    return self.ancil["r_mag"]
+    return self.column("r_mag")
 
   def to_table(self) -> Table:
     """All columns, without p(z), as an astropy table with units and descriptions."""
@@ -147,21 +160,29 @@ class Predictions(_Columns):
       OSError: the file is missing or not HDF5.
       ValueError: it holds something else.
     """
-    with open_hdf5(path) as file:
-      has_columns = "ancil" in file
-    if not has_columns or not has_pdf(path):
-      raise ValueError(f"{path} is not a predictions file with full p(z) (meta/bins, data/pdfs "
-                       "or ancil is missing)")
+    check_columns(path)
+    if not has_pdf(path):
+      raise ValueError(f"{path} is not a predictions file with full p(z) (meta/bins or data/pdfs "
+                       "is missing); predict again with --pdf_format=full")
     edges, pdf = read_pdf(path)
-    return cls(edges, pdf, read_columns([path]))
+    try:
+      return cls(edges, pdf, read_columns([path]))
+    except ValueError as error:
+      if str(error).startswith(path):
+        raise
+      raise ValueError(f"{path}: damaged ({error}); predict again") from error
 
 
 def predicted_with(path: str, weights_digest: str) -> bool:
   """Whether a predictions file exists and was made with those weights."""
   if not os.path.exists(path):
     return False
-  with open_hdf5(path) as file:
-    return file.attrs.get(WEIGHTS) == weights_digest
+  try:
+    with open_hdf5(path) as file:
+      return file.attrs.get(WEIGHTS) == weights_digest
+  except OSError as error:
+    logging.warning("%s cannot be read and is made again: %s", path, error)
+    return False
 
 
 def match_by_id(wanted: np.ndarray, ids: np.ndarray, values: np.ndarray, what: str) -> np.ndarray:

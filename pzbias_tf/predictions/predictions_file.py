@@ -14,8 +14,12 @@ import numpy as np
 
 from pzbias_tf.data.galaxy_origin import MARK
 from pzbias_tf.files import whole_file
-from pzbias_tf.hdf5_files import open_hdf5
+from pzbias_tf.guards import hdf5_files
+from pzbias_tf.guards.hdf5_locks import open_hdf5
 from pzbias_tf.predictions.estimates import quantiles
+
+NEEDED = ("id", "redshift", "zmode")
+"""Columns of every predictions file."""
 
 KINDS = ("full", "quantiles", "none")
 DTYPES = ("float32", "float16")
@@ -27,6 +31,7 @@ LEVELS = (*(round(1.0 - level, 3) for level in reversed(_UPPER)), 0.5, *_UPPER)
 """Levels of the CDF that "quantiles" keeps, among them the ends of the usual intervals."""
 
 _CHUNK = 4096  # galaxies at a time
+_PREDICT_AGAIN = "delete it, and give the command that made it again"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -91,8 +96,9 @@ class PredictionsWriter:
     file.attrs[WEIGHTS] = weights_digest
     if simulated:
       file.attrs[MARK] = simulated
+    self._digests: dict[str, hdf5_files.ValuesDigest] = {}
     for name, value in pdf_format.meta(edges).items():
-      file[f"meta/{name}"] = value
+      hdf5_files.write(file, f"meta/{name}", value)
 
   def append(self, pdf: np.ndarray, columns: Mapping[str, np.ndarray]) -> None:
     """Writes the next galaxies.
@@ -107,9 +113,14 @@ class PredictionsWriter:
                for name, column in columns.items()}
     for name, values in pieces.items():
       if name not in self._file:
-        self._file.create_dataset(name, (self._num, *values.shape[1:]), values.dtype)
+        dataset = self._file.create_dataset(name, (self._num, *values.shape[1:]), values.dtype)
+        self._digests[name] = hdf5_files.ValuesDigest(dataset.dtype, dataset.shape)
       self._file[name][self._done:self._done + len(pdf)] = values
+      self._digests[name].update(values)
     self._done += len(pdf)
+    if self._done == self._num:
+      for name, digest in self._digests.items():
+        digest.seal(self._file[name])
 
   def check_complete(self) -> None:
     """Raises OSError unless the announced number of galaxies came."""
@@ -134,34 +145,51 @@ def concatenate(parts: Sequence[str], path: str, extra: Mapping[str, np.ndarray]
   """
   num = sum(number_of_galaxies(part) for part in parts)
   with whole_file(path) as hidden, open_hdf5(hidden, "w") as joined:
-    done = 0
+    done, digests = 0, {}
     for part in parts:
-      with open_hdf5(part) as file:
+      with hdf5_files.opened(part, _PREDICT_AGAIN) as file:
         if not done:
-          _begin(joined, file, num)
-        _copy(joined, file, done)
+          digests = _begin(joined, file, num)
+        _copy(joined, file, done, digests)
         done += len(file["ancil/id"])
+    for name, digest in digests.items():
+      digest.seal(joined[name])
     for name, column in extra.items():
-      joined[f"ancil/{name}"] = _as_bytes(column)
+      hdf5_files.write(joined, f"ancil/{name}", _as_bytes(column))
+
+
+def check_columns(path: str) -> None:
+  """Refuses a file whose group `ancil` lacks what all predictions have.
+
+  Raises:
+    OSError: the file is missing or no HDF5 file.
+    ValueError: it holds something else.
+  """
+  with hdf5_files.opened(path, _PREDICT_AGAIN) as file:
+    group = file.get("ancil")
+    missing = [name for name in NEEDED if not isinstance(group, h5py.Group) or name not in group]
+  if missing:
+    raise ValueError(f"{path} is not a predictions file: ancil/{missing[0]} is missing; name a "
+                     "file of eval.predict or train.main")
 
 
 def number_of_galaxies(path: str) -> int:
   """Number of galaxies of a predictions file."""
-  with open_hdf5(path) as file:
+  with hdf5_files.opened(path, _PREDICT_AGAIN) as file:
     return len(file["ancil/id"])
 
 
 def has_pdf(path: str) -> bool:
   """Whether a file holds p(z) as densities over redshift bins."""
-  with open_hdf5(path) as file:
+  with hdf5_files.opened(path, _PREDICT_AGAIN) as file:
     return "meta/bins" in file and "data/pdfs" in file
 
 
 def read_pdf(path: str) -> tuple[np.ndarray, np.ndarray]:
   """Edges of the redshift bins [bins + 1], and the probability of each bin [n, bins] float32."""
-  with open_hdf5(path) as file:
-    edges = np.ravel(file["meta/bins"][()])
-    density = file["data/pdfs"][()]
+  with hdf5_files.opened(path, _PREDICT_AGAIN) as file:
+    edges = np.ravel(hdf5_files.read(file, "meta/bins"))
+    density = hdf5_files.read(file, "data/pdfs")
   pdf = density.astype(np.float32) * np.diff(edges).astype(np.float32)
   if density.dtype == np.float16:  # rounded bin by bin
     pdf /= pdf.sum(-1, keepdims=True)
@@ -179,9 +207,11 @@ def read_columns(paths: Sequence[str], *, start: int = 0,
   """
   pieces: dict[str, list[np.ndarray]] = {}
   for path in paths:
-    with open_hdf5(path) as file:
-      for name, column in file["ancil"].items():
-        values = column[start:stop]
+    with hdf5_files.opened(path, _PREDICT_AGAIN) as file:
+      for name in file["ancil"]:
+        column = hdf5_files.own_dataset(file, f"ancil/{name}")
+        whole = not start and stop is None  # a part has no digest
+        values = hdf5_files.read(file, f"ancil/{name}") if whole else column[start:stop]
         pieces.setdefault(name, []).append(
             np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values)
   return {name: np.concatenate(parts) for name, parts in pieces.items()}
@@ -201,16 +231,19 @@ def _columns(file):
 
 
 def _begin(joined, file, num):
-  """Makes room for `num` galaxies with the datasets of `file`."""
+  """Makes room for `num` galaxies with the datasets of `file`; returns their digests."""
   joined.attrs.update(file.attrs)
   if "meta" in file:
     file.copy("meta", joined)
   for name in _columns(file):
     joined.create_dataset(name, (num, *file[name].shape[1:]), file[name].dtype)
+  return {name: hdf5_files.ValuesDigest(joined[name].dtype, joined[name].shape)
+          for name in _columns(file)}
 
 
-def _copy(joined, file, at):
+def _copy(joined, file, at, digests):
   for name in _columns(file):
     for start in range(0, len(file[name]), _CHUNK):
       values = file[name][start:start + _CHUNK]
       joined[name][at + start:at + start + len(values)] = values
+      digests[name].update(values)

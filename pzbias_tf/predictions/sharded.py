@@ -19,7 +19,7 @@ from pzbias_tf.bias.pdf_calibration import PdfCalibration
 from pzbias_tf.data.data_set_facts import DataSetFacts
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.files import whole_file, write_text
-from pzbias_tf.hdf5_files import open_hdf5
+from pzbias_tf.guards.hdf5_locks import open_hdf5
 from pzbias_tf.predictions.estimates import modes, point_estimates
 from pzbias_tf.predictions.predictions_file import PdfFormat, PredictionsWriter, text_width
 from pzbias_tf.predictions.predictor import COLUMNS, Predictor

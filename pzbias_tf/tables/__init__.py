@@ -13,6 +13,7 @@ import zlib
 
 import numpy as np
 
+from pzbias_tf.guards import unpacking
 from pzbias_tf.tables import binary_tables, text_tables
 from pzbias_tf.tables.table_contents import TableColumns
 
@@ -41,6 +42,7 @@ def read_table(path: str) -> TableColumns:
     OSError: the file is missing.
     ValueError: it is no readable table.
   """
+  unpacking.check(path)
   if path.lower().endswith(_PARQUET):
     return binary_tables.read_parquet(path)
   content = _read_bytes(path)

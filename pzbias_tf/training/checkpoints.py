@@ -17,7 +17,8 @@ import tensorflow as tf
 
 from pzbias_tf.compat.keras import optimizer_state, plain_variable
 from pzbias_tf.files import whole_file
-from pzbias_tf.hdf5_files import open_hdf5
+from pzbias_tf.guards import hdf5_files
+from pzbias_tf.guards.hdf5_locks import open_hdf5
 from pzbias_tf.versions import file_digest as file_digest  # of weights, by which they are known
 
 
@@ -37,7 +38,7 @@ def save_weights(network: tf.keras.Model, path: str) -> None:
   os.makedirs(os.path.dirname(path), exist_ok=True)
   with whole_file(path) as hidden, open_hdf5(hidden, "w") as file:
     for name, variable in named_weights(network):
-      file[name] = variable.numpy()
+      hdf5_files.write(file, name, variable.numpy())
 
 
 def load_weights(network: tf.keras.Model, path: str, *, skip: Sequence[str] = ()) -> None:
@@ -50,9 +51,11 @@ def load_weights(network: tf.keras.Model, path: str, *, skip: Sequence[str] = ()
 
   Raises:
     OSError: the file is missing or damaged.
-    ValueError: a weight is missing from the file or has another shape.
+    ValueError: a weight is missing from the file, has another shape, or has changed since it was
+      written.
   """
-  with open_hdf5(path) as file:
+  remedy = "restore it, or train the stage again in another --experiment"
+  with hdf5_files.opened(path, remedy) as file:
     for name, variable in named_weights(network):
       if name.split("/")[-2] in skip:
         continue
@@ -61,7 +64,7 @@ def load_weights(network: tf.keras.Model, path: str, *, skip: Sequence[str] = ()
       if file[name].shape != tuple(variable.shape):
         raise ValueError(f"{path}: weight {name} has shape {file[name].shape}, this network's is "
                          f"{tuple(variable.shape)}; were --net, --bins or --image_size different?")
-      variable.assign(file[name][()])
+      variable.assign(hdf5_files.read(file, name))
 
 
 def training_state(network: tf.keras.Model, optimizer: Any, variables: Sequence[Any],

@@ -11,7 +11,7 @@ from typing import Any, Mapping
 from pzbias_tf.data.extra_columns import ExtraColumns
 from pzbias_tf.data.flux import InputScaling
 from pzbias_tf.data.magnitudes import PhotometryInput
-from pzbias_tf.files import write_text
+from pzbias_tf.guards import json_files
 from pzbias_tf.survey import Survey, survey_from_mapping
 from pzbias_tf.training.stages import Stage, stage_named
 from pzbias_tf.versions import git_revision, package_versions
@@ -20,6 +20,18 @@ CONFIG_NAME = "config.json"
 DATA_SET = "data_set"
 """Key of the provenance: what the data set is, as `DataSetFacts.to_json` says it."""
 
+_SCHEMA = {
+    "settings": {
+        "survey": {"name": str, "bands": [str], "bins": int}, "stage": str, "net": int,
+        "image_size": int, "input_scaling": {}, "seed?": int, "ne?": int, "fth": int,
+        "nsub?": int, "errl?": float, "midreduce?": bool, "keep_weights_at": [int],
+        "softlabel?": bool, "shiftlabel?": bool, "dispersions?": str,
+        "label_width?": (float, str), "augment?": str,
+        "optimizer?": str, "precision?": str, "warmup?": int, "iterations": int,
+        "batch_size": int, "learning_rate": float, "lr_drops": [float], "cache_features?": bool,
+        "feature_dtype?": str, "data_digest?": str, "init_weights_digest?": str,
+        "label_predictions_digest?": str, "extra_columns?": {}, "photometry?": ({}, None)},
+    "provenance": {"data_dir?": str, "init_from?": str, "label_predictions?": str}}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -134,7 +146,7 @@ def save_config(config: TrainConfig, stage_dir: str, *, provenance: dict[str, An
   fields = {"settings": config.settings(), "provenance": provenance,
             "versions": package_versions(), "git_revision": git_revision()}
   os.makedirs(stage_dir, exist_ok=True)
-  write_text(os.path.join(stage_dir, CONFIG_NAME), json.dumps(fields, indent=1) + "\n")
+  json_files.write(os.path.join(stage_dir, CONFIG_NAME), fields)
 
 
 def load_config(stage_dir: str) -> tuple[TrainConfig, dict[str, Any]]:
@@ -145,16 +157,15 @@ def load_config(stage_dir: str) -> tuple[TrainConfig, dict[str, Any]]:
 
   Raises:
     FileNotFoundError: the folder holds no config.json.
-    ValueError: it is damaged.
+    ValueError: it is damaged, or has changed since it was written.
   """
   path = os.path.join(stage_dir, CONFIG_NAME)
-  with open(path, encoding="utf-8") as file:
-    try:
-      fields = json.load(file)
-      return TrainConfig.from_settings(fields["settings"], origin=path), fields["provenance"]
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-      raise ValueError(f"{path}: damaged ({error!r}); train the stage again in another "
-                       "--experiment") from error
+  wrong = f"{path}: damaged ({{problem}}); train the stage again in another --experiment"
+  fields = json_files.read(path, _SCHEMA, wrong)
+  try:
+    return TrainConfig.from_settings(fields["settings"], origin=path), fields["provenance"]
+  except (KeyError, TypeError, AttributeError) as error:
+    raise ValueError(wrong.replace("{problem}", repr(error))) from error
 
 
 def trained_revision(stage_dir: str) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
-import os
 
 import tensorflow as tf
+
+from pzbias_tf.training.workers.tf_config import TF_CONFIG, read_cluster
 
 FIRST_GPU = "/GPU:0"
 PREFETCH = 2  # batches kept on the GPU besides the one in training
@@ -24,9 +25,10 @@ def make_strategy(num_devices: int = 0) -> tf.distribute.Strategy:
     MirroredStrategy for several devices, else the default strategy.
 
   Raises:
-    ValueError: there are fewer devices, or both `num_devices` and TF_CONFIG are set.
+    ValueError: there are fewer devices, both `num_devices` and TF_CONFIG are set, or TF_CONFIG has
+      a mistake.
   """
-  if os.environ.get("TF_CONFIG"):
+  if read_cluster():
     if num_devices:
       raise ValueError(f"--num_devices={num_devices} is for one machine; with TF_CONFIG, each "
                        "machine uses all its GPUs")
@@ -84,7 +86,11 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
 @functools.cache
 def _multi_worker():
   """One strategy per process: its collectives can be set up only once."""
-  return tf.distribute.MultiWorkerMirroredStrategy()
+  try:
+    return tf.distribute.MultiWorkerMirroredStrategy()
+  except tf.errors.OpError as error:
+    raise OSError(f"{TF_CONFIG}: the processes cannot be connected: {error.message}; choose other "
+                  "ports, or try again") from error
 
 
 @functools.cache

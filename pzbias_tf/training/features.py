@@ -21,7 +21,7 @@ from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.draw_order import draws
 from pzbias_tf.data.pipeline import Labels, ordered_batches
 from pzbias_tf.guards.locks import exclusive_folder
-from pzbias_tf.guards.own_folders import refuse_link
+from pzbias_tf.guards.own_folders import clear_files, refuse_link
 from pzbias_tf.models.network import INPUTS, input_columns, input_size, network_inputs
 from pzbias_tf.training.config import TrainConfig, settings_digest
 from pzbias_tf.training.feature_cache import FeatureCache
@@ -68,8 +68,13 @@ def cached_features(representation: tf.keras.Model, data: Dataset, split: str, p
   """
   refuse_link(folder)
   with exclusive_folder(folder, wait=True):  # variants of one Step 1 may start side by side
+    clear_files(folder)
     cache = FeatureCache(folder, records=len(pairs), size=representation.output_shape[-1],
                          dtype=dtype, views=pairs.shape[1])
+    damaged = cache.unmark_damaged(pairs)
+    if damaged:
+      logging.warning("%s: the features of %d pairs of galaxy and view have changed on disk; they "
+                      "are computed again", folder, damaged)
     missing = pairs & ~cache.filled
     if missing.any():
       _check_disk(folder, missing, cache.features)

@@ -21,6 +21,7 @@ from pzbias_tf.data.extra_columns import ExtraColumns
 from pzbias_tf.data.flux import InputScaling
 from pzbias_tf.data.magnitudes import PhotometryInput
 from pzbias_tf.data.pipeline import DataService, ordered_batches
+from pzbias_tf.guards import own_folders
 from pzbias_tf.guards.locks import exclusive_folder
 from pzbias_tf.metrics.label_width import widest_labels
 from pzbias_tf.models import build_network
@@ -95,6 +96,9 @@ def train_stage(config: TrainConfig, data: Dataset, stage_dir: str, inputs: Stag
 
 def _train_stage(config, data, stage_dir, inputs, devices, provenance):
   files = StageFiles(stage_dir)
+  if is_chief(devices.strategy):
+    for folder in (stage_dir, files.resume, os.path.dirname(files.best)):
+      own_folders.clear_files(folder)
   if os.path.exists(files.last):
     logging.info("%s is trained already: %s", config.stage_spec.title, files.last)
     return
@@ -285,14 +289,15 @@ def _mask(data, rows):
 def _label_model(config, path, inputs):
   """The label model of Step 3, fitted on the Step 2 predictions of the balanced subset."""
   if os.path.exists(path):
-    return LabelModel.load(path, config.survey)
+    return LabelModel.load(path, config.survey,
+                           predictions_digest=config.label_predictions_digest)
   step2 = Predictions.load(inputs.label_predictions)
   widths: dict[str, Any] = {"width_factor": config.label_width}
   if config.label_width == AUTO:
     widths = {"sigma_disp": widest_labels(_validation(inputs), config.survey)}
   model = fit_label_model(step2.z_spec, step2.z_photo, step2.r_mag, config.survey,
                           dispersions=config.dispersions, **widths)
-  model.save(path)
+  model.save(path, predictions_digest=config.label_predictions_digest)
   logging.info("Label model of %d galaxies -> %s; widths of the labels in bins: %s", len(step2),
                path, np.round(model.sigma_disp, 1).tolist())
   return model

@@ -6,7 +6,6 @@ That time is kept in the stage's folder, for plans of other runs.
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import os
 import time
@@ -14,7 +13,7 @@ from typing import Mapping
 
 from absl import logging
 
-from pzbias_tf.files import write_text
+from pzbias_tf.guards import json_files
 from pzbias_tf.progress import Progress
 from pzbias_tf.training.config import TrainConfig
 from pzbias_tf.training.run_folder import TIMING
@@ -111,5 +110,16 @@ def save_timing(config: TrainConfig, stage_dir: str, step_time_s: float) -> None
     return
   kind = timing_kind(config.stage, config.net, config.image_size, config.batch_size,
                      config.survey.bins)
-  write_text(os.path.join(stage_dir, TIMING),
-             json.dumps({"kind": kind, "step_time_s": step_time_s}) + "\n")
+  json_files.write(os.path.join(stage_dir, TIMING), {"kind": kind, "step_time_s": step_time_s})
+
+
+def load_timing(path: str) -> tuple[str, float]:
+  """Kind of a stage's iterations, and the time of one, s, from a file of `save_timing`.
+
+  Raises:
+    OSError: it cannot be read.
+    ValueError: it holds something else.
+  """
+  fields = json_files.read(path, {"kind": str, "step_time_s": float},
+                           f"{path}: damaged ({{problem}}); delete it")
+  return fields["kind"], fields["step_time_s"]

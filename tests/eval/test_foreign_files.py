@@ -1,6 +1,7 @@
 """Files of others beside predictions, in working folders and in stages: never changed."""
 
 import os
+import shutil
 
 from absl.testing import parameterized
 import numpy as np
@@ -67,6 +68,18 @@ class ForeignFilesTest(tf.test.TestCase, parameterized.TestCase):
     self.predict(data=small_run().data)
     self.assertEqual([name for name in os.listdir(self.folder) if name.startswith(".")],
                      [os.path.basename(others)])
+
+  def test_what_a_killed_training_left_goes(self):
+    run = os.path.join(self.folder, "sdss_net5_ne1")
+    shutil.copytree(small_run().stage("baseline"), os.path.join(run, "baseline"))
+    left = [hidden_name(os.path.join(run, "baseline", name)) for name in (
+        "config.json", "checkpoints/weights.h5", "best/weights.h5")]
+    for path in left:
+      with open(path, "w", encoding="utf-8") as file:
+        file.write("half")
+    train_main.run(request(0, small_run().data, self.folder))
+    for path in left:
+      self.assertFalse(os.path.exists(path), path)
 
   @parameterized.parameters("notes.txt", os.path.join("checkpoints", "weights.h5"), "config.jsn")
   def test_stage_folder_of_others(self, name):

@@ -30,6 +30,7 @@ from pzbias_tf.bias.pdf_calibration import PdfCalibration
 from pzbias_tf.bias.soft_labels import LabelModel
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.galaxy_origin import read_mark
+from pzbias_tf.guards import json_files
 from pzbias_tf.metrics.pdf import crps
 from pzbias_tf.metrics.stage_metrics import Bootstrap, summarize, to_json
 from pzbias_tf.predictions.predictions import Predictions
@@ -375,6 +376,7 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
       config["settings" if name == "data_digest" else "provenance"][name] = value
       with open(path, "w", encoding="utf-8") as file:
         json.dump(config, file)
+      json_files.seal(path)
       found, why = eval_outliers.worst_outliers(EvaluatedStage(step3))
       self.assertIsNone(found)
       self.assertRegex(why, f"^no pictures of outliers: .*{reason}")

@@ -23,6 +23,7 @@ from eval.run import EvaluatedStage, own_part
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.bias.pdf_calibration import KNOTS, PdfCalibration
 from pzbias_tf.data.galaxy_origin import read_mark
+from pzbias_tf.guards import json_files
 from pzbias_tf.metrics.stage_metrics import Bootstrap
 from pzbias_tf.predictions import predictor as predictor_lib
 from pzbias_tf.predictions import sharded
@@ -189,6 +190,7 @@ class PredictTest(tf.test.TestCase, parameterized.TestCase):
     config["settings"]["survey"]["bins"] = 90
     with open(path, "w", encoding="utf-8") as file:
       json.dump(config, file)
+    json_files.seal(path)
     with self.assertRaisesRegex(ValueError, "bins=90.*combine runs of the same survey"):
       self.predict(self.baseline, coarse, combine="harmonic")
     with self.assertRaisesRegex(ValueError, "name each run once"):

@@ -84,7 +84,7 @@ class CollectTest(tf.test.TestCase):
     with self.assertRaisesRegex(FileNotFoundError, "python -m train.experiments --run=NAME"):
       eval_results.measure(self.folder, self.folder, [], FEW)
     os.rename(self.workdir, os.path.join(self.folder, "mine"))
-    with self.assertRaisesRegex(ValueError, "a place for the samples cfhtls, real_sdss, .*, sdss_ph"):
+    with self.assertRaisesRegex(ValueError, "for the samples cfhtls, real_sdss, .*, sdss_ph"):
       eval_results.measure(os.path.join(self.folder, "mine"), self.folder, [], FEW)
 
 

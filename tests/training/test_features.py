@@ -17,7 +17,7 @@ from pzbias_tf.models import build_network
 from pzbias_tf.survey import SDSS
 from pzbias_tf.training import features, training_sample
 from pzbias_tf.training.checkpoints import file_digest
-from pzbias_tf.training.feature_cache import FEATURES_NAME, FILLED_NAME, FeatureCache
+from pzbias_tf.training.feature_cache import FEATURES_NAME, FILLED_NAME, SUMS_NAME, FeatureCache
 from tests.small_data import SIZE, make_dataset
 from tests.small_runs import request, small_config, weights
 from train import main as train_main
@@ -120,6 +120,28 @@ class CacheTest(tf.test.TestCase, parameterized.TestCase):
       self.cached(part, folder=other)
     in_parts = self.cached(folder=other)
     self.assertEqual(at_once[self.pairs].tobytes(), in_parts[self.pairs].tobytes())
+
+  @parameterized.parameters((0, 0), (100, 3), (1000, 7))
+  def test_damaged_features_are_computed_again(self, place, bit):
+    expected = np.array(self.cached())
+    row, view = np.argwhere(self.pairs)[5]
+    path = os.path.join(self.folder, FEATURES_NAME)
+    features_on_disk = np.load(path, mmap_mode="r+")
+    features_on_disk[row, view].view(np.uint8)[place] ^= 1 << bit
+    features_on_disk.flush()
+    self.computed()
+    with self.assertLogs("absl", "WARNING") as logs:
+      again = self.cached()
+    self.assertIn("the features of 1 pairs of galaxy and view have changed on disk", logs.output[0])
+    self.assertEqual(self.count, 1)
+    self.assertEqual(again[self.pairs].tobytes(), expected[self.pairs].tobytes())
+
+  def test_features_without_sums_are_kept(self):
+    self.cached()
+    os.remove(os.path.join(self.folder, SUMS_NAME))  # older versions wrote none
+    self.computed()
+    self.cached()
+    self.assertEqual(self.count, 0)
 
   def test_marks_follow_the_features(self):
     cache = FeatureCache(self.folder, records=3, size=2, dtype="float32")

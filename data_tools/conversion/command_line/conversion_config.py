@@ -15,6 +15,7 @@ from data_tools.flag_groups import reader_flags
 from data_tools.flag_groups.conversion_flags import define_flags
 from data_tools.simulation import options as simulation_options
 from pzbias_tf import storage
+from pzbias_tf.choices import QUICK
 from pzbias_tf.survey import Survey
 
 __all__ = ["CPU_PRESET", "DEFAULT_PARENT", "ConversionConfig", "config_from_flags", "define_flags"]
@@ -61,6 +62,7 @@ class ConversionConfig:
     simulation: what the simulated images are like.
     preset: "cpu", "none" or "auto" ("cpu" for simulated input).
     max_r_mag: faintest r magnitude (AB) of the sample, or "none"; "" is the survey's.
+    verify: how an existing data set is looked at, `choices.QUICK` or `choices.FULL`.
   """
 
   survey: str = "sdss"
@@ -73,6 +75,7 @@ class ConversionConfig:
   simulation: simulation_options.SimulationOptions = simulation_options.SimulationOptions()
   preset: str = "auto"
   max_r_mag: str = ""
+  verify: str = QUICK
 
   def __post_init__(self):
     if self.input and self.simulation != simulation_options.SimulationOptions():
@@ -154,4 +157,4 @@ def config_from_flags(values: flags.FlagValues) -> ConversionConfig:
           num_workers=values.num_workers, runner=values.runner or "",
           runner_options=tuple(values.runner_option)),
       num=values.num, simulation=simulation_options.from_flags(values), preset=values.preset,
-      max_r_mag=values.max_r_mag)
+      max_r_mag=values.max_r_mag, verify=values.verify)

@@ -15,6 +15,7 @@ import numpy as np
 from pzbias_tf.data.manifest import PhotometryColumns
 
 REASON_NO_IMAGE = "image file missing or unreadable"
+REASON_NOT_PLAIN = "a FIFO, socket or device in place of a file"
 REASON_SHAPE = "image of another shape"
 REASON_NO_ROW = "image without a row in the catalogue"
 EXCLUDED = "excluded by the published study"

@@ -7,9 +7,8 @@ its padding.
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import io
+import math
 from typing import Any
 import warnings
 
@@ -20,16 +19,25 @@ import numpy as np
 from data_tools.fits_headers.unit_choice import Unit
 from data_tools.readers.parts.cutout_source import (
   REASON_NO_IMAGE,
+  REASON_NOT_PLAIN,
   ImageError,
   is_absent,
   unreachable,
 )
+from pzbias_tf.guards import plain_files, unpacking
 
 REASON_DAMAGED = "FITS file damaged or unreadable"
 REASON_WEB_PAGE = "a web page in place of a FITS file"
 REASON_NO_PIXELS = "FITS file without an image"
+REASON_TOO_LARGE = "FITS file far larger, unpacked, than a cutout"
+MOST_PIXELS = 1 << 28
+"""Of a cutout, all bands together."""
+
 _BLOCK = 2880  # bytes
-_UNPACK = {b"\x1f\x8b": gzip.decompress, b"BZ": bz2.decompress}
+
+
+class _TooLarge(Exception):
+  """A header announces more pixels than a cutout has."""
 
 
 class _Damaged(Exception):
@@ -48,7 +56,13 @@ def read_units(path: str) -> tuple[list[Unit], fits.Header]:
     OSError: the file cannot be reached.
   """
   try:
+    plain_files.check(path)
+  except OSError as error:
+    raise ImageError(REASON_NOT_PLAIN) from error
+  try:
     units, primary = _read_or_mend(path)
+  except (unpacking.BombError, _TooLarge) as error:
+    raise ImageError(REASON_TOO_LARGE) from error
   except OSError as error:
     if error.errno and not is_absent(error):
       raise unreachable(error, path) from error
@@ -67,6 +81,7 @@ def without_short_axes(pixels: np.ndarray) -> np.ndarray:
 
 
 def _read_or_mend(path):
+  unpacking.check(path)
   try:
     return _read(path)
   except OSError as error:
@@ -89,6 +104,8 @@ def _read(file: Any, path: str = "") -> tuple[list[Unit], fits.Header]:
     with fits.open(file, memmap=False, checksum=True) as opened:
       _ = len(opened)  # reads all headers
       _check(opened, [str(warning.message) for warning in caught], path or file)
+      if any(math.prod(unit.shape) > MOST_PIXELS for unit in opened if unit.is_image):
+        raise _TooLarge
       units = [Unit(number, unit.header, without_short_axes(_native(unit.data)))
                for number, unit in enumerate(opened)
                if unit.is_image and unit.data is not None and unit.data.ndim > 1]
@@ -143,10 +160,8 @@ def _padded(path: str) -> io.BytesIO | None:
 
 
 def _content(path: str) -> bytes:
-  with open(path, "rb") as file:
-    content = file.read()
   try:
-    return _UNPACK.get(content[:2], bytes)(content)
+    return unpacking.contents(path)
   except (OSError, EOFError, ValueError) as error:
     raise _Damaged("packed file") from error
 

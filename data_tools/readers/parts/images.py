@@ -16,11 +16,13 @@ import numpy as np
 from data_tools.readers.parts import npy_access
 from data_tools.readers.parts.cutout_source import (
   REASON_NO_IMAGE,
+  REASON_NOT_PLAIN,
   ImageError,
   is_absent,
   unreachable,
 )
 from data_tools.readers.parts.templates import ImageFiles
+from pzbias_tf.guards import plain_files
 from pzbias_tf.survey import Survey
 
 _SAMPLED_IMAGES = 64
@@ -123,7 +125,10 @@ def _summed(images, row, band) -> float:
 
 def _load(path: str) -> np.ndarray:
   try:
+    plain_files.check(path)
     return np.load(path, allow_pickle=False)
+  except plain_files.NotPlainError as error:
+    raise ImageError(REASON_NOT_PLAIN) from error
   except OSError as error:
     if not is_absent(error):
       raise unreachable(error, path) from error

@@ -22,6 +22,7 @@ from absl import logging
 import numpy as np
 
 from data_tools.readers.parts import folder_listing, restricted_pickle
+from pzbias_tf.guards import plain_files, unpacking
 from pzbias_tf.guards.own_folders import scratch_folder
 
 UNPACKED = "pzbias-unpacked-"
@@ -137,8 +138,9 @@ def locate(path: str, member: str = "", *, scratch: str = "") -> ArrayLocation:
       if info.compress_type == zipfile.ZIP_STORED:
         offset = _member_offset(path, info)
       else:
+        _check_member(path, info)
         path = _unpack(archive, info, path, scratch)
-  with open(path, "rb") as file:
+  with plain_files.opened(path) as file:
     file.seek(offset)
     shape, order, dtype = _header(file, path)
     if dtype.hasobject:
@@ -152,6 +154,7 @@ def locate(path: str, member: str = "", *, scratch: str = "") -> ArrayLocation:
 
 @contextlib.contextmanager
 def _zip(path: str) -> Iterator[zipfile.ZipFile]:
+  plain_files.check(path)
   try:
     with zipfile.ZipFile(path) as archive:
       yield archive
@@ -162,11 +165,18 @@ def _zip(path: str) -> Iterator[zipfile.ZipFile]:
 @contextlib.contextmanager
 def _stream(path: str, member: str) -> Iterator[IO[bytes]]:
   if not member:
-    with open(path, "rb") as file:
+    with plain_files.opened(path) as file:
       yield file
     return
-  with _zip(path) as archive, archive.open(f"{member}.npy") as file:
-    yield file
+  with _zip(path) as archive:
+    _check_member(path, archive.getinfo(f"{member}.npy"))
+    with archive.open(f"{member}.npy") as file:
+      yield file
+
+
+def _check_member(path, info):
+  """Refuses a member of a few bytes that unpacks to more than the memory holds."""
+  unpacking.check_size(f"{path}: {info.filename}", info.compress_size, info.file_size)
 
 
 def _header(file: Any, path: str) -> tuple[tuple[int, ...], Any, np.dtype]:

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+_UNFINISHED = object()
+
 RECORD = "V"
 """Stands for the type numpy.record: a plain structured element."""
 
@@ -77,15 +79,33 @@ def scalar(shell: DtypeShell, data: Any) -> np.generic:
   return np.frombuffer(_as_bytes(data), shell.dtype)[0]
 
 
-def plain(value: Any) -> Any:
-  """A value in which arrays replace their shells."""
+def plain(value: Any, known: dict[int, Any] | None = None) -> Any:
+  """A value in which arrays replace their shells; what is shared stays shared.
+
+  Args:
+    value: the value.
+    known: {id: plain value} of what was met before.
+
+  Raises:
+    ValueError: it contains itself.
+  """
+  known = {} if known is None else known
+  if not isinstance(value, (ArrayShell, dict, list, tuple)):
+    return value
+  if id(value) in known:
+    if known[id(value)] is _UNFINISHED:
+      raise ValueError("a container that contains itself")
+    return known[id(value)]
+  known[id(value)] = _UNFINISHED
+  made: Any
   if isinstance(value, ArrayShell):
-    return value.array()
-  if isinstance(value, dict):
-    return type(value)((key, plain(item)) for key, item in value.items())
-  if isinstance(value, (list, tuple)):
-    return type(value)(plain(item) for item in value)
-  return value
+    made = value.array()
+  elif isinstance(value, dict):
+    made = type(value)((key, plain(item, known)) for key, item in value.items())
+  else:
+    made = type(value)(plain(item, known) for item in value)
+  known[id(value)] = made
+  return made
 
 
 def _as_bytes(data: Any) -> bytes:

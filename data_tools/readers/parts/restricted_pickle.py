@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import builtins
 import collections
+import io
 import pickle
 from typing import IO, Any
 
-from data_tools.readers.parts import pickled_arrays
+from data_tools.readers.parts import pickle_limits, pickled_arrays
 
 _CONTAINERS = ("bytearray", "complex", "dict", "frozenset", "list", "set", "tuple")
 
@@ -80,10 +81,12 @@ def load(file: IO[bytes], path: str) -> Any:
     path: the file's name, for error messages.
 
   Raises:
-    ValueError: the pickle holds anything else, or is damaged.
+    ValueError: the pickle holds anything else, is nested too deeply, or is damaged.
   """
   try:
-    return pickled_arrays.plain(_RestrictedUnpickler(file, path).load())
+    data = file.read()
+    pickle_limits.check(data)
+    return pickled_arrays.plain(_RestrictedUnpickler(io.BytesIO(data), path).load())
   except pickle.UnpicklingError as error:
     message = str(error)
     raise ValueError(message if path in message else f"{path}: {message}") from error

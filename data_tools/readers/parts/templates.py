@@ -17,6 +17,7 @@ from data_tools.readers.parts import folder_listing
 from data_tools.readers.parts.cutout_source import REASON_NO_ROW, ImageError
 
 BAND = "band"
+_WIDEST = 255  # letters that a file name can have
 REASON_CLIMBS = "image path leads out of the input folder"
 
 
@@ -103,6 +104,11 @@ def fields(template: str) -> set[str]:
                  if name is not None and not (name.isidentifier() and "{" not in (form or "")))
   if wrong:
     raise ValueError(f"--image_template={template}: {{{wrong[0]}}} is not a plain name")
+  wide = [form for _, _, form, _ in parts if form and any(
+      int(number) > _WIDEST for number in re.findall(r"[0-9]+", form))]
+  if wide:
+    raise ValueError(f"--image_template={template}: {{:{wide[0]}}} asks for names of more than "
+                     f"{_WIDEST} letters, which no file has; correct the width")
   if climbs("".join(text + "x" * bool(name) for text, name, _, _ in parts)):
     raise ValueError(f"--image_template={template}: leads out of the input folder; name the "
                      "folder of the images with --input")

@@ -46,6 +46,11 @@ _RC = {
 }
 
 
+def plain_text(text: str) -> str:
+  """A user's text for a figure: matplotlib would read what stands between two $ as a formula."""
+  return text.replace("$", r"\$")
+
+
 class StageStyle(NamedTuple):
   """How all figures draw a stage.
 

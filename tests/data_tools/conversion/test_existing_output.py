@@ -163,6 +163,40 @@ class ExistingOutputTest(sample_conversions.ConversionTest, parameterized.TestCa
     with self.assertRaisesRegex(FileExistsError, "of another size than its manifest says"):
       convert(source, SDSS, self.output)
 
+  @parameterized.parameters("catalog.fits", "rejected.csv")
+  def test_missing_table_is_noticed(self, name):
+    source = self.public(20)
+    convert(source, SDSS, self.output)
+    os.remove(os.path.join(self.output, name))
+    with self.assertRaisesRegex(FileExistsError, f"{name} is missing(?s:.*)is damaged; delete"):
+      convert(source, SDSS, self.output)
+
+  @parameterized.parameters(("quick", False), ("full", True))
+  def test_flipped_bit_of_a_shard(self, verify, noticed):
+    source = self.public(20)
+    manifest = convert(source, SDSS, self.output)
+    with open(os.path.join(self.output, manifest.shards[0].name), "r+b") as file:
+      file.seek(100)
+      byte = file.read(1)[0]
+      file.seek(100)
+      file.write(bytes([byte ^ 16]))
+    if not noticed:  # a check of all bytes takes as long as reading them
+      self.assertEqual(convert(source, SDSS, self.output, verify=verify), manifest)
+      return
+    with self.assertRaisesRegex(FileExistsError, "has another SHA-256 than its manifest says"):
+      convert(source, SDSS, self.output, verify=verify)
+
+  def test_flipped_bit_of_the_catalogue(self):
+    source = self.public(20)
+    convert(source, SDSS, self.output)
+    with open(os.path.join(self.output, "catalog.fits"), "r+b") as file:
+      file.seek(-2880, os.SEEK_END)
+      byte = file.read(1)[0]
+      file.seek(-2880, os.SEEK_END)
+      file.write(bytes([byte ^ 1]))
+    with self.assertRaisesRegex(FileExistsError, "catalog.fits has changed since it was written"):
+      convert(source, SDSS, self.output)
+
   def test_failure_leaves_no_manifest_and_no_partial_shard(self):
     source = self.public(20)
     reads = []

@@ -10,7 +10,7 @@ from absl.testing import parameterized
 import h5py
 import tensorflow as tf
 
-from pzbias_tf import hdf5_files
+from pzbias_tf.guards import hdf5_locks
 
 HOLDS = "import h5py, sys; f = h5py.File(sys.argv[1], 'r+'); print('open', flush=True); input()"
 
@@ -28,9 +28,9 @@ class OpenTest(tf.test.TestCase, parameterized.TestCase):
                           stdout=subprocess.PIPE) as other:
       self.assertEqual(other.stdout.readline(), b"open\n")
       with self.assertRaisesRegex(OSError, "locked by another program.*HDF5_USE_FILE_LOCKING"):
-        hdf5_files.open_hdf5(self.path)
+        hdf5_locks.open_hdf5(self.path)
       other.communicate(b"\n")
-    with hdf5_files.open_hdf5(self.path) as file:
+    with hdf5_locks.open_hdf5(self.path) as file:
       self.assertEqual(file["a"][()], 1)
 
   @parameterized.parameters(errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
@@ -42,15 +42,15 @@ class OpenTest(tf.test.TestCase, parameterized.TestCase):
         raise OSError(f"Unable to open file (unable to lock file, errno = {number}, error ...)")
       return opened(path, mode, locking=locking, **options)
 
-    with mock.patch.object(hdf5_files.h5py, "File", without_locks):
+    with mock.patch.object(hdf5_locks.h5py, "File", without_locks):
       with self.assertLogs(level="WARNING") as logged:
-        with hdf5_files.open_hdf5(self.path) as file:
+        with hdf5_locks.open_hdf5(self.path) as file:
           self.assertEqual(file["a"][()], 1)
     self.assertIn("no locks", logged.output[0])
 
   def test_other_errors_stay_what_they_are(self):
     with self.assertRaises(FileNotFoundError):
-      hdf5_files.open_hdf5(self.path + "x")
+      hdf5_locks.open_hdf5(self.path + "x")
 
 
 if __name__ == "__main__":

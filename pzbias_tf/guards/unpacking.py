@@ -1,0 +1,103 @@
+"""Packed files: a few kilobytes may unpack to more than the memory of any machine."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import os
+from typing import IO, Any, Callable
+
+from pzbias_tf.guards import plain_files
+
+USUAL_BYTES = 256 << 20
+"""Files of up to this size, unpacked, are not looked at further."""
+
+LARGEST_RATIO = 100
+"""Larger ones are refused where they have more than this many times the size of the packed file:
+real images and tables shrink to a half or a tenth."""
+
+_BLOCK = 1 << 20
+_STARTS: dict[bytes, Callable[[Any], Any]] = {
+    b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
+
+
+class BombError(ValueError):
+  """A packed file unpacks to far more than it could hold."""
+
+
+def limit(packed_bytes: int) -> int:
+  """The largest size, unpacked, of a file of that size."""
+  return max(USUAL_BYTES, LARGEST_RATIO * packed_bytes)
+
+
+def check_size(path: str, packed_bytes: int, unpacked_bytes: int) -> None:
+  """Refuses a size that an archive announces.
+
+  Raises:
+    BombError: it is too large.
+  """
+  if unpacked_bytes > limit(packed_bytes):
+    raise BombError(f"{path}: {packed_bytes} bytes unpack to {unpacked_bytes / 1e9:.3g} GB or "
+                    "more, which no real image or table does; unpack it yourself if it is right")
+
+
+def check(path: str | os.PathLike) -> None:
+  """Unpacks a .gz, .bz2 or .xz file, keeping nothing, as far as it may go; others are left alone.
+
+  Raises:
+    BombError: it unpacks to more.
+    OSError: it cannot be read, or is no plain file.
+  """
+  path = os.fspath(path)
+  plain_files.check(path)
+  if not os.path.isfile(path):  # whoever opens it says so
+    return
+  with open(path, "rb") as file:
+    opener, packed = _STARTS.get(file.read(2)), os.fstat(file.fileno()).st_size
+    if opener is None or packed * 1032 < USUAL_BYTES and opener is gzip.open:  # deflate's best
+      return
+    file.seek(0)
+    with opener(file) as unpacked:
+      _copy(path, unpacked, None, packed)
+
+
+def copy(path: str, unpacked: IO[bytes], target: IO[bytes]) -> None:
+  """Copies the unpacked contents of a file.
+
+  Args:
+    path: the packed file.
+    unpacked: it, opened by gzip or bz2.
+    target: where the contents go.
+
+  Raises:
+    BombError: they are more than such a file could hold.
+  """
+  _copy(path, unpacked, target, os.path.getsize(path))
+
+
+def contents(path: str) -> bytes:
+  """The contents of a plain file, unpacked if it is a .gz or .bz2 file.
+
+  Raises:
+    BombError: they are more than such a file could hold.
+    EOFError, OSError, ValueError, zlib.error: it cannot be read.
+  """
+  with plain_files.opened(path) as file:
+    opener, packed = _STARTS.get(file.read(2)), os.fstat(file.fileno()).st_size
+    file.seek(0)
+    if opener is None:
+      return file.read()
+    with opener(file) as unpacked:
+      data = unpacked.read(limit(packed) + 1)
+  check_size(path, packed, len(data))
+  return data
+
+
+def _copy(path, unpacked, target, packed):
+  done = 0
+  while block := unpacked.read(_BLOCK):
+    done += len(block)
+    check_size(path, packed, done)
+    if target is not None:
+      target.write(block)
