@@ -11,8 +11,6 @@ import json
 import os
 from typing import Any, Mapping
 
-from astropy.io import fits
-
 from pzbias_tf.guards.hdf5_locks import open_hdf5
 
 SIMULATION_RECORD = "simulation.json"
@@ -120,6 +118,8 @@ def read_mark(path: str) -> str:
   plain = path.removesuffix(".gz")
   try:
     if plain.endswith((".fits", ".fit")):
+      from astropy.io import fits  # slow, and read where commands read their flags
+
       with fits.open(path) as hdus:
         return str(next((hdu.header[FITS_MARK] for hdu in hdus if FITS_MARK in hdu.header), ""))
     if plain.endswith((".hdf5", ".h5", ".hdf")):

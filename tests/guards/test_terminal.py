@@ -7,7 +7,7 @@ from absl import logging
 from absl.testing import parameterized
 import tensorflow as tf
 
-from pzbias_tf import command
+from pzbias_tf.command_line import command
 from pzbias_tf.guards.terminal import printable
 
 

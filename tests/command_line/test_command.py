@@ -7,7 +7,7 @@ from absl import flags
 from absl.testing import parameterized
 import tensorflow as tf
 
-from pzbias_tf import command
+from pzbias_tf.command_line import command
 
 COMMANDS = ("data_tools.make_tfrecords", "data_tools.make_cutouts", "data_tools.simulate",
             "data_tools.summarize", "data_tools.verify", "train.main", "train.experiments",
@@ -43,7 +43,7 @@ class HomeTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(*COMMANDS)
   def test_every_command_expands_it(self, name):
-    path = os.path.join(os.path.dirname(os.path.dirname(__file__)), *name.split(".")) + ".py"
+    path = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(__file__))), *name.split(".")) + ".py"
     with open(path, encoding="utf-8") as file:
       self.assertIn("with command.one_line_errors(", file.read())
 
