@@ -7,15 +7,21 @@ that comes out is NaN; magnitudes that may be missing are no such numbers.
 
 from __future__ import annotations
 
+import inspect
+from typing import Any, Callable, Sequence
+
 import numpy as np
 import tensorflow as tf
 
 from pzbias_tf.compat.keras import plain_variable
+from pzbias_tf.data.apertures import measure_images
 from pzbias_tf.data.magnitudes import PhotometryInput, with_nan_in_graph
 from pzbias_tf.models.network import INPUTS, input_columns, input_size, redshift_pdf
+from pzbias_tf.predictions.domain import TrainingDomain
+from pzbias_tf.predictions.estimates_in_graph import estimates_in_graph, flags_in_graph
 from pzbias_tf.survey import Survey
 
-_TINY = 1.2e-38  # of float32, as p(z) is
+R_MAG = "r_mag"
 
 
 class Estimator(tf.Module):
@@ -26,12 +32,14 @@ class Estimator(tf.Module):
     estimate: (image [n, height, width, band] float32, pixels as the survey
       delivers them; ebv [n] float32, mag; only of a network with extra columns,
       extra [n, columns] float32, as measured) -> {"pdf": probability of each bin
-      [n, bins] float32; "zmode", "zmean", "zmedian": [n] float64}.  Of photometry, magnitudes
-      and, where the network takes them, errors [n, band] float32 replace the image.
+      [n, bins] float32; the columns of `point_estimates`: [n] float64}.  Of photometry,
+      magnitudes and, where the network takes them, errors [n, band] float32 replace the image.
+    estimate_with_flags: the same with r_mag [n] float32, mag, as the last argument; adds
+      "flags" [n] int32, see `flags_in_graph`.  Only where there is a training domain.
   """
 
   def __init__(self, network: tf.keras.Model, survey: Survey, *, extended: bool,
-               photometry: PhotometryInput | None = None):
+               photometry: PhotometryInput | None = None, domain: TrainingDomain | None = None):
     """Wraps a network.
 
     Args:
@@ -39,56 +47,61 @@ class Estimator(tf.Module):
       survey: gives bands, flux divisor and redshift grid.
       extended: whether the network's grid is the extended one.
       photometry: what the network makes of magnitudes; None for images.
+      domain: the ranges of its training galaxies; None flags none.
     """
     super().__init__()
     self.edges = tf.Variable(survey.edges(extended=extended), dtype=tf.float64, trainable=False)
     self._weights = [plain_variable(weight) for weight in network.weights]  # saved with it
-    size, names = input_size(network), [name for name in INPUTS if name in network.input]
-    shapes = {"image": [None, None, None, len(survey.bands)], "ebv": [None],
+    names = [name for name in INPUTS if name in network.input]
+    shapes = {"image": [None, None, None, len(survey.bands)], "ebv": [None], R_MAG: [None],
               "magnitudes": [None, len(survey.bands)], "errors": [None, len(survey.bands)],
               "extra": [None, len(input_columns(network))]}
 
-    def estimates(*values):
-      inputs = dict(zip(names, values))
+    def estimates(**values):
       if photometry is None:
-        inputs["image"] = _central(inputs["image"], size) / survey.flux_divisor
+        image = _central(values["image"], input_size(network)) / survey.flux_divisor
+        inputs = {**values, "image": image}
       else:
-        inputs.update(_cleaned(inputs, photometry))
-      pdf = redshift_pdf(network(inputs))
+        inputs = {**values, **_cleaned(values, photometry)}
+      pdf = redshift_pdf(network(inputs))  # not an attribute: Keras's own parts stay out
       pdf = tf.where(_all_finite(inputs)[:, tf.newaxis], pdf, np.nan)
-      return {"pdf": pdf, **estimates_in_graph(self.edges.value(), tf.cast(pdf, tf.float64))}
+      return {"pdf": pdf, **estimates_in_graph(self.edges.value(), pdf)}, inputs
 
-    self.estimate = tf.function(_with_names(estimates, names), input_signature=[
-        tf.TensorSpec(shapes[name], tf.float32, name) for name in names])
+    def with_flags(r_mag, **values):
+      found, inputs = estimates(**values)
+      measured = measure_images(inputs["image"]) if photometry is None else inputs
+      return {**found, "flags": flags_in_graph(domain, r_mag, measured, found["pdf"])}
+
+    self.estimate = _function(lambda **values: estimates(**values)[0], names, shapes)
+    if domain is not None:
+      self.estimate_with_flags = _function(with_flags, [*names, R_MAG], shapes)
 
   def save(self, folder: str) -> None:
     """Writes the SavedModel into an empty folder."""
-    tf.saved_model.save(self, folder, signatures={"serving_default": self.estimate})
+    signatures = {"serving_default": self.estimate}
+    if hasattr(self, "estimate_with_flags"):
+      signatures["with_flags"] = self.estimate_with_flags
+    tf.saved_model.save(self, folder, signatures=signatures)
 
 
-def estimates_in_graph(edges: tf.Tensor, pdf: tf.Tensor) -> dict[str, tf.Tensor]:
-  """Three of `predictions.estimates.point_estimates`, in TensorFlow operations.
+def _function(function: Callable[..., Any], names: Sequence[str],
+              shapes: dict[str, list[int | None]]) -> Any:
+  """A tf.function of arguments with names, which those of the SavedModel become.
 
   Args:
-    edges: edges of the redshift bins [bins + 1] float64.
-    pdf: probability of each bin [n, bins] float64.
-
-  Returns:
-    "zmode", "zmean" and "zmedian", [n] float64; NaN where p(z) is not finite.
+    function: takes them as keyword arguments.
+    names: of the arguments, in order.
+    shapes: {name: shape}.
   """
-  centers = 0.5 * (edges[:-1] + edges[1:])
-  cdf = tf.cumsum(pdf, axis=-1)
-  half = 0.5 * cdf[:, -1]
-  upper = tf.argmax(tf.cast(cdf >= half[:, tf.newaxis], tf.int32), axis=-1)
-  here = lambda columns: tf.gather(columns, upper, axis=1, batch_dims=1)
-  inside = tf.maximum(here(pdf), _TINY)
-  fraction = 1.0 - (here(cdf) - half) / inside
-  width = tf.gather(edges[1:] - edges[:-1], upper)
-  finite = tf.math.is_finite(cdf[:, -1])  # argmax takes NaN for the first bin
-  return {name: tf.where(finite, values, np.nan) for name, values in {
-      "zmode": tf.gather(centers, tf.argmax(pdf, axis=-1)),
-      "zmean": tf.linalg.matvec(pdf, centers),
-      "zmedian": tf.gather(edges, upper) + fraction * width}.items()}
+  parameters = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+                for name in names]
+
+  def named(*values):
+    return function(**dict(zip(names, values)))
+
+  named.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+  return tf.function(named, input_signature=[
+      tf.TensorSpec(shapes[name], tf.float32, name) for name in names])
 
 
 def _all_finite(inputs):
@@ -96,26 +109,6 @@ def _all_finite(inputs):
   finite = [tf.reduce_all(tf.math.is_finite(values), axis=list(range(1, len(values.shape))))
             for name, values in inputs.items() if name not in ("magnitudes", "errors")]
   return tf.reduce_all(tf.stack(finite), axis=0)
-
-
-def _with_names(function, names):
-  """A function whose arguments have names, which those of the SavedModel become.
-
-  Args:
-    function: of as many arguments as there are names.
-    names: of `INPUTS`, in order.
-  """
-  return {
-      ("image", "ebv"): lambda image, ebv: function(image, ebv),
-      ("image", "ebv", "extra"): lambda image, ebv, extra: function(image, ebv, extra),
-      ("magnitudes", "ebv"): lambda magnitudes, ebv: function(magnitudes, ebv),
-      ("magnitudes", "ebv", "extra"):
-          lambda magnitudes, ebv, extra: function(magnitudes, ebv, extra),
-      ("magnitudes", "errors", "ebv"):
-          lambda magnitudes, errors, ebv: function(magnitudes, errors, ebv),
-      ("magnitudes", "errors", "ebv", "extra"):
-          lambda magnitudes, errors, ebv, extra: function(magnitudes, errors, ebv, extra),
-  }[tuple(names)]
 
 
 def _cleaned(inputs, photometry):
