@@ -53,9 +53,10 @@ class Estimator(tf.Module):
     self.edges = tf.Variable(survey.edges(extended=extended), dtype=tf.float64, trainable=False)
     self._weights = [plain_variable(weight) for weight in network.weights]  # saved with it
     names = [name for name in INPUTS if name in network.input]
-    shapes = {"image": [None, None, None, len(survey.bands)], "ebv": [None], R_MAG: [None],
-              "magnitudes": [None, len(survey.bands)], "errors": [None, len(survey.bands)],
-              "extra": [None, len(input_columns(network))]}
+    shapes: dict[str, list[int | None]] = {
+        "image": [None, None, None, len(survey.bands)], "ebv": [None], R_MAG: [None],
+        "magnitudes": [None, len(survey.bands)], "errors": [None, len(survey.bands)],
+        "extra": [None, len(input_columns(network))]}
 
     def estimates(**values):
       if photometry is None:
@@ -67,14 +68,16 @@ class Estimator(tf.Module):
       pdf = tf.where(_all_finite(inputs)[:, tf.newaxis], pdf, np.nan)
       return {"pdf": pdf, **estimates_in_graph(self.edges.value(), pdf)}, inputs
 
+    self.estimate = _function(lambda **values: estimates(**values)[0], names, shapes)
+    if domain is None:
+      return
+
     def with_flags(r_mag, **values):
       found, inputs = estimates(**values)
       measured = measure_images(inputs["image"]) if photometry is None else inputs
       return {**found, "flags": flags_in_graph(domain, r_mag, measured, found["pdf"])}
 
-    self.estimate = _function(lambda **values: estimates(**values)[0], names, shapes)
-    if domain is not None:
-      self.estimate_with_flags = _function(with_flags, [*names, R_MAG], shapes)
+    self.estimate_with_flags = _function(with_flags, [*names, R_MAG], shapes)
 
   def save(self, folder: str) -> None:
     """Writes the SavedModel into an empty folder."""
