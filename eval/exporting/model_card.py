@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 
 import yaml
 
@@ -46,7 +47,7 @@ def card(bundled: BundledStage, licence: str) -> str:
   return "\n".join([
       "---", *_front_matter(bundled, licence), "---", "",
       f"# {_BANNERS.get(bundled.origin.kind, '')}{_title(bundled)}", "",
-      f"**{bundled.origin.headline}.** {bundled.origin.note}", "",
+      f"**{bundled.origin.headline}.** {_plain(bundled.origin.note)}", "",
       "## Intended use", "", *_use(bundled), "", "## Training data", "", *_data(bundled), "",
       "## Metrics", "", *_metrics(bundled), "", "## Limits", "", *_limits(bundled), "",
       "## How to load", "", *_loading(bundled), "",
@@ -56,7 +57,7 @@ def card(bundled: BundledStage, licence: str) -> str:
 def _title(bundled):
   config = bundled.config
   return (f"{config.stage_spec.title}, {network_name(config.net)}, photometric redshifts for "
-          f"{config.survey.name}")
+          f"{_plain(config.survey.name)}")
 
 
 def _run_name(bundled):
@@ -119,12 +120,12 @@ def _extended(bundled):
 
 def _data(bundled):
   facts, survey = bundled.stage.data_set, bundled.config.survey
-  lines = [f"- {facts.in_words()}", f"- {facts.training:,} training galaxies",
+  lines = [f"- {_plain(facts.in_words())}", f"- {facts.training:,} training galaxies",
            f"- made from `{_code(facts.source or 'a survey')}`"] if facts else [
                "- The data set cannot be read any more, and training has kept no record of it."]
   ranges = [f"- r from {bundled.domain.r_mag[0]:.2f} to {bundled.domain.r_mag[1]:.2f} mag "
             "(central 99.9% of the training galaxies)"] if bundled.domain else []
-  return [*lines, *ranges, f"- survey {survey.name}: bands {' '.join(survey.bands)}, "
+  return [*lines, *ranges, f"- survey {_plain(survey.name)}: bands {' '.join(survey.bands)}, "
           f"{survey.pixel_scale_arcsec:g} arcsec per pixel; all of it is in `survey.toml`"]
 
 
@@ -169,7 +170,7 @@ def _flag_words():
 
 def _loading(bundled):
   config, names = bundled.config, _input_names(bundled.config)
-  words = {"size": config.image_size, "extra": ", ".join(config.extra_columns.names)}
+  words = {"size": config.image_size, "extra": _plain(", ".join(config.extra_columns.names))}
   arrays = "magnitudes=magnitudes" if config.photometry else "images"
   arrays += ", errors=errors" * ("errors" in names)
   arrays += ", ebv=ebv" + ", extra={name: values}" * ("extra" in names)
@@ -212,6 +213,11 @@ def _making(bundled):
       f"- exported with pzbias_tf {pzbias_tf.__version__}",
       f"- SHA-256 of the weights: `{bundled.digest}`",
       *(["", "Its commands:", "", *(f"    {line}" for line in commands)] if commands else [])]
+
+
+def _plain(text):
+  """Text that stays text: names of files and columns may hold markup."""
+  return re.sub(r"([\\`*\[\]<>#|])", r"\\\1", " ".join(text.split()))
 
 
 def _code(text):
