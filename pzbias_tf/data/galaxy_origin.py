@@ -11,8 +11,6 @@ import json
 import os
 from typing import Any, Mapping
 
-from astropy.io import fits
-
 from pzbias_tf.hdf5_files import open_hdf5
 
 SIMULATION_RECORD = "simulation.json"
@@ -120,6 +118,8 @@ def read_mark(path: str) -> str:
   plain = path.removesuffix(".gz")
   try:
     if plain.endswith((".fits", ".fit")):
+      # Imported here: astropy takes a third of a second, and predictions need only the words above.
+      from astropy.io import fits  # pylint: disable=import-outside-toplevel
       with fits.open(path) as hdus:
         return str(next((hdu.header[FITS_MARK] for hdu in hdus if FITS_MARK in hdu.header), ""))
     if plain.endswith((".hdf5", ".h5", ".hdf")):
