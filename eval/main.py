@@ -75,11 +75,10 @@ from pzbias_tf.report.captions import DIRECTION
 from pzbias_tf.report.run_report import write_report
 from pzbias_tf.report.stage_table import format_table
 from pzbias_tf.training.config import git_revision, package_versions
-from pzbias_tf.training.run_folder import CALIBRATION
+from pzbias_tf.training.run_folder import CALIBRATION, METRICS
 from pzbias_tf.training.stages import STEP3
 
 REPORT = "report"
-METRICS = "metrics.json"
 
 
 def main(argv):
@@ -225,6 +224,7 @@ def _save_metrics(run: EvaluatedRun, bootstrap, options, results, commands):
       "data_set": run.last.data_set and run.last.data_set.to_json(), "commands": list(commands),
       "stage_folders": {stage.name: stage.folder for stage in run.stages},
       "settings": {stage.name: stage.config.settings() for stage in run.stages},
+      "weights_sha256": {stage.name: stage.test_weights_digest for stage in run.stages},
       "stages": summaries})
   return path
 

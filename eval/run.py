@@ -21,7 +21,12 @@ from pzbias_tf.data.data_set_facts import DataSetFacts
 from pzbias_tf.data.galaxy_origin import UNKNOWN, GalaxyOrigin
 from pzbias_tf.data.manifest import Manifest
 from pzbias_tf.metrics.stage_result import WEIGHT
-from pzbias_tf.predictions.predictions import Estimates, Predictions, predicted_with
+from pzbias_tf.predictions.predictions import (
+  Estimates,
+  Predictions,
+  predicted_with,
+  predicting_weights,
+)
 from pzbias_tf.predictions.predictions_file import number_of_galaxies
 from pzbias_tf.survey import Survey
 from pzbias_tf.training.checkpoints import StageFiles, file_digest
@@ -67,8 +72,8 @@ class EvaluatedStage:
 
   @property
   def data_dir(self) -> str:
-    """Folder of the data set that it was trained on."""
-    return self._config[1]["data_dir"]
+    """Folder of the data set that it was trained on; "" where none is recorded."""
+    return self._config[1].get("data_dir", "")
 
   @functools.cached_property
   def data_set(self) -> DataSetFacts | None:
@@ -81,6 +86,8 @@ class EvaluatedStage:
   @functools.cached_property
   def manifest(self) -> Manifest | None:
     """The manifest of that data set; None where it cannot be read any more."""
+    if not self.data_dir:
+      return None
     try:
       manifest = Manifest.load(self.data_dir)
     except (OSError, ValueError):
@@ -114,6 +121,11 @@ class EvaluatedStage:
   def weights_digest(self) -> str:
     """SHA-256 of its last weights."""
     return file_digest(StageFiles(self.folder).last)
+
+  @property
+  def test_weights_digest(self) -> str:
+    """SHA-256 of the weights behind the test predictions; "" where these do not say."""
+    return predicting_weights(self._path(PREDICTIONS_TEST))
 
   @functools.cached_property
   def test(self) -> Predictions:

@@ -21,7 +21,7 @@ __version__ = "0.2.0"
 
 _PUBLIC_NAMES = {
     "survey": ("Survey", "SDSS", "CFHTLS_WIDE", "CFHTLS_DEEP", "load_survey"),
-    "trained_run": ("load_run",),
+    "trained_run": ("load_run", "load_bundle"),
     "photoz_catalog": ("Catalog",),
     "predictions.predictions": ("Predictions",),
     "predictions.combination": ("combine_pdfs",),

@@ -5,7 +5,8 @@
 
 A run with extra columns takes them as well: `extra={"mag_J": mag_J}`.  A run of photometry
 takes `magnitudes=...` and, where it was trained with them, `errors=...` in place of images.  The
-numbers are those of `python -m eval.predict --calibration=run`.
+numbers are those of `python -m eval.predict --calibration=run`.  `load_bundle` does the same with
+what `python -m eval.export` has written, without the run.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ import numpy as np
 
 from pzbias_tf import arguments
 from pzbias_tf.bias.calibration import Calibration
+from pzbias_tf.guards.sealed_folder import SEAL, check_seal
 from pzbias_tf.models.representation import network_name
 from pzbias_tf.predictions import galaxy_arrays
 from pzbias_tf.predictions.domain import TrainingDomain
 from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.predictions.predictor import BATCH_SIZE, Predictor, collect
 from pzbias_tf.survey import Survey
-from pzbias_tf.training.checkpoints import StageFiles, file_digest, load_weights
+from pzbias_tf.training.checkpoints import WEIGHTS_NAME, StageFiles, file_digest, load_weights
 from pzbias_tf.training.config import TrainConfig, load_config
 from pzbias_tf.training.one_stage import make_network
 from pzbias_tf.training.run_folder import CALIBRATION, DOMAIN, is_stage
@@ -49,29 +51,75 @@ def load_run(run: str | os.PathLike, stage: str | None = None) -> TrainedRun:
       fitted to other weights.
   """
   folder = _stage_folder(os.fspath(run), stage)
+  above = os.path.dirname(folder)
+  return _load(folder, StageFiles(folder).last, os.path.join(above, CALIBRATION), loaded_from=above)
+
+
+def load_bundle(folder: str | os.PathLike) -> TrainedRun:
+  """Loads a bundle that `python -m eval.export` has written.
+
+  Args:
+    folder: the bundle.
+
+  Returns:
+    What `load_run` returns for the exported stage; it predicts the same numbers.
+
+  Raises:
+    FileNotFoundError: there is no such folder, or it is not a bundle.
+    ValueError: a file of the bundle was changed, added, or is missing.
+  """
+  folder = os.fspath(folder)
+  check_seal(folder)
+  return _load(folder, os.path.join(folder, WEIGHTS_NAME), os.path.join(folder, CALIBRATION),
+               loaded_from=folder)
+
+
+def _load(folder, weights, calibration, *, loaded_from):
+  """The stage whose settings are in a folder, with Step 4 where it has one."""
   config, _ = load_config(folder)
-  network, weights = make_network(config), StageFiles(folder).last
+  network = make_network(config)
   load_weights(network, weights)
   domain = os.path.join(folder, DOMAIN)
   predictor = Predictor(
       [network], config.survey.edges(extended=config.stage_spec.extended),
       domain=TrainingDomain.load(domain) if os.path.exists(domain) else None)
-  return TrainedRun(folder=folder, config=config, predictor=predictor,
-                    calibration=_calibration(folder, config, weights))
+  return TrainedRun(folder=folder, loaded_from=loaded_from, config=config, predictor=predictor,
+                    calibration=step_4(calibration, config, file_digest(weights)))
+
+
+def step_4(path: str, config: TrainConfig, weights_digest: str) -> Calibration | None:
+  """Step 4 of a run, which corrects the estimates of Step 3 alone.
+
+  Args:
+    path: file of the calibration, which need not exist.
+    config: settings of the stage.
+    weights_digest: SHA-256 of its weights.
+
+  Returns:
+    The calibration; None where there is none for this stage.
+
+  Raises:
+    ValueError: it was fitted to the estimates of other weights.
+  """
+  if config.stage != STEP3.name or not os.path.exists(path):
+    return None
+  return Calibration.load(path, config.survey, weights_digest=weights_digest)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class TrainedRun:
-  """One trained stage of a run, which predicts arrays; `load_run` makes it.
+  """One trained stage of a run, which predicts arrays; `load_run` and `load_bundle` make it.
 
   Attributes:
-    folder: folder of the stage.
+    folder: folder of the stage, or the bundle.
+    loaded_from: folder of the run, or the bundle.
     config: settings of the stage.
     predictor: its network.
     calibration: Step 4; None where the run has none for this stage.
   """
 
   folder: str
+  loaded_from: str
   config: TrainConfig
   predictor: Predictor
   calibration: Calibration | None
@@ -99,7 +147,7 @@ class TrainedRun:
   def __repr__(self) -> str:
     step4 = ", with Step 4" if self.calibration else ""
     extra = f" and {' '.join(self.extra_columns)}" if self.extra_columns else ""
-    return (f"<{self.config.stage_spec.title} of {os.path.dirname(self.folder)}: "
+    return (f"<{self.config.stage_spec.title} of {self.loaded_from}: "
             f"{network_name(self.config.net)}, {self.survey.name}, {self._what()} of "
             f"{' '.join(self.survey.bands)}{extra}, {len(self.edges) - 1} redshift bins{step4}>")
 
@@ -180,6 +228,8 @@ def _stage_folder(run, stage):
     raise FileNotFoundError(f"there is no folder {run}; name the folder of a run, as "
                             "python -m train.main makes it under --workdir")
   workdir, name = os.path.split(os.path.abspath(run))
+  if os.path.exists(os.path.join(run, SEAL)):
+    raise FileNotFoundError(f"{run} is not a run; load_bundle loads a bundle")
   if is_stage(run):
     raise FileNotFoundError(f"{run} is a stage; name its run, {workdir}, and stage={name!r}")
   command = f"python -m train.main --workdir={workdir} --experiment={name}"
@@ -198,11 +248,3 @@ def _stage_folder(run, stage):
 
 def _is_trained(folder):
   return is_stage(folder) and os.path.exists(StageFiles(folder).last)
-
-
-def _calibration(folder, config, weights):
-  """Step 4 of the run, which corrects the estimates of Step 3 alone."""
-  path = os.path.join(os.path.dirname(folder), CALIBRATION)
-  if config.stage != STEP3.name or not os.path.exists(path):
-    return None
-  return Calibration.load(path, config.survey, weights_digest=file_digest(weights))

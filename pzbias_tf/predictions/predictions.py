@@ -185,6 +185,12 @@ def predicted_with(path: str, weights_digest: str) -> bool:
     return False
 
 
+def predicting_weights(path: str) -> str:
+  """SHA-256 of the weights that made a predictions file; "" where it does not say."""
+  with open_hdf5(path) as file:
+    return str(file.attrs.get(WEIGHTS, ""))
+
+
 def match_by_id(wanted: np.ndarray, ids: np.ndarray, values: np.ndarray, what: str) -> np.ndarray:
   """The value of each galaxy.
 

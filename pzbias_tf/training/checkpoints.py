@@ -21,6 +21,8 @@ from pzbias_tf.guards import hdf5_files
 from pzbias_tf.guards.hdf5_locks import open_hdf5
 from pzbias_tf.versions import file_digest as file_digest  # of weights, by which they are known
 
+WEIGHTS_NAME = "weights.h5"
+
 
 def named_weights(model: tf.keras.Model, prefix: str = "") -> Iterator[tuple[str, tf.Variable]]:
   """(name, variable) of every weight, those of nested models included."""
@@ -147,8 +149,8 @@ class StageFiles:
 
   def __init__(self, stage_dir: str):
     self.folder = stage_dir
-    self.last = os.path.join(stage_dir, "checkpoints", "weights.h5")
-    self.best = os.path.join(stage_dir, "best", "weights.h5")
+    self.last = os.path.join(stage_dir, "checkpoints", WEIGHTS_NAME)
+    self.best = os.path.join(stage_dir, "best", WEIGHTS_NAME)
     self.resume = os.path.join(stage_dir, "checkpoints")
 
   def kept(self, iteration: int) -> str:

@@ -20,6 +20,7 @@ PREDICTIONS_BALANCED = "predictions_balanced.hdf5"
 PREDICTIONS_VALIDATION = "predictions_validation.hdf5"
 DOMAIN = "domain.json"
 CALIBRATION = "calibration.json"  # Step 4, of a run that has been evaluated
+METRICS = "metrics.json"  # of such a run, and of each of its stages
 LABEL_MODEL = "label_model.npz"
 FEATURES = "features"
 TIMING = "timing.json"

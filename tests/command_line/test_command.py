@@ -1,6 +1,7 @@
 """What all commands share."""
 
 import os
+import pathlib
 from unittest import mock
 
 from absl import flags
@@ -12,6 +13,8 @@ from pzbias_tf.command_line import command
 COMMANDS = ("data_tools.make_tfrecords", "data_tools.make_cutouts", "data_tools.simulate",
             "data_tools.summarize", "data_tools.verify", "train.main", "train.experiments",
             "eval.main", "eval.predict", "eval.catalog", "eval.export", "eval.results")
+
+ROOT = pathlib.Path(__file__).parents[2]
 
 
 class HomeTest(tf.test.TestCase, parameterized.TestCase):
@@ -43,9 +46,8 @@ class HomeTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(*COMMANDS)
   def test_every_command_expands_it(self, name):
-    path = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(__file__))), *name.split(".")) + ".py"
-    with open(path, encoding="utf-8") as file:
-      self.assertIn("with command.one_line_errors(", file.read())
+    path = ROOT.joinpath(*name.split(".")).with_suffix(".py")
+    self.assertIn("with command.one_line_errors(", path.read_text(encoding="utf-8"))
 
   def test_a_mistake_is_one_line(self):
     with self.assertRaisesRegex(SystemExit, "^Error: wrong"), command.one_line_errors():

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from eval import export as eval_export
 from pzbias_tf.data.pipeline import ordered_batches
+from pzbias_tf.predictions.estimates import INTERVALS
 from pzbias_tf.predictions.predictor import predict
 from pzbias_tf.survey import CFHTLS_WIDE
 from pzbias_tf.training.checkpoints import StageFiles, save_weights
@@ -52,7 +53,8 @@ class ExportTest(tf.test.TestCase):
     save_config(config, cls.stage, provenance={})
     save_weights(cls.network, StageFiles(cls.stage).last)
     cls.text = eval_export.export(cls.stage)
-    cls.saved = os.path.join(cls.stage, "saved_model")
+    cls.bundle = os.path.join(cls.stage, "bundle")
+    cls.saved = os.path.join(cls.bundle, "saved_model")
     cls.folder = folder
 
   def test_agrees_with_our_own_prediction(self):
@@ -68,7 +70,7 @@ class ExportTest(tf.test.TestCase):
     self.assertAllClose(estimates["edges"], own.edges, atol=1e-12)
     self.assertAllClose(estimates["pdf"], own.pdf, rtol=0, atol=1e-6)
     self.assertAllClose(estimates["served"], own.pdf, rtol=0, atol=1e-6)
-    for name in ("zmode", "zmean", "zmedian"):
+    for name in ("zmode", "zmean", "zmedian", "zbest", *INTERVALS):
       self.assertAllClose(estimates[name], own.ancil[name], rtol=0, atol=1e-5 * SURVEY.z_max)
 
   def test_what_is_not_finite_gives_nan_in_every_estimate(self):
@@ -95,15 +97,25 @@ class ExportTest(tf.test.TestCase):
       model.estimate(tf.zeros([1, SIZE, 8, 5]), tf.zeros([1]))
 
   def test_says_what_it_is(self):
-    self.assertIn(self.saved, self.text)
+    self.assertIn(f"Step 3 -> {self.bundle}\n", self.text)
+    self.assertIn("the model alone: saved_model; ", self.text)
+    self.assertIn("no domain.json: nothing is flagged", self.text)
+    self.assertFalse(hasattr(tf.saved_model.load(self.saved), "estimate_with_flags"))
     with open(os.path.join(self.saved, eval_export.ABOUT), encoding="utf-8") as file:
       about = json.load(file)
     self.assertEqual((about["stage"], about["survey"]["name"]), ("step3", "small"))
     self.assertLen(about["edges"], SURVEY.bins_extended + 1)
 
   def test_nothing_is_overwritten(self):
-    with self.assertRaisesRegex(FileExistsError, "saved_model exists; name another"):
+    with self.assertRaisesRegex(FileExistsError, "bundle exists; name another"):
       eval_export.export(self.stage)
+
+  def test_a_licence_is_needed(self):
+    output = os.path.join(self.folder, "unlicensed")
+    for licence in ("", "  "):
+      with self.assertRaisesRegex(ValueError, "--license is empty; name the licence"):
+        eval_export.export(self.stage, output, licence)
+    self.assertFalse(os.path.exists(output))
 
   def test_an_untrained_stage_is_named(self):
     with self.assertRaisesRegex(FileNotFoundError, "step2"):

@@ -98,6 +98,7 @@ class ExtraColumnsTest(tf.test.TestCase):
   def test_the_exported_model(self):
     folder = os.path.join(self.folder, "saved")
     eval_export.export(self.stage, folder)
+    folder = os.path.join(folder, eval_export.SAVED_MODEL)
     model = tf.saved_model.load(folder)
     with open(os.path.join(folder, eval_export.ABOUT), encoding="utf-8") as file:
       self.assertEqual(json.load(file)["extra_columns"], list(NAMES))

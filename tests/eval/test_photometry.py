@@ -103,6 +103,7 @@ class PhotometryTest(tf.test.TestCase, parameterized.TestCase):
   def test_the_exported_model(self):
     folder = os.path.join(self.folder, "saved")
     eval_export.export(self.stage, folder)
+    folder = os.path.join(folder, eval_export.SAVED_MODEL)
     model = tf.saved_model.load(folder)
     with open(os.path.join(folder, eval_export.ABOUT), encoding="utf-8") as file:
       self.assertEqual(json.load(file)["photometry"]["bands"], list(BANDS))
@@ -112,6 +113,12 @@ class PhotometryTest(tf.test.TestCase, parameterized.TestCase):
     given["extra"] = tf.constant(arrays["extra"]["mag_J"][:, np.newaxis], tf.float32)
     for found in (model.estimate(*given.values()), model.signatures["serving_default"](**given)):
       self.assertAllClose(found["pdf"], self.expected.pdf, atol=1e-6, rtol=0)
+    r_mag = tf.constant(np.asarray(self.table["r"]), tf.float32)
+    flagged = model.estimate_with_flags(*given.values(), r_mag)
+    self.assertAllEqual(flagged["flags"], self.expected.ancil["flags"])
+    self.assertAllEqual(flagged["pdf"], model.estimate(*given.values())["pdf"])
+    bundle = pz.load_bundle(os.path.dirname(folder)).predict(**arrays, r_mag=np.asarray(r_mag))
+    self.assertAllClose(bundle.pdf, self.expected.pdf, atol=1e-6, rtol=0)
     with self.assertRaisesRegex(tf.errors.InvalidArgumentError, "are they fluxes"):
       model.estimate(**{**given, "magnitudes": 100.0 + given["magnitudes"]})
 
@@ -125,7 +132,7 @@ class PhotometryTest(tf.test.TestCase, parameterized.TestCase):
     magnitudes, ebv = arrays["magnitudes"][own], arrays["ebv"][own]
     folder = os.path.join(self.folder, "saved_plain")
     eval_export.export(stage, folder)
-    saved = tf.saved_model.load(folder)
+    saved = tf.saved_model.load(os.path.join(folder, eval_export.SAVED_MODEL))
     found = saved.estimate(tf.constant(magnitudes, tf.float32), tf.constant(ebv, tf.float32))
     self.assertAllClose(found["pdf"], expected.pdf, atol=1e-6, rtol=0)
     model = pz.load_run(os.path.dirname(stage))

@@ -1,0 +1,1 @@
+"""What `eval.export` writes beside the SavedModel."""

@@ -1,0 +1,119 @@
+"""`point_estimates` and the flags of `TrainingDomain` in TensorFlow operations.
+
+A SavedModel holds them, so that its numbers are those of our own predictions, to float rounding.
+"""
+
+from __future__ import annotations
+
+from typing import Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from pzbias_tf.predictions.domain import (
+  EDGE_BINS,
+  EDGE_PROBABILITY,
+  FLAGS,
+  PEAK_OFFSET,
+  PLATEAU,
+  TrainingDomain,
+)
+from pzbias_tf.predictions.estimates import INTERVALS, LOSS_WIDTH
+
+NO_ESTIMATE = 32
+"""The flag of a galaxy whose estimates are NaN; none of FLAGS, since arrays and data sets with
+such galaxies are refused."""
+
+_TINY = np.finfo(np.float32).tiny
+
+
+def estimates_in_graph(edges: tf.Tensor, pdf: tf.Tensor) -> dict[str, tf.Tensor]:
+  """`estimates.point_estimates` in TensorFlow operations.
+
+  Args:
+    edges: edges of the redshift bins [bins + 1] float64.
+    pdf: probability of each bin [n, bins] float32.
+
+  Returns:
+    The same columns, [n] float64; NaN where p(z) is not finite.
+  """
+  centers, precise = 0.5 * (edges[:-1] + edges[1:]), tf.cast(pdf, tf.float64)
+  cdf = tf.cumsum(precise, axis=-1)
+  reached = _quantiles(edges, precise, cdf, [0.5, *INTERVALS.values()])
+  risk = tf.matmul(pdf, _loss(centers))
+  finite = tf.math.is_finite(cdf[:, -1])  # argmax takes NaN for the first bin
+  return {name: tf.where(finite, values, np.nan) for name, values in {
+      "zmode": tf.gather(centers, tf.argmax(pdf, axis=-1)),
+      "zmean": tf.linalg.matvec(precise, centers), "zmedian": reached[0],
+      "zbest": tf.gather(centers, tf.argmin(risk, axis=-1)),
+      **dict(zip(INTERVALS, reached[1:]))}.items()}
+
+
+def flags_in_graph(domain: TrainingDomain, r_mag: tf.Tensor, measured: Mapping[str, tf.Tensor],
+                   pdf: tf.Tensor) -> tf.Tensor:
+  """`TrainingDomain.flags` in TensorFlow operations.
+
+  Args:
+    domain: the ranges of the training galaxies.
+    r_mag: r magnitudes [n] float32.
+    measured: as `TrainingDomain.flags` takes it.
+    pdf: probability of each bin [n, bins] float32.
+
+  Returns:
+    [n] int32: sums of FLAGS; NO_ESTIMATE where p(z) is not finite.
+  """
+  reasons = {"magnitude": _outside(r_mag, *domain.r_mag), "p(z) at edge": _piled_up(pdf)}
+  if "magnitudes" in measured:
+    magnitudes = tf.cast(measured["magnitudes"], tf.float64)
+    colours = magnitudes[:, :-1] - magnitudes[:, 1:]
+    known = tf.math.is_finite(colours)
+  else:
+    colours = _colours(measured["aperture_flux"], domain.softening)
+    known = tf.ones_like(colours, tf.bool)
+    reasons["off-centre"] = measured["peak_offset"] > max(PEAK_OFFSET, domain.peak_offset)
+    reasons["saturated"] = measured["plateau"] >= PLATEAU
+  reasons["colour"] = tf.reduce_any(_outside(colours, *zip(*domain.colours)) & known, axis=-1)
+  flags = tf.add_n([FLAGS[reason] * tf.cast(is_so, tf.int32) for reason, is_so in reasons.items()])
+  finite = tf.math.is_finite(tf.reduce_sum(pdf, axis=-1))
+  return tf.where(finite, flags, NO_ESTIMATE)
+
+
+def _quantiles(edges: tf.Tensor, pdf: tf.Tensor, cdf: tf.Tensor,
+               levels: Sequence[float]) -> list[tf.Tensor]:
+  """`estimates.quantiles`, one [n] float64 per level."""
+  found, widths = [], edges[1:] - edges[:-1]
+  for level in levels:
+    reached = level * cdf[:, -1]
+    upper = tf.argmax(tf.cast(cdf >= reached[:, tf.newaxis], tf.int32), axis=-1)
+    inside = tf.maximum(tf.gather(pdf, upper, axis=1, batch_dims=1), _TINY)
+    fraction = 1.0 - (tf.gather(cdf, upper, axis=1, batch_dims=1) - reached) / inside
+    found.append(tf.gather(edges, upper) + fraction * tf.gather(widths, upper))
+  return found
+
+
+def _loss(centers: tf.Tensor) -> tf.Tensor:
+  """The loss of `estimates.lowest_risk` [bins of the truth, bins of the estimate] float32.
+
+  It is computed with each batch: as a constant it would be larger than the network.
+  """
+  dz = (centers - centers[:, tf.newaxis]) / (1.0 + tf.maximum(centers, 0.0)[:, tf.newaxis])
+  return tf.cast(1.0 - 1.0 / (1.0 + (dz / LOSS_WIDTH) ** 2), tf.float32)
+
+
+def _outside(values: tf.Tensor, low: float | Sequence[float],
+             high: float | Sequence[float]) -> tf.Tensor:
+  values = tf.cast(values, tf.float64)
+  return ~((values >= tf.constant(low, tf.float64)) & (values <= tf.constant(high, tf.float64)))
+
+
+def _colours(flux: tf.Tensor, softening: Sequence[float]) -> tf.Tensor:
+  """Colours of neighbouring bands [n, bands - 1] float64, in asinh magnitudes."""
+  scaled = tf.cast(flux, tf.float64) / (2.0 * tf.constant(softening, tf.float64))
+  mag = -2.5 / np.log(10.0) * tf.asinh(scaled)
+  return mag[:, :-1] - mag[:, 1:]
+
+
+def _piled_up(pdf: tf.Tensor) -> tf.Tensor:
+  bins = max(1, round(EDGE_BINS * pdf.shape[1]))
+  ends = [tf.reduce_sum(part, axis=-1) for part in (pdf[:, :bins], pdf[:, -bins:])]
+  return tf.maximum(*ends) > EDGE_PROBABILITY
