@@ -3,6 +3,7 @@
 # make test-all    the same under every Python from 3.11 to 3.13 that is found
 # make test-other  the same under the newest of those that is not PYTHON
 # make lint        ruff and mypy
+# make docs        the documentation as a site, in build/site
 # make test-slow   the tests that take an hour: the quickstart for three seeds, kills at random moments
 # make quickstart  simulated galaxies, all stages, metrics: within ten minutes on a laptop
 # make study       every experiment of the paper at small scale, and RESULTS.md: some hours
@@ -23,9 +24,10 @@ VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2
 VENV := .venv$(if $(filter-out 3.11,$(VERSION)),-$(VERSION))
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DOCS_READY := $(VENV)/.docs_ready
 RUN := $(BIN)/python
 
-.PHONY: setup lint test test-all test-other test-slow quickstart study clean
+.PHONY: setup lint docs test test-all test-other test-slow quickstart study clean
 
 setup: $(READY)
 
@@ -44,6 +46,17 @@ endif
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# What builds the site is installed here alone.  The variable silences an advertisement of
+# mkdocs-material.
+docs: $(DOCS_READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	@echo "The site is build/site/index.html"
+
+$(DOCS_READY): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints/python$(VERSION).txt --editable '.[docs]'
+	@touch $@
 
 # Two processes, each takes whole files, in which tests share what they train; tests/conftest.py
 # puts the longest files first.

@@ -292,4 +292,11 @@ def _example() -> str:
     return file.read()
 
 
-SDSS, CFHTLS_WIDE, CFHTLS_DEEP = map(load_survey, ("sdss", "cfhtls_wide", "cfhtls_deep"))
+SDSS = load_survey("sdss")
+"""The main galaxy sample of SDSS, as in the paper: r < 17.8 and z < 0.4."""
+
+CFHTLS_WIDE = load_survey("cfhtls_wide")
+"""The wide fields of CFHTLS, as in the paper."""
+
+CFHTLS_DEEP = load_survey("cfhtls_deep")
+"""The deep fields of CFHTLS, as in the paper."""
