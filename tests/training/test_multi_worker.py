@@ -34,7 +34,7 @@ from tests.small_runs import request
 from train import main as train_main
 number, data, runs, settings = sys.argv[1:]
 wanted = request(int(number), data, runs, num_devices=0, **json.loads(settings))
-with mock.patch.object(train_main.train_flags, "read_request", lambda: wanted):
+with mock.patch.object(train_main, "read_request", lambda: wanted):
   train_main.main([""])
 """
 
