@@ -43,7 +43,7 @@ class Section:
 _REAL = "Real galaxies, SDSS photometry"
 
 SECTIONS = (
-    Section(title=f"{_REAL}: five folds of three splits", kind="folds", label="split.fold",
+    Section(title=f"{_REAL}: folds and splits", kind="folds", label="split.fold",
             results=("real_sdss_split1/folds", "real_sdss_split2/folds", "real_sdss/folds")),
     Section(title=f"{_REAL}: one run", results=("real_sdss/sdss_main",), kind="main"),
     Section(title=f"{_REAL}: width of Step 3's labels", results=("real_sdss/label_width",),
@@ -63,8 +63,8 @@ SECTIONS = (
             kind="trends", label="training galaxies of Baseline and Step 1", words={"0": "all"}),
     Section(title=f"{_REAL} with r < 18: five folds", kind="folds", label="fold (`--ne`)",
             results=("real_sdss_r18/folds",)),
-    Section(title="Real galaxies, zCOSMOS photometry: five folds", kind="folds",
-            label="fold (`--ne`)", results=("real_zcosmos/folds",)),
+    Section(title="Real galaxies, zCOSMOS photometry", kind="trends", words={"auto": "auto"},
+            label="factor on the fitted widths", results=("real_zcosmos/label_width",)),
     Section(title="SDSS", published="Figure 12", results=("sdss/sdss_main",), kind="main"),
     Section(title="SDSS: folds with other seeds and balanced subsets",
             results=("sdss/folds",), kind="folds", label="fold (`--ne`)"),
