@@ -61,11 +61,11 @@ def with_origins(request: Request, data: Dataset) -> dict[str, tuple[Any, str]]:
     if getattr(request, name, None) is not None:
       settings[name] = (getattr(request, name), "flag")
   check_network(settings["net"][0], photometry=data.manifest.photometry is not None)
-  size = settings["image_size"][0]
-  if 0 < min(size, *data.manifest.image_shape[:2]) < SMALLEST_SIDE:
+  size, sides = settings["image_size"][0], data.manifest.image_shape[:2]
+  if sides and min(size, *sides) < SMALLEST_SIDE:
     raise ValueError(f"{data.folder}: --image_size={size} of images of "
-                     f"{' x '.join(map(str, data.manifest.image_shape[:2]))} pixels; a side of "
-                     f"{SMALLEST_SIDE} or more is needed")
+                     f"{' x '.join(map(str, sides))} pixels; a side of {SMALLEST_SIDE} or more is "
+                     "needed")
   return settings
 
 

@@ -223,6 +223,7 @@ def _columns(datasets, num: int) -> TableColumns:
 
 def _read_dataset(values, columns, path, dataset) -> None:
   """Adds a dataset, or its fields, to the values; skips what is no text."""
+  check_stored(dataset, dataset.file.filename)
   try:
     array = dataset.asstr()[()] if h5py.check_string_dtype(dataset.dtype) else dataset[()]
   except (UnicodeDecodeError, TypeError, OSError) as error:

@@ -14,6 +14,7 @@ from typing import Any, Mapping
 from eval.run import EvaluatedStage
 from pzbias_tf.data.galaxy_origin import GalaxyOrigin
 from pzbias_tf.files import write_text
+from pzbias_tf.guards import json_files
 from pzbias_tf.predictions.domain import TrainingDomain
 from pzbias_tf.survey import Survey
 from pzbias_tf.trained_run import step_4
@@ -110,7 +111,8 @@ def _write_config(stage, folder):
     fields = json.load(file)
   facts = stage.data_set
   fields["provenance"] = {DATA_SET: facts.to_json()} if facts else {}
-  write_text(os.path.join(folder, CONFIG_NAME), json.dumps(fields, indent=1) + "\n")
+  fields.pop(json_files.DIGEST, None)  # of what it was
+  json_files.write(os.path.join(folder, CONFIG_NAME), fields)
 
 
 def _metrics(run, stage, digest):

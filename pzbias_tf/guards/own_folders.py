@@ -59,9 +59,10 @@ def scratch_folder(parent: str, prefix: str) -> Iterator[str]:
   Those of killed processes are removed first: nobody holds their locks.
 
   Args:
-    parent: an existing folder, which other users may share.
+    parent: an existing folder, which other users may share; "" is the system's.
     prefix: how its name begins.
   """
+  parent = parent or tempfile.gettempdir()
   for left in _folders(parent, prefix):
     _remove_if_free(left)
   folder, lock = tempfile.mkdtemp(prefix=prefix, dir=parent), contextlib.ExitStack()

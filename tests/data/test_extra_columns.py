@@ -8,6 +8,7 @@ from astropy.table import Table
 import numpy as np
 import tensorflow as tf
 
+from data_tools.verification.accepted_edits import accept
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.extra_columns import ExtraColumns, is_missing
 from pzbias_tf.data.manifest import Manifest
@@ -112,6 +113,7 @@ class BatchesTest(tf.test.TestCase, parameterized.TestCase):
     table = Table.read(path)
     table["mag_J"][7] = -99.0
     table.write(path, overwrite=True)
+    accept(path)
     with self.assertRaisesRegex(ValueError, "mag_J is -99.0 in row 7 of the catalogue"):
       Dataset.open(folder).extra(("mag_J",))
 
