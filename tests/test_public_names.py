@@ -60,7 +60,7 @@ class PublicNamesTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters("pzbias_tf", "pzbias_tf.survey", "train.flags")
   def test_windows_is_told_of_wsl(self, module):
     said = subprocess.run(
-        [sys.executable, "-c", "import importlib, sys; sys.platform = 'win32'; "
+        [sys.executable, "-c", "import importlib, shutil, sys; sys.platform = 'win32'; "
          f"importlib.import_module({module!r})"],
         cwd=ROOT, capture_output=True, text=True, check=False)
     self.assertEqual(said.returncode, 1)
