@@ -120,7 +120,11 @@ class EvaluatedStage:
   @functools.cached_property
   def weights_digest(self) -> str:
     """SHA-256 of its last weights."""
-    return file_digest(StageFiles(self.folder).last)
+    weights = StageFiles(self.folder).last
+    if not os.path.exists(weights):
+      raise FileNotFoundError(f"{weights} is missing: no stage was trained there, or not to its "
+                              "end; name another run or stage, or train it")
+    return file_digest(weights)
 
   @property
   def test_weights_digest(self) -> str:

@@ -160,6 +160,9 @@ def load_config(stage_dir: str) -> tuple[TrainConfig, dict[str, Any]]:
     ValueError: it is damaged, or has changed since it was written.
   """
   path = os.path.join(stage_dir, CONFIG_NAME)
+  if not os.path.exists(path):
+    raise FileNotFoundError(f"{path} is missing: no stage was trained there; name another run or "
+                            "stage, or train it")
   wrong = f"{path}: damaged ({{problem}}); train the stage again in another --experiment"
   fields = json_files.read(path, _SCHEMA, wrong)
   try:
