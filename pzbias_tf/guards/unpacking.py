@@ -19,7 +19,7 @@ real images and tables shrink to a half or a tenth."""
 
 _BLOCK = 1 << 20
 _STARTS: dict[bytes, Callable[[Any], Any]] = {
-    b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
+    b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 
 
 class BombError(ValueError):
@@ -54,7 +54,7 @@ def check(path: str | os.PathLike) -> None:
   if not os.path.isfile(path):  # whoever opens it says so
     return
   with open(path, "rb") as file:
-    opener, packed = _STARTS.get(file.read(2)), os.fstat(file.fileno()).st_size
+    opener, packed = _opener(file.read(8)), os.fstat(file.fileno()).st_size
     if opener is None or packed * 1032 < USUAL_BYTES and opener is gzip.open:  # deflate's best
       return
     file.seek(0)
@@ -77,14 +77,14 @@ def copy(path: str, unpacked: IO[bytes], target: IO[bytes]) -> None:
 
 
 def contents(path: str) -> bytes:
-  """The contents of a plain file, unpacked if it is a .gz or .bz2 file.
+  """The contents of a plain file, unpacked if it is a .gz, .bz2 or .xz file.
 
   Raises:
     BombError: they are more than such a file could hold.
-    EOFError, OSError, ValueError, zlib.error: it cannot be read.
+    EOFError, OSError, ValueError, lzma.LZMAError, zlib.error: it cannot be read.
   """
   with plain_files.opened(path) as file:
-    opener, packed = _STARTS.get(file.read(2)), os.fstat(file.fileno()).st_size
+    opener, packed = _opener(file.read(8)), os.fstat(file.fileno()).st_size
     file.seek(0)
     if opener is None:
       return file.read()
@@ -92,6 +92,11 @@ def contents(path: str) -> bytes:
       data = unpacked.read(limit(packed) + 1)
   check_size(path, packed, len(data))
   return data
+
+
+def _opener(start: bytes) -> Callable[[Any], Any] | None:
+  """What unpacks a file that begins with these bytes."""
+  return next((opener for magic, opener in _STARTS.items() if start.startswith(magic)), None)
 
 
 def _copy(path, unpacked, target, packed):

@@ -5,15 +5,13 @@ The kind of a file is known by its first bytes; its name only says whether it is
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import lzma
 from typing import Mapping
 import zlib
 
 import numpy as np
 
-from pzbias_tf.guards import unpacking
+from pzbias_tf.guards import plain_files, unpacking
 from pzbias_tf.tables import binary_tables, text_tables
 from pzbias_tf.tables.table_contents import TableColumns
 
@@ -27,8 +25,6 @@ _TEXT = (".txt", ".dat", ".cat", ".tab", ".ascii", ".tbl")
 _PARQUET = (".parquet", ".parq", ".pq")
 PACKED = (".gz", ".bz2", ".xz")
 """Endings that may follow those of files other than Parquet."""
-_UNPACK = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ": lzma.decompress}
-"""{first bytes: what unpacks such a file}."""
 
 
 def read_table(path: str) -> TableColumns:
@@ -42,8 +38,8 @@ def read_table(path: str) -> TableColumns:
     OSError: the file is missing.
     ValueError: it is no readable table.
   """
-  unpacking.check(path)
   if path.lower().endswith(_PARQUET):
+    plain_files.check(path)
     return binary_tables.read_parquet(path)
   content = _read_bytes(path)
   try:
@@ -98,13 +94,10 @@ def _read_bytes(path: str) -> bytes:
     OSError: the file cannot be read.
     ValueError: it is packed and damaged.
   """
-  with open(path, "rb") as file:
-    content = file.read()
-  for magic, unpack in _UNPACK.items():
-    if content.startswith(magic):
-      try:
-        return unpack(content)
-      except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
-        raise ValueError(f"{path}: not a readable table: damaged or cut short ({error}); fetch it "
-                         "again") from error
-  return content
+  try:
+    return unpacking.contents(path)
+  except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+    if isinstance(error, OSError) and (error.errno or isinstance(error, plain_files.NotPlainError)):
+      raise
+    raise ValueError(f"{path}: not a readable table: damaged or cut short ({error}); fetch it "
+                     "again") from error

@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import lzma
 import os
 from unittest import mock
 
@@ -11,7 +12,7 @@ import tensorflow as tf
 from pzbias_tf.guards import unpacking
 from pzbias_tf.guards.unpacking import BombError
 
-PACKERS = ((gzip.compress, gzip.open), (bz2.compress, bz2.open))
+PACKERS = ((gzip.compress, gzip.open), (bz2.compress, bz2.open), (lzma.compress, lzma.open))
 
 
 class UnpackingTest(tf.test.TestCase, parameterized.TestCase):
@@ -49,6 +50,12 @@ class UnpackingTest(tf.test.TestCase, parameterized.TestCase):
     unpacking.check(self.path)
     self.assertEqual(unpacking.contents(self.path), content)
     unpacking.check(f"{self.path}.missing")
+
+  @parameterized.parameters(b"BZ,z\n1,0.1\n", b"BZ", b"\x1f", b"\xfd7 z\n")
+  def test_texts_that_begin_like_a_packed_file(self, content):
+    self.write(content)
+    unpacking.check(self.path)
+    self.assertEqual(unpacking.contents(self.path), content)
 
   def test_announced_sizes(self):
     unpacking.check_size("a", 10, 1 << 20)

@@ -4,12 +4,14 @@ import bz2
 import gzip
 import lzma
 import os
+from unittest import mock
 
 from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
 from pzbias_tf import table_columns, tables
+from pzbias_tf.guards import unpacking
 
 USUAL = (
     ("semicolons_and_decimal_commas", "id;z;r\n007;0,125;16,5\n102e5;0,25;17\n"),
@@ -76,6 +78,22 @@ class TextTablesTest(tf.test.TestCase, parameterized.TestCase):
   def test_a_packed_file_that_is_cut_short(self):
     with self.assertRaisesRegex(ValueError, "a.csv.gz: not a readable table.*cut short"):
       self.read(gzip.compress(USUAL[0][1].encode())[:-12], "a.csv.gz")
+
+  def test_a_column_that_begins_like_a_packed_file(self):
+    self.assertEqual(self.read("BZ,z\n1,0.125\n")["z"].tolist(), [0.125])
+
+  @parameterized.parameters("a.csv", "a.csv.gz", "a.parquet")
+  def test_a_fifo_is_refused(self, name):
+    path = os.path.join(self.create_tempdir().full_path, name)
+    os.mkfifo(path)
+    with self.assertRaisesRegex(OSError, "is no plain file, but a FIFO"):
+      tables.read_table(path)
+
+  @parameterized.parameters(gzip, bz2, lzma)
+  def test_a_file_that_unpacks_to_far_too_much(self, packer):
+    with mock.patch.object(unpacking, "USUAL_BYTES", 1 << 20):
+      with self.assertRaisesRegex(ValueError, "bytes unpack to .* GB or more"):
+        self.read(packer.compress(b"id,z\n" + bytes(1 << 23)), "a.csv.gz")
 
   @parameterized.parameters("utf-8", "utf-16", "latin-1")
   def test_encodings(self, encoding):
