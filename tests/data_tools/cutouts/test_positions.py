@@ -40,7 +40,7 @@ class PositionsTest(tf.test.TestCase, parameterized.TestCase):
                                          for key in table.colnames}), path)
     else:
       table.write(path, format=FORMATS[name])
-    with self.assertLogs() as logged:
+    with self.assertLogs("absl", "INFO") as logged:
       found = read_positions(path)
     self.assertEqual(found.ids.tolist(), [str(LARGE), str(LARGE + 1), ""])
     self.assertEqual(found.columns["other"].tolist(), found.ids.tolist())
@@ -58,7 +58,7 @@ class PositionsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual((found.ra, found.dec), (RA, DEC))
 
   def test_rows_are_counted_where_there_are_no_ids(self):
-    with self.assertLogs() as logged:
+    with self.assertLogs("absl", "INFO") as logged:
       found = read_positions(self.write("a.csv", "ra,dec\n150,2\n150.5,-2.5\n"))
     self.assertEqual(found.ids.tolist(), ["0", "1"])
     self.assertIn("id = numbers of the rows", logged.output[0])
