@@ -23,6 +23,7 @@ from pzbias_tf.data.galaxy_origin import (
   simulation_record,
 )
 from pzbias_tf.files import whole_file, write_text
+from pzbias_tf.guards import own_folders
 from pzbias_tf.metrics.distributions import off_grid
 from pzbias_tf.metrics.stage_metrics import to_json
 from pzbias_tf.photoz_catalog import Catalog, listed
@@ -34,6 +35,8 @@ from pzbias_tf.versions import file_digest, for_others, git_revision, made_with
 REPORT = "report"
 METRICS = "metrics.json"
 CALIBRATED = "calibrated.fits"
+WRITTEN = (METRICS, "calibration*.json", CALIBRATED, REPORT)
+"""Patterns of the names of what is written to --output."""
 
 _SHOWN_DIGITS = 16  # of a digest
 _MANY = 0.1  # so large a share of galaxies off the grid calls for another survey
@@ -111,9 +114,17 @@ def _about_results(outcome):
 
 
 def save_all(outcome: Outcome) -> list[str]:
-  """Writes the files; returns their paths."""
+  """Writes the files; returns their paths.
+
+  Raises:
+    OSError: the folder holds files of others, or another process is at work there.
+  """
+  with own_folders.output_folder(outcome.request.output, WRITTEN):
+    return _save(outcome)
+
+
+def _save(outcome):
   folder = outcome.request.output
-  os.makedirs(folder, exist_ok=True)
   written = [_save_metrics(outcome), *_save_calibrations(outcome)]
   if outcome.request.apply:
     written.append(_save_calibrated(outcome))

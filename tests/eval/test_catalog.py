@@ -468,6 +468,12 @@ class MistakesTest(CatalogCase):
     with self.assertRaisesRegex(OSError, "text.hdf5: "):
       self.run_on(self.path("text.hdf5"))
 
+  def test_a_folder_of_others_keeps_its_files(self):
+    path = self.write(columns(num=20))
+    with self.assertRaisesRegex(FileExistsError, "catalog.fits for one.*name another --output"):
+      self.run_on(path, output=".")
+    self.assertEqual(os.listdir(self.path(".")), ["catalog.fits"])
+
   @parameterized.parameters(
       (dict(output=""), "--output is missing"),
       (dict(fit_fraction=0.5, fit="a.fits"), "--fit_fraction and --fit each"),
