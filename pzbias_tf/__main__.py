@@ -16,6 +16,7 @@ import sys
 from pzbias_tf import survey
 from pzbias_tf.command_line import completion
 from pzbias_tf.command_line.command_flags import COMMANDS, HELP_WORDS
+from pzbias_tf.guards.terminal import print_page
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _OTHERS = {"surveys": "Lists the surveys that have a name.",
@@ -32,14 +33,14 @@ def main() -> None:
   _find_own_packages()
   name, *words = sys.argv[1:] or ["--help"]
   if name in HELP_WORDS:
-    print(listing())
+    print_page(listing())
   elif name in COMMANDS:
     sys.argv = [f"pzbias {name}", *words]
     runpy.run_module(COMMANDS[name], run_name="__main__", alter_sys=True)
   elif name == "surveys" and not words:
-    print(surveys())
+    print_page(surveys())
   elif name == "completion" and len(words) == 1 and words[0] in completion.SHELLS:
-    print(completion.script(words[0], _OTHERS))
+    print_page(completion.script(words[0], _OTHERS))
   elif name in _OTHERS:
     sys.exit(f"Error: unexpected words after pzbias {name}: {' '.join(words) or 'none'}. "
              f"{name}: {_OTHERS[name]}")

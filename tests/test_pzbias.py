@@ -58,6 +58,15 @@ class PzbiasTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(said.stdout, own.stdout)
     self.assertIn(f"Usage: pzbias {name} ", said.stdout)
 
+  @parameterized.parameters(("--help",), ("surveys",), ("completion", "bash"), ("train", "--help"))
+  def test_a_reader_that_stops_early(self, *words):
+    reading, writing = os.pipe()
+    os.close(reading)
+    said = subprocess.run([sys.executable, "-m", "pzbias_tf", *words], cwd=ROOT, stdout=writing,
+                          stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    self.assertEqual((said.returncode, said.stderr), (0, ""))
+
   def test_the_script_of_pyproject_is_the_same(self):
     self.assertIsNotNone(importlib.metadata.EntryPoint(
         "pzbias", script_of_pyproject(), "console_scripts").load())
