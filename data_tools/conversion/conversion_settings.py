@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from data_tools.conversion.executors import choose
 from pzbias_tf.choices import PIXEL_DTYPES
 from pzbias_tf.data import augment
 from pzbias_tf.data import manifest as manifest_lib
@@ -79,8 +80,4 @@ class ConversionSettings:
       raise ValueError(
           f"--shard_size_mb={self.shard_size_mb:g} and --num_workers={self.num_workers} "
           "must be positive")
-    if self.runner_options and not self.runner:
-      raise ValueError(f"--runner_option={self.runner_options[0]} needs a --runner")
-    if self.num_workers > 1 and self.runner not in ("", "DirectRunner"):
-      raise ValueError(f"--num_workers={self.num_workers}: {self.runner} takes its number of "
-                       "workers from its own options, e.g. --runner_option=parallelism=8")
+    choose.check_options(self.runner, self.num_workers, self.runner_options)

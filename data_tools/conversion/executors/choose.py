@@ -7,8 +7,35 @@ from typing import Callable, Sequence
 
 from data_tools.conversion.executors import local
 
-RUNNERS = ("DirectRunner", "FlinkRunner", "SparkRunner", "DataflowRunner")
+DASK = "DaskRunner"
+
+RUNNERS = ("DirectRunner", DASK, "PortableRunner", "FlinkRunner", "SparkRunner", "DataflowRunner")
 """Runners of Apache Beam."""
+
+# Without these, Beam would start workers of its own on this machine.
+_NEEDED = {DASK: ("dask_client_address=tcp://HOST:8786", "dask_scheduler_file=FILE"),
+           "PortableRunner": ("job_endpoint=HOST:8099",)}
+
+
+def check_options(runner: str, num_workers: int, options: Sequence[str]) -> None:
+  """Refuses options that do not fit the runner.
+
+  Args:
+    runner, num_workers, options: as for `shard_map`.
+
+  Raises:
+    ValueError: they do not.
+  """
+  if options and not runner:
+    raise ValueError(f"--runner_option={options[0]} needs a --runner")
+  if num_workers > 1 and runner not in ("", "DirectRunner"):
+    raise ValueError(f"--num_workers={num_workers}: {runner} takes its number of workers from "
+                     "its cluster or its own options, e.g. --runner_option=parallelism=8")
+  needed = _NEEDED.get(runner, ())
+  names = {option.partition("=")[0] for option in options}
+  if needed and not names & {option.partition("=")[0] for option in needed}:
+    raise ValueError(f"--runner={runner} needs the address of its cluster: --runner_option="
+                     + " or --runner_option=".join(needed))
 
 
 def shard_map(num_workers: int, runner: str = "",
