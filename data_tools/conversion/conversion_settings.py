@@ -32,7 +32,7 @@ class ConversionSettings:
     max_r_mag: faintest r magnitude (AB) to convert; None for no limit.
     max_rejected: largest fraction of the objects that may be rejected; None for no limit.
     num_workers: number of processes; the bytes do not depend on it.
-    runner: one of `choose.RUNNERS`, or "" for processes of this machine.
+    runner: one of `runners.RUNNERS`, or "" for processes of this machine.
     runner_options: options of the Beam pipeline.
   """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from absl import flags
 
-from data_tools.conversion.executors.choose import RUNNERS
+from data_tools.conversion.executors.runners import RUNNERS
 from data_tools.flag_groups import reader_flags
 from data_tools.simulation import options as simulation_options
 from pzbias_tf.choices import COMPRESSION_TYPES, FULL, PIXEL_DTYPES, QUICK

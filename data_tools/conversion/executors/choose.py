@@ -6,15 +6,30 @@ import contextlib
 from typing import Callable, Sequence
 
 from data_tools.conversion.executors import local
-
-DASK = "DaskRunner"
-
-RUNNERS = ("DirectRunner", DASK, "PortableRunner", "FlinkRunner", "SparkRunner", "DataflowRunner")
-"""Runners of Apache Beam."""
+from data_tools.conversion.executors.runners import DASK, PORTABLE
 
 # Without these, Beam would start workers of its own on this machine.
 _NEEDED = {DASK: ("dask_client_address=tcp://HOST:8786", "dask_scheduler_file=FILE"),
-           "PortableRunner": ("job_endpoint=HOST:8099",)}
+           PORTABLE: ("job_endpoint=HOST:8099",)}
+
+
+def shard_map(num_workers: int, runner: str = "",
+              options: Sequence[str] = ()) -> contextlib.AbstractContextManager[Callable]:
+  """A context manager that yields an ordered map over shard tasks.
+
+  Args:
+    num_workers: number of processes.
+    runner: one of `runners.RUNNERS`, or "" for local processes without Beam.
+    options: options of the Beam pipeline, e.g. "flink_master=host:8081".
+
+  Raises:
+    ValueError: a runner is named, but Beam is not installed.
+  """
+  if not runner:
+    return local.worker_map(num_workers)
+  from data_tools.conversion.executors import beam  # an optional dependency
+
+  return beam.beam_map(runner, num_workers, options)
 
 
 def check_options(runner: str, num_workers: int, options: Sequence[str]) -> None:
@@ -36,22 +51,3 @@ def check_options(runner: str, num_workers: int, options: Sequence[str]) -> None
   if needed and not names & {option.partition("=")[0] for option in needed}:
     raise ValueError(f"--runner={runner} needs the address of its cluster: --runner_option="
                      + " or --runner_option=".join(needed))
-
-
-def shard_map(num_workers: int, runner: str = "",
-              options: Sequence[str] = ()) -> contextlib.AbstractContextManager[Callable]:
-  """A context manager that yields an ordered map over shard tasks.
-
-  Args:
-    num_workers: number of processes.
-    runner: one of `RUNNERS`, or "" for local processes without Beam.
-    options: options of the Beam pipeline, e.g. "flink_master=host:8081".
-
-  Raises:
-    ValueError: a runner is named, but Beam is not installed.
-  """
-  if not runner:
-    return local.worker_map(num_workers)
-  from data_tools.conversion.executors import beam  # an optional dependency
-
-  return beam.beam_map(runner, num_workers, options)

@@ -13,7 +13,7 @@ except ImportError as import_error:
   raise ValueError("--runner needs Apache Beam: pip install '.[beam]'") from import_error
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
-from data_tools.conversion.executors.choose import DASK
+from data_tools.conversion.executors.runners import DASK
 
 _DASK_CLASS = "apache_beam.runners.dask.dask_runner.DaskRunner"  # Beam knows no short name for it
 
@@ -27,7 +27,7 @@ def options_for(runner: str, num_workers: int, options: Sequence[str]) -> Pipeli
   """The options of a pipeline.
 
   Args:
-    runner: one of `choose.RUNNERS`.
+    runner: one of `runners.RUNNERS`.
     num_workers: processes of the DirectRunner.
     options: further options of the pipeline, e.g. "flink_master=host:8081".
   """
@@ -73,9 +73,12 @@ def run(function: Callable, elements: Sequence[Any], options: PipelineOptions) -
 
 def _clear(error: Exception, runner: str) -> OSError:
   """An error of one line; the number of a system's error is kept, since callers look at it."""
-  lines = str(error).strip().splitlines() or [type(error).__name__]
-  text = f"{runner}: the pipeline failed; the same command keeps what is finished: {lines[-1]}"
-  if _PROCESS in lines[-1]:
+  lines = str(error).split("\n")
+  # Other runners than Dask send the traceback of a worker, whose last line is the error.
+  words = lines if runner == DASK else [line for line in lines if line.strip()][-1:]
+  cause = " ".join(" ".join(words).split()) or type(error).__name__
+  text = f"{runner}: the pipeline failed; the same command keeps what is finished: {cause}"
+  if _PROCESS in cause:
     text += f". Beam's job server in Python has processes under another name: {_PROCESS_IN_PYTHON}"
   number = getattr(error, "errno", None)
   return OSError(number, text) if number else OSError(text)

@@ -35,8 +35,8 @@ class DaskTest(tf.test.TestCase):
     self.marker = os.path.join(self.folder, "killed")
     self.cluster = self.start("cluster")
 
-  def start(self, name):
-    cluster = real_clusters.DaskCluster(os.path.join(self.folder, name))
+  def start(self, name, workers=2):
+    cluster = real_clusters.DaskCluster(os.path.join(self.folder, name), workers)
     self.addCleanup(cluster.kill)
     return cluster
 
@@ -70,7 +70,7 @@ class DaskTest(tf.test.TestCase):
     finished = {path: os.stat(path).st_mtime_ns for path in glob.glob(
         os.path.join(self.output, resume.UNFINISHED, "*", "*.tfrecord"))}
     self.assertGreater(len(finished), 2)
-    self.convert(self.start("another"))
+    self.convert(self.start("another", workers=1))
     self.assert_as_local()
 
 
