@@ -8,9 +8,13 @@ It goes on where it was interrupted.
 from __future__ import annotations
 
 import importlib.util
+import logging as python_logging
 import os
 import re
+import shutil
 import sys
+
+from absl import logging
 
 from pzbias_tf.predictions.parts.part_folder import COMMON, part_paths
 
@@ -60,23 +64,41 @@ def write_hats(parts: str, output: str, order: int, scratch: str) -> None:
     OSError: a stage failed, for instance since the disk is full; what is finished
       is kept.
   """
-  from dask.distributed import Client  # optional dependencies
+  goes_on = os.path.isdir(scratch) or os.path.isdir(output)
+  try:
+    try:
+      _import(parts, output, order, scratch)
+    except Exception as error:  # hats-import raises many kinds of errors
+      if not goes_on:
+        raise
+      # What a killed process or a full disk left half-written cannot be told from what is whole.
+      logging.warning("%s: the unfinished import cannot go on (%s); it begins anew", output, error)
+      for folder in (scratch, output):
+        shutil.rmtree(folder, ignore_errors=True)
+      _import(parts, output, order, scratch)
+  except (OSError, RuntimeError) as error:
+    raise OSError(f"{output}: hats-import has not finished ({error}); its own messages stand "
+                  "above. If the disk is full, make room; the same command goes on with what is "
+                  "finished") from error
+
+
+def _import(parts, output, order, scratch):
+  import dask  # optional dependencies
+  from dask.distributed import Client
   from hats_import.catalog.arguments import ImportArguments
   from hats_import.catalog.file_readers import ParquetPyarrowReader
   from hats_import.pipeline import pipeline_with_client
   above, name = os.path.split(os.path.abspath(output))
   os.makedirs(above, exist_ok=True)
-  try:
-    arguments = ImportArguments(
-        input_file_list=part_paths(parts), file_reader=ParquetPyarrowReader(chunksize=_BATCH),
-        output_path=above, output_artifact_name=name, tmp_dir=scratch, sort_columns="id",
-        constant_healpix_order=order, use_schema_file=os.path.join(parts, COMMON),
-        write_table_kwargs=dict(_COMPRESSION), progress_bar=False)
-    # One thread of this process: it holds one pixel at a time.
-    with Client(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None,
-                memory_limit=0, local_directory=scratch) as client:
-      pipeline_with_client(arguments, client)
-  except (OSError, RuntimeError) as error:
-    raise OSError(f"{output}: hats-import has not finished ({error}); its own messages stand "
-                  "above. If the disk is full, make room; the same command goes on with what is "
-                  "finished") from error
+  arguments = ImportArguments(
+      input_file_list=part_paths(parts), file_reader=ParquetPyarrowReader(chunksize=_BATCH),
+      output_path=above, output_artifact_name=name, tmp_dir=scratch, sort_columns="id",
+      constant_healpix_order=order, use_schema_file=os.path.join(parts, COMMON),
+      write_table_kwargs=dict(_COMPRESSION), progress_bar=False)
+  # One thread of this process: it holds one pixel at a time.  Its ports serve nothing.
+  python_logging.getLogger("distributed").setLevel(python_logging.WARNING)
+  with (dask.config.set({"distributed.scheduler.http.routes": [],
+                         "distributed.worker.http.routes": []}),
+        Client(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None,
+               memory_limit=0, local_directory=scratch) as client):
+    pipeline_with_client(arguments, client)
