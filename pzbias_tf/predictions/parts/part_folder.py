@@ -1,0 +1,122 @@
+"""The folder of all parts: its common metadata, and how it is read."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+from typing import Sequence
+
+import numpy as np
+
+from pzbias_tf.files import whole_file
+from pzbias_tf.guards.full_disks import clear_full_disk
+from pzbias_tf.predictions.parts.part_schema import EDGES_KEY, PDF
+from pzbias_tf.predictions.parts.part_writer import SUFFIX
+
+METADATA, COMMON = "_metadata", "_common_metadata"
+"""Where the row groups of all parts are listed, and their schema, by the custom of Parquet."""
+
+_HATS_DATA = "dataset"
+
+
+def finish_parts(folder: str) -> int:
+  """Writes METADATA and COMMON of a folder whose parts are complete.
+
+  Args:
+    folder: the folder.
+
+  Returns:
+    The number of galaxies.
+
+  Raises:
+    OSError: the disk is full.
+  """
+  from pyarrow import parquet  # an optional dependency
+  paths = part_paths(folder)
+  schema, footers = parquet.read_schema(paths[0]), None
+  for path in paths:
+    footer = parquet.read_metadata(path)
+    footer.set_file_path(os.path.basename(path))
+    if footers is None:
+      footers = footer
+    else:
+      footers.append_row_groups(footer)
+  with clear_full_disk(folder, "the finished parts"):
+    with whole_file(os.path.join(folder, COMMON)) as hidden:
+      parquet.write_metadata(schema, hidden)
+    with whole_file(os.path.join(folder, METADATA)) as hidden:
+      footers.write_metadata_file(hidden)
+  return int(footers.num_rows)
+
+
+def part_paths(folder: str) -> list[str]:
+  """The parts of a folder, or of a HATS catalogue, in order.
+
+  Raises:
+    FileNotFoundError: there is none.
+  """
+  data = os.path.join(folder, _HATS_DATA)
+  paths = (glob.glob(os.path.join(glob.escape(data), "Norder=*", "**", f"*{SUFFIX}"),
+                     recursive=True) if os.path.isdir(data)
+           else glob.glob(os.path.join(glob.escape(folder), f"*{SUFFIX}")))
+  if not paths:
+    raise FileNotFoundError(f"{folder} holds no part of predictions (*{SUFFIX}); name a folder "
+                            "that eval.predict has written")
+  return sorted(paths)
+
+
+def read_part_columns(folder: str, *, without: Sequence[str] = (),
+                      stop: int | None = None) -> dict[str, np.ndarray]:
+  """The columns of all parts in memory.
+
+  Args:
+    folder: the folder, or a HATS catalogue.
+    without: columns to leave out, such as p(z); others are not read.
+    stop: number of galaxies to stop at; None for all.
+
+  Returns:
+    {name: values [n], of p(z) [n, values per galaxy]}; texts as str.
+
+  Raises:
+    OSError: there is no part.
+    ValueError: a part is damaged.
+  """
+  from pyarrow import parquet  # an optional dependency
+  pieces: dict[str, list[np.ndarray]] = {}
+  left = np.inf if stop is None else stop
+  for path in part_paths(folder):
+    if left <= 0:
+      break
+    try:
+      with parquet.ParquetFile(path) as file:
+        names = [name for name in file.schema_arrow.names if name not in without]
+        for batch in file.iter_batches(columns=names):
+          own = batch.slice(0, int(min(left, len(batch))))
+          left -= len(own)
+          for name in names:
+            pieces.setdefault(name, []).append(_values(own.column(name)))
+    except (OSError, ValueError) as error:  # Arrow's own errors are ValueErrors
+      raise ValueError(f"{path}: damaged ({error}); predict again into another folder") from error
+  return {name: np.concatenate(parts) for name, parts in pieces.items()}
+
+
+def read_part_edges(folder: str) -> np.ndarray:
+  """Edges of the redshift bins of p(z) [bins + 1].
+
+  Raises:
+    ValueError: the parts hold no densities.
+  """
+  from pyarrow import parquet  # an optional dependency
+  schema = parquet.read_schema(part_paths(folder)[0])
+  edges = (schema.metadata or {}).get(EDGES_KEY.encode())
+  if edges is None or PDF not in schema.names:
+    raise ValueError(f"{folder} holds no full p(z); predict again with --pdf_format=full")
+  return np.array(json.loads(edges))
+
+
+def _values(column) -> np.ndarray:
+  if hasattr(column.type, "list_size"):
+    return column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1)
+  values = column.to_numpy(zero_copy_only=False)
+  return values.astype(str) if values.dtype == object else values
