@@ -24,7 +24,7 @@ from data_tools.readers.parts.cutout_source import (
 )
 from pzbias_tf import table_columns
 from pzbias_tf.data import manifest as manifest_lib
-from pzbias_tf.data.magnitudes import with_nan
+from pzbias_tf.data.extra_columns import with_nan
 from pzbias_tf.survey import Survey
 from pzbias_tf.table_columns import NO_MAGNITUDE, TOO_MANY, outside
 
