@@ -11,6 +11,7 @@ from absl import logging
 from astropy.table import Table
 import numpy as np
 
+from pzbias_tf.tables import text_lines
 from pzbias_tf.tables.binary_tables import from_astropy
 from pzbias_tf.tables.table_contents import TableColumns
 from pzbias_tf.tables.text_values import is_number, typed_columns
@@ -18,6 +19,8 @@ from pzbias_tf.tables.text_values import is_number, typed_columns
 _DELIMITERS = ("\t", ";", ",", "|", " ")
 """In the order in which they are tried; blanks separate where nothing else does."""
 _SEPARATOR = re.compile(r"\"?sep=.\"?")  # first line of spreadsheets
+_SPREADSHEET_TEXT = re.compile(  # ="007", also as "=""007""", and '007'
+    r"""(?<![^\n,;\t|])(?:"=""([^"\n]*)\"""|="([^"\n]*)"|'([^',;|\t\n]*)')(?![^\n,;\t|])""")
 _ROWS = 100_000  # that are taken apart at a time
 _LINES = 20  # that tell the delimiter
 
@@ -31,10 +34,17 @@ def read_text(path: str, content: bytes) -> TableColumns:
   text = decoded(content)
   astropy_format = _astropy_format(text)
   if astropy_format:
-    return from_astropy(Table.read(text.rstrip().split("\n"), format=f"ascii.{astropy_format}"))
-  names, lines, delimiter = _split_header(text, path)
-  return typed_columns(names, _columns_of(_fields(lines, delimiter), len(names),
-                                          pad=delimiter != " "))
+    missing = {"fill_values": [("", "0"), ("null", "0")]} if astropy_format == "ecsv" else {}
+    return from_astropy(Table.read(text.rstrip().split("\n"), format=f"ascii.{astropy_format}",
+                                   **missing))
+  if '="' in text or "'" in text:
+    text = _SPREADSHEET_TEXT.sub(r'"\1\2\3"', text)
+  names, units, lines, delimiter = _split_header(text, path)
+  columns = typed_columns(names, _columns_of(_fields(lines, delimiter), len(names),
+                                             pad=delimiter != " "))
+  for name, unit in zip(names, units):
+    columns.set_unit(name, unit)
+  return columns
 
 
 def decoded(content: bytes) -> str:
@@ -42,9 +52,14 @@ def decoded(content: bytes) -> str:
   for encoding in (("utf-16",) if content[:2] in (b"\xff\xfe", b"\xfe\xff") else
                    ("utf-8-sig", "latin-1")):
     try:
-      return content.decode(encoding).replace("\r\n", "\n").replace("\r", "\n").lstrip("\ufeff")
+      text = content.decode(encoding).replace("\r\n", "\n").replace("\r", "\n").strip(
+          "\ufeff\0\x1a")
     except UnicodeDecodeError:
       continue
+    if "\0" in text:
+      raise ValueError("it holds bytes of value 0, so it is no text, or in UTF-16 without a mark; "
+                       "save it as UTF-8")
+    return text
   raise ValueError("its text is in no known encoding; save it as UTF-8")
 
 
@@ -57,14 +72,14 @@ def _astropy_format(text: str) -> str:
     return "sextractor"
   if "Byte-by-byte Description of file" in start:
     return "mrt" if start.startswith("Title:") else "cds"
-  return "ipac" if re.match(r"(\\.*\n)*\|.*\|\s*\n", start) else ""
+  return "ipac" if re.match(r"(\\.*\n)*(\|.*\|\s*\n){1,4}[^|\\]", start) else ""
 
 
-def _split_header(text: str, path: str) -> tuple[list[str], Iterator[str], str]:
-  """Names, lines of values, and what separates these."""
+def _split_header(text: str, path: str) -> tuple[list[str], list[str], Iterator[str], str]:
+  """Names, units, lines of values, and what separates these."""
   lines = [line for line in text.split("\n") if line.strip()]
   lines = lines[1:] if lines and _SEPARATOR.fullmatch(lines[0].strip()) else lines
-  comments = list(itertools.takewhile(lambda line: line.lstrip().startswith("#"), lines))
+  comments = list(itertools.takewhile(text_lines.COMMENT.match, lines))
   rows = [line for line in lines[len(comments):] if not line.lstrip().startswith("#")]
   left = len(lines) - len(comments) - len(rows)
   if left:
@@ -75,13 +90,15 @@ def _split_header(text: str, path: str) -> tuple[list[str], Iterator[str], str]:
     raise ValueError("it holds comments, and no values")
   named = _commented_names(comments, rows)
   if named:
-    return named[0], iter(rows), named[1]
+    return named[0], [], iter(rows), named[1]
+  rows, below = text_lines.split(rows)
   delimiter = _delimiter(rows[:_LINES])
   names = _clean(next(_fields(rows[:1], delimiter)))
   if any(is_number(name) for name in names):
     raise ValueError(f"its first line holds numbers, and no names of columns: {rows[0][:60]!r}; "
                      "add a line of names")
-  return names, iter(rows[1:]), delimiter
+  units = text_lines.units_of(rows, lambda lines: list(_fields(lines, delimiter)), below=below)
+  return names, units, iter(rows[2 if units else 1:]), delimiter
 
 
 def _delimiter(lines: Sequence[str]) -> str:
@@ -107,7 +124,7 @@ def _commented_names(comments, rows) -> tuple[list[str], str] | None:
   for of_names, of_rows in (*same, *((delimiter, usual) for delimiter in _DELIMITERS)):
     num = len(next(_fields(rows[:1], of_rows)))
     for comment in reversed(comments) if num > 1 or of_names == of_rows == " " else ():
-      names = _clean(next(_fields([comment.lstrip().lstrip("#").strip()], of_names), []))
+      names = _clean(next(_fields([comment.lstrip(" \t#%!/;").strip()], of_names), []))
       if len(names) == num and len(set(names)) == num and all(
           re.search(r"\w", name) and not is_number(name) for name in names):
         return names, of_rows
