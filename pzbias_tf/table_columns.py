@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
 import numpy as np
 
+from pzbias_tf.arguments import MISSING_WORDS
+
 if TYPE_CHECKING:  # it imports astropy, which takes a third of a second
   from pzbias_tf.tables import Columns
 
@@ -31,9 +33,6 @@ NINES = (99.0, 99.9, 99.99, 999.0, 999.9, 9999.0)
 SENTINELS = (-9999.0, -999.0, -99.0, *NINES)
 """Numbers that stand for a missing redshift or magnitude, besides all from LOWEST down."""
 
-MISSING_WORDS = (b"", b"nan", b"null", b"none", b"n/a", b"na", b"<na>", b"--", b"-", b"masked")
-"""Words that stand for a missing number, in small letters."""
-
 BRIGHTEST, FAINTEST = 0.0, 40.0
 """Ends of what can be a magnitude; other numbers are fluxes, or wrong."""
 NO_MAGNITUDE = f"outside of {BRIGHTEST:g} to {FAINTEST:g}, so no magnitude"
@@ -45,7 +44,7 @@ _BANDS = ("u", "g", "r", "i", "y", "j", "h", "k", "ks")
 """Bands beside which a column z may be a band as well."""
 _HIGHEST_REDSHIFT = 9.0  # the median of magnitudes is beyond, that of redshifts is not
 _EXACT_BITS = {2: 11, 4: 24}  # of floating-point numbers of so many bytes; 53 of longer ones
-_ROUNDED = re.compile(rb"[+-]?\d\.\d+[eE]\+?\d+")
+_ROUNDED = re.compile(rb"[+-]?\d[.,]\d+[eE]\+?\d+")
 
 
 def find(columns: Columns, candidates: Sequence[str]) -> str:
