@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from pzbias_tf.data.apertures import measure_images
-from pzbias_tf.data.augment import DIHEDRAL_ELEMENTS, dihedral
+from pzbias_tf.data.augment import DIHEDRAL_ELEMENTS, dihedral_view
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.pipeline import crop, ordered_batches
 from pzbias_tf.data.reference_columns import columns_in
@@ -17,6 +17,8 @@ from pzbias_tf.data.table_batches import ordered_rows
 from pzbias_tf.models.network import input_columns, input_size, redshift_pdf
 from pzbias_tf.predictions.combination import BY_MEAN, HARMONIC, MEAN, harmonic_mean
 from pzbias_tf.predictions.domain import TrainingDomain
+from pzbias_tf.predictions.estimates import ESTIMATES
+from pzbias_tf.predictions.estimates_in_graph import estimates_in_graph
 from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.survey import Survey
 
@@ -78,8 +80,8 @@ class Predictor:
     Yields:
       Probability of each bin [n, bins] float32, and "redshift", COLUMNS and
       `reference_columns` of these galaxies with "row", their rows in the
-      catalogue, "flags" (see `domain.FLAGS`) where there is a domain, and BY_MEAN
-      for harmonic means.
+      catalogue, "flags" (see `domain.FLAGS`) where there is a domain, BY_MEAN
+      for harmonic means, and the columns of `point_estimates`.
 
     Raises:
       FloatingPointError: a network gave NaN.
@@ -107,7 +109,7 @@ class Predictor:
 
     Yields:
       Probability of each bin [n, bins] float32, and the columns of these galaxies
-      with "flags" where there is a domain and a column "r_mag".
+      with "flags" where there is a domain and a column "r_mag", and those of `point_estimates`.
 
     Raises:
       FloatingPointError: a network gave NaN.
@@ -139,6 +141,17 @@ class Predictor:
                            batch_size=batch_size)
     return self._predicted(records, columns)
 
+  def estimates(self, pdf: np.ndarray) -> Columns:
+    """`point_estimates` of p(z) [n, bins] that was made of other p(z) here."""
+    if "estimates" not in self._compiled:
+      bins = tf.TensorSpec([None, len(self.edges) - 1], tf.float32)
+      self._compiled["estimates"] = tf.function(self._estimates, input_signature=[bins])
+    return _as_arrays(self._compiled["estimates"](pdf))
+
+  def _estimates(self, pdf):
+    on_gpu = tf.config.list_physical_devices("GPU")
+    return estimates_in_graph(self.edges, pdf, risk_type=tf.float64 if on_gpu else tf.float32)
+
   def _predicted(self, records, columns):
     """The one way from batches of a network's inputs and "row" to p(z) and columns."""
     batches = self._strategy.experimental_distribute_dataset(records)
@@ -147,14 +160,16 @@ class Predictor:
       result = {name: np.concatenate([
           part.numpy() for part in self._strategy.experimental_local_results(value)])
                 for name, value in forward(batch).items()}
-      pdf, row = result.pop("pdf"), result.pop("row")
+      pdf, row = result.pop("pdf"), _places(result.pop("row"))
+      estimates = {name: result.pop(name) for name in ESTIMATES if name in result}
       own = {name: column[row] for name, column in columns.items()}
       if self.combination == HARMONIC:
         pdf, own[BY_MEAN] = harmonic_mean(np.moveaxis(pdf, 1, 0))
-      _check_finite(pdf, own["id"])
+        estimates = self.estimates(pdf)
+      _check_finite(estimates["zmode"], own["id"])
       if self._domain and "r_mag" in own:
         own["flags"] = self._domain.flags(own["r_mag"], result, pdf)
-      yield pdf, own
+      yield pdf, {**own, **estimates}
 
   def _forward(self, spec):
     """What all devices do with a batch; compiled once for batches of any length."""
@@ -174,16 +189,26 @@ class Predictor:
     return {name: values[:num] for name, values in result.items()}
 
   def _outputs(self, batch):
-    """p(z), measurements for flags, and rows."""
+    """Rows, p(z), its estimates, and measurements for flags."""
+    image = batch.get("image")
+    if self.size:
+      image = tf.image.resize_with_crop_or_pad(image, self.size, self.size)
+    pdf = self._combined([self._sum_of_views(network, batch, image) for network in self._networks])
+    estimates = {} if self.combination == HARMONIC else self._estimates(pdf)
+    return {"row": batch["row"], "pdf": pdf, **estimates, **self._measured(batch, image)}
+
+  def _measured(self, batch, image):
+    """What flags are made of."""
+    if not self._domain:
+      return {}
+    return measure_images(image) if self.size else {"magnitudes": batch["magnitudes"]}
+
+  def _sum_of_views(self, network, batch, image):
+    """p(z) of a batch, summed over the views of each image."""
     if not self.size:
-      members = [_pdf(network, batch) for network in self._networks]
-      return {"row": batch["row"], "pdf": self._combined(members),
-              "magnitudes": batch["magnitudes"]}
-    image = tf.image.resize_with_crop_or_pad(batch["image"], self.size, self.size)
-    members = [tf.add_n([
-        _pdf(network, {**batch, "image": dihedral(image, tf.fill(tf.shape(batch["ebv"]), view))})
-        for view in range(self._views)]) for network in self._networks]
-    return {"row": batch["row"], "pdf": self._combined(members), **measure_images(image)}
+      return _pdf(network, batch)
+    return tf.add_n([_pdf(network, {**batch, "image": dihedral_view(image, view)})
+                     for view in range(self._views)])
 
   def _combined(self, members):
     """p(z) of all networks: their mean; for harmonic means, which follow on the host, each."""
@@ -204,9 +229,9 @@ def _pdf(network, batch):
 
 
 def collect(edges: np.ndarray, batches: Iterable[tuple[np.ndarray, Columns]]) -> Predictions:
-  """All batches of a `Predictor` in one table, with point estimates."""
+  """All batches of a `Predictor` in one table."""
   pdfs, columns = zip(*batches)
-  return Predictions.make(edges, np.concatenate(pdfs), **{
+  return Predictions(edges, np.concatenate(pdfs), {
       name: np.concatenate([part[name] for part in columns]) for name in columns[0]})
 
 
@@ -255,7 +280,17 @@ def _array_records(images, inputs, size, flux_divisor, batch_size):
          for name, values in inputs.items()}})
 
 
-def _check_finite(pdf, ids):
-  finite = np.isfinite(pdf).all(-1)
-  if not finite.all():
-    raise FloatingPointError(f"the network's p(z) of galaxy {ids[~finite][0]} is not finite")
+def _as_arrays(tensors):
+  return {name: value.numpy() for name, value in tensors.items()}
+
+
+def _places(row):
+  """Rows of a column [n]; a slice, which copies nothing, where they follow each other."""
+  together = len(row) and row[-1] - row[0] == len(row) - 1 and (np.diff(row) == 1).all()
+  return slice(row[0], row[-1] + 1) if together else row
+
+
+def _check_finite(zmode, ids):
+  known = np.isfinite(zmode)
+  if not known.all():
+    raise FloatingPointError(f"the network's p(z) of galaxy {ids[~known][0]} is not finite")
