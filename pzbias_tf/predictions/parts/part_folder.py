@@ -34,20 +34,24 @@ def finish_parts(folder: str) -> int:
   """
   from pyarrow import parquet  # an optional dependency
   paths = part_paths(folder)
-  schema, footers = parquet.read_schema(paths[0]), None
-  for path in paths:
-    footer = parquet.read_metadata(path)
-    footer.set_file_path(os.path.basename(path))
-    if footers is None:
-      footers = footer
-    else:
-      footers.append_row_groups(footer)
+  schema = parquet.read_schema(paths[0])
+  footers = _footer(paths[0])
+  for path in paths[1:]:
+    footers.append_row_groups(_footer(path))
   with clear_full_disk(folder, "the finished parts"):
     with whole_file(os.path.join(folder, COMMON)) as hidden:
       parquet.write_metadata(schema, hidden)
     with whole_file(os.path.join(folder, METADATA)) as hidden:
       footers.write_metadata_file(hidden)
   return int(footers.num_rows)
+
+
+def _footer(path):
+  """What a part says of its row groups, with its name."""
+  from pyarrow import parquet  # an optional dependency
+  footer = parquet.read_metadata(path)
+  footer.set_file_path(os.path.basename(path))
+  return footer
 
 
 def part_paths(folder: str) -> list[str]:
