@@ -355,8 +355,8 @@ def check_no_velocities(values: np.ndarray, what: str) -> None:
   wrong = values[values > HIGHEST]
   if wrong.size > TOO_MANY * values.size and np.unique(wrong).size > _FEW:
     raise ValueError(
-        f"{what}: {wrong.size} of {values.size} numbers are above {HIGHEST:g}, so no redshifts, e.g. "
-        f"{wrong[0]:g}. Turn velocities c z (km/s) into redshifts, or name another column")
+        f"{what}: {wrong.size} of {values.size} numbers are above {HIGHEST:g}, so no redshifts, "
+        f"e.g. {wrong[0]:g}. Turn velocities c z (km/s) into redshifts, or name another column")
 
 
 def check_no_fluxes(magnitudes: np.ndarray, what: str) -> None:
