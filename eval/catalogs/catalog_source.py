@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Mapping, Sequence
 
+from absl import logging
 import numpy as np
 
 from data_tools.readers.parts import table_files
@@ -182,10 +183,23 @@ def _joined(columns, path, truth, named):
     raise ValueError(f"{truth}: {rows} rows for the {num} of {path}, and no column of ids in both; "
                      "name it with --id_column")
   found = place >= 0
+  if not found.any():
+    raise ValueError(f"{truth}: none of its ids ({other}: {known[0]}, ...) is among those of "
+                     f"{path} ({own}: {ids[0]}, ...); name columns of the same ids with "
+                     "--id_column")
+  if not found.all():
+    logging.warning("%s has no row for %d of the %d galaxies of %s", truth, np.sum(~found), num,
+                    path)
   both = columns if isinstance(columns, tables.TableColumns) else tables.TableColumns(columns)
-  return both.joined({
-      key: np.where(found, values.astype(np.float64)[place], np.nan)
-      for key, values in further.items() if key != other and values.dtype.kind in "iufb"})
+  return both.joined({key: _at(values, place, found) for key, values in further.items()
+                      if key != other and values.dtype.kind in "iufbUS"})
+
+
+def _at(values, place, found) -> np.ndarray:
+  """A column of the table of truth by galaxy: NaN or "" where it has none."""
+  if values.dtype.kind in "US":  # may be numbers all the same, or is told to be none
+    return np.where(found, values[place], values.dtype.type())
+  return np.where(found, values.astype(np.float64)[place], np.nan)
 
 
 def _places(ids, known, truth, name):
