@@ -12,7 +12,6 @@ from data_tools.flag_groups import reader_flags
 from pzbias_tf.choices import SPLITS
 from pzbias_tf.command_line.command_flags import FlagGroup
 from pzbias_tf.predictions.combination import COMBINATIONS, MEAN
-from pzbias_tf.predictions.parts.hats_catalog import check_can_write
 from pzbias_tf.predictions.predictions_file import DTYPES, KINDS, PdfFormat
 from pzbias_tf.training.stages import STAGES, STEP3
 
@@ -76,6 +75,7 @@ class Request:
       if not self.as_folder:
         raise ValueError(f"--healpix_order={self.healpix_order} writes a folder: name it with / at "
                          "its end, --output=FOLDER/")
+      from pzbias_tf.predictions.parts.hats_catalog import check_can_write  # imports astropy
       check_can_write(os.path.basename(self.path), self.healpix_order)
 
   @property
