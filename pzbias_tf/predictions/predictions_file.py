@@ -221,10 +221,15 @@ def read_pdf(path: str) -> tuple[np.ndarray, np.ndarray]:
   with hdf5_files.opened(path, PREDICT_AGAIN) as file:
     edges = np.ravel(hdf5_files.read(file, "meta/bins"))
     density = hdf5_files.read(file, "data/pdfs")
+  return edges, probabilities(edges, density)
+
+
+def probabilities(edges: np.ndarray, density: np.ndarray) -> np.ndarray:
+  """Probability of each bin [n, bins] float32, of densities as they are stored."""
   pdf = density.astype(np.float32) * np.diff(edges).astype(np.float32)
   if density.dtype == np.float16:  # rounded bin by bin
     pdf /= pdf.sum(-1, keepdims=True)
-  return edges, pdf
+  return pdf
 
 
 def read_columns(paths: Sequence[str], *, start: int = 0,
