@@ -7,7 +7,7 @@ and for many bootstraps at once.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Sequence
 
 import numpy as np
 
@@ -57,19 +57,26 @@ def pit_distances(values: np.ndarray, *, weights: np.ndarray | None = None) -> P
   return PitDistances(*(float(number[0]) for number in distances(single(values, weights))))
 
 
-def distances(draws: Draws) -> PitDistances:
+def distances(draws: Draws, logs: Sequence[np.ndarray] | None = None) -> PitDistances:
   """The distances of many samples of the same PIT values.
 
   Args:
     draws: the samples; their values are PIT values.
+    logs: `logarithms` of the values, in their order; computed unless given.
 
   Returns:
     The three distances, [draws] each.
   """
   cdf, values = draws.cdf(), draws.values
   ks = np.maximum(np.max(cdf[:, 1:] - values, axis=1), np.max(values - cdf[:, :-1], axis=1))
-  return PitDistances(
-      ks, draws.number * _cramer(cdf, values), draws.number * _anderson(cdf, values))
+  return PitDistances(ks, draws.number * _cramer(cdf, values), draws.number * _anderson(
+      cdf, *(logarithms(values) if logs is None else logs)))
+
+
+def logarithms(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  """Logarithms of PIT values and of what they lack to 1, [n] each, for `distances`."""
+  inner = np.clip(values, _AD_CLIP, 1.0 - _AD_CLIP)
+  return np.log(inner), np.log1p(-inner)
 
 
 def _cramer(cdf, values):
@@ -79,12 +86,11 @@ def _cramer(cdf, values):
   return (below ** 2 + below * above + above ** 2) @ np.diff(edges) / 3.0
 
 
-def _anderson(cdf, values):
+def _anderson(cdf, log, log_rest):
   """Integral of (F(u) - u)^2 / (u (1 - u)), exact.
 
   The integrand is F^2 / u + (1 - F)^2 / (1 - u) - 1.  F is constant between
   values, so the integral is a sum of logarithms of the values.
   """
-  inner = np.clip(values, _AD_CLIP, 1.0 - _AD_CLIP)
-  return (-1.0 - np.diff(cdf ** 2, axis=1) @ np.log(inner)
-          + np.diff((1.0 - cdf) ** 2, axis=1) @ np.log1p(-inner))
+  return (-1.0 - np.diff(cdf ** 2, axis=1) @ log
+          + np.diff((1.0 - cdf) ** 2, axis=1) @ log_rest)
