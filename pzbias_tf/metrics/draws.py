@@ -36,7 +36,7 @@ class Draws:
       number: see the attributes.
     """
     self.values, self.number = values, number
-    self._given, self._weights = weights, weights.astype(np.float64, copy=False)
+    self._weights = weights.astype(np.float64, copy=False)
     # A single running sum over all samples, so that one binary search serves all of them.
     self._total = np.zeros(weights.size + 1)
     self._total[1:] = np.cumsum(weights)
@@ -49,11 +49,13 @@ class Draws:
     # einsum, not @, since the threads of a BLAS wait for each other longer than this sum takes.
     return np.einsum("dn,n->d", self._weights, self.values if column is None else column) / self.sum
 
-  def cdf(self) -> np.ndarray:
-    """Share of the weight up to each value, from 0 to 1, [draws, n + 1]."""
-    total = np.zeros((len(self._given), self.values.size + 1))
-    total[:, 1:] = np.cumsum(self._given, axis=1)
-    return total / total[:, -1:]
+  def cdf(self, part: slice) -> tuple[np.ndarray, np.ndarray]:
+    """Shares of the weight below some of the values, and with each of them, [draws, some] each."""
+    shape = (self.sum.size, self.values.size)
+    below, with_own = (
+        (total.reshape(shape)[:, part] - self._before[:, None]) / self.sum[:, None]
+        for total in (self._total[:-1], self._total[1:]))
+    return below, with_own
 
   def quantile(self, share: float) -> np.ndarray:
     """The value below which a share of the weight lies, [draws]; see `quantiles`."""
