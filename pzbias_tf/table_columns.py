@@ -281,6 +281,8 @@ def exact_ids(values: Any, name: str, origin: str) -> np.ndarray:
   values = np.asarray(np.ma.getdata(values))
   if values.dtype.kind == "f":
     values, mask = _whole(values, mask, name, origin), mask | np.isnan(values)
+  if values.dtype.kind == "i" and values.dtype.itemsize == 8:  # what NaN becomes as a whole number
+    mask = mask | (values == np.iinfo(np.int64).min)
   if values.dtype.kind == "O":
     mask = mask | np.array([value is None or value != value for value in values.ravel()]).reshape(
         values.shape)

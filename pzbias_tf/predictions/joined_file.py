@@ -12,7 +12,12 @@ import numpy as np
 from pzbias_tf.files import flush_folder, whole_file
 from pzbias_tf.guards import hdf5_files
 from pzbias_tf.guards.hdf5_locks import open_hdf5
-from pzbias_tf.predictions.predictions_file import PREDICT_AGAIN, GrowingDataset, write_columns
+from pzbias_tf.predictions.predictions_file import (
+  PREDICT_AGAIN,
+  GrowingDataset,
+  without_room,
+  write_columns,
+)
 
 NAME = "joined"
 """Of the file in its folder, until it is complete."""
@@ -49,7 +54,7 @@ class JoinedFile:
 
   def columns(self) -> dict[str, np.ndarray]:
     """The columns of all files that have come."""
-    return {name: np.concatenate([part[name] for part in self._columns])
+    return {name: without_room(np.concatenate([part[name] for part in self._columns]))
             for name in self._columns[0]}
 
   def finish(self, columns: Mapping[str, np.ndarray]) -> None:

@@ -181,6 +181,14 @@ def text_width(column: np.ndarray) -> int:
   return column.dtype.itemsize if (letters > _LAST_ASCII).any() else letters.shape[1]
 
 
+def without_room(column: np.ndarray) -> np.ndarray:
+  """Texts [n] in no more room than the longest one takes; other columns as they are."""
+  if column.dtype.kind != "U":
+    return column
+  used = np.flatnonzero(_numbers(column, np.uint32).any(0))
+  return column.astype(f"U{used[-1] + 1 if used.size else 1}", copy=False)
+
+
 def check_columns(path: str) -> None:
   """Refuses a file whose group `ancil` lacks what all predictions have.
 
@@ -265,7 +273,7 @@ def _as_texts(column):
   if (letters > _LAST_ASCII).any():
     return np.char.decode(column, "utf-8")
   texts = letters.astype(np.uint32)
-  return texts.view(f"U{texts.shape[1]}")[:, 0]
+  return without_room(texts.view(f"U{texts.shape[1]}")[:, 0])
 
 
 def _numbers(column, dtype):

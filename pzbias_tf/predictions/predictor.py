@@ -163,8 +163,7 @@ class Predictor:
     batches = self._strategy.experimental_distribute_dataset(records)
     forward = self._forward(batches.element_spec)
     for batch in batches:
-      result = {name: np.concatenate([
-          part.numpy() for part in self._strategy.experimental_local_results(value)])
+      result = {name: _joined(self._strategy.experimental_local_results(value))
                 for name, value in forward(batch).items()}
       pdf, row = result.pop("pdf"), _places(result.pop("row"))
       estimates = {name: result.pop(name) for name in ESTIMATES if name in result}
@@ -290,6 +289,11 @@ def _array_records(images, inputs, size, flux_divisor, batch_size):
       "row": tf.TensorSpec([None], tf.int64),
       **{name: tf.TensorSpec([None, *values.shape[1:]], tf.float32)
          for name, values in inputs.items()}})
+
+
+def _joined(parts):
+  """The parts of all devices; that of one is not copied."""
+  return parts[0].numpy() if len(parts) == 1 else np.concatenate([part.numpy() for part in parts])
 
 
 def _as_arrays(tensors):
