@@ -18,9 +18,13 @@ def object_hash(key: str, salt: str) -> int:
   return int.from_bytes(digest, "little")
 
 
-def object_hashes(keys: Iterable[str], salt: str) -> np.ndarray:
-  """`object_hash` of every key, [n] uint64."""
-  return np.fromiter((object_hash(str(key), salt) for key in keys), np.uint64)
+def object_hashes(keys: Iterable[str | bytes], salt: str) -> np.ndarray:
+  """`object_hash` of every key, [n] uint64; bytes are ASCII."""
+  return np.fromiter((object_hash(_text(key), salt) for key in keys), np.uint64)
+
+
+def _text(key: str | bytes) -> str:
+  return key.decode("ascii") if isinstance(key, bytes) else str(key)
 
 
 def hash_fractions(keys: Iterable[str], salt: str) -> np.ndarray:
@@ -33,16 +37,17 @@ def repeated(keys: np.ndarray) -> np.ndarray:
   """True at every occurrence of a key but the first, [n] bool.
 
   Args:
-    keys: [n] str.
+    keys: [n] str or bytes.
   """
+  keys = np.asarray(keys)
   hashes = object_hashes(keys, "repeated")
   order = np.argsort(hashes, kind="stable")
   is_repeated, seen = np.zeros(len(keys), bool), set()
   # Equal keys have equal hashes, but not the other way round: keys of equal hashes are compared.
   again = np.flatnonzero(hashes[order[1:]] == hashes[order[:-1]])
   for row in np.unique(np.concatenate([order[again], order[again + 1]])):
-    is_repeated[row] = str(keys[row]) in seen
-    seen.add(str(keys[row]))
+    is_repeated[row] = keys[row] in seen
+    seen.add(keys[row])
   return is_repeated
 
 
