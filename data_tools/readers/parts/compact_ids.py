@@ -18,7 +18,8 @@ def packed(ids: Column) -> Column:
   """A column of ids [objects] str as bytes; ids are ASCII."""
   text = np.asarray(ids)
   # Encoded, an empty array would become one of numbers.
-  column = Column(np.char.encode(text, "ascii") if text.size else text.astype("S1"), description=ids.description)
+  values = np.char.encode(text, "ascii") if text.size else text.astype("S1")
+  column = Column(values, description=ids.description)
   column.meta[WIDTH] = text.dtype.itemsize // 4
   return column
 
