@@ -13,6 +13,7 @@ import os
 from astropy.table import Table
 import numpy as np
 
+from data_tools.fits_headers import sky_columns
 from data_tools.readers.parts import columns as columns_lib
 from data_tools.readers.parts import table_files
 from data_tools.readers.parts.cutout_source import (
@@ -55,6 +56,7 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
   catalog, chosen = columns_lib.build_catalog(
       table.joined(dict(own.values())), _names(photometry), num,
       dataclasses.replace(options, columns={**roles, **options.columns}), origin=path)
+  sky_columns.correct(catalog, chosen, table, path)
   return CutoutSource(
       catalog=_with_photometry(with_split(catalog), survey, magnitudes, errors),
       images=_no_image, image_shape=(), photometry=photometry,
@@ -112,10 +114,14 @@ def _values(table: Columns, photometry: manifest_lib.PhotometryColumns, num: int
 
 def _column(table, name, flag, num, path):
   values = np.asarray(table[table_columns.named(table, name, f"--{flag}_columns", path)])
-  if values.dtype.kind not in "iuf" or values.shape != (num,):
-    raise ValueError(f"{path}: column {name!r}, named by --{flag}_columns, holds {values.dtype}, "
-                     "not one number per galaxy; name another one, or convert it")
-  return values.astype(np.float64)
+  try:
+    if values.dtype.kind in "iufSU" and values.shape == (num,):
+      return table_columns.numbers(values, name, path)
+    problem = ""
+  except ValueError as error:
+    problem = f" ({error.__cause__})"
+  raise ValueError(f"{path}: column {name!r}, named by --{flag}_columns, holds {values.dtype}, "
+                   f"not one number per galaxy{problem}; name another one, or convert it")
 
 
 def _check_redshift(table, photometry, options, path) -> ReaderOptions:

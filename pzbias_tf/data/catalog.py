@@ -187,7 +187,8 @@ def load_rows(folder: str, names: Sequence[str], rows: range) -> Table:
   Raises:
     OSError, ValueError: as `load_catalog`.
   """
-  parts, before = [], 0
+  parts: list[Table] = []
+  before = 0
   for name in names:
     path = os.path.join(folder, name)
     with _open_part(path) as hdus:

@@ -6,6 +6,7 @@ The kind of a file is known by its first bytes; its name only says whether it is
 from __future__ import annotations
 
 import lzma
+import re
 from typing import Mapping
 import zlib
 
@@ -81,6 +82,8 @@ def _reader_of(content: bytes):
     raise ValueError("it is an HDF5 file; save the columns as FITS, CSV or Parquet")
   if content.startswith(b"PK\x03\x04"):
     raise ValueError("it is an Excel or zip file; save the table as CSV, or unpack it")
+  if re.match(rb"[{\[]\s*[{\"]", head):
+    raise ValueError("it is JSON; save the table as CSV, FITS or Parquet")
   if head.startswith(b"<"):
     if b"<VOTABLE" not in content[:1 << 16]:
       raise ValueError("it is a web page, or XML of another kind than VOTable; fetch it again")

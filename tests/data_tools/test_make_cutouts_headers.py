@@ -167,6 +167,28 @@ class HeadersTest(sample_frames.CutoutsTest, parameterized.TestCase):
     self.run_cutouts(self.write_positions(np.concatenate([SKY, [[150.0, 3.0]]])))
     self.assertRegex(self.rejected()[str(10**18 + 4)], "band g: pixels in uJy, but those of .*nJy")
 
+  @parameterized.parameters(
+      ({"MAGZERO": 30.0}, {"MAGZERO": 27.0}), ({"PHOTZP": 30.0}, {"PHOTZP": 30.5}),
+      ({"FLUXMAG0": 6.3e10}, {"FLUXMAG0": 5.7e10}),
+      ({"BUNIT": "adu", "ZEROPNT": 25.0}, {"BUNIT": "adu", "ZEROPNT": 26.0}))
+  def test_fields_of_other_zero_points(self, words, others):
+    self.write_field("000094-1-0100")
+    self.write_field("000094-1-0101", centre=(150.0, 3.0))
+    for path, values in ((self.path("g"), words),
+                         (self.path("g").replace("0100", "0101"), others)):
+      for key, value in values.items():
+        fits.setval(path, key, value=value)
+    self.run_cutouts(self.write_positions(np.concatenate([SKY, [[150.0, 3.0]]])))
+    self.assertRegex(self.rejected()[str(10**18 + 4)],
+                     "band g: .*, but .* in .*; convert all frames of a band to one unit and zero")
+
+  def test_asinh_magnitudes_are_refused(self):
+    self.write_field()
+    for key in ("BSOFTEN", "BOFFSET"):
+      fits.setval(self.path("i"), key, value=1.5)
+    with self.assertRaisesRegex(ValueError, "band i: pixels in asinh magnitudes"):
+      self.run_cutouts(self.write_positions())
+
   @parameterized.named_parameters(
       ("wht_first", ("WHT", "SCI"), {}), ("named_first", ("ERR", "DQ", "SCI"), {}),
       ("exttype", ("", ""), {0: dict(EXTTYPE="VARIANCE"), 1: dict(EXTTYPE="IMAGE")}),

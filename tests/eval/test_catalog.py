@@ -250,6 +250,35 @@ class ColumnsTest(CatalogCase):
     self.assertEqual(metrics["estimates"], expected)
 
 
+  @parameterized.parameters("NULL", "#N/A", "(null)")
+  def test_a_table_of_truth_whose_redshifts_are_text(self, word):
+    table = columns(num=200)
+    words = table["z"].astype(str).astype(object)
+    words[:20] = word
+    truth = self.write({"objid": table["objID"], "z": words.astype(str)}, "truth.fits")
+    own = self.write({name: table[name] for name in ("objID", "r", "photoZ")})
+    _, metrics = self.run_on(own, truth=truth)
+    self.assertEqual(metrics["missing"], {"z": {"NaN": 20}})
+    self.assertEqual(metrics["galaxies"], 180)
+
+  @parameterized.parameters("x{}", "{}.fits", "0{}")
+  def test_a_table_of_truth_of_other_ids_is_refused(self, form):
+    table = columns(num=20)
+    truth = self.write({"objid": [form.format(name) for name in table["objID"]],
+                        "z": table["z"]}, "truth.csv")
+    own = self.write({name: table[name] for name in ("objID", "r", "photoZ")})
+    with self.assertRaisesRegex(ValueError, r"truth.csv: none of its ids \(objid: .*, ...\) is "
+                                r"among those of .*catalog.fits \(objID: s0-0, ...\)"):
+      self.run_on(own, truth=truth)
+
+  @parameterized.parameters(1e20, 99999.0, 1e30, 2147483647.0)
+  def test_numbers_far_above_all_redshifts_are_missing(self, number):
+    table = columns(num=200)
+    table["z"][:50], table["photoZ"][60:70] = number, number
+    _, metrics = self.run_on(self.write(table))
+    self.assertEqual(metrics["missing"], {"z": {"above 20": 50}, "photoZ": {"above 20": 10}})
+
+
 class OriginTest(CatalogCase):
 
   @parameterized.parameters("fits", "csv", "csv.gz")
@@ -431,6 +460,13 @@ class MistakesTest(CatalogCase):
     table = columns(num=20)
     table["photoZ"] = np.array(["0.1"] * 19 + ["bad"])
     self.check("catalog.fits: column 'photoZ' does not hold numbers", table)
+
+  @parameterized.parameters(("z", 299792.458), ("photoZ", 299792.458), ("z", 1e4), ("photoZ", 1e3))
+  def test_velocities_and_the_like_are_no_redshifts(self, name, factor):
+    table = columns(num=200)
+    table[name] = table[name] * factor
+    self.check(f"catalog.fits: column '{name}': .* are above 20, so no redshifts, .*km/s", table,
+               columns={"z_spec": "z"})
 
   def test_no_galaxies_left(self):
     table = columns(num=20)

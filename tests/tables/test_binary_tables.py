@@ -4,6 +4,7 @@ import decimal
 import importlib.util
 import os
 
+from absl import logging
 from absl.testing import parameterized
 from astropy import units
 from astropy.coordinates import SkyCoord
@@ -51,6 +52,71 @@ class BinaryTablesTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(columns.skipped, {"wide": "3 values per row"})
     with self.assertRaisesRegex(ValueError, "'wide', named by --z_column, cannot be used: 3 val"):
       table_columns.named(columns, "wide", "--z_column", path)
+
+  @parameterized.parameters(
+      ([("LDAC_IMHEAD", {"Field Header Card": ["SIMPLE = T", "END"]})],),
+      ([("FIELDS", {"FITSFILE": ["a.fits"], "EXPTIME": [3.0]})],),
+      ([("META", {"key": ["a", "b", "c"], "value": ["1", "2", "3"]}), ("ONE", {"n": [1]})],))
+  def test_remarks_before_the_table(self, others):
+    path = self.path("a.fits")
+    fits.HDUList([fits.PrimaryHDU(), *(fits.BinTableHDU(Table(columns), name=name) for name, columns
+                                       in [*others, ("OBJECTS", {"id": [1, 2], "z": [0.1, 0.2]})]),
+                  ]).writeto(path)
+    self.assertEqual(self.ids(path), ["1", "2"])
+
+  def test_of_two_tables_of_objects_the_first_is_read(self):
+    path = self.path("a.fits")
+    fits.HDUList([fits.PrimaryHDU(), *(fits.BinTableHDU(Table({"id": ids})) for ids in (
+        [1, 2], [3, 4, 5]))]).writeto(path)
+    self.assertEqual(self.ids(path), ["1", "2"])
+
+  @parameterized.parameters(
+      ([b"abc\0xyz", b"de\0\0q"], ["abc", "de"]), ([b"\0old", b"new"], ["", "new"]),
+      ([b"a\0", b"b"], ["a", "b"]), ([b"\xe1\0x", b"b"], ["\xe1", "b"]))
+  def test_texts_end_at_a_byte_of_value_0(self, values, ids):
+    path = self.path("a.fits")
+    fits.BinTableHDU.from_columns(
+        [fits.Column("id", "7A", array=np.array(values))]).writeto(path)
+    self.assertEqual(self.ids(path), ids)
+
+  @parameterized.parameters(5, 2, 3)
+  def test_the_magnitudes_of_one_galaxy_are_no_rows(self, num):
+    path = self.path("a.fits")
+    Table({"id": [7], "mag": np.ones((1, num)), "z": [0.1]}).write(path)
+    columns = tables.read_table(path)
+    self.assertEqual(columns["id"].tolist(), [7])
+    self.assertEqual(columns.skipped, {"mag": f"{num} values per row"})
+
+  @parameterized.parameters(np.int64, ">i8")
+  def test_whole_numbers_that_were_nan(self, kind):
+    values = np.array([-2**63, 5, LARGE]).astype(kind)
+    self.assertEqual(table_columns.exact_ids(values, "id", "x").tolist(), ["", "5", str(LARGE)])
+
+  @parameterized.parameters("ERROR", "OVERFLOW", "OK")
+  def test_what_an_archive_says_of_its_answer(self, status):
+    path = self.path("a.vot")
+    Table({"id": [1, 2]}).write(path, format="votable")
+    with open(path, encoding="utf-8") as file:
+      text = file.read()
+    with open(path, "w", encoding="utf-8") as file:
+      file.write(text.replace("<TABLE", f'<INFO name="QUERY_STATUS" value="{status}">no such '
+                              "column</INFO><TABLE", 1))
+    if status == "ERROR":
+      with self.assertRaisesRegex(ValueError, "reports an error in place of a table: no such col"):
+        tables.read_table(path)
+      return
+    with self.assertLogs(level="WARNING") as logs:
+      logging.warning("one line at least")
+      self.assertEqual(self.ids(path), ["1", "2"])
+    self.assertEqual("not all (OVERFLOW)" in str(logs.output), status == "OVERFLOW")
+
+  @parameterized.parameters('{"id": [1]}', '[{"id": 1}]', '{\n "data": []}')
+  def test_json_is_told(self, text):
+    path = self.path("a.csv")
+    with open(path, "w", encoding="utf-8") as file:
+      file.write(text)
+    with self.assertRaisesRegex(ValueError, "it is JSON; save the table"):
+      tables.read_table(path)
 
   def test_ecsv_with_positions_and_times(self):
     path = self.path("a.ecsv")

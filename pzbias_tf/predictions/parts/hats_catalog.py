@@ -34,8 +34,7 @@ def check_can_write(name: str, order: int) -> None:
     order: HEALPix order of the pixels.
 
   Raises:
-    ImportError: hats-import is not installed.
-    ValueError: the name or the order is not possible.
+    ValueError: the name or the order is not possible, or hats-import is not installed.
   """
   if not 0 <= order <= HIGHEST_ORDER:
     raise ValueError(f"--healpix_order={order}: choose one from 0 (12 pixels of the sky) to "
@@ -45,10 +44,10 @@ def check_can_write(name: str, order: int) -> None:
                      f"{name!r}")
   if importlib.util.find_spec("hats_import") is None:
     if sys.version_info < (3, 12):
-      raise ImportError("--healpix_order needs hats-import, which needs Python 3.12 or newer with "
-                        "this package: it takes numpy 2, TensorFlow 2.15 takes numpy 1. Leave the "
-                        "flag out: the parts that are then written can be imported elsewhere")
-    raise ImportError("--healpix_order needs hats-import: pip install '.[hats]'")
+      raise ValueError("--healpix_order needs hats-import, which needs Python 3.12 or newer with "
+                       "this package: it takes numpy 2, TensorFlow 2.15 takes numpy 1. Leave the "
+                       "flag out: the parts that are then written can be imported elsewhere")
+    raise ValueError("--healpix_order needs hats-import: pip install '.[hats]'")
 
 
 def write_hats(parts: str, output: str, order: int, scratch: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import json
 import os
 from typing import Sequence
@@ -13,6 +14,8 @@ from pzbias_tf.files import whole_file
 from pzbias_tf.guards.full_disks import clear_full_disk
 from pzbias_tf.predictions.parts.part_schema import EDGES_KEY, PDF
 from pzbias_tf.predictions.parts.part_writer import SUFFIX
+from pzbias_tf.predictions.predictions_file import probabilities
+from pzbias_tf.versions import file_digest
 
 METADATA, COMMON = "_metadata", "_common_metadata"
 """Where the row groups of all parts are listed, and their schema, by the custom of Parquet."""
@@ -34,20 +37,24 @@ def finish_parts(folder: str) -> int:
   """
   from pyarrow import parquet  # an optional dependency
   paths = part_paths(folder)
-  schema, footers = parquet.read_schema(paths[0]), None
-  for path in paths:
-    footer = parquet.read_metadata(path)
-    footer.set_file_path(os.path.basename(path))
-    if footers is None:
-      footers = footer
-    else:
-      footers.append_row_groups(footer)
+  schema = parquet.read_schema(paths[0])
+  footers = _footer(paths[0])
+  for path in paths[1:]:
+    footers.append_row_groups(_footer(path))
   with clear_full_disk(folder, "the finished parts"):
     with whole_file(os.path.join(folder, COMMON)) as hidden:
       parquet.write_metadata(schema, hidden)
     with whole_file(os.path.join(folder, METADATA)) as hidden:
       footers.write_metadata_file(hidden)
   return int(footers.num_rows)
+
+
+def _footer(path):
+  """What a part says of its row groups, with its name."""
+  from pyarrow import parquet  # an optional dependency
+  footer = parquet.read_metadata(path)
+  footer.set_file_path(os.path.basename(path))
+  return footer
 
 
 def part_paths(folder: str) -> list[str]:
@@ -66,17 +73,30 @@ def part_paths(folder: str) -> list[str]:
   return sorted(paths)
 
 
-def read_part_columns(folder: str, *, without: Sequence[str] = (),
+def parts_digest(folder: str) -> str:
+  """SHA-256 of all parts, hexadecimal.
+
+  Raises:
+    OSError: there is no part, or one cannot be read.
+  """
+  digests = [f"{os.path.relpath(path, folder)} {file_digest(path)}\n"
+             for path in part_paths(folder)]
+  return hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def read_part_columns(folder: str, *, without: Sequence[str] = (), only: Sequence[str] = (),
                       stop: int | None = None) -> dict[str, np.ndarray]:
   """The columns of all parts in memory.
 
   Args:
     folder: the folder, or a HATS catalogue.
-    without: columns to leave out, such as p(z); others are not read.
+    without: columns to leave out, such as p(z).
+    only: the columns to read; () for all.
     stop: number of galaxies to stop at; None for all.
 
   Returns:
-    {name: values [n], of p(z) [n, values per galaxy]}; texts as str.
+    {name: values [n], of p(z) [n, values per galaxy]}; texts as str.  Columns of other
+    kinds, which this package does not write, are left out.
 
   Raises:
     OSError: there is no part.
@@ -90,7 +110,9 @@ def read_part_columns(folder: str, *, without: Sequence[str] = (),
       break
     try:
       with parquet.ParquetFile(path) as file:
-        names = [name for name in file.schema_arrow.names if name not in without]
+        names = [field.name for field in file.schema_arrow
+                 if field.name not in without and (not only or field.name in only)
+                 and _has_one_shape(field.type)]
         for batch in file.iter_batches(columns=names):
           own = batch.slice(0, int(min(left, len(batch))))
           left -= len(own)
@@ -99,6 +121,23 @@ def read_part_columns(folder: str, *, without: Sequence[str] = (),
     except (OSError, ValueError) as error:  # Arrow's own errors are ValueErrors
       raise ValueError(f"{path}: damaged ({error}); predict again into another folder") from error
   return {name: np.concatenate(parts) for name, parts in pieces.items()}
+
+
+def read_part_pdf(folder: str) -> tuple[np.ndarray, np.ndarray]:
+  """Edges of the redshift bins [bins + 1], and the probability of each bin [n, bins] float32.
+
+  Raises:
+    OSError: there is no part.
+    ValueError: the parts hold no densities, or are damaged.
+  """
+  edges = read_part_edges(folder)
+  return edges, probabilities(edges, read_part_columns(folder, only=(PDF,))[PDF])
+
+
+def has_part_pdf(folder: str) -> bool:
+  """Whether the parts hold p(z) as densities over redshift bins."""
+  from pyarrow import parquet  # an optional dependency
+  return PDF in parquet.read_schema(part_paths(folder)[0]).names
 
 
 def read_part_edges(folder: str) -> np.ndarray:
@@ -113,6 +152,11 @@ def read_part_edges(folder: str) -> np.ndarray:
   if edges is None or PDF not in schema.names:
     raise ValueError(f"{folder} holds no full p(z); predict again with --pdf_format=full")
   return np.array(json.loads(edges))
+
+
+def _has_one_shape(kind) -> bool:
+  from pyarrow import types  # an optional dependency
+  return types.is_fixed_size_list(kind) or not types.is_nested(kind)
 
 
 def _values(column) -> np.ndarray:

@@ -9,12 +9,11 @@ import h5py
 import numpy as np
 
 from pzbias_tf.bias.calibration import Calibration
-from pzbias_tf.bias.target_counts import TargetCounts
 from pzbias_tf.files import whole_file
 from pzbias_tf.guards import hdf5_files, json_files
 from pzbias_tf.guards.full_disks import clear_full_disk
 from pzbias_tf.predictions.parts.part_schema import CALIBRATED, part_columns, part_schema
-from pzbias_tf.survey import Survey
+from pzbias_tf.predictions.predictions_file import PREDICT_AGAIN
 
 if TYPE_CHECKING:
   import pyarrow
@@ -23,31 +22,6 @@ SUFFIX = ".parquet"
 
 _CHUNK_BYTES = 16 << 20  # of the columns that are in memory
 _MOST_ROWS = 1 << 16  # of a row group
-_PREDICT_AGAIN = "delete it, and give the command that made it again"
-
-
-def count_targets(path: str, survey: Survey) -> tuple[TargetCounts, TargetCounts]:
-  """Counts the galaxies of a predictions file for Step 4.
-
-  Args:
-    path: the file.
-    survey: the survey.
-
-  Returns:
-    The counts of the survey's own part of the data set, and of all galaxies.
-
-  Raises:
-    OSError, ValueError: the file is missing, or damaged.
-  """
-  with hdf5_files.opened(path, _PREDICT_AGAIN) as file:
-    z_photo, r_mag = (hdf5_files.read(file, f"ancil/{name}") for name in ("zmode", "r_mag"))
-    own = np.ones(len(z_photo), bool)
-    for column, wanted in (("field", survey.field), ("sample", survey.sample)):
-      if wanted:
-        own &= hdf5_files.read(file, f"ancil/{column}") == wanted.encode()
-  none = TargetCounts.none(survey)
-  return (TargetCounts.of(z_photo[own], r_mag[own], survey) if own.any() else none,
-          TargetCounts.of(z_photo, r_mag, survey) if len(own) else none)
 
 
 def write_part(predictions: str, path: str, calibration: Calibration | None) -> None:
@@ -64,7 +38,7 @@ def write_part(predictions: str, path: str, calibration: Calibration | None) -> 
       unknown column.
   """
   from pyarrow import parquet  # an optional dependency
-  with hdf5_files.opened(predictions, _PREDICT_AGAIN) as file:
+  with hdf5_files.opened(predictions, PREDICT_AGAIN) as file:
     schema = part_schema(file, calibrated=calibration is not None)
     scalars = [field.name for field in schema if not hasattr(field.type, "list_size")]
     with clear_full_disk(path, "what is predicted and the finished parts"), whole_file(

@@ -183,6 +183,32 @@ class ConversionTest(tf.test.TestCase, parameterized.TestCase):
     data = convert_table(path, self.output, columns={"z": "zs"}, **settings)
     self.assertLen(data.catalog, NUM)
 
+  @parameterized.parameters(("rad", np.pi / 180), ("hourangle", 1 / 15), ("deg", 1.0))
+  def test_positions_are_degrees(self, unit, factor):
+    self.table["ra"], self.table["dec"] = np.linspace(1, 300, NUM), np.linspace(-60, 60, NUM)
+    given = self.table.copy()
+    given["ra"] = given["ra"] * factor
+    given["ra"].unit, given["dec"].unit = unit if unit != "hourangle" else "h", "deg"
+    data = convert_table(self.write(table=given), self.output)
+    rows = self.own_rows(data)
+    self.assertAllClose(data.column("ra"), self.table["ra"][rows])
+    self.assertAllClose(data.column("dec"), self.table["dec"][rows])
+
+  @parameterized.parameters("NULL", "#N/A", "")
+  def test_magnitudes_that_are_text(self, word):
+    given = self.table.copy()
+    for name in ("g", "mag_J"):
+      given[name] = given[name].astype(str).astype(object)
+      given[name][0] = word
+      given[name] = given[name].astype(str)
+    data = convert_table(self.write(table=given), self.output, missing_magnitudes="limit",
+                         extra_columns=("mag_J",), extra_fill=20.0)
+    rows = self.own_rows(data)
+    expected = np.where(rows == 0, np.nan, self.table["g"][rows])
+    self.assertAllClose(data.column("mag_g"), expected)
+    self.assertAllClose(data.extra(("mag_J",))[:, 0],
+                        np.where(rows == 0, 20.0, self.table["mag_J"][rows]))
+
   def test_columns_that_the_user_names(self):
     self.table["petro_r"] = self.table["r"] + 0.1
     data = convert_table(self.write(), self.output, columns={"r": "petro_r", "i": "z"})

@@ -121,7 +121,7 @@ class CheckTest(tf.test.TestCase, parameterized.TestCase):
   def test_without_hats_import(self, version, message):
     with (mock.patch.object(importlib.util, "find_spec", return_value=None),
           mock.patch.object(sys, "version_info", version)):
-      with self.assertRaisesRegex(ImportError, message):
+      with self.assertRaisesRegex(ValueError, message):
         hats_catalog.check_can_write("photo_z", 3)
 
 

@@ -1,6 +1,5 @@
 """Parts: the numbers of predictions files, with units, calibrated, in any format of p(z)."""
 
-import dataclasses
 import errno
 import os
 import resource
@@ -12,7 +11,6 @@ import numpy as np
 import tensorflow as tf
 
 from pzbias_tf import tables
-from pzbias_tf.bias.target_counts import TargetCounts
 from pzbias_tf.guards.hdf5_locks import open_hdf5
 from pzbias_tf.predictions.parts import part_folder, part_writer
 from pzbias_tf.predictions.parts.part_schema import CALIBRATED, EDGES_KEY, LEVELS_KEY, PDF
@@ -184,24 +182,6 @@ class FullDiskTest(tf.test.TestCase, parameterized.TestCase):
     with mock.patch.object(os, "fsync", side_effect=OSError(errno.EIO, "broken disk")):
       with self.assertRaisesRegex(OSError, "broken disk"):
         part_writer.write_part(self.shard, self.part, None)
-
-
-class CountTargetsTest(tf.test.TestCase, parameterized.TestCase):
-
-  @parameterized.parameters(("W", "HQ"), ("D", ""), ("", ""))
-  def test_the_surveys_own_part_and_all(self, field, sample):
-    path = os.path.join(self.create_tempdir().full_path, "shard.hdf5")
-    given = predictions()
-    write_predictions(path, given)
-    survey = dataclasses.replace(SDSS, field=field, sample=sample)
-    own, every = part_writer.count_targets(path, survey)
-    keep = np.ones(NUM, bool)
-    keep &= (given.ancil["field"] == field) if field else True
-    keep &= (given.ancil["sample"] == sample) if sample else True
-    self.assertAllEqual(own.counts, TargetCounts.of(
-        given.z_photo[keep], given.r_mag[keep], SDSS).counts)
-    self.assertLen(own, keep.sum())
-    self.assertLen(every, NUM)
 
 
 if __name__ == "__main__":
