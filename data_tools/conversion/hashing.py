@@ -20,8 +20,8 @@ def object_hash(key: str, salt: str) -> int:
   return int.from_bytes(digest, "little")
 
 
-def object_hashes(keys: Iterable[str | bytes], salt: str) -> np.ndarray:
-  """`object_hash` of every key, [n] uint64; bytes are ASCII."""
+def object_hashes(keys: Iterable[str], salt: str) -> np.ndarray:
+  """`object_hash` of every key, [n] uint64."""
   start, digests = hashlib.blake2b(f"{salt}:".encode(), digest_size=8), bytearray()
   for key in _texts(keys):
     own = start.copy()  # twice as fast as to begin anew
@@ -36,7 +36,7 @@ def _texts(keys: Iterable[Any]) -> Iterator[str]:
     for start in range(0, len(keys), _TEXTS):
       yield from keys[start:start + _TEXTS].tolist()
   else:
-    yield from (key.decode("ascii") if isinstance(key, bytes) else str(key) for key in keys)
+    yield from map(str, keys)
 
 
 def hash_fractions(keys: Iterable[str], salt: str) -> np.ndarray:

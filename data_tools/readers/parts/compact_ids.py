@@ -5,13 +5,14 @@ A catalogue may have them so; whoever uses ids takes them from here, as text.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Iterator
 
 from astropy.table import Column
 import numpy as np
 
 WIDTH = "width_of_text"
 """Letters of the text that the ids were; catalogues are written in this width."""
+_BLOCK = 10_000
 
 
 def packed(ids: Column) -> Column:
@@ -37,3 +38,9 @@ def texts(ids: Any, rows: Any = slice(None)) -> np.ndarray:
   width = getattr(ids, "meta", {}).get(WIDTH, values.dtype.itemsize)
   text = np.char.decode(values, "ascii") if values.size else values
   return text.astype(f"U{width}")
+
+
+def each(ids: Any) -> Iterator[str]:
+  """All ids as text, one by one; few are in memory as such at once."""
+  for start in range(0, len(ids), _BLOCK):
+    yield from texts(ids, slice(start, start + _BLOCK)).tolist()
