@@ -41,10 +41,10 @@ def read_table(path: str) -> TableColumns:
   """
   if path.lower().endswith(_PARQUET):
     plain_files.check(path)
-    return binary_tables.read_parquet(path)
+    return binary_tables.read_parquet(path).apply_masks()
   content = _read_bytes(path)
   try:
-    return _reader_of(content)(path, content)
+    return _reader_of(content)(path, content).apply_masks()
   except Exception as error:  # astropy's readers raise many kinds of errors
     raise ValueError(f"{path}: not a readable table: {error}") from error
 
