@@ -6,12 +6,12 @@ import contextlib
 from typing import Iterator, Sequence
 
 from absl import logging
-from astropy.table import Table, vstack
+from astropy.table import Column, Table
 import numpy as np
 
 from data_tools.fits_headers import sky_columns
 from data_tools.readers.parts import columns as columns_lib
-from data_tools.readers.parts import table_files
+from data_tools.readers.parts import compact_ids, table_files
 from data_tools.readers.parts.cutout_source import ReaderOptions
 from pzbias_tf.tables import TableColumns
 
@@ -19,11 +19,13 @@ from pzbias_tf.tables import TableColumns
 class Parts:
   """The catalogues of several files, which must have the same columns.
 
-  Only the columns of the catalogue are kept, so that memory does not grow with the others.
+  Only the columns of the catalogue are kept, ids of several files as bytes, so that a galaxy takes
+  less than 100 bytes however many columns its files have.
   """
 
   def __init__(self, files: Sequence[str]):
-    self._files, self._tables = files, []  # type: ignore[var-annotated]
+    self._files = files
+    self._parts: dict[str, list[Column]] = {}
     self._chosen: dict[str, str] | None = None
     self._num = 0
 
@@ -43,7 +45,7 @@ class Parts:
       return  # a partition without objects, which has no types
     if table_files.num_rows(table, origin) != num:
       raise ValueError(f"{origin}: columns of different lengths")
-    with _silent() if self._tables else contextlib.nullcontext():
+    with _silent() if self._parts else contextlib.nullcontext():
       catalog, chosen = columns_lib.build_catalog(
           table, columns_lib.USUAL_NAMES, num, options, origin=origin)
       sky_columns.correct(catalog, chosen, table, origin)
@@ -54,7 +56,10 @@ class Parts:
           f"{origin}: the columns {_differences(chosen, self._chosen)}; name them with "
           f"--id_column, --r_column and so on, or with {columns_lib.NONE} to go without")
     self._chosen, self._num = chosen, self._num + num
-    self._tables.append(catalog)
+    for name in catalog.colnames:
+      column = catalog[name]
+      self._parts.setdefault(name, []).append(
+          compact_ids.packed(column) if name == "id" and len(self._files) > 1 else column)
 
   def catalog(self) -> tuple[Table, dict[str, str]]:
     """The catalogue of all objects and {role: name of its column}.
@@ -62,12 +67,23 @@ class Parts:
     Raises:
       ValueError: there are none.
     """
-    if not self._tables:
+    if not self._parts:
       raise ValueError(f"{self._files[0]} and {len(self._files) - 1} others hold no objects")
-    tables, self._tables = self._tables, []
-    catalog = tables[0] if len(tables) == 1 else vstack(
-        tables, join_type="exact", metadata_conflicts="silent")
-    return catalog, dict(self._chosen or {})
+    columns = {name: _joined(self._parts.pop(name)) for name in list(self._parts)}
+    return Table(columns, copy=False), dict(self._chosen or {})
+
+
+def _joined(parts: list[Column]) -> Column:
+  """One column from those of the files; a column without values takes no memory."""
+  values = np.asarray(parts[0])
+  if all(np.asarray(part).strides == (0,) for part in parts):
+    values = np.broadcast_to(values[:1].ravel()[0], sum(map(len, parts)))
+  elif len(parts) > 1:
+    values = np.concatenate([np.asarray(part) for part in parts])
+  column = Column(values, copy=False, description=parts[0].description)
+  widths = [part.meta[compact_ids.WIDTH] for part in parts if compact_ids.WIDTH in part.meta]
+  column.meta.update({compact_ids.WIDTH: max(widths)} if widths else {})
+  return column
 
 
 def _differences(chosen: dict[str, str], first: dict[str, str]) -> str:

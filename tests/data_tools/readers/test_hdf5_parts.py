@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from data_tools import readers
 from data_tools.readers import hdf5
+from data_tools.readers.parts import compact_ids
 from pzbias_tf.data.catalog import load_catalog
 from pzbias_tf.survey import SDSS
 from tests.data_tools import sample_formats, sample_surveys
@@ -70,14 +71,25 @@ class Hdf5PartsTest(sample_formats.FormatsTest, parameterized.TestCase):
   def test_images_and_ids(self):
     self.split(PLACES[0], [0, 4, 9])
     source = readers.read(self.input, SDSS)
-    self.assertAllEqual(source.catalog["id"], self.table["object_id"].astype(str))
+    self.assertAllEqual(compact_ids.texts(source.catalog["id"]),
+                        self.table["object_id"].astype(str))
     self.assert_images(source, self.images)
     self.assert_images(mock.Mock(images=pickle.loads(pickle.dumps(source.images))), self.images)
 
   def test_rows_are_numbered_on_through_all_files(self):
     del self.table["object_id"]
     self.split(PLACES[0], [0, 4, 9])
-    self.assertAllEqual(readers.read(self.input, SDSS).catalog["id"], np.arange(NUM).astype(str))
+    ids = compact_ids.texts(readers.read(self.input, SDSS).catalog["id"])
+    self.assertAllEqual(ids, np.arange(NUM).astype(str))
+
+  def test_a_galaxy_takes_less_than_100_bytes(self):
+    for name in ("r_err", "i", "i_err", "ra", "dec", *(f"other{number}" for number in range(30))):
+      self.table[name] = np.full(NUM, 0.5)
+    self.split(PLACES[0], [0, 4, 9])
+    catalog = readers.read(self.input, SDSS).catalog
+    columns = [np.asarray(catalog[name]) for name in catalog.colnames]
+    self.assertLess(sum(values.itemsize for values in columns if values.strides != (0,)), 100)
+    self.assertAllEqual(catalog["i_mag"], np.full(NUM, 0.5))
 
   def test_few_files_are_open_at_once(self):
     self.split(PLACES[0], range(NUM))
