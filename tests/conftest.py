@@ -28,6 +28,7 @@ LONGEST = (
     "eval/test_predict.py", "training/test_damaged_checkpoints.py", "training/test_features.py",
     "eval/test_catalog.py", "eval/test_results.py", "train/test_experiments.py",
     "data_tools/conversion/test_resume.py",
+    "data_tools/conversion/executors/test_dask_cluster.py", "eval/prediction/test_on_cluster.py",
     "data_tools/conversion/executors/test_beam.py", "training/test_cfhtls.py",
     "training/test_step.py",
     "test_own_survey.py", "training/test_monitoring.py", "eval/test_export.py",
