@@ -3,6 +3,8 @@
   python -m eval.predict --run=runs/sdss_net0_ne1 --stage=step3 --data=data/new
   python -m eval.predict --run=runs/sdss_net0_ne1 --input=new.npz --output=new.hdf5
   python -m eval.predict --run=runs/sdss_net0_ne1 --data=data/survey --output=photo_z/
+  python -m eval.predict --run=runs/sdss_net0_ne1 --data=data/survey --output=photo_z/ \\
+      --runner=DaskRunner --runner_option=dask_client_address=tcp://HOST:8786
 
 Writes p(z) and point estimates as HDF5 for `qp.read`, and the estimates as FITS
 and, if pyarrow is installed, Parquet beside it.  --output=FOLDER/ writes a folder of
@@ -44,6 +46,7 @@ from eval.prediction.request import Request, define_flags, read_request
 from eval.prediction.step4 import step4_of, step4_remarks, survey_to_fit
 from eval.prediction.tally import Tally
 from eval.prediction.temporary_data_set import DATA_SET, convert_cutouts, rejected_line
+from pzbias_tf import storage
 from pzbias_tf.data.allocator import keep_freed_memory
 from pzbias_tf.data.data_set_facts import DataSetFacts
 from pzbias_tf.data.dataset import Dataset
@@ -104,7 +107,7 @@ def run(request: Request) -> str:
   pdf_calibration = members.pdf_calibration() if request.calibrate_pdf else None
   with _working_folder(request.path) as folder:
     data = _open(request, members, folder)
-    strategy = make_strategy(request.num_devices)
+    strategy = None if request.runner else make_strategy(request.num_devices)
     begin(folder, {"weights": members.weights_digest, "data": data.manifest.digest(),
                    "splits": request.splits, "tta": request.tta, "combine": request.combine,
                    "domain": members.domain and dataclasses.asdict(members.domain),
@@ -113,7 +116,9 @@ def run(request: Request) -> str:
                    **({"refit": request.refit} if request.as_folder else {})})
     shards = find_shards(data, request.splits, folder)
     galaxies = sum(shard.galaxies for shard in shards)
-    prediction = lambda: _prediction(request, members, data, strategy, pdf_calibration)
+    prediction = lambda: (
+        _prediction(request, members, data, strategy, pdf_calibration) if strategy else
+        _on_cluster(request, members, data, folder))
     if request.as_folder:
       outcome, written, remarks, columns = write_folder(request, members, shards, prediction,
                                                         folder)
@@ -125,7 +130,7 @@ def run(request: Request) -> str:
       remarks += [left_out] if left_out else []
   return "\n".join([
       f"{members.config.stage_spec.title}: {galaxies} galaxies -> {', '.join(written)}",
-      *remarks, _speed(outcome, strategy), *_listing(columns, galaxies)])
+      *remarks, _speed(outcome, request, strategy), *_listing(columns, galaxies)])
 
 
 @contextlib.contextmanager
@@ -162,9 +167,28 @@ def _prediction(request, members, data, strategy, pdf_calibration):
   return ShardPrediction(
       predictor=members.predictor(strategy, tta=request.tta, combination=request.combine),
       pdf_format=request.pdf_format, weights_digest=members.weights_digest,
-      simulated=DataSetFacts.of(data.manifest, data.folder).origin.mark,
-      widths=data.text_bytes() if request.as_folder else text_widths(data),
-      pdf_calibration=pdf_calibration)
+      simulated=_mark(data), widths=_widths(request, data), pdf_calibration=pdf_calibration)
+
+
+def _on_cluster(request, members, data, folder):
+  """The same by the workers of a cluster."""
+  from eval.prediction.on_cluster import ClusterPrediction, WorkerSettings  # imports Beam
+
+  settings = WorkerSettings(
+      stage_dirs=tuple(map(os.path.abspath, request.stage_dirs)),
+      data=storage.absolute(data.folder), weights_digest=members.weights_digest,
+      data_digest=data.manifest.digest(), tta=request.tta, combine=request.combine,
+      calibrate_pdf=request.calibrate_pdf, pdf_format=request.pdf_format, simulated=_mark(data),
+      widths=tuple(sorted(_widths(request, data).items())))
+  return ClusterPrediction(settings, request.runner, request.runner_options, folder)
+
+
+def _mark(data):
+  return DataSetFacts.of(data.manifest, data.folder).origin.mark
+
+
+def _widths(request, data):
+  return data.text_bytes() if request.as_folder else text_widths(data)
 
 
 def _write_file(request, members, shards, prediction, folder) -> Written:
@@ -199,11 +223,14 @@ def _write_catalogs(request, columns, simulated):
   return [request.beside(".fits"), request.beside(".parquet")]
 
 
-def _speed(outcome: Outcome, strategy):
+def _speed(outcome: Outcome, request, strategy):
   if not outcome.predicted:
     return "all of them were predicted already"
-  return (f"{outcome.predicted} galaxies predicted in {outcome.took_s:.1f} s, "
-          f"{short(outcome.predicted / outcome.took_s)}/s, on {strategy.num_replicas_in_sync} "
+  speed = (f"{outcome.predicted} galaxies predicted in {outcome.took_s:.1f} s, "
+           f"{short(outcome.predicted / outcome.took_s)}/s, ")
+  if request.runner:
+    return f"{speed}by the workers of {request.runner}"
+  return (f"{speed}on {strategy.num_replicas_in_sync} "
           f"{'GPU' if tf.config.list_physical_devices('GPU') else 'CPU'} device(s)")
 
 

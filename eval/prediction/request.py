@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from data_tools.flag_groups import reader_flags
+from data_tools.conversion.executors.choose import check_options
+from data_tools.flag_groups import reader_flags, runner_flags
 from pzbias_tf.choices import SPLITS
 from pzbias_tf.command_line.command_flags import FlagGroup
 from pzbias_tf.predictions.combination import COMBINATIONS, MEAN
@@ -42,6 +43,8 @@ class Request:
     pdf_format: how p(z) is written.
     force: predict data that do not fit the run.
     num_devices: 0 for all GPUs; a CPU is one device, which uses all of its cores.
+    runner: one of `runners.RUNNERS`, whose workers predict; "" for this process.
+    runner_options: options of the Beam pipeline.
   """
 
   stage_dirs: tuple[str, ...]
@@ -57,6 +60,8 @@ class Request:
   pdf_format: PdfFormat = PdfFormat()
   force: bool = False
   num_devices: int = 0
+  runner: str = ""
+  runner_options: tuple[str, ...] = ()
 
   def __post_init__(self):
     if bool(self.data) == bool(self.cutouts):
@@ -71,6 +76,10 @@ class Request:
     if self.calibrate_pdf and (self.tta or len(self.stage_dirs) > 1):
       raise ValueError("--calibrate_pdf mends the p(z) of one network and view, not a mean: leave "
                        "out --tta and --ensemble")
+    check_options(self.runner, 1, self.runner_options)
+    if self.runner and self.num_devices:
+      raise ValueError(f"--num_devices={self.num_devices} is for this process; each worker of a "
+                       "--runner uses one device: start one worker per GPU")
     if self.healpix_order is not None:
       if not self.as_folder:
         raise ValueError(f"--healpix_order={self.healpix_order} writes a folder: name it with / at "
@@ -126,9 +135,11 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   data.switch("force", False, "Predict data that do not fit the run, with a warning.")
   reader_flags.define(values)
   _define_output(FlagGroup(values, "Calibration"), FlagGroup(values, "Output"))
-  FlagGroup(values, "Hardware").integer(
+  hardware = FlagGroup(values, "Hardware")
+  hardware.integer(
       "num_devices", 0, "GPUs to use; 0 for all. A CPU is one device, which uses all of its cores.",
       lower_bound=0)
+  runner_flags.define(hardware, "predicts the shards")
 
 
 def _define_output(calibration, output):
@@ -164,4 +175,5 @@ def read_request(values: flags.FlagValues) -> Request:
       healpix_order=values.healpix_order, refit=values.calibration == "target", tta=values.tta,
       combine=values.combine, calibrate_pdf=values.calibrate_pdf,
       pdf_format=PdfFormat(kind=values.pdf_format, dtype=values.pdf_dtype), force=values.force,
-      num_devices=values.num_devices)
+      num_devices=values.num_devices, runner=values.runner or "",
+      runner_options=tuple(values.runner_option))

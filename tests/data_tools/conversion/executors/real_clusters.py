@@ -91,12 +91,7 @@ class KillingImages:
 
   def __call__(self, row):
     if len(glob.glob(os.path.join(self._output, ".unfinished", "*", "*.json"))) >= 3:
-      try:
-        os.close(os.open(self._marker, os.O_CREAT | os.O_EXCL))
-      except FileExistsError:
-        return self._images(row)
-      for pid in (*self._pids, *([os.getpid()] if self._own else [])):
-        os.kill(pid, signal.SIGKILL)
+      kill_once(self._marker, (*self._pids, *([os.getpid()] if self._own else [])))
     return self._images(row)
 
 
@@ -107,3 +102,32 @@ def wait_for(condition):
     if time.monotonic() > end:
       raise TimeoutError(f"still waiting after {_START_S:g} s")
     time.sleep(0.05)
+
+
+class KillingJob:
+  """In place of `on_cluster.predict_job`: once some shards are predicted, kills processes.
+
+  Args:
+    marker: a file that is made before the first kill; with it, nothing is killed.
+    pids: these processes are killed, then the one that predicts.
+  """
+
+  def __init__(self, marker, pids=()):
+    self._marker, self._pids = marker, pids
+
+  def __call__(self, settings, job):
+    from eval.prediction import on_cluster  # imports TensorFlow, which the cluster does not need
+
+    if len(glob.glob(os.path.join(os.path.dirname(job.path), "*.hdf5"))) >= 2:
+      kill_once(self._marker, (*self._pids, os.getpid()))
+    on_cluster.predict_job(settings, job)
+
+
+def kill_once(marker, pids):
+  """Kills processes, unless the marker exists; makes it first."""
+  try:
+    os.close(os.open(marker, os.O_CREAT | os.O_EXCL))
+  except FileExistsError:
+    return
+  for pid in pids:
+    os.kill(pid, signal.SIGKILL)
