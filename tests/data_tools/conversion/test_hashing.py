@@ -27,7 +27,8 @@ class HashesTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_known_hash(self):
     """Splits of existing data sets follow from it."""
-    self.assertEqual(hashing.object_hashes(np.array(["galaxy"]), "0/split").tolist(), [1988696825045108069])
+    self.assertEqual(hashing.object_hashes(np.array(["galaxy"]), "0/split").tolist(),
+                     [1988696825045108069])
 
 
 class RepeatedTest(tf.test.TestCase):
