@@ -43,16 +43,24 @@ from eval.prediction.temporary_data_set import DATA_SET, convert_cutouts, reject
 from eval.run import own_part
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.data.allocator import keep_freed_memory
+from pzbias_tf.data.data_set_facts import DataSetFacts
 from pzbias_tf.data.dataset import Dataset
-from pzbias_tf.data.galaxy_origin import read_mark
 from pzbias_tf.guards import own_folders
 from pzbias_tf.guards.locks import LOCK_NAME, exclusive_folder
 from pzbias_tf.predictions.combination import BY_MEAN
 from pzbias_tf.predictions.domain import count_flags
+from pzbias_tf.predictions.joined_file import joined_file
 from pzbias_tf.predictions.point_catalog import can_write_parquet, write_fits, write_parquet
 from pzbias_tf.predictions.predictions import Estimates
-from pzbias_tf.predictions.predictions_file import concatenate, read_columns
-from pzbias_tf.predictions.sharded import KEY_NAME, ShardFiles, begin, predict_shards
+from pzbias_tf.predictions.sharded import (
+  KEY_NAME,
+  Outcome,
+  ShardPrediction,
+  begin,
+  find_shards,
+  predict_shards,
+  text_widths,
+)
 from pzbias_tf.progress import short
 from pzbias_tf.training.devices import make_strategy
 from pzbias_tf.training.run_folder import CALIBRATION, DOMAIN
@@ -100,16 +108,21 @@ def run(request: Request) -> str:
                    "domain": members.domain and dataclasses.asdict(members.domain),
                    "pdf_calibration": pdf_calibration and pdf_calibration.quantiles.tolist(),
                    "pdf_format": dataclasses.asdict(request.pdf_format)})
-    predictor = members.predictor(strategy, tta=request.tta, combination=request.combine)
-    files = predict_shards(predictor, data, request.splits, folder, pdf_format=request.pdf_format,
-                           weights_digest=members.weights_digest, pdf_calibration=pdf_calibration)
-    written, remarks = _write(request, members, files)
+    shards = find_shards(data, request.splits, folder)
+    galaxies = sum(shard.galaxies for shard in shards)
+    with joined_file(request.path, folder, galaxies) as joined:
+      outcome = predict_shards(shards, _prediction(request, members, data, strategy,
+                                                   pdf_calibration), joined.add)
+      columns, beside, remarks = _complete(request, members, joined.columns())
+      joined.finish(columns)
+    written = [request.path, *beside,
+               *_write_catalogs(request, columns, _simulated(data))]
     if request.cutouts:
       left_out = rejected_line(data.manifest, request.beside("_rejected.csv"))
       remarks += [left_out] if left_out else []
   return "\n".join([
-      f"{members.config.stage_spec.title}: {files.galaxies} galaxies -> {', '.join(written)}",
-      *remarks, _speed(files, strategy), *_listing(request.path, files.galaxies)])
+      f"{members.config.stage_spec.title}: {galaxies} galaxies -> {', '.join(written)}",
+      *remarks, _speed(outcome, strategy), *_listing(columns)])
 
 
 @contextlib.contextmanager
@@ -141,22 +154,30 @@ def _open(request, members, folder):
   return data
 
 
-def _write(request, members, files: ShardFiles):
-  """All files of a prediction; returns their names, and remarks."""
-  columns, written = read_columns(files.paths), [request.path]
-  calibrated, remarks = {}, [_about_flags(columns.get("flags"))]
+def _prediction(request, members, data, strategy, pdf_calibration):
+  """How each shard is predicted and written."""
+  return ShardPrediction(
+      predictor=members.predictor(strategy, tta=request.tta, combination=request.combine),
+      pdf_format=request.pdf_format, weights_digest=members.weights_digest,
+      simulated=_simulated(data), widths=text_widths(data), pdf_calibration=pdf_calibration)
+
+
+def _simulated(data):
+  return DataSetFacts.of(data.manifest, data.folder).origin.mark
+
+
+def _complete(request, members, columns):
+  """Columns with those of Step 4; the file that it is saved in; and remarks."""
+  beside, remarks = [], [_about_flags(columns.get("flags"))]
   if BY_MEAN in columns:
     remarks.append(_about_harmonic_means(columns[BY_MEAN]))
   if members.config.stage == STEP3.name:
     if len(members.stages) > 1 or request.tta:
       remarks.append("Step 4 corrects the estimates of one network and view: not applied")
     else:
-      beside = request.beside(f"_{CALIBRATION}") if request.refit else ""
-      calibrated = _calibrated(Estimates(columns), members, beside)
-      written += [beside] if beside else []
-  concatenate(files.paths, request.path, calibrated)
-  mark = read_mark(files.paths[0])
-  return written + _write_catalogs(request, {**columns, **calibrated}, mark), remarks
+      beside = [request.beside(f"_{CALIBRATION}")] if request.refit else []
+      columns = {**columns, **_calibrated(Estimates(columns), members, "".join(beside))}
+  return columns, beside, remarks
 
 
 def _about_flags(flags):
@@ -196,23 +217,23 @@ def _write_catalogs(request, columns, simulated):
   return [request.beside(".fits"), request.beside(".parquet")]
 
 
-def _speed(files: ShardFiles, strategy):
-  if not files.predicted:
+def _speed(outcome: Outcome, strategy):
+  if not outcome.predicted:
     return "all of them were predicted already"
-  return (f"{files.predicted} galaxies predicted in {files.took_s:.1f} s, "
-          f"{short(files.predicted / files.took_s)}/s, on {strategy.num_replicas_in_sync} "
+  return (f"{outcome.predicted} galaxies predicted in {outcome.took_s:.1f} s, "
+          f"{short(outcome.predicted / outcome.took_s)}/s, on {strategy.num_replicas_in_sync} "
           f"{'GPU' if tf.config.list_physical_devices('GPU') else 'CPU'} device(s)")
 
 
-def _listing(path, galaxies):
+def _listing(columns):
   """The first galaxies, one per line."""
-  first = read_columns([path], stop=LISTED)
-  columns = [name for name in ("id", "r_mag", "redshift", "zmode", "zmode_calibrated", "zmean",
-                               "zmedian", "zbest") if name in first]
-  lines = ["  ".join(f"{name:>16}" for name in columns)]
-  for values in zip(*(first[name] for name in columns)):
+  names = [name for name in ("id", "r_mag", "redshift", "zmode", "zmode_calibrated", "zmean",
+                             "zmedian", "zbest") if name in columns]
+  lines = ["  ".join(f"{name:>16}" for name in names)]
+  for values in zip(*(columns[name][:LISTED] for name in names)):
     lines.append("  ".join(
         f"{value:16.4f}" if isinstance(value, float) else f"{value:>16}" for value in values))
+  galaxies = len(columns["id"])
   if galaxies > LISTED:
     lines.append(f"... and {galaxies - LISTED} more")
   return lines
