@@ -1,7 +1,8 @@
-"""Net_P and Net_S3 in PyTorch, eager and channels_last, for section "torch" of train_step.py."""
+"""Networks in PyTorch, channels_last: for section "torch" of train_step.py, and for predict.py."""
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Callable
 
 import numpy as np
@@ -41,10 +42,32 @@ def train_step(net: int, batch: dict[str, np.ndarray], survey: Survey) -> Callab
   return steps
 
 
+def predictions(inputs: dict[str, np.ndarray], bins: int) -> dict[str, Callable[[], Any]]:
+  """Functions that fetch p(z) of one batch by Net_Q with one output: {"eager", "compiled"}.
+
+  Args:
+    inputs: "image" [batch, size, size, band] and "ebv" [batch], float32.
+    bins: number of redshift bins.
+  """
+  device = "cuda" if torch.cuda.is_available() else "cpu"
+  _, size, _, bands = inputs["image"].shape
+  network = _NetQ(bands, size, bins).to(device, memory_format=torch.channels_last).eval()
+  ebv = torch.as_tensor(inputs["ebv"]).to(device)
+  images = torch.as_tensor(inputs["image"]).to(device).permute(0, 3, 1, 2).contiguous(
+      memory_format=torch.channels_last)
+
+  def predict(network):
+    with torch.inference_mode():
+      return network(images, ebv).cpu().numpy()
+
+  return {"eager": functools.partial(predict, network),
+          "compiled": functools.partial(predict, torch.compile(network))}
+
+
 class _Conv(nn.Sequential):
 
-  def __init__(self, inputs, filters, size):
-    super().__init__(nn.Conv2d(inputs, filters, size, padding=size // 2),
+  def __init__(self, inputs, filters, size, stride=1):
+    super().__init__(nn.Conv2d(inputs, filters, size, stride, padding=(size - 1) // 2),
                      nn.PReLU(filters, init=0.0))
 
 
@@ -78,6 +101,21 @@ def _net_s3(bands):
   layers = [_Conv(bands, 64, 3), nn.AvgPool2d(2), _Conv(64, 64, 3), nn.AvgPool2d(2),
             _Conv(64, 64, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
   return nn.Sequential(*layers), 64, 256
+
+
+class _NetQ(nn.Module):
+  """As `models.representation._net_q`, with the output of the Baseline."""
+
+  def __init__(self, bands, size, bins):
+    super().__init__()
+    self.trunk = nn.Sequential(
+        _Conv(bands, 32, 4, 2), _Conv(32, 64, 4, 2), _Conv(64, 64, 3), nn.Flatten())
+    self.dense = nn.Sequential(nn.Linear(64 * (size // 4)**2 + 1, 512), nn.ReLU(),
+                               nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, bins))
+
+  def forward(self, flux, ebv):
+    x = self.trunk(torch.sign(flux) * (torch.sqrt(torch.abs(flux) + 1.0) - 1.0))
+    return torch.softmax(self.dense(torch.cat([x, ebv[:, None]], 1)), -1)
 
 
 class _Network(nn.Module):

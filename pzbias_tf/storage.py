@@ -1,7 +1,7 @@
 """Files on any file system that TensorFlow knows: local paths, and gs:// with its plugin.
 
 Data sets are read from and written to all of these; runs are written to local folders only.
-`files` flushes and renames what is written locally; everything else goes through tf.io.gfile.
+`files` flushes and renames what is written locally; remote files go through tf.io.gfile.
 """
 
 from __future__ import annotations
@@ -12,9 +12,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from typing import BinaryIO, Iterator
-
-import tensorflow as tf
+from typing import Any, BinaryIO, Iterator
 
 from pzbias_tf import files
 
@@ -38,16 +36,19 @@ def read_bytes(path: str) -> bytes:
     FileNotFoundError: the file does not exist.
     OSError: it cannot be read.
   """
-  with _os_errors(path), tf.io.gfile.GFile(path, "rb") as file:
+  with opened(path) as file:
     return file.read()
 
 
 @contextlib.contextmanager
 def opened(path: str) -> Iterator[BinaryIO]:
   """An open file whose bytes can be `read` block by block; raises as `read_bytes` does."""
-  with _os_errors(path), (
-      tf.io.gfile.GFile(path, "rb") if is_remote(path) else open(path, "rb")) as file:
-    yield file
+  if not is_remote(path):
+    with open(path, "rb") as file:
+      yield file
+    return
+  with _os_errors(path), _gfile().GFile(path, "rb") as remote:
+    yield remote
 
 
 def sha256(path: str) -> str:
@@ -61,8 +62,12 @@ def sha256(path: str) -> str:
 
 def lines(path: str) -> Iterator[str]:
   """The lines of a UTF-8 text file, line ends included; raises as `read_bytes` does."""
-  with _os_errors(path), tf.io.gfile.GFile(path) as file:
-    yield from file
+  if not is_remote(path):
+    with open(path, encoding="utf-8", newline="\n") as file:
+      yield from file
+    return
+  with _os_errors(path), _gfile().GFile(path) as remote:
+    yield from remote
 
 
 def file_size(path: str) -> int:
@@ -72,8 +77,10 @@ def file_size(path: str) -> int:
     FileNotFoundError: the file does not exist.
     OSError: it cannot be reached.
   """
+  if not is_remote(path):
+    return os.stat(path).st_size
   with _os_errors(path):
-    return tf.io.gfile.stat(path).length
+    return _gfile().stat(path).length
 
 
 def is_file(path: str) -> bool:
@@ -85,11 +92,9 @@ def is_file(path: str) -> bool:
   if not is_remote(path):
     return os.path.isfile(path)
   with _os_errors(path):
-    try:
-      # On ram://, tf.io.gfile.exists is also true for a mere beginning of another name.
-      return not tf.io.gfile.stat(path).is_directory
-    except tf.errors.NotFoundError:
-      return False
+    # On ram://, tf.io.gfile.exists is also true for a mere beginning of another name.
+    found = _stat(path)
+    return found is not None and not found.is_directory
 
 
 def names(folder: str) -> list[str]:
@@ -100,12 +105,10 @@ def names(folder: str) -> list[str]:
   if not is_remote(folder):
     return os.listdir(folder)
   with _os_errors(folder):
-    try:
-      tf.io.gfile.stat(folder)  # listdir reports any error as a missing folder
-    except tf.errors.NotFoundError:
+    if _stat(folder) is None:  # listdir reports any error as a missing folder
       return []
     # In object stores, the names of folders end with a slash.
-    return [name.rstrip("/") for name in tf.io.gfile.listdir(folder)]
+    return [name.rstrip("/") for name in _gfile().listdir(folder)]
 
 
 def make_folders(folder: str) -> None:
@@ -114,7 +117,7 @@ def make_folders(folder: str) -> None:
     os.makedirs(folder, exist_ok=True)
     return
   with _os_errors(folder):
-    tf.io.gfile.makedirs(folder)
+    _gfile().makedirs(folder)
 
 
 def move(path: str, target: str) -> None:
@@ -126,7 +129,7 @@ def move(path: str, target: str) -> None:
     os.replace(path, target)
     return
   with _os_errors(path):
-    tf.io.gfile.rename(path, target, overwrite=True)
+    _gfile().rename(path, target, overwrite=True)
 
 
 def remove(path: str) -> None:
@@ -136,7 +139,8 @@ def remove(path: str) -> None:
     (shutil.rmtree if is_folder else os.remove)(path)
     return
   with _os_errors(path):
-    (tf.io.gfile.rmtree if tf.io.gfile.isdir(path) else tf.io.gfile.remove)(path)
+    gfile = _gfile()
+    (gfile.rmtree if gfile.isdir(path) else gfile.remove)(path)
 
 
 def remove_tree(folder: str) -> None:
@@ -144,8 +148,8 @@ def remove_tree(folder: str) -> None:
   if not is_remote(folder):
     shutil.rmtree(folder, ignore_errors=True)
     return
-  with contextlib.suppress(tf.errors.OpError):
-    tf.io.gfile.rmtree(folder)
+  with contextlib.suppress(_errors().OpError):
+    _gfile().rmtree(folder)
 
 
 @contextlib.contextmanager
@@ -181,22 +185,42 @@ def _upload(local: str, path: str) -> None:
   hidden = files.hidden_name(path)
   try:
     with _os_errors(path):
-      tf.io.gfile.copy(local, hidden, overwrite=True)
-      tf.io.gfile.rename(hidden, path, overwrite=True)
+      _gfile().copy(local, hidden, overwrite=True)
+      _gfile().rename(hidden, path, overwrite=True)
   finally:
-    with contextlib.suppress(tf.errors.OpError):  # NotFoundError after a successful rename
-      tf.io.gfile.remove(hidden)
+    with contextlib.suppress(_errors().OpError):  # NotFoundError after a successful rename
+      _gfile().remove(hidden)
+
+
+def _stat(path: str) -> Any:
+  """What is known of a remote file; None where it does not exist."""
+  try:
+    return _gfile().stat(path)
+  except _errors().NotFoundError:
+    return None
 
 
 @contextlib.contextmanager
 def _os_errors(path: str) -> Iterator[None]:
   """Turns TensorFlow's errors into Python's OSError."""
+  errors = _errors()
   try:
     yield
-  except tf.errors.NotFoundError as error:
+  except errors.NotFoundError as error:
     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from error
-  except tf.errors.UnimplementedError as error:
+  except errors.UnimplementedError as error:
     raise OSError(f"{path}: TensorFlow knows no such file system; gs:// and others need a plugin "
                   "such as tensorflow-io-gcs-filesystem") from error
-  except tf.errors.OpError as error:
+  except errors.OpError as error:
     raise OSError(f"{path}: {error.message}; fix this and run the same command again") from error
+
+
+def _gfile() -> Any:
+  """TensorFlow's files.  Its import takes seconds, which local files do not need."""
+  import tensorflow as tf
+  return tf.io.gfile
+
+
+def _errors() -> Any:
+  import tensorflow as tf
+  return tf.errors

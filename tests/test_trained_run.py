@@ -143,7 +143,7 @@ class TrainedRunTest(tf.test.TestCase, parameterized.TestCase):
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     with strategy.scope():
       network = make_network(model.config)
-      network.set_weights(model.predictor._networks[0].get_weights())  # pylint: disable=protected-access
+      network.set_weights(model.predictor.networks[0].get_weights())
     both = Predictor([network], model.edges, strategy=strategy)
     for batch_size in (9, NUM):
       table = collect(model.edges, both.array_batches(

@@ -7,9 +7,11 @@ splits do not change with the order of the input or the number of processes.
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Iterable
+from typing import Any, Iterable, Iterator
 
 import numpy as np
+
+_TEXTS = 10_000  # of an array that are Python's objects at a time
 
 
 def object_hash(key: str, salt: str) -> int:
@@ -20,7 +22,21 @@ def object_hash(key: str, salt: str) -> int:
 
 def object_hashes(keys: Iterable[str], salt: str) -> np.ndarray:
   """`object_hash` of every key, [n] uint64."""
-  return np.fromiter((object_hash(str(key), salt) for key in keys), np.uint64)
+  start, digests = hashlib.blake2b(f"{salt}:".encode(), digest_size=8), bytearray()
+  for key in _texts(keys):
+    own = start.copy()  # twice as fast as to begin anew
+    own.update(key.encode())
+    digests += own.digest()
+  return np.frombuffer(digests, "<u8").astype(np.uint64)
+
+
+def _texts(keys: Iterable[Any]) -> Iterator[str]:
+  """The keys as texts; those of an array become Python's some at a time, which is faster."""
+  if isinstance(keys, np.ndarray) and keys.dtype.kind == "U" and not np.ma.isMaskedArray(keys):
+    for start in range(0, len(keys), _TEXTS):
+      yield from keys[start:start + _TEXTS].tolist()
+  else:
+    yield from map(str, keys)
 
 
 def hash_fractions(keys: Iterable[str], salt: str) -> np.ndarray:
@@ -33,16 +49,17 @@ def repeated(keys: np.ndarray) -> np.ndarray:
   """True at every occurrence of a key but the first, [n] bool.
 
   Args:
-    keys: [n] str.
+    keys: [n] str or bytes.
   """
+  keys = np.asarray(keys)
   hashes = object_hashes(keys, "repeated")
   order = np.argsort(hashes, kind="stable")
   is_repeated, seen = np.zeros(len(keys), bool), set()
   # Equal keys have equal hashes, but not the other way round: keys of equal hashes are compared.
   again = np.flatnonzero(hashes[order[1:]] == hashes[order[:-1]])
   for row in np.unique(np.concatenate([order[again], order[again + 1]])):
-    is_repeated[row] = str(keys[row]) in seen
-    seen.add(str(keys[row]))
+    is_repeated[row] = keys[row] in seen
+    seen.add(keys[row])
   return is_repeated
 
 

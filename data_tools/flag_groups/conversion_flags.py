@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from absl import flags
 
-from data_tools.conversion.executors.choose import RUNNERS
+from data_tools.conversion.executors.runners import RUNNERS
 from data_tools.flag_groups import reader_flags
 from data_tools.simulation import options as simulation_options
 from pzbias_tf.choices import COMPRESSION_TYPES, FULL, PIXEL_DTYPES, QUICK
@@ -65,4 +65,4 @@ def _define_hardware(hardware):
   hardware.choice("runner", None, RUNNERS, "Apache Beam runner that writes the shards, on a file "
                   "system that all of its workers share.")
   hardware.repeated("runner_option", [], "Option of the Beam pipeline, e.g. "
-                    "flink_master=host:8081; repeat for more.")
+                    "dask_client_address=tcp://host:8786; repeat for more.")

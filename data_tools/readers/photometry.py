@@ -23,14 +23,14 @@ from data_tools.readers.parts.cutout_source import (
   ReaderOptions,
   with_split,
 )
-from pzbias_tf import table_columns
+from pzbias_tf import table_columns, tables
 from pzbias_tf.data import manifest as manifest_lib
-from pzbias_tf.data.magnitudes import with_nan
+from pzbias_tf.data.extra_columns import with_nan
 from pzbias_tf.survey import Survey
 from pzbias_tf.table_columns import NO_MAGNITUDE, TOO_MANY, outside
 
-FILES = ("a table (.fits, .csv, .csv.gz, .parquet, .npy, .npz or text with a line of names) whose "
-         "magnitudes are named by --magnitude_columns")
+FILES = ("a table (.fits, .csv, .csv.gz, .parquet or a folder of its parts, .npy, .npz or text "
+         "with a line of names) whose magnitudes are named by --magnitude_columns")
 _NAMES = {**columns_lib.USUAL_NAMES,
           "id": ("id", "objid", "specobjid", *columns_lib.USUAL_NAMES["id"][2:]),
           "z": ("z", "z_spec", "zspec", "zs", "redshift"), "r": (), "i": (), "r_err": (),
@@ -71,7 +71,7 @@ def _named_columns(path, survey, options) -> manifest_lib.PhotometryColumns:
   if not options.magnitude_columns:
     raise ValueError(f"{path}: name the magnitudes of the bands {', '.join(survey.bands)} with "
                      "--magnitude_columns=..., in this order")
-  if not os.path.isfile(path):
+  if not (os.path.isfile(path) or tables.parquet_parts(path)):
     raise FileNotFoundError(f"{path}: not a file; --magnitude_columns is for {FILES}")
   photometry = manifest_lib.PhotometryColumns(
       magnitudes=options.magnitude_columns, errors=options.error_columns,

@@ -27,6 +27,7 @@ from pzbias_tf.guards import own_folders
 from pzbias_tf.metrics.distributions import off_grid
 from pzbias_tf.metrics.stage_metrics import to_json
 from pzbias_tf.photoz_catalog import Catalog, listed
+from pzbias_tf.predictions.parts.part_folder import parts_digest
 from pzbias_tf.report.catalog_report import catalog_table, how_to_read, write_catalog_report
 from pzbias_tf.report.page_files import RunDescription
 from pzbias_tf.survey import Survey
@@ -78,7 +79,8 @@ class Outcome:
 def _about_input(outcome):
   source, missing = outcome.source, listed(outcome.catalog.missing)
   left_out = f"{len(source) - len(outcome.catalog)} rows with missing values"
-  digest = file_digest(source.path)[:_SHOWN_DIGITS]
+  of_what = parts_digest if os.path.isdir(source.path) else file_digest
+  digest = of_what(source.path)[:_SHOWN_DIGITS]
   return {"Catalogue": f"{os.path.basename(source.path)}, {len(source)} rows",
           "Digest": f"SHA-256 {digest}", "Galaxies": outcome.origin.headline.lower(),
           "Columns": source.named(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from typing import Mapping, Sequence
 
 from absl import logging
@@ -13,6 +14,12 @@ from pzbias_tf import table_columns, tables
 from pzbias_tf.guards.hdf5_locks import open_hdf5
 from pzbias_tf.photoz_catalog import Catalog
 from pzbias_tf.predictions.estimates import modes
+from pzbias_tf.predictions.parts.part_folder import (
+  part_names,
+  read_part_columns,
+  read_part_pdf,
+)
+from pzbias_tf.predictions.parts.part_schema import PDF, QUANTILES
 from pzbias_tf.predictions.predictions_file import has_pdf, read_columns, read_pdf
 from pzbias_tf.survey import Survey
 
@@ -84,7 +91,7 @@ def read_source(path: str, named: Mapping[str, str], z_photo: Sequence[str],
   """Reads a catalogue.
 
   Args:
-    path: FITS, CSV, Parquet or HDF5 of `qp`.
+    path: FITS, CSV, Parquet or HDF5 of `qp`, or a folder of parts of eval.predict.
     named: {role: column that the user named}; others are found by usual names.
     z_photo: named columns of estimates; found by a usual name if there are none,
       or the modes of p(z).
@@ -132,12 +139,23 @@ def grid_of(survey: Survey, edges: np.ndarray | None, path: str) -> Survey:
 
 def _read(path):
   """Columns; edges, p(z), and what p(z) is, where there is p(z)."""
+  if os.path.isdir(path):
+    return _read_parts(path)
   if path.endswith(_HDF5):
     return _read_qp(path)
   if not (tables.is_table(path) or path.lower().endswith((".npy", ".npz"))):
     raise ValueError(f"{path}: not a known kind of file; name a {', '.join(tables.SUFFIXES)} or "
                      f"{', '.join(_HDF5)} file")
   return table_files.columns_of(path), None, None, ""
+
+
+def _read_parts(path):
+  columns = read_part_columns(path, without=(PDF, QUANTILES))
+  names = part_names(path)
+  if PDF not in names:
+    return columns, None, None, "not a histogram, and not measured" * (QUANTILES in names)
+  edges, pdf = read_part_pdf(path)
+  return columns, edges, pdf, f"histogram of {len(edges) - 1} bins"
 
 
 def _read_qp(path):

@@ -67,6 +67,22 @@ def dihedral(image: tf.Tensor, element: tf.Tensor) -> tf.Tensor:
   return where_bit(4, tf.reverse(image, [1]), image)
 
 
+def dihedral_view(image: tf.Tensor, element: int) -> tf.Tensor:
+  """Transforms a batch by one element of the dihedral group.
+
+  Args:
+    image: [batch, size, size, band].
+    element: 0 to 7, see the module.
+
+  Returns:
+    The transformed images, same shape and dtype.
+  """
+  if element & 1:
+    image = tf.transpose(image, [0, 2, 1, 3])
+  flipped = [axis for bit, axis in ((2, 2), (4, 1)) if element & bit]
+  return tf.reverse(image, flipped) if flipped else image
+
+
 def in_views(batch: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
   """A batch with each "image" in its own "view"; a batch of photometry has none and stays."""
   if "image" not in batch:

@@ -93,3 +93,24 @@ def is_missing(values: np.ndarray | float) -> np.ndarray:
     single = np.ma.filled(np.ma.asarray(values, np.float64), np.nan).astype(np.float32)
   return ~np.isfinite(single) | (single <= LOWEST) | (single >= FILL) | np.isin(
       single, np.array(NINES, np.float32))
+
+
+def with_nan(magnitudes: np.ndarray,
+             errors: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
+  """Magnitudes and errors with NaN in the bands that have no measurement.
+
+  A band without a magnitude or, where there are errors, without one of 0 or more has none.
+
+  Args:
+    magnitudes: as delivered [n, bands], mag.
+    errors: the same of their errors; None without.
+
+  Returns:
+    Both, as float64.
+  """
+  missing = is_missing(magnitudes)
+  if errors is not None:
+    missing |= is_missing(errors) | (np.ma.filled(errors, np.nan) < 0.0)
+  return tuple(  # type: ignore[return-value]
+      None if values is None else np.where(missing, np.nan, np.ma.filled(
+          np.ma.asarray(values, np.float64), np.nan)) for values in (magnitudes, errors))

@@ -14,7 +14,7 @@ from typing import Any, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from pzbias_tf.data.extra_columns import is_missing
+from pzbias_tf.data.extra_columns import with_nan as with_nan
 from pzbias_tf.data.manifest import LIMIT, PhotometryColumns
 from pzbias_tf.table_columns import BRIGHTEST, FAINTEST, FILL, LOWEST, NINES, NO_MAGNITUDE
 
@@ -125,27 +125,6 @@ def unscaled(limits: Sequence[float], magnitudes: tf.Tensor, errors: tf.Tensor |
     log_error = tf.math.log(tf.maximum(tf.where(finite, errors, 1.0), SMALLEST_ERROR))
     parts.append(tf.where(finite, log_error, np.nan))
   return tf.concat(parts, axis=1)
-
-
-def with_nan(magnitudes: np.ndarray,
-             errors: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
-  """Magnitudes and errors with NaN in the bands that have no measurement.
-
-  A band without a magnitude or, where there are errors, without one of 0 or more has none.
-
-  Args:
-    magnitudes: as delivered [n, bands], mag.
-    errors: the same of their errors; None without.
-
-  Returns:
-    Both, as float64.
-  """
-  missing = is_missing(magnitudes)
-  if errors is not None:
-    missing |= is_missing(errors) | (np.ma.filled(errors, np.nan) < 0.0)
-  return tuple(  # type: ignore[return-value]
-      None if values is None else np.where(missing, np.nan, np.ma.filled(
-          np.ma.asarray(values, np.float64), np.nan)) for values in (magnitudes, errors))
 
 
 def with_nan_in_graph(magnitudes: tf.Tensor, errors: tf.Tensor | None, *,

@@ -10,6 +10,7 @@ that was never interrupted.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 from typing import Callable, NamedTuple, Sequence
 
@@ -135,7 +136,8 @@ def _batches_from_shards(data, *, num, keep, labels, batch_size, image_size, see
     blocks = blocks.unbatch().skip(in_epoch).batch(block)
   later = tf.data.Dataset.range(epoch + 1, np.iinfo(np.int64).max)
   blocks = blocks.concatenate(later.flat_map(lambda epoch: _epoch(data, keep, seed, epoch, block)))
-  parse = _batch_parser(data, labels, image_size, batch_size, extra_columns)
+  parse = _batch_parser(_Layout.of(data), _lookups(data, labels, extra_columns), image_size,
+                        batch_size)
   return _prepared(blocks, parse, batch_size, seed, start_step, augment)
 
 
@@ -147,9 +149,11 @@ def _batches_from_service(data, data_service, *, keep, labels, batch_size, image
   order = np.random.default_rng((seed, start_step)).permutation(len(paths))
   shards = ([storage.absolute(paths[shard]) for shard in order], starts[order], records[order])
   block = _block_size(batch_size)
-  blocks = _read_shards(data, "train", shards, keep, cycle=READ_CYCLE, block=block)
+  blocks = _read_shards(_Layout.of(data), shards, _selection(data, "train", keep),
+                        cycle=READ_CYCLE, block=block)
   blocks = blocks.shuffle(_buffer_size(data, keep, block), seed=seed + start_step).repeat()
-  parse = _batch_parser(data, labels, image_size, batch_size, extra_columns)
+  parse = _batch_parser(_Layout.of(data), _lookups(data, labels, extra_columns), image_size,
+                        batch_size)
   batches = _prepared(blocks, parse, batch_size, seed, start_step, augment)
   # Shards are handed out one by one: no record comes twice per pass, however many workers read.
   served = batches.map(lambda step, batch: batch).apply(tf.data.experimental.service.distribute(
@@ -219,10 +223,26 @@ def ordered_batches(data: Dataset, split: str, *, keep: np.ndarray, labels: Labe
     own = dataclasses.asdict(labels) if labels else {}
     return table_batches.ordered_rows(table_batches.columns_of(data, own, extra_columns),
                                       np.flatnonzero(keep), batch_size=batch_size)
-  blocks = _read_shards(data, split, _shard_table(data, split), keep, cycle=1, block=BLOCK)
-  parse = _batch_parser(data, labels, image_size, None, extra_columns)
-  return blocks.rebatch(batch_size).map(
-      parse, num_parallel_calls=2, deterministic=True).prefetch(2)
+  with tf.device("CPU:0"):
+    make = _ordered_maker(_Layout.of(data), batch_size, image_size)
+    return make([tf.constant(column) for column in _shard_table(data, split)],
+                _selection(data, split, keep),
+                {name: tf.constant(values)
+                 for name, values in _lookups(data, labels, extra_columns).items()})
+
+
+@functools.lru_cache(maxsize=8)
+def _ordered_maker(layout, batch_size, image_size):
+  """A function that makes `ordered_batches`, with one graph for any number of shards."""
+
+  @tf.function(reduce_retracing=True)
+  def make(shards, keep, lookups):
+    blocks = _read_shards(layout, shards, keep, cycle=1, block=BLOCK)
+    parse = _batch_parser(layout, lookups, image_size, None)
+    return blocks.rebatch(batch_size).map(
+        parse, num_parallel_calls=2, deterministic=True).prefetch(2)
+
+  return make
 
 
 def crop(image: tf.Tensor, size: int) -> tf.Tensor:
@@ -268,7 +288,8 @@ def _epoch(data, keep, seed, epoch, block):
   order = tf.random.experimental.stateless_shuffle(
       tf.range(len(paths)), seed=tf.stack([tf.constant(seed, tf.int64), epoch]))
   shards = [tf.gather(tf.constant(column), order) for column in (paths, starts, records)]
-  blocks = _read_shards(data, "train", shards, keep, cycle=READ_CYCLE, block=block)
+  blocks = _read_shards(_Layout.of(data), shards, _selection(data, "train", keep),
+                        cycle=READ_CYCLE, block=block)
   # The salt keeps this order apart from the order of the shards.
   return blocks.shuffle(_buffer_size(data, keep, block), seed=epoch * 1_000_003 + seed + 17,
                         reshuffle_each_iteration=False)
@@ -285,49 +306,69 @@ def _buffer_size(data, keep, block):
   return max(1, records // block)
 
 
-def _read_shards(data, split, shards, keep, *, cycle, block):
-  """Blocks of (rows, records) of the kept records of some shards; checks the shards' counts."""
+class _Layout(NamedTuple):
+  """How the records of a data set are stored."""
+
+  folder: str
+  image_shape: tuple[int, ...]
+  dtype: str
+  flux_divisor: float
+  compression_type: str
+
+  @classmethod
+  def of(cls, data):
+    manifest = data.manifest
+    return cls(data.folder, tuple(manifest.image_shape), manifest.dtype, manifest.flux_divisor,
+               manifest.compression_type)
+
+
+def _read_shards(layout, shards, keep, *, cycle, block):
+  """Blocks of (rows, records) of the kept records of some shards; checks the shards' counts.
+
+  `keep` is that of `_selection`.
+  """
 
   def read(path, start, records):
-    shard = tf.data.TFRecordDataset(path, data.manifest.compression_type, READ_BUFFER_BYTES)
+    shard = tf.data.TFRecordDataset(path, layout.compression_type, READ_BUFFER_BYTES)
     counted = shard.apply(tf.data.experimental.assert_cardinality(records))
-    return _kept(data, split, counted.enumerate(start), keep).batch(block)
+    rows = counted.enumerate(start)
+    return (rows if keep is None else rows.filter(lambda row, _: keep[row])).batch(block)
 
   return tf.data.Dataset.from_tensor_slices(tuple(shards)).interleave(
       read, cycle_length=cycle, num_parallel_calls=cycle, deterministic=True)
 
 
-def _kept(data, split, rows, keep):
-  if np.all(keep[data.column("split") == split]):
-    return rows
-  keep = tf.constant(keep)
-  return rows.filter(lambda row, _: keep[row])
+def _selection(data, split, keep):
+  """`keep` as a tensor; None where it holds all records of the split."""
+  return None if np.all(keep[data.column("split") == split]) else tf.constant(keep)
 
 
-def _batch_parser(data, labels, image_size, batch_size, extra_columns):
+def _lookups(data, labels, extra_columns):
+  """What batches look up by row, {name: [records, ...]}."""
+  return {"number": data.column("number").astype(np.int64),
+          **({"extra": data.extra(extra_columns)} if extra_columns else {}),
+          **({name: values.astype(np.int32) for name, values in dataclasses.asdict(labels).items()}
+             if labels else {})}
+
+
+def _batch_parser(layout, lookups, image_size, batch_size):
   """A function of (rows [batch], records [batch]) that parses records and looks up labels."""
-  manifest = data.manifest
-  numbers = data.column("number").astype(np.int64)
-  extra = data.extra(extra_columns) if extra_columns else None
+  lookups = dict(lookups)
+  numbers = lookups.pop("number")
 
   def parse(rows, records, augment=None):
-    batch = schema.parse_batch(records, image_shape=manifest.image_shape, dtype=manifest.dtype)
+    batch = schema.parse_batch(records, image_shape=layout.image_shape, dtype=layout.dtype)
     # This detects swapped shards and the catalogue of another data set.
     with tf.control_dependencies([tf.debugging.assert_equal(
-        batch.pop("number"), tf.gather(tf.constant(numbers), rows),
-        f"{data.folder}: records and catalogue are not in the same order; "
+        batch.pop("number"), tf.gather(numbers, rows),
+        f"{layout.folder}: records and catalogue are not in the same order; "
         "convert the data set again")]):
       flux = tf.identity(batch["image"])
-    if manifest.flux_divisor != 1.0:  # saves a pass over all pixels
-      flux = flux / manifest.flux_divisor
+    if layout.flux_divisor != 1.0:  # saves a pass over all pixels
+      flux = flux / layout.flux_divisor
     flux = augment(flux) if augment else flux
     batch["image"] = tf.ensure_shape(crop(flux, image_size), [batch_size, None, None, None])
     batch["row"] = rows
-    if extra is not None:
-      batch["extra"] = tf.gather(tf.constant(extra), rows)
-    if labels is not None:
-      batch["redshift_bin"] = tf.gather(tf.constant(labels.redshift_bin, tf.int32), rows)
-      batch["magnitude_row"] = tf.gather(tf.constant(labels.magnitude_row, tf.int32), rows)
-    return batch
+    return {**batch, **{name: tf.gather(values, rows) for name, values in lookups.items()}}
 
   return parse

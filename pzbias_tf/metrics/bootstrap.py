@@ -111,7 +111,8 @@ def _of_group(values, weights, columns, statistics, number, rng):
   """{metric: (value, mean, error)} of one group whose values are sorted."""
   size = effective_number(weights)
   value = statistics(Draws(values, weights[None], size), columns)
-  drawn = [statistics(Draws(values, counts * weights, size), columns)
+  alike = np.all(weights == 1.0)
+  drawn = [statistics(Draws(values, counts if alike else counts * weights, size), columns)
            for counts in _counts(values.size, number, rng)]
   several = values.size > 1
   return {name: (float(value[name][0]), np.mean(draws), np.std(draws) if several else np.nan)

@@ -9,6 +9,8 @@ drew every galaxy once.
 
 from __future__ import annotations
 
+from typing import Sequence
+
 import numpy as np
 
 # Number of halvings of the range that holds a median deviation: down to float64's rounding.
@@ -30,13 +32,14 @@ class Draws:
     Args:
       values: the values, [n] float64, rising.
       weights: weight of each value in each sample, [draws, n] float64, not
-        negative; no sample's sum is 0.
+        negative; whole numbers, int64, are summed faster.  No sample's sum is 0.
       number: see the attributes.
     """
-    self.values, self.number, self._weights = values, number, weights
+    self.values, self.number = values, number
+    self._weights = weights.astype(np.float64, copy=False)
     # A single running sum over all samples, so that one binary search serves all of them.
     self._total = np.zeros(weights.size + 1)
-    np.cumsum(weights, out=self._total[1:])
+    self._total[1:] = np.cumsum(weights)
     self._start = values.size * np.arange(len(weights))
     self._before = self._total[self._start]
     self.sum = self._total[self._start + values.size] - self._before
@@ -46,13 +49,20 @@ class Draws:
     # einsum, not @, since the threads of a BLAS wait for each other longer than this sum takes.
     return np.einsum("dn,n->d", self._weights, self.values if column is None else column) / self.sum
 
-  def cdf(self) -> np.ndarray:
-    """Share of the weight up to each value, from 0 to 1, [draws, n + 1]."""
-    total = np.pad(np.cumsum(self._weights, axis=1), ((0, 0), (1, 0)))
-    return total / total[:, -1:]
+  def cdf(self, part: slice) -> tuple[np.ndarray, np.ndarray]:
+    """Shares of the weight below some of the values, and with each of them, [draws, some] each."""
+    shape = (self.sum.size, self.values.size)
+    below, with_own = (
+        (total.reshape(shape)[:, part] - self._before[:, None]) / self.sum[:, None]
+        for total in (self._total[:-1], self._total[1:]))
+    return below, with_own
 
   def quantile(self, share: float) -> np.ndarray:
-    """The value below which a share of the weight lies, [draws].
+    """The value below which a share of the weight lies, [draws]; see `quantiles`."""
+    return self.quantiles([share])[0]
+
+  def quantiles(self, shares: Sequence[float]) -> np.ndarray:
+    """The values below which shares of the weight lie, [shares, draws].
 
     Where the running sum equals the share at a value, the result is the mean of
     that value and the next one.  This gives the usual median, and for whole weights
@@ -61,9 +71,9 @@ class Draws:
     everywhere, which differs by less than the distance between neighbours.
 
     Args:
-      share: the share, in (0, 1).
+      shares: the shares, in (0, 1).
     """
-    target = self._before + share * self.sum
+    target = self._before + np.multiply.outer(shares, self.sum)
     places = np.stack([np.searchsorted(self._total[1:], target, side) - self._start
                       for side in ("left", "right")])
     return self.values[np.clip(places, 0, self.values.size - 1)].mean(axis=0)

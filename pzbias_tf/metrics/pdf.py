@@ -15,7 +15,12 @@ import numpy as np
 from pzbias_tf import arguments
 from pzbias_tf.metrics.bootstrap import Bootstrap, GroupMetric, by_group
 from pzbias_tf.metrics.draws import Draws
-from pzbias_tf.metrics.uniformity import PitDistances, distances, pit_distances
+from pzbias_tf.metrics.uniformity import (
+  PitDistances,
+  distances,
+  logarithms,
+  pit_distances,
+)
 from pzbias_tf.survey import Survey
 
 __all__ = ["PdfScores", "PitDistances", "brier", "cde_loss", "crps", "pdf_metrics", "pdf_scores",
@@ -244,12 +249,14 @@ def pdf_metrics(
   weights, group, *scored = arguments.weighted_columns(
       weights, group=group, **scores._asdict())
   columns = dict(zip(PdfScores._fields, scored))
+  columns["log_pit"], columns["log_rest"] = logarithms(columns["pit"])
+  columns["extreme"] = (np.abs(columns["pit"] - 0.5) > 0.5 - _PIT_EXTREME).astype(np.float64)
 
   def statistics(draws: Draws, own: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     metrics = {name: draws.mean(own[name]) for name in ("crps", "cde_loss", "brier")}
-    metrics |= {f"pit_{name}": value for name, value in distances(draws)._asdict().items()}
-    extreme = np.abs(draws.values - 0.5) > 0.5 - _PIT_EXTREME
-    return metrics | {"pit_outlier_rate": draws.mean(extreme.astype(np.float64))}
+    metrics |= {f"pit_{name}": value for name, value in distances(
+        draws, (own["log_pit"], own["log_rest"]))._asdict().items()}
+    return metrics | {"pit_outlier_rate": draws.mean(own["extreme"])}
 
   return by_group(columns["pit"], group.astype(np.int64), num_groups, statistics,
                   weights=weights, bootstrap=bootstrap, columns=columns)

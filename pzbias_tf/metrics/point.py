@@ -109,7 +109,11 @@ def sigma_mad(
 
 
 def _sigma_mad(draws):
-  return _MAD_TO_SIGMA * draws.median_deviation(draws.quantile(0.5))
+  return _mad_about(draws, draws.quantile(0.5))
+
+
+def _mad_about(draws, median):
+  return _MAD_TO_SIGMA * draws.median_deviation(median)
 
 
 def outlier_fraction(
@@ -152,7 +156,11 @@ def sigma_68(
 
 
 def _sigma_68(draws):
-  return 0.5 * (draws.quantile(0.84) - draws.quantile(0.16))
+  return _half_width(*draws.quantiles([0.16, 0.84]))
+
+
+def _half_width(lower, upper):
+  return 0.5 * (upper - lower)
 
 
 def bias_rail(
@@ -194,7 +202,11 @@ def sigma_iqr_rail(
 
 
 def _sigma_iqr(draws):
-  return _IQR_TO_SIGMA * (draws.quantile(0.75) - draws.quantile(0.25))
+  return _iqr(*draws.quantiles([0.25, 0.75]))
+
+
+def _iqr(lower, upper):
+  return _IQR_TO_SIGMA * (upper - lower)
 
 
 def outlier_fraction_rail(
@@ -213,11 +225,12 @@ def outlier_fraction_rail(
   Raises:
     ValueError: as `normalized_residual`, or a weight is not valid.
   """
-  return float(_outliers_rail(_sample(z_spec, z_photo, weights))[0])
+  draws = _sample(z_spec, z_photo, weights)
+  return float(_outliers_rail(draws, _sigma_iqr(draws))[0])
 
 
-def _outliers_rail(draws):
-  return draws.share_beyond(np.maximum(_RAIL_MIN_OUTLIER, 3.0 * _sigma_iqr(draws)))
+def _outliers_rail(draws, sigma_iqr):
+  return draws.share_beyond(np.maximum(_RAIL_MIN_OUTLIER, 3.0 * sigma_iqr))
 
 
 def point_metrics(
@@ -245,11 +258,13 @@ def point_metrics(
   weights, dz, group = arguments.weighted_columns(weights, dz=dz, group=group)
 
   def statistics(draws: Draws, _) -> dict[str, np.ndarray]:
+    q16, q25, median, q75, q84 = draws.quantiles([0.16, 0.25, 0.5, 0.75, 0.84])
     return {
-        "mean_residual": draws.mean(), "sigma_mad": _sigma_mad(draws),
+        "mean_residual": draws.mean(), "sigma_mad": _mad_about(draws, median),
         "outlier_fraction": draws.share_beyond(survey.outlier_threshold),
-        "sigma_68": _sigma_68(draws), "bias_rail": draws.quantile(0.5),
-        "sigma_iqr_rail": _sigma_iqr(draws), "outlier_fraction_rail": _outliers_rail(draws)}
+        "sigma_68": _half_width(q16, q84), "bias_rail": median,
+        "sigma_iqr_rail": _iqr(q25, q75),
+        "outlier_fraction_rail": _outliers_rail(draws, _iqr(q25, q75))}
 
   return by_group(dz, group.astype(np.int64), num_groups, statistics, weights=weights,
                   bootstrap=bootstrap)

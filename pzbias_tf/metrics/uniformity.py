@@ -7,7 +7,7 @@ and for many bootstraps at once.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Sequence
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from pzbias_tf import arguments
 from pzbias_tf.metrics.draws import Draws, single
 
 _AD_CLIP = 1e-6
+_BLOCK = 1 << 15  # numbers at a time, which stay in the cache
 
 
 class PitDistances(NamedTuple):
@@ -57,34 +58,45 @@ def pit_distances(values: np.ndarray, *, weights: np.ndarray | None = None) -> P
   return PitDistances(*(float(number[0]) for number in distances(single(values, weights))))
 
 
-def distances(draws: Draws) -> PitDistances:
+def distances(draws: Draws, logs: Sequence[np.ndarray] | None = None) -> PitDistances:
   """The distances of many samples of the same PIT values.
 
   Args:
     draws: the samples; their values are PIT values.
+    logs: `logarithms` of the values, in their order; computed unless given.
 
   Returns:
     The three distances, [draws] each.
   """
-  cdf, values = draws.cdf(), draws.values
-  ks = np.maximum(np.max(cdf[:, 1:] - values, axis=1), np.max(values - cdf[:, :-1], axis=1))
-  return PitDistances(
-      ks, draws.number * _cramer(cdf, values), draws.number * _anderson(cdf, values))
+  sums, num = np.zeros((3, draws.sum.size)), draws.values.size
+  log, log_rest = logarithms(draws.values) if logs is None else logs
+  at_once = max(1, _BLOCK // draws.sum.size)
+  for part in (slice(start, min(start + at_once, num)) for start in range(0, num, at_once)):
+    ks, cramer, anderson = _of_values(draws, part, log[part], log_rest[part])
+    sums = np.stack([np.maximum(sums[0], ks), sums[1] + cramer, sums[2] + anderson])
+  cramer = sums[1] + (1.0 - draws.values[-1]) ** 3 / 3.0  # beyond the last value, where F is 1
+  return PitDistances(sums[0], draws.number * cramer, draws.number * (sums[2] - 1.0))
 
 
-def _cramer(cdf, values):
-  """Integral of (F(u) - u)^2, exact, since F is constant between values."""
-  edges = np.concatenate([[0.0], values, [1.0]])
-  below, above = cdf - edges[:-1], cdf - edges[1:]
-  return (below ** 2 + below * above + above ** 2) @ np.diff(edges) / 3.0
+def _of_values(draws, part, log, log_rest):
+  """What some of the values add to the three distances.
 
-
-def _anderson(cdf, values):
-  """Integral of (F(u) - u)^2 / (u (1 - u)), exact.
-
-  The integrand is F^2 / u + (1 - F)^2 / (1 - u) - 1.  F is constant between
-  values, so the integral is a sum of logarithms of the values.
+  Between two values, F is constant.  With the middle m of that interval and its width w, the
+  integral of (F(u) - u)^2 is w ((F - m)^2 + w^2 / 12).  The integrand (F(u) - u)^2 / (u (1 - u))
+  is F^2 / u + (1 - F)^2 / (1 - u) - 1, whose integral is a sum of logarithms of the values.
   """
+  below, with_own = draws.cdf(part)
+  values = draws.values[part]
+  lower = np.append(draws.values[part.start - 1] if part.start else 0.0, values[:-1])
+  width, gap = values - lower, below - 0.5 * (lower + values)
+  share, both = with_own - below, with_own + below
+  return (np.maximum(np.max(with_own - values, axis=1), np.max(values - below, axis=1)),
+          np.einsum("dn,n->d", gap * gap, width) + np.sum(width ** 3) / 12.0,
+          np.einsum("dn,n->d", share * both, log_rest - log)
+          - 2.0 * np.einsum("dn,n->d", share, log_rest))
+
+
+def logarithms(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  """Logarithms of PIT values and of what they lack to 1, [n] each, for `distances`."""
   inner = np.clip(values, _AD_CLIP, 1.0 - _AD_CLIP)
-  return (-1.0 - np.diff(cdf ** 2, axis=1) @ np.log(inner)
-          + np.diff((1.0 - cdf) ** 2, axis=1) @ np.log1p(-inner))
+  return np.log(inner), np.log1p(-inner)

@@ -13,6 +13,9 @@ LOSS_WIDTH = 0.15
 INTERVALS = {"z_low95": 0.025, "z_low68": 0.16, "z_high68": 0.84, "z_high95": 0.975}
 """{column: level} of the ends of the central 68% and 95% intervals."""
 
+ESTIMATES = ("zmode", "zmean", "zmedian", "zbest", *INTERVALS)
+"""Columns of `point_estimates`."""
+
 _CHUNK = 4096  # galaxies at a time: 80 MB of float64 at 2500 bins
 
 
@@ -74,11 +77,15 @@ def lowest_risk(edges: np.ndarray, pdf: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(maxsize=2)
 def _loss(edges):
-  """[bins of the truth, bins of the estimate] float32."""
-  edges = np.frombuffer(edges)
+  """`loss_table` in float32."""
+  return loss_table(np.frombuffer(edges)).astype(np.float32)
+
+
+def loss_table(edges: np.ndarray) -> np.ndarray:
+  """The loss of `lowest_risk`, [bins of the truth, bins of the estimate] float64."""
   centers = 0.5 * (edges[:-1] + edges[1:])
   dz = (centers - centers[:, np.newaxis]) / (1.0 + np.maximum(centers, 0.0)[:, np.newaxis])
-  return (1.0 - 1.0 / (1.0 + (dz / LOSS_WIDTH) ** 2)).astype(np.float32)
+  return 1.0 - 1.0 / (1.0 + (dz / LOSS_WIDTH) ** 2)
 
 
 def quantiles(edges: np.ndarray, pdf: np.ndarray, levels: Sequence[float]) -> np.ndarray:

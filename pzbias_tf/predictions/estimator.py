@@ -50,7 +50,8 @@ class Estimator(tf.Module):
       domain: the ranges of its training galaxies; None flags none.
     """
     super().__init__()
-    self.edges = tf.Variable(survey.edges(extended=extended), dtype=tf.float64, trainable=False)
+    edges = survey.edges(extended=extended)
+    self.edges = tf.Variable(edges, dtype=tf.float64, trainable=False)
     self._weights = [plain_variable(weight) for weight in network.weights]  # saved with it
     names = [name for name in INPUTS if name in network.input]
     shapes: dict[str, list[int | None]] = {
@@ -66,7 +67,7 @@ class Estimator(tf.Module):
         inputs = {**values, **_cleaned(values, photometry)}
       pdf = redshift_pdf(network(inputs))  # not an attribute: Keras's own parts stay out
       pdf = tf.where(_all_finite(inputs)[:, tf.newaxis], pdf, np.nan)
-      return {"pdf": pdf, **estimates_in_graph(self.edges.value(), pdf)}, inputs
+      return {"pdf": pdf, **estimates_in_graph(edges, pdf)}, inputs
 
     self.estimate = _function(lambda **values: estimates(**values)[0], names, shapes)
     if domain is None:

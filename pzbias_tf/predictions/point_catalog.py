@@ -8,7 +8,7 @@ describes.
 from __future__ import annotations
 
 import importlib.util
-from typing import Iterable, Mapping, NamedTuple
+from typing import Any, Iterable, Mapping, NamedTuple
 
 from astropy.io import fits
 from astropy.table import Table
@@ -112,19 +112,30 @@ def write_parquet(path: str, columns: Mapping[str, np.ndarray], *, simulated: st
   Raises:
     ImportError: pyarrow is not installed.
   """
-  table = _with_units(columns)
-  with whole_file(path) as hidden:
-    table.write(hidden, format="parquet.votable", metadata={
-        name: info._asdict() for name, info in column_info(columns).items()})
-    if simulated:
-      _mark_parquet(hidden, simulated)
-
-
-def _mark_parquet(path, simulated):
   from pyarrow import parquet  # an optional dependency
-  table = parquet.read_table(path)
-  metadata = {**(table.schema.metadata or {}), MARK.encode(): simulated.encode()}
-  parquet.write_table(table.replace_schema_metadata(metadata), path)
+  with whole_file(path) as hidden:
+    table = parquet_table(columns, hidden, simulated=simulated)
+    parquet.write_table(table, hidden)
+
+
+def parquet_table(columns: Mapping[str, np.ndarray], scratch: str, *, simulated: str = "") -> Any:
+  """Columns as a pyarrow table with the VOTable header; arguments as `write_fits`.
+
+  Args:
+    columns: as there.
+    scratch: a file name; astropy makes the header only with a file.
+    simulated: as there.
+  """
+  import pyarrow  # an optional dependency
+  from pyarrow import parquet
+  table = _with_units(columns)
+  table[:1].write(scratch, format="parquet.votable", overwrite=True, metadata={
+      name: info._asdict() for name, info in column_info(columns).items()})
+  header = dict(parquet.read_schema(scratch).metadata)
+  if simulated:
+    header[MARK.encode()] = simulated.encode()
+  return pyarrow.Table.from_pydict(
+      {name: np.asarray(columns[name]) for name in table.colnames}).replace_schema_metadata(header)
 
 
 def point_table(columns: Mapping[str, np.ndarray]) -> Table:

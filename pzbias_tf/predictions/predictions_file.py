@@ -13,9 +13,7 @@ import h5py
 import numpy as np
 
 from pzbias_tf.data.galaxy_origin import MARK
-from pzbias_tf.files import whole_file
 from pzbias_tf.guards import hdf5_files
-from pzbias_tf.guards.hdf5_locks import open_hdf5
 from pzbias_tf.predictions.estimates import quantiles
 
 NEEDED = ("id", "redshift", "zmode")
@@ -30,8 +28,8 @@ _UPPER = (0.6, 0.7, 0.8, 0.84, 0.9, 0.95, 0.975, 0.99, 0.999, 1.0)
 LEVELS = (*(round(1.0 - level, 3) for level in reversed(_UPPER)), 0.5, *_UPPER)
 """Levels of the CDF that "quantiles" keeps, among them the ends of the usual intervals."""
 
-_CHUNK = 4096  # galaxies at a time
-_PREDICT_AGAIN = "delete it, and give the command that made it again"
+_LAST_ASCII = 127
+PREDICT_AGAIN = "delete it, and give the command that made it again"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -68,7 +66,8 @@ class PdfFormat:
   def data(self, edges: np.ndarray, pdf: np.ndarray) -> dict[str, np.ndarray]:
     """The group `data` for some galaxies; `pdf` is the probability of each bin [n, bins]."""
     if self.kind == "full":
-      return {"pdfs": (pdf / np.diff(edges).astype(pdf.dtype)).astype(self.dtype)}
+      densities = pdf / np.diff(edges).astype(pdf.dtype)
+      return {"pdfs": densities.astype(self.dtype, copy=False)}
     if self.kind == "quantiles":
       return {"locs": quantiles(edges, pdf, LEVELS).astype(np.float32)}
     return {}
@@ -77,6 +76,8 @@ class PdfFormat:
 class PredictionsWriter:
   """Fills an open HDF5 file, a few galaxies at a time.
 
+  p(z) is written as it comes, and the columns once, when all galaxies have come.
+
   Args:
     file: empty, open for writing.
     edges: edges of the redshift bins [bins + 1].
@@ -84,8 +85,8 @@ class PredictionsWriter:
     pdf_format: how p(z) is written.
     weights_digest: SHA-256 of the weights file.
     simulated: `GalaxyOrigin.mark` of the galaxies; "" where they are not known to be simulated.
-    widths: {column of texts: bytes of each text} where later galaxies may have
-      longer texts than the first ones; see `text_width`.
+    widths: {column of texts: bytes of each text} where other files of the same galaxies may have
+      longer texts; see `text_width`.
   """
 
   def __init__(self, file: h5py.File, edges: np.ndarray, num: int,
@@ -96,7 +97,8 @@ class PredictionsWriter:
     file.attrs[WEIGHTS] = weights_digest
     if simulated:
       file.attrs[MARK] = simulated
-    self._digests: dict[str, hdf5_files.ValuesDigest] = {}
+    self._data: dict[str, GrowingDataset] = {}
+    self._columns: list[Mapping[str, np.ndarray]] = []
     for name, value in pdf_format.meta(edges).items():
       hdf5_files.write(file, f"meta/{name}", value)
 
@@ -107,20 +109,26 @@ class PredictionsWriter:
       pdf: probability of each bin [n, bins].
       columns: columns of `ancil` [n], the same ones in all calls.
     """
-    pieces = {f"data/{name}": values
-              for name, values in self._format.data(self._edges, pdf).items()}
-    pieces |= {f"ancil/{name}": _as_bytes(column, self._widths.get(name))
-               for name, column in columns.items()}
-    for name, values in pieces.items():
-      if name not in self._file:
-        dataset = self._file.create_dataset(name, (self._num, *values.shape[1:]), values.dtype)
-        self._digests[name] = hdf5_files.ValuesDigest(dataset.dtype, dataset.shape)
-      self._file[name][self._done:self._done + len(pdf)] = values
-      self._digests[name].update(values)
+    for name, values in self._format.data(self._edges, pdf).items():
+      if name not in self._data:
+        self._data[name] = GrowingDataset(
+            self._file, f"data/{name}", (self._num, *values.shape[1:]), values.dtype)
+      self._data[name].append(values)
+    self._columns.append(columns)
     self._done += len(pdf)
     if self._done == self._num:
-      for name, digest in self._digests.items():
-        digest.seal(self._file[name])
+      self._finish()
+
+  def _finish(self):
+    for dataset in self._data.values():
+      dataset.seal()
+    self._columns = [self.columns()]
+    write_columns(self._file, self._columns[0], self._widths)
+
+  def columns(self) -> dict[str, np.ndarray]:
+    """The columns of all galaxies that have come."""
+    return {name: np.concatenate([part[name] for part in self._columns])
+            for name in self._columns[0]}
 
   def check_complete(self) -> None:
     """Raises OSError unless the announced number of galaxies came."""
@@ -129,33 +137,56 @@ class PredictionsWriter:
                     "data set change meanwhile?")
 
 
-def text_width(column: np.ndarray) -> int:
-  """Bytes that hold any text of a column of str, as UTF-8."""
-  letters = np.ascontiguousarray(column).view(np.uint32)
-  return column.dtype.itemsize if (letters > 127).any() else max(column.dtype.itemsize // 4, 1)
-
-
-def concatenate(parts: Sequence[str], path: str, extra: Mapping[str, np.ndarray]) -> None:
-  """Joins predictions files of the same kind, whole or not at all, in little memory.
+class GrowingDataset:
+  """A dataset that is filled from its start, with its digest.
 
   Args:
-    parts: the files, in order.
-    path: the file to write.
-    extra: further columns of `ancil`, of all galaxies.
+    file: open for writing.
+    name: of the dataset.
+    shape: in the end.
+    dtype: of its values.
   """
-  num = sum(number_of_galaxies(part) for part in parts)
-  with whole_file(path) as hidden, open_hdf5(hidden, "w") as joined:
-    done, digests = 0, {}
-    for part in parts:
-      with hdf5_files.opened(part, _PREDICT_AGAIN) as file:
-        if not done:
-          digests = _begin(joined, file, num)
-        _copy(joined, file, done, digests)
-        done += len(file["ancil/id"])
-    for name, digest in digests.items():
-      digest.seal(joined[name])
-    for name, column in extra.items():
-      hdf5_files.write(joined, f"ancil/{name}", _as_bytes(column))
+
+  def __init__(self, file: h5py.File, name: str, shape: tuple[int, ...], dtype: np.dtype):
+    self._dataset, self._done = file.create_dataset(name, shape, dtype), 0
+    self._digest = hdf5_files.ValuesDigest(self._dataset.dtype, shape)
+
+  def append(self, values: np.ndarray) -> None:
+    """Writes the next values."""
+    self._dataset[self._done:self._done + len(values)] = values
+    self._digest.update(values)
+    self._done += len(values)
+
+  def seal(self) -> None:
+    """Writes the digest of a complete dataset."""
+    self._digest.seal(self._dataset)
+
+
+def write_columns(file: h5py.File, columns: Mapping[str, np.ndarray],
+                  widths: Mapping[str, int] | None = None) -> None:
+  """Writes the group `ancil`.
+
+  Args:
+    file: open for writing.
+    columns: {name: [n]}.
+    widths: as in `PredictionsWriter`.
+  """
+  for name, column in columns.items():
+    hdf5_files.write(file, f"ancil/{name}", _as_bytes(column, (widths or {}).get(name)))
+
+
+def text_width(column: np.ndarray) -> int:
+  """Bytes that hold any text of a column of str, as UTF-8."""
+  letters = _numbers(column, np.uint32)
+  return column.dtype.itemsize if (letters > _LAST_ASCII).any() else letters.shape[1]
+
+
+def without_room(column: np.ndarray) -> np.ndarray:
+  """Texts [n] in no more room than the longest one takes; other columns as they are."""
+  if column.dtype.kind != "U":
+    return column
+  used = np.flatnonzero(_numbers(column, np.uint32).any(0))
+  return column.astype(f"U{used[-1] + 1 if used.size else 1}", copy=False)
 
 
 def check_columns(path: str) -> None:
@@ -165,7 +196,7 @@ def check_columns(path: str) -> None:
     OSError: the file is missing or no HDF5 file.
     ValueError: it holds something else.
   """
-  with hdf5_files.opened(path, _PREDICT_AGAIN) as file:
+  with hdf5_files.opened(path, PREDICT_AGAIN) as file:
     group = file.get("ancil")
     missing = [name for name in NEEDED if not isinstance(group, h5py.Group) or name not in group]
   if missing:
@@ -175,25 +206,30 @@ def check_columns(path: str) -> None:
 
 def number_of_galaxies(path: str) -> int:
   """Number of galaxies of a predictions file."""
-  with hdf5_files.opened(path, _PREDICT_AGAIN) as file:
+  with hdf5_files.opened(path, PREDICT_AGAIN) as file:
     return len(file["ancil/id"])
 
 
 def has_pdf(path: str) -> bool:
   """Whether a file holds p(z) as densities over redshift bins."""
-  with hdf5_files.opened(path, _PREDICT_AGAIN) as file:
+  with hdf5_files.opened(path, PREDICT_AGAIN) as file:
     return "meta/bins" in file and "data/pdfs" in file
 
 
 def read_pdf(path: str) -> tuple[np.ndarray, np.ndarray]:
   """Edges of the redshift bins [bins + 1], and the probability of each bin [n, bins] float32."""
-  with hdf5_files.opened(path, _PREDICT_AGAIN) as file:
+  with hdf5_files.opened(path, PREDICT_AGAIN) as file:
     edges = np.ravel(hdf5_files.read(file, "meta/bins"))
     density = hdf5_files.read(file, "data/pdfs")
+  return edges, probabilities(edges, density)
+
+
+def probabilities(edges: np.ndarray, density: np.ndarray) -> np.ndarray:
+  """Probability of each bin [n, bins] float32, of densities as they are stored."""
   pdf = density.astype(np.float32) * np.diff(edges).astype(np.float32)
   if density.dtype == np.float16:  # rounded bin by bin
     pdf /= pdf.sum(-1, keepdims=True)
-  return edges, pdf
+  return pdf
 
 
 def read_columns(paths: Sequence[str], *, start: int = 0,
@@ -207,13 +243,12 @@ def read_columns(paths: Sequence[str], *, start: int = 0,
   """
   pieces: dict[str, list[np.ndarray]] = {}
   for path in paths:
-    with hdf5_files.opened(path, _PREDICT_AGAIN) as file:
+    with hdf5_files.opened(path, PREDICT_AGAIN) as file:
       for name in file["ancil"]:
         column = hdf5_files.own_dataset(file, f"ancil/{name}")
         whole = not start and stop is None  # a part has no digest
         values = hdf5_files.read(file, f"ancil/{name}") if whole else column[start:stop]
-        pieces.setdefault(name, []).append(
-            np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values)
+        pieces.setdefault(name, []).append(_as_texts(values))
   return {name: np.concatenate(parts) for name, parts in pieces.items()}
 
 
@@ -221,29 +256,27 @@ def _as_bytes(column, width=None):
   """A column as HDF5 takes it: texts as UTF-8 bytes."""
   if column.dtype.kind != "U":
     return column
-  return np.char.encode(column, "utf-8").astype(f"S{width or text_width(column)}")
+  width = width or text_width(column)
+  letters = _numbers(column, np.uint32)
+  if (letters > _LAST_ASCII).any():
+    return np.char.encode(column, "utf-8").astype(f"S{width}")
+  # What numpy's own function does letter by letter takes a microsecond a text.
+  texts = letters.astype(np.uint8)
+  return texts.view(f"S{texts.shape[1]}")[:, 0].astype(f"S{width}", copy=False)
 
 
-def _columns(file):
-  """Names of the HDF5 datasets that have one row per galaxy."""
-  return [f"{group}/{name}" for group in ("data", "ancil") if group in file
-          for name in file[group]]
+def _as_texts(column):
+  """A column as numpy has it: UTF-8 bytes as texts."""
+  if column.dtype.kind != "S":
+    return column
+  letters = _numbers(column, np.uint8)
+  if (letters > _LAST_ASCII).any():
+    return np.char.decode(column, "utf-8")
+  texts = letters.astype(np.uint32)
+  return without_room(texts.view(f"U{texts.shape[1]}")[:, 0])
 
 
-def _begin(joined, file, num):
-  """Makes room for `num` galaxies with the datasets of `file`; returns their digests."""
-  joined.attrs.update(file.attrs)
-  if "meta" in file:
-    file.copy("meta", joined)
-  for name in _columns(file):
-    joined.create_dataset(name, (num, *file[name].shape[1:]), file[name].dtype)
-  return {name: hdf5_files.ValuesDigest(joined[name].dtype, joined[name].shape)
-          for name in _columns(file)}
-
-
-def _copy(joined, file, at, digests):
-  for name in _columns(file):
-    for start in range(0, len(file[name]), _CHUNK):
-      values = file[name][start:start + _CHUNK]
-      joined[name][at + start:at + start + len(values)] = values
-      digests[name].update(values)
+def _numbers(column, dtype):
+  """The numbers of the letters, [n, longest text]; 0 beyond a text's end."""
+  native = np.ascontiguousarray(column, column.dtype.newbyteorder("="))
+  return native.view(dtype).reshape(len(column), -1 if column.size else 1)

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from pzbias_tf.data.apertures import measure_images
-from pzbias_tf.data.augment import DIHEDRAL_ELEMENTS, dihedral
+from pzbias_tf.data.augment import DIHEDRAL_ELEMENTS, dihedral_view
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.pipeline import crop, ordered_batches
 from pzbias_tf.data.reference_columns import columns_in
@@ -17,6 +17,8 @@ from pzbias_tf.data.table_batches import ordered_rows
 from pzbias_tf.models.network import input_columns, input_size, redshift_pdf
 from pzbias_tf.predictions.combination import BY_MEAN, HARMONIC, MEAN, harmonic_mean
 from pzbias_tf.predictions.domain import TrainingDomain
+from pzbias_tf.predictions.estimates import ESTIMATES
+from pzbias_tf.predictions.estimates_in_graph import estimates_in_graph
 from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.survey import Survey
 
@@ -24,6 +26,9 @@ COLUMNS = ("id", "r_mag", "ebv", "field", "sample", "ra", "dec")
 """Columns of the catalogue that predictions repeat, beside redshifts."""
 
 BATCH_SIZE = 256
+"""Galaxies per batch of 64 x 64 pixels, over all devices."""
+
+_MOST_PER_BATCH = 512  # measured with 16 pixels: 1024 takes the same time and twice the memory
 
 Columns = dict[str, np.ndarray]
 
@@ -46,9 +51,10 @@ class Predictor:
     domain: what flags galaxies; None flags none.
 
   Attributes:
-    edges: as above.
+    networks, edges: as above.
     size: side of the images that the networks take, pixels; 0 for photometry.
     extra_columns: names of the extra columns that they take, in their order.
+    batch_size: galaxies per batch unless asked otherwise, see `default_batch_size`.
     combination: as above; "" for one network.
   """
 
@@ -57,29 +63,30 @@ class Predictor:
                domain: TrainingDomain | None = None):
     self.edges, self.size, self._domain = edges, input_size(networks[0]), domain
     self.extra_columns = input_columns(networks[0])
+    self.batch_size = default_batch_size(self.size)
     self.combination = combination if len(networks) > 1 else ""
     if tta and not self.size:
       raise ValueError("--tta averages over rotations and reflections of images; photometry has "
                        "one view: leave it out")
-    self._networks, self._views = networks, DIHEDRAL_ELEMENTS if tta else 1
+    self.networks, self._views = networks, DIHEDRAL_ELEMENTS if tta else 1
     self._strategy = strategy or tf.distribute.get_strategy()
     self._compiled: dict[str, Callable] = {}
 
   def batches(self, data: Dataset, split: str, keep: np.ndarray, *,
-              batch_size: int = BATCH_SIZE) -> Iterator[tuple[np.ndarray, Columns]]:
+              batch_size: int = 0) -> Iterator[tuple[np.ndarray, Columns]]:
     """Predicts some records of one split, a batch at a time, in record order.
 
     Args:
       data: the data set.
       split: "train", "validation", "test" or "target".
       keep: [records] bool.
-      batch_size: galaxies per batch, over all devices.
+      batch_size: galaxies per batch, over all devices; 0 for the attribute.
 
     Yields:
       Probability of each bin [n, bins] float32, and "redshift", COLUMNS and
       `reference_columns` of these galaxies with "row", their rows in the
-      catalogue, "flags" (see `domain.FLAGS`) where there is a domain, and BY_MEAN
-      for harmonic means.
+      catalogue, "flags" (see `domain.FLAGS`) where there is a domain, BY_MEAN
+      for harmonic means, and the columns of `point_estimates`.
 
     Raises:
       FloatingPointError: a network gave NaN.
@@ -87,14 +94,15 @@ class Predictor:
     repeated = (*COLUMNS, *columns_in(data.catalog.colnames))
     columns = {**{name: data.column(name) for name in repeated},
                "redshift": data.column("z_spec"), "row": np.arange(len(data.catalog))}
-    records = ordered_batches(data, split, keep=keep, labels=None, batch_size=batch_size,
+    records = ordered_batches(data, split, keep=keep, labels=None,
+                              batch_size=batch_size or self.batch_size,
                               image_size=min([self.size, *data.manifest.image_shape[:2]]),
                               extra_columns=self.extra_columns)
     return self._predicted(records, columns)
 
   def array_batches(self, images: np.ndarray, columns: Mapping[str, np.ndarray], *,
                     flux_divisor: float, extra: np.ndarray | None = None,
-                    batch_size: int = BATCH_SIZE) -> Iterator[tuple[np.ndarray, Columns]]:
+                    batch_size: int = 0) -> Iterator[tuple[np.ndarray, Columns]]:
     """Predicts galaxies whose images are in memory, a batch at a time.
 
     Args:
@@ -103,29 +111,29 @@ class Predictor:
       columns: [n] each: "id", "ebv" and others, which the result repeats.
       flux_divisor: that of the survey.
       extra: values of `extra_columns` [n, columns]; None where there are none.
-      batch_size: galaxies per batch, over all devices.
+      batch_size: as in `batches`.
 
     Yields:
       Probability of each bin [n, bins] float32, and the columns of these galaxies
-      with "flags" where there is a domain and a column "r_mag".
+      with "flags" where there is a domain and a column "r_mag", and those of `point_estimates`.
 
     Raises:
       FloatingPointError: a network gave NaN.
     """
-    size = min(self.size, *images.shape[1:3])
+    size, batch_size = min(self.size, *images.shape[1:3]), batch_size or self.batch_size
     inputs = {"ebv": columns["ebv"], **({} if extra is None else {"extra": extra})}
     records = _array_records(images, inputs, size, flux_divisor, batch_size)
     return self._predicted(records, columns)
 
   def photometry_batches(self, inputs: Mapping[str, np.ndarray], columns: Mapping[str, np.ndarray],
-                         *, batch_size: int = BATCH_SIZE) -> Iterator[tuple[np.ndarray, Columns]]:
+                         *, batch_size: int = 0) -> Iterator[tuple[np.ndarray, Columns]]:
     """Predicts galaxies whose magnitudes are in memory, a batch at a time.
 
     Args:
       inputs: "magnitudes" and perhaps "errors" [n, bands], NaN where missing, "ebv" [n] and
         perhaps "extra" [n, columns].
       columns: as in `array_batches`.
-      batch_size: galaxies per batch, over all devices.
+      batch_size: as in `batches`.
 
     Yields:
       As `array_batches`.
@@ -136,25 +144,37 @@ class Predictor:
     num = len(inputs["ebv"])
     values = {name: np.asarray(column, np.float32) for name, column in inputs.items()}
     records = ordered_rows({**values, "row": np.arange(num)}, np.arange(num),
-                           batch_size=batch_size)
+                           batch_size=batch_size or self.batch_size)
     return self._predicted(records, columns)
+
+  def estimates(self, pdf: np.ndarray) -> Columns:
+    """`point_estimates` of p(z) [n, bins] that was made of other p(z) here."""
+    if "estimates" not in self._compiled:
+      bins = tf.TensorSpec([None, len(self.edges) - 1], tf.float32)
+      self._compiled["estimates"] = tf.function(self._estimates, input_signature=[bins])
+    return _as_arrays(self._compiled["estimates"](pdf))
+
+  def _estimates(self, pdf):
+    on_gpu = tf.config.list_physical_devices("GPU")
+    return estimates_in_graph(self.edges, pdf, risk_type=tf.float64 if on_gpu else tf.float32)
 
   def _predicted(self, records, columns):
     """The one way from batches of a network's inputs and "row" to p(z) and columns."""
     batches = self._strategy.experimental_distribute_dataset(records)
     forward = self._forward(batches.element_spec)
     for batch in batches:
-      result = {name: np.concatenate([
-          part.numpy() for part in self._strategy.experimental_local_results(value)])
+      result = {name: _joined(self._strategy.experimental_local_results(value))
                 for name, value in forward(batch).items()}
-      pdf, row = result.pop("pdf"), result.pop("row")
+      pdf, row = result.pop("pdf"), _places(result.pop("row"))
+      estimates = {name: result.pop(name) for name in ESTIMATES if name in result}
       own = {name: column[row] for name, column in columns.items()}
       if self.combination == HARMONIC:
         pdf, own[BY_MEAN] = harmonic_mean(np.moveaxis(pdf, 1, 0))
-      _check_finite(pdf, own["id"])
+        estimates = self.estimates(pdf)
+      _check_finite(estimates["zmode"], own["id"])
       if self._domain and "r_mag" in own:
         own["flags"] = self._domain.flags(own["r_mag"], result, pdf)
-      yield pdf, own
+      yield pdf, {**own, **estimates}
 
   def _forward(self, spec):
     """What all devices do with a batch; compiled once for batches of any length."""
@@ -174,16 +194,26 @@ class Predictor:
     return {name: values[:num] for name, values in result.items()}
 
   def _outputs(self, batch):
-    """p(z), measurements for flags, and rows."""
+    """Rows, p(z), its estimates, and measurements for flags."""
+    image = batch.get("image")
+    if self.size:
+      image = tf.image.resize_with_crop_or_pad(image, self.size, self.size)
+    pdf = self._combined([self._sum_of_views(network, batch, image) for network in self.networks])
+    estimates = {} if self.combination == HARMONIC else self._estimates(pdf)
+    return {"row": batch["row"], "pdf": pdf, **estimates, **self._measured(batch, image)}
+
+  def _measured(self, batch, image):
+    """What flags are made of."""
+    if not self._domain:
+      return {}
+    return measure_images(image) if self.size else {"magnitudes": batch["magnitudes"]}
+
+  def _sum_of_views(self, network, batch, image):
+    """p(z) of a batch, summed over the views of each image."""
     if not self.size:
-      members = [_pdf(network, batch) for network in self._networks]
-      return {"row": batch["row"], "pdf": self._combined(members),
-              "magnitudes": batch["magnitudes"]}
-    image = tf.image.resize_with_crop_or_pad(batch["image"], self.size, self.size)
-    members = [tf.add_n([
-        _pdf(network, {**batch, "image": dihedral(image, tf.fill(tf.shape(batch["ebv"]), view))})
-        for view in range(self._views)]) for network in self._networks]
-    return {"row": batch["row"], "pdf": self._combined(members), **measure_images(image)}
+      return _pdf(network, batch)
+    return tf.add_n([_pdf(network, {**batch, "image": dihedral_view(image, view)})
+                     for view in range(self._views)])
 
   def _combined(self, members):
     """p(z) of all networks: their mean; for harmonic means, which follow on the host, each."""
@@ -203,15 +233,21 @@ def _pdf(network, batch):
   return redshift_pdf(network({name: batch[name] for name in network.input}))
 
 
+def default_batch_size(image_size: int) -> int:
+  """Galaxies per batch: BATCH_SIZE of 64 x 64 pixels, more of smaller images and of photometry."""
+  return min(_MOST_PER_BATCH, BATCH_SIZE * 64**2 // max(image_size, 1)**2) if (
+      image_size < 64) else BATCH_SIZE
+
+
 def collect(edges: np.ndarray, batches: Iterable[tuple[np.ndarray, Columns]]) -> Predictions:
-  """All batches of a `Predictor` in one table, with point estimates."""
+  """All batches of a `Predictor` in one table."""
   pdfs, columns = zip(*batches)
-  return Predictions.make(edges, np.concatenate(pdfs), **{
+  return Predictions(edges, np.concatenate(pdfs), {
       name: np.concatenate([part[name] for part in columns]) for name in columns[0]})
 
 
 def predict(network: tf.keras.Model, data: Dataset, split: str, keep: np.ndarray, survey: Survey,
-            *, extended: bool, batch_size: int = BATCH_SIZE,
+            *, extended: bool, batch_size: int = 0,
             domain: TrainingDomain | None = None) -> Predictions:
   """Predicts some records of one split, in memory.
 
@@ -222,7 +258,7 @@ def predict(network: tf.keras.Model, data: Dataset, split: str, keep: np.ndarray
     keep: [records] bool.
     survey: gives the redshift grid.
     extended: whether the network's grid is the extended one.
-    batch_size: galaxies per batch.
+    batch_size: galaxies per batch; 0 for `default_batch_size`.
     domain: what flags galaxies; None flags none.
 
   Returns:
@@ -255,7 +291,22 @@ def _array_records(images, inputs, size, flux_divisor, batch_size):
          for name, values in inputs.items()}})
 
 
-def _check_finite(pdf, ids):
-  finite = np.isfinite(pdf).all(-1)
-  if not finite.all():
-    raise FloatingPointError(f"the network's p(z) of galaxy {ids[~finite][0]} is not finite")
+def _joined(parts):
+  """The parts of all devices; that of one is not copied."""
+  return parts[0].numpy() if len(parts) == 1 else np.concatenate([part.numpy() for part in parts])
+
+
+def _as_arrays(tensors):
+  return {name: value.numpy() for name, value in tensors.items()}
+
+
+def _places(row):
+  """Rows of a column [n]; a slice, which copies nothing, where they follow each other."""
+  together = len(row) and row[-1] - row[0] == len(row) - 1 and (np.diff(row) == 1).all()
+  return slice(row[0], row[-1] + 1) if together else row
+
+
+def _check_finite(zmode, ids):
+  known = np.isfinite(zmode)
+  if not known.all():
+    raise FloatingPointError(f"the network's p(z) of galaxy {ids[~known][0]} is not finite")

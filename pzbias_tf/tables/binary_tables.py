@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from typing import Any
 import warnings
 
@@ -11,8 +12,12 @@ from astropy.io import fits, votable
 from astropy.table import Column, Table
 import numpy as np
 
+from pzbias_tf.guards import plain_files
 from pzbias_tf.tables.table_contents import TableColumns
 
+PARQUET = (".parquet", ".parq", ".pq")
+"""Endings of Parquet files."""
+_HATS_SAMPLE = "data_thumbnail.parquet"
 _FITS_BLOCK_BYTES = 2880
 _SYSTEMS = {"eq_fk4": "FK4", "eq_fk5": "FK5", "icrs": "ICRS"}
 """{system of a VOTable: RADESYS}."""
@@ -157,23 +162,41 @@ def from_astropy(table: Table) -> TableColumns:
   return columns
 
 
+def parquet_parts(folder: str) -> list[str]:
+  """The Parquet files of a table in parts, sorted, in subfolders too; [] if there are none.
+
+  Hidden files, those that begin with _ and the sample of HATS catalogues are no parts.
+  """
+  found = []
+  for root, folders, names in os.walk(folder):
+    folders[:] = [name for name in folders if not name.startswith((".", "_"))]
+    found += [os.path.join(root, name) for name in names
+              if name.lower().endswith(PARQUET) and not name.startswith((".", "_"))
+              and name != _HATS_SAMPLE]
+  return sorted(found)
+
+
 def read_parquet(path: str) -> TableColumns:
-  """The columns of a Parquet file.
+  """The columns of a Parquet file, or of the parts in a folder, which must have the same.
 
   Raises:
     OSError: the file is missing.
-    ValueError: it is damaged, or pyarrow is not installed.
+    ValueError: it is damaged, a part has other columns, or pyarrow is not installed.
   """
   try:
     from pyarrow import parquet  # an optional dependency
   except ImportError as error:
     raise ValueError(f"{path}: Parquet needs pyarrow: pip install '.[parquet]'") from error
-  try:
-    table = parquet.ParquetFile(path).read()
-  except FileNotFoundError:
-    raise
-  except Exception as error:  # pyarrow raises many kinds of errors
-    raise ValueError(f"{path}: not a readable table: {error}") from error
+  tables = {}
+  for file in parquet_parts(path) or [path]:
+    plain_files.check(file)
+    try:
+      tables[file] = parquet.ParquetFile(file).read()
+    except FileNotFoundError:
+      raise
+    except Exception as error:  # pyarrow raises many kinds of errors
+      raise ValueError(f"{file}: not a readable table: {error}") from error
+  table = _joined(tables)
   columns = TableColumns()
   for number, name in enumerate(table.schema.names):
     try:
@@ -182,6 +205,23 @@ def read_parquet(path: str) -> TableColumns:
       columns.skip(name, f"{table.schema.types[number]}: {error}")
   _parquet_units(table.schema, columns)
   return columns
+
+
+def _joined(tables: dict[str, Any]) -> Any:
+  """One table of pyarrow from those of several files."""
+  import pyarrow
+  (first, table), *others = tables.items()
+  for file, other in others:
+    differing = sorted({*table.schema.names} ^ {*other.schema.names})
+    if differing:
+      raise ValueError(f"{file}: other columns than {first} has: {', '.join(differing)}; write "
+                       "the parts with the same columns, or take one of these files away")
+    try:
+      pyarrow.unify_schemas([table.schema, other.schema])
+    except pyarrow.ArrowException as error:
+      raise ValueError(f"{file}: other types than {first} has: {error}; write the parts with the "
+                       "same types") from error
+  return pyarrow.concat_tables(tables.values(), promote_options="default") if others else table
 
 
 def _parquet_values(values) -> tuple[np.ndarray, np.ndarray | None]:

@@ -22,22 +22,37 @@ _USUAL_UNITS = ("deg", "degree", "degrees", "rad", "hour", "hours", "hourangle",
 _NO_UNIT = ("", "-", "--", "---", "none", "h:m:s", "d:m:s", "nanomaggies", "nanomaggy")
 
 
-def split(rows: Sequence[str]) -> tuple[list[str], bool]:
-  """Leaves out rules around names and values, the number of rows at the end, and names again.
+def without_footer(text: str) -> str:
+  """Leaves out rules and the number of rows at the end of a text."""
+  end = text.rstrip()
+  while "\n" in end:
+    before, _, last = end.rpartition("\n")
+    if not _is_rule(last) and not _FOOTER.fullmatch(last.strip()):
+      break
+    text = end = before.rstrip()
+  return text
+
+
+def without_line(text: str, line: str) -> str:
+  """Leaves out a line wherever it stands, as names are repeated where tables were joined."""
+  if line not in text:
+    return text
+  return re.sub(rf"^{re.escape(line)}(?:\n|\Z)", "", text, flags=re.MULTILINE)
+
+
+def split(first: Sequence[str]) -> tuple[list[str], bool]:
+  """Leaves out rules around names and units, and names again.
 
   Args:
-    rows: lines of names and values.
+    first: the first lines, of names and values.
 
   Returns:
     The other lines, and whether the second is one of units, as it stands above a rule.
   """
-  first = next((place for place, row in enumerate(rows) if not _is_rule(row)), 0)
-  below = first + 2 < len(rows) and _is_rule(rows[first + 2])
-  last = len(rows)
-  while last > first and (_is_rule(rows[last - 1]) or _FOOTER.fullmatch(rows[last - 1].strip())):
-    last -= 1
-  head = [row for row in rows[first:min(first + 3, last)] if not _is_rule(row)]
-  kept = [*head, *rows[first + 3:last]]
+  start = next((place for place, row in enumerate(first) if not _is_rule(row)), 0)
+  below = start + 2 < len(first) and _is_rule(first[start + 2])
+  head = [row for row in first[start:start + 3] if not _is_rule(row)]
+  kept = [*head, *first[start + 3:]]
   return [*kept[:1], *(row for row in kept[1:] if row != kept[0])], below
 
 

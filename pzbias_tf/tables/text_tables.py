@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import csv
-import itertools
 import re
-from typing import Iterator, Sequence
+from typing import Sequence
 
 from absl import logging
 from astropy.table import Table
@@ -14,6 +13,7 @@ import numpy as np
 from pzbias_tf.tables import text_lines
 from pzbias_tf.tables.binary_tables import from_astropy
 from pzbias_tf.tables.table_contents import TableColumns
+from pzbias_tf.tables.text_columns import columns_of, fields, first_lines, lines_of
 from pzbias_tf.tables.text_values import is_number, typed_columns
 
 _DELIMITERS = ("\t", ";", ",", "|", " ")
@@ -21,7 +21,7 @@ _DELIMITERS = ("\t", ";", ",", "|", " ")
 _SEPARATOR = re.compile(r"\"?sep=.\"?")  # first line of spreadsheets
 _SPREADSHEET_TEXT = re.compile(  # ="007", also as "=""007""", and '007'
     r"""(?<![^\n,;\t|])(?:"=""([^"\n]*)\"""|="([^"\n]*)"|'([^',;|\t\n]*)')(?![^\n,;\t|])""")
-_ROWS = 100_000  # that are taken apart at a time
+_COMMENT = re.compile(r"^[^\S\n]*#.*\n?", re.MULTILINE)
 _LINES = 20  # that tell the delimiter
 
 
@@ -39,9 +39,8 @@ def read_text(path: str, content: bytes) -> TableColumns:
                                    **missing))
   if '="' in text or "'" in text:
     text = _SPREADSHEET_TEXT.sub(r'"\1\2\3"', text)
-  names, units, lines, delimiter = _split_header(text, path)
-  columns = typed_columns(names, _columns_of(_fields(lines, delimiter), len(names),
-                                             pad=delimiter != " "))
+  names, units, values, delimiter = _split_header(text, path)
+  columns = typed_columns(names, columns_of(values, len(names), delimiter))
   for name, unit in zip(names, units):
     columns.set_unit(name, unit)
   return columns
@@ -75,30 +74,50 @@ def _astropy_format(text: str) -> str:
   return "ipac" if re.match(r"(\\.*\n)*(\|.*\|\s*\n){1,4}[^|\\]", start) else ""
 
 
-def _split_header(text: str, path: str) -> tuple[list[str], list[str], Iterator[str], str]:
-  """Names, units, lines of values, and what separates these."""
-  lines = [line for line in text.split("\n") if line.strip()]
-  lines = lines[1:] if lines and _SEPARATOR.fullmatch(lines[0].strip()) else lines
-  comments = list(itertools.takewhile(text_lines.COMMENT.match, lines))
-  rows = [line for line in lines[len(comments):] if not line.lstrip().startswith("#")]
-  left = len(lines) - len(comments) - len(rows)
-  if left:
-    logging.warning("%s: %d lines that begin with # are passed over as comments", path, left)
-  if not rows and not comments:
+def _split_header(text: str, path: str) -> tuple[list[str], list[str], str, str]:
+  """Names, units, the lines of values, and what separates these."""
+  comments, start = _first_comments(text)
+  rows = text_lines.without_footer(_without_comments(text[start:], path))
+  first, others = first_lines(rows, _LINES)
+  if not first and not comments:
     raise ValueError("it is empty")
-  if not rows:
+  if not first:
     raise ValueError("it holds comments, and no values")
-  named = _commented_names(comments, rows)
+  named = _commented_names(comments, first)
   if named:
-    return named[0], [], iter(rows), named[1]
-  rows, below = text_lines.split(rows)
-  delimiter = _delimiter(rows[:_LINES])
-  names = _clean(next(_fields(rows[:1], delimiter)))
+    return named[0], [], rows, named[1]
+  first, below = text_lines.split(first)
+  delimiter = _delimiter(first)
+  names = _clean(next(fields(first[:1], delimiter)))
   if any(is_number(name) for name in names):
-    raise ValueError(f"its first line holds numbers, and no names of columns: {rows[0][:60]!r}; "
+    raise ValueError(f"its first line holds numbers, and no names of columns: {first[0][:60]!r}; "
                      "add a line of names")
-  units = text_lines.units_of(rows, lambda lines: list(_fields(lines, delimiter)), below=below)
-  return names, units, iter(rows[2 if units else 1:]), delimiter
+  units = text_lines.units_of(first, lambda lines: list(fields(lines, delimiter)), below=below)
+  values = [*first[2 if units else 1:], text_lines.without_line(others, first[0])]
+  return names, units, "\n".join(values), delimiter
+
+
+def _first_comments(text: str) -> tuple[list[str], int]:
+  """The comments at the beginning, and where the first line after them starts."""
+  comments: list[str] = []
+  start, at_top = 0, True
+  for line in lines_of(text):
+    own = line.strip()
+    if text_lines.COMMENT.match(line):
+      comments.append(line)
+    elif own and not (at_top and _SEPARATOR.fullmatch(own)):
+      break
+    at_top = at_top and not own
+    start += len(line) + 1
+  return comments, start
+
+
+def _without_comments(rows: str, path: str) -> str:
+  """The lines of a table without comments among them."""
+  found = len(_COMMENT.findall(rows)) if "#" in rows else 0
+  if found:
+    logging.warning("%s: %d lines that begin with # are passed over as comments", path, found)
+  return _COMMENT.sub("", rows) if found else rows
 
 
 def _delimiter(lines: Sequence[str]) -> str:
@@ -116,15 +135,15 @@ def _commented_names(comments, rows) -> tuple[list[str], str] | None:
 
   None where the first line that is no comment has the names, as all of its words are such.
   """
-  usual = _delimiter(rows[:_LINES])
-  first = next(_fields(rows[:1], usual))
+  usual = _delimiter(rows)
+  first = next(fields(rows[:1], usual))
   if not any(map(is_number, first)) and len(set(first)) == len(first):
     return None
   same = [(delimiter, delimiter) for delimiter in _DELIMITERS]
   for of_names, of_rows in (*same, *((delimiter, usual) for delimiter in _DELIMITERS)):
-    num = len(next(_fields(rows[:1], of_rows)))
+    num = len(next(fields(rows[:1], of_rows)))
     for comment in reversed(comments) if num > 1 or of_names == of_rows == " " else ():
-      names = _clean(next(_fields([comment.lstrip(" \t#%!/;").strip()], of_names), []))
+      names = _clean(next(fields([comment.lstrip(" \t#%!/;").strip()], of_names), []))
       if len(names) == num and len(set(names)) == num and all(
           re.search(r"\w", name) and not is_number(name) for name in names):
         return names, of_rows
@@ -133,35 +152,3 @@ def _commented_names(comments, rows) -> tuple[list[str], str] | None:
 
 def _clean(names: Sequence[str]) -> list[str]:
   return [name.strip().strip("\"',;").strip() for name in names]
-
-
-def _fields(lines: Sequence[str] | Iterator[str], delimiter: str) -> Iterator[list[str]]:
-  """The values of each line."""
-  if delimiter == " ":
-    lines = (line.replace("\t", " ").strip() for line in lines)
-  return csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
-
-
-def _columns_of(rows: Iterator[list[str]], num: int, *, pad: bool) -> list[np.ndarray]:
-  """The values of each column, as texts; with `pad`, values missing at its end are ""."""
-  blocks: list[list[np.ndarray]] = []
-  while block := list(itertools.islice(rows, _ROWS)):
-    for line, row in enumerate(block, 1 + _ROWS * len(blocks)):
-      while len(row) > num and not row[-1].strip():
-        row.pop()  # a delimiter at the end of the line
-      if len(row) > num or len(row) < num and not pad:
-        raise ValueError(f"row {line} has {len(row)} values for {num} columns: "
-                         f"{', '.join(row)[:80]!r}")
-      row.extend([""] * (num - len(row)))
-    blocks.append([_compact(column) for column in zip(*block)])
-  return [np.concatenate(parts) for parts in zip(*blocks)] if blocks else [
-      np.array([], str)] * num
-
-
-def _compact(column: Sequence[str]) -> np.ndarray:
-  """Texts as bytes, which take a quarter of the memory, where they are plain ASCII."""
-  texts = np.array([value.strip() for value in column])
-  try:
-    return texts.astype("S")
-  except UnicodeEncodeError:
-    return texts

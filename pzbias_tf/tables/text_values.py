@@ -15,6 +15,7 @@ MISSING = tuple(word.decode() for word in MISSING_WORDS)
 
 _WHOLE = re.compile(r"[+-]?\d+\.?0*")
 _COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
+_FIRST = 1000  # values that tell what a column does not hold
 _FORTRAN = re.compile(r"[+-]?\d*\.?\d*[dD][+-]?\d+")  # 1.5D-01
 _DIGITS = 18  # that a whole number of 64 bits certainly holds
 
@@ -114,8 +115,10 @@ def _with_commas(texts: np.ndarray) -> np.ndarray | None:
 def _number_column(texts: np.ndarray, numbers: np.ndarray
                    ) -> tuple[np.ndarray, np.ndarray | None]:
   """Whole numbers as such where these say all; else doubles and texts, or texts alone."""
+  if _plain_digits(texts[:_FIRST]) and _plain_digits(texts):
+    return _exact(texts)
   filled = texts[np.char.str_len(texts) > 0]
-  whole = filled.size and all(map(_WHOLE.fullmatch, _plain(filled[:1000]).tolist())) and all(
+  whole = filled.size and all(map(_WHOLE.fullmatch, _plain(filled[:_FIRST]).tolist())) and all(
       map(_WHOLE.fullmatch, _plain(filled).tolist()))
   if not whole:
     return numbers, texts
@@ -126,8 +129,32 @@ def _number_column(texts: np.ndarray, numbers: np.ndarray
     return (numbers, plain) if np.any(plain == "") else (plain, None)
   if filled.size < texts.size:
     return numbers, plain
-  exact = plain.astype(np.int64)
-  return exact, None if np.array_equal(exact.astype(str), plain) else plain
+  return _exact(plain)
+
+
+def _plain_digits(texts: np.ndarray) -> bool:
+  """Whether bytes are whole numbers without sign and leading zeros, none of them missing."""
+  if texts.dtype.kind != "S" or not texts.size:
+    return False
+  letters = np.ascontiguousarray(texts).view(np.uint8).reshape(texts.size, -1)
+  first, others = letters[:, 0], letters[:, 1:]
+  is_digit = lambda codes: (codes >= ord("0")) & (codes <= ord("9"))
+  return bool(np.all(is_digit(first)) and np.all(is_digit(others) | (others == 0)) and not np.any(
+      (first == ord("0")) & np.any(others, axis=1)))
+
+
+def _exact(texts: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+  """Whole numbers, and their texts where these say more; beyond 64 bits, texts alone.
+
+  Args:
+    texts: whole numbers; as bytes, those of `_plain_digits`, which say nothing more.
+  """
+  try:
+    numbers = texts.astype(np.int64)
+  except OverflowError:
+    return _plain(texts), None
+  same = texts.dtype.kind == "S" or np.array_equal(numbers.astype(str), texts)
+  return numbers, None if same else texts
 
 
 def _plain(texts: np.ndarray) -> np.ndarray:

@@ -6,7 +6,8 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
-from pzbias_tf.data.magnitudes import PhotometryInput, with_nan, with_nan_in_graph
+from pzbias_tf.data.extra_columns import with_nan
+from pzbias_tf.data.magnitudes import PhotometryInput, with_nan_in_graph
 from pzbias_tf.data.manifest import PhotometryColumns
 from pzbias_tf.models import build_network
 from pzbias_tf.models.network import input_columns, input_size

@@ -6,7 +6,7 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
-from pzbias_tf.data.augment import dihedral, dihedral_numpy, rotate_any_angle
+from pzbias_tf.data.augment import dihedral, dihedral_numpy, dihedral_view, rotate_any_angle
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.pipeline import Labels, crop, ordered_batches, training_batches
 from pzbias_tf.survey import CFHTLS_WIDE, SDSS
@@ -188,6 +188,7 @@ class DihedralTest(tf.test.TestCase, parameterized.TestCase):
     turned = tf.function(dihedral, jit_compile=True)(images, tf.range(8))
     for element in range(8):
       self.assertAllEqual(turned[element], dihedral_numpy(images[element], element))
+      self.assertAllEqual(dihedral_view(images, element)[element], turned[element])
 
   def test_the_elements_are_the_group(self):
     """All 8 differ, and any two in succession give one of them."""

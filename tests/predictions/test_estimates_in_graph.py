@@ -1,6 +1,7 @@
 """Estimates and flags in TensorFlow operations are those of numpy."""
 
 import dataclasses
+import functools
 
 from absl.testing import parameterized
 import numpy as np
@@ -43,7 +44,7 @@ class EstimatesTest(tf.test.TestCase, parameterized.TestCase):
 
   def both(self, edges, pdf):
     pdf = np.asarray(pdf, np.float32)
-    found = tf.function(estimates_in_graph)(tf.constant(edges), tf.constant(pdf))
+    found = tf.function(functools.partial(estimates_in_graph, edges))(tf.constant(pdf))
     with np.errstate(invalid="ignore"):
       own = estimates.point_estimates(edges, pdf)
     self.assertCountEqual(found, own)

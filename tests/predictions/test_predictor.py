@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from pzbias_tf.models.network import build_network
-from pzbias_tf.predictions.predictor import Predictor
+from pzbias_tf.predictions.estimates import loss_table, point_estimates
+from pzbias_tf.predictions.predictor import Predictor, default_batch_size
 from tests.small_data import SIZE
 from tests.small_runs import SMALL_SDSS
 
@@ -59,6 +60,32 @@ class PredictorTest(tf.test.TestCase, parameterized.TestCase):
         self.assertLen(predict(predictor, num, 16), num)
     self.assertEqual(predictor.compiled, replicas)
     self.assertEqual(said.getvalue(), "")
+
+  @parameterized.product(replicas=(1, 2), tta=(False, True), combination=("", "mean", "harmonic"))
+  def test_estimates_are_those_of_numpy(self, replicas, tta, combination):
+    strategy = (tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]) if replicas == 2
+                else tf.distribute.get_strategy())
+    with strategy.scope():
+      networks = [build_network(5, SMALL_SDSS, multi_output=True, extended=True, image_size=SIZE)
+                  for _ in range(2 if combination else 1)]
+    edges = SMALL_SDSS.edges(extended=True)
+    predictor = Predictor(networks, edges, strategy=strategy, tta=tta,
+                          combination=combination or "mean")
+    images = 30 * np.random.default_rng(1).normal(size=(21, SIZE, SIZE, 5))
+    columns = {"id": np.arange(21), "ebv": np.full(21, 0.1)}
+    for pdf, found in predictor.array_batches(images, columns, flux_divisor=1.0, batch_size=8):
+      own = point_estimates(edges, pdf)
+      self.assertAllEqual(found["zmode"], own["zmode"])
+      self.assertContainsSubset(own, found)
+      risk = pdf.astype(np.float64) @ loss_table(edges)
+      lowest = risk[np.arange(len(pdf)), np.searchsorted(edges, found["zbest"]) - 1]
+      self.assertAllClose(lowest, risk.min(1), rtol=0, atol=1e-6)
+      for name in set(own) - {"zmode", "zbest"}:
+        self.assertAllClose(found[name], own[name], rtol=0, atol=1e-6, msg=name)
+
+  def test_a_batch_holds_fewer_large_images(self):
+    self.assertEqual([default_batch_size(size) for size in (0, 16, 32, 48, 64, 128)],
+                     [512, 512, 512, 455, 256, 256])
 
   def test_many_predictors_are_not_taken_for_one_that_is_compiled_again(self):
     with complaints() as said:

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from pzbias_tf import table_columns, tables
+from pzbias_tf.tables import text_lines, text_tables
 
 SPELLINGS = (
     ("vizier", "#Name: II/349\nobjID\tRAJ2000\trmag\n\tdeg\tmag\n-----\t-------\t----\n"
@@ -107,6 +108,17 @@ class TextLinesTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(table_columns.ids_of(columns, "source_id", "x").tolist(),
                      ["1237648720693755918", ""])
     self.assertAllEqual(columns["z"], [0.5, np.nan])
+
+  @parameterized.parameters("(90 rows affected)", "--------\n(90 rows)", "")
+  def test_a_long_table_that_was_joined_of_others(self, footer):
+    lines = [f"{number},id_z{number}" for number in range(90)]
+    text = "\n".join(["id,z", *lines[:45], "id,z", *lines[45:], "id,z", footer])
+    columns = text_tables.read_text("a.csv", text.encode())
+    self.assertEqual(columns["id"].tolist(), list(range(90)))
+
+  @parameterized.parameters(("a\nab\na\n", "ab\n"), ("b\na", "b\n"), ("ba\nab", "ba\nab"))
+  def test_a_line_is_left_out_as_a_whole(self, text, expected):
+    self.assertEqual(text_lines.without_line(text, "a"), expected)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from data_tools.fits_headers.unit_choice import ChoiceError, Unit, listing
 from data_tools.readers.parts import fits_planes
 from data_tools.readers.parts.cutout_source import REASON_NO_IMAGE, REASON_SHAPE, ImageError
 from data_tools.readers.parts.fits_reading import REASON_DAMAGED, read_units
+from data_tools.readers.parts.listed_files import ListedFiles
 from data_tools.readers.parts.templates import ImageFiles
 
 __all__ = ["REASON_DAMAGED", "FitsImages"]
@@ -19,7 +20,8 @@ __all__ = ["REASON_DAMAGED", "FitsImages"]
 class FitsImages:
   """Images [height, width, band] by row."""
 
-  def __init__(self, files: ImageFiles, bands: tuple[str, ...], extension: tuple[str, ...] = ()):
+  def __init__(self, files: ImageFiles | ListedFiles, bands: tuple[str, ...],
+               extension: tuple[str, ...] = ()):
     """Stores what is needed for reading.
 
     Args:

@@ -13,22 +13,28 @@ from pzbias_tf.tables import TableColumns, num_rows
 __all__ = ["NAMES", "column_names", "columns_of", "find", "num_rows"]
 
 SUFFIXES = (".npy", ".npz", *tables.SUFFIXES)
-NAMES = tuple(f"{stem}{suffix}" for stem in ("labels", "catalog") for suffix in SUFFIXES)
+_STEMS = ("labels", "catalog")
+NAMES = tuple(f"{stem}{suffix}" for stem in _STEMS for suffix in SUFFIXES)
 """File names of tables that are tried beside images."""
 
 
 def find(folder: str) -> str:
   """The table of a folder: the first existing one of NAMES, "" if there is none.
 
-  Capitals do not count, and the files may be packed (.csv.gz).
+  Capitals do not count, and the files may be packed (.csv.gz).  A Parquet table may be a folder of
+  parts, called catalog.parquet or catalog.
   """
   names = sorted(os.listdir(folder or ".")) if os.path.isdir(folder or ".") else []
   for wanted in NAMES:
     for packed in ("", *tables.PACKED):
       for name in (wanted, *names):
         path = os.path.join(folder, name)
-        if name.lower() == wanted + packed and os.path.isfile(path):
+        if name.lower() == wanted + packed and (os.path.isfile(path) or tables.parquet_parts(path)):
           return path
+  for name in names:
+    path = os.path.join(folder, name)
+    if name.lower() in _STEMS and tables.parquet_parts(path):
+      return path
   return ""
 
 

@@ -34,7 +34,9 @@ def save_figure(figure: Figure, folder: str, name: str, *,
     OSError: a file cannot be written.
   """
   # The layout is computed once for all formats, since it takes as long as the drawing itself.
-  figure.draw_without_rendering()
+  engine = figure.get_layout_engine()
+  if engine is not None:
+    engine.execute(figure)
   figure.set_layout_engine(None)
   paths = [os.path.join(folder, f"{name}.{kind}") for kind in formats]
   for kind, path in zip(formats, paths):

@@ -72,7 +72,7 @@ class ConversionTest(tf.test.TestCase, parameterized.TestCase):
   def test_what_the_folder_and_its_manifest_hold(self):
     data = convert_table(self.write(), self.output)
     self.assertCountEqual([name for name in os.listdir(self.output) if name[0] != "."],
-                          ["catalog.fits", "manifest.json", "rejected.csv"])
+                          ["catalog.fits", "croissant.json", "manifest.json", "rejected.csv"])
     with open(os.path.join(self.output, "manifest.json"), encoding="utf-8") as file:
       fields = json.load(file)
     self.assertEqual((fields["kind"], fields["image_shape"]), ("photometry", []))
