@@ -114,7 +114,7 @@ def timed_command(name: str, words: list[str]) -> dict[str, float]:
   with contextlib.ExitStack() as patches, contextlib.redirect_stdout(io.StringIO()):
     for part, place in PARTS[name].items():
       if place:
-        patches.enter_context(_timer(part, *place, times))
+        patches.enter_context(_timer(part, place, times))
     whole_s = _once(lambda: command.main([name]))
   times["others"] = whole_s + times["imports"] - sum(times.values())
   return times | {"together": time.process_time(), "GB": _peak_gb()}
@@ -131,19 +131,19 @@ def _module(name):
   return "main" if name == "run" else name
 
 
-def _timer(part, place, function, times):
+def _timer(part, place, times):
   """Replaces a function by one whose processor seconds are added up."""
-  owner, _, attribute = place.rpartition(".")
-  place = getattr(importlib.import_module(owner), attribute) if attribute[0].isupper() else (
-      importlib.import_module(place))
-  real = getattr(place, function)
+  (path, function), (owner, _, attribute) = place, place[0].rpartition(".")
+  home = getattr(importlib.import_module(owner), attribute) if attribute[0].isupper() else (
+      importlib.import_module(path))
+  real = getattr(home, function)
 
   @functools.wraps(real)
   def timed(*args, **kwargs):
     results = []
     times[part] = times.get(part, 0.0) + _once(lambda: results.append(real(*args, **kwargs)))
     return results[0]
-  return mock.patch.object(place, function, timed)
+  return mock.patch.object(home, function, timed)
 
 
 def _once(do):

@@ -33,6 +33,9 @@ NINES = (99.0, 99.9, 99.99, 999.0, 999.9, 9999.0)
 SENTINELS = (-9999.0, -999.0, -99.0, *NINES)
 """Numbers that stand for a missing redshift or magnitude, besides all from LOWEST down."""
 
+FILL = 1e15
+"""Missing are 1e20, 9.96921e36 and the like; nothing that is measured here is as large."""
+
 BRIGHTEST, FAINTEST = 0.0, 40.0
 """Ends of what can be a magnitude; other numbers are fluxes, or wrong."""
 NO_MAGNITUDE = f"outside of {BRIGHTEST:g} to {FAINTEST:g}, so no magnitude"
@@ -41,6 +44,8 @@ TOO_MANY = 0.1
 
 HIGHEST = 20.0
 """No redshift of a galaxy is above; velocities, percentages and the like are."""
+_BRIGHTEST_MEDIAN = 9.0  # no sample of galaxies is as bright; fluxes of faint ones are 0 to 40, too
+_MEDIAN_OF = 10  # magnitudes, of which a median tells something
 _LOWEST_REDSHIFT = -1.0  # at which 1 + z is 0
 _FEW = 3  # different numbers above HIGHEST, which stand for no redshift rather than are velocities
 _BANDS = ("u", "g", "r", "i", "y", "j", "h", "k", "ks")
@@ -331,6 +336,8 @@ def find_missing(values: np.ndarray, *, redshifts: bool,
   found = {f"{number:g}": single == np.float32(number) for number in (*SENTINELS, *further)}
   found |= {"NaN": np.isnan(values), "infinite": np.isinf(values)}
   missing = np.any(list(found.values()), axis=0)
+  found[f"{FILL:g} or above"] = ~missing & (values >= FILL)
+  missing |= found[f"{FILL:g} or above"]
   lowest = _LOWEST_REDSHIFT if redshifts else LOWEST
   found[f"{lowest:g} or below"] = ~missing & (values <= lowest)
   missing |= found[f"{lowest:g} or below"]
@@ -362,7 +369,7 @@ def check_no_velocities(values: np.ndarray, what: str) -> None:
 
 
 def check_no_fluxes(magnitudes: np.ndarray, what: str) -> None:
-  """Refuses a column of which more than TOO_MANY are no magnitudes.
+  """Refuses a column of which more than TOO_MANY are no magnitudes, or whose median is none.
 
   Args:
     magnitudes: what is not missing, [n].
@@ -377,3 +384,14 @@ def check_no_fluxes(magnitudes: np.ndarray, what: str) -> None:
         f"{wrong.size} of {magnitudes.size} {what} are {NO_MAGNITUDE}, e.g. {np.max(wrong):g}. If "
         "they are fluxes, turn them into magnitudes first, e.g. 22.5 - 2.5 log10(flux) from "
         "nanomaggies, or name another column with --r_column")
+  if are_too_bright(magnitudes):
+    raise ValueError(
+        f"the {what} have the median {np.median(magnitudes):.3g}, and no sample of galaxies is as "
+        "bright. If they are fluxes, turn them into magnitudes first, or name another column with "
+        "--r_column")
+
+
+def are_too_bright(magnitudes: np.ndarray) -> bool:
+  """Whether the median of magnitudes [n], NaN where missing, is that of no sample of galaxies."""
+  known = magnitudes[np.isfinite(magnitudes)]
+  return known.size >= _MEDIAN_OF and bool(np.median(known) < _BRIGHTEST_MEDIAN)

@@ -215,7 +215,7 @@ def _columns(datasets, num: int) -> TableColumns:
     columns.add(name, array)
     columns.aliases.update({path: name} if path != name else {})
     columns.set_unit(name, _unit(datasets.get(path)))
-  return columns
+  return columns.apply_masks()
 
 
 def _read_dataset(values, columns, path, dataset) -> None:
@@ -231,14 +231,29 @@ def _read_dataset(values, columns, path, dataset) -> None:
   for field in array.dtype.names or ():
     values[f"{path}/{field}"] = array[field]
   if not array.dtype.names:
-    values[path] = array.astype(str) if array.dtype == object else array
+    values[path] = array.astype(str) if array.dtype == object else _as_netcdf(array, dataset.attrs)
+
+
+def _as_netcdf(array: np.ndarray, attributes) -> np.ndarray:
+  """Numbers as netCDF means them: masked where they are a fill value, scaled, with an offset."""
+  if array.dtype.kind not in "iuf":
+    return array
+  fills = [np.ravel(attributes[name]) for name in ("_FillValue", "missing_value")
+           if name in attributes and np.asarray(attributes[name]).dtype.kind in "iuf"]
+  mask = np.isin(array, np.concatenate(fills)) if fills else np.zeros(array.shape, bool)
+  scale, offset = (float(np.ravel(attributes.get(name, neutral))[0])
+                   for name, neutral in (("scale_factor", 1), ("add_offset", 0)))
+  if (scale, offset) != (1, 0):
+    array = array * scale + offset
+  return np.ma.MaskedArray(array, mask) if mask.any() else array
 
 
 def _unit(dataset) -> str:
   """The unit of a dataset, where an attribute names one."""
-  for name in ("unit", "units"):
-    if dataset is not None and isinstance(unit := dataset.attrs.get(name), (str, bytes)):
-      return unit if isinstance(unit, str) else unit.decode("utf-8", "replace")
+  for name, value in dataset.attrs.items() if dataset is not None else ():
+    if name.lower() in ("unit", "units"):
+      unit = np.ravel(value)[0] if np.size(value) == 1 else ""
+      return unit.decode("utf-8", "replace") if isinstance(unit, bytes) else str(unit)
   return ""
 
 

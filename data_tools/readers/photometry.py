@@ -35,6 +35,7 @@ _NAMES = {**columns_lib.USUAL_NAMES,
           "id": ("id", "objid", "specobjid", *columns_lib.USUAL_NAMES["id"][2:]),
           "z": ("z", "z_spec", "zspec", "zs", "redshift"), "r": (), "i": (), "r_err": (),
           "i_err": ()}
+_LARGEST_MEDIAN_ERROR = 2.0  # mag
 _MARK = " (checked)"  # of columns whose missing values have become NaN
 
 
@@ -101,7 +102,12 @@ def _values(table: Columns, photometry: manifest_lib.PhotometryColumns, num: int
   magnitudes, errors = with_nan(
       stacked("magnitude", photometry.magnitudes),
       stacked("error", photometry.errors) if photometry.errors else None)
+  _refuse_other_errors(photometry, errors, path)
   for name, values in zip(photometry.magnitudes, magnitudes.T):
+    if table_columns.are_too_bright(values):
+      raise ValueError(f"{path}: the values of {name} have the median {np.nanmedian(values):.3g}, "
+                       "and no sample of galaxies is as bright. If they are fluxes, turn them into "
+                       "magnitudes first")
     wrong = np.flatnonzero(outside(values))
     if wrong.size > TOO_MANY * num:
       raise ValueError(
@@ -110,6 +116,16 @@ def _values(table: Columns, photometry: manifest_lib.PhotometryColumns, num: int
           "first, e.g. 22.5 - 2.5 log10(flux) from nanomaggies, and into a missing value, such as "
           "-99, where the flux is not positive")
   return magnitudes, errors
+
+
+def _refuse_other_errors(photometry, errors, path) -> None:
+  """Raises ValueError if what is named as errors is larger than errors of magnitudes are."""
+  for name, values in zip(photometry.errors, () if errors is None else errors.T):
+    known = values[np.isfinite(values)]
+    if known.size and np.median(known) > _LARGEST_MEDIAN_ERROR:
+      raise ValueError(f"{path}: the values of {name} have the median {np.median(known):.3g}, too "
+                       "much for errors of magnitudes. If they are errors of fluxes, or signal to "
+                       "noise, turn them into magnitudes first, 1.0857 flux_error / flux")
 
 
 def _column(table, name, flag, num, path):

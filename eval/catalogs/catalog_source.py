@@ -15,7 +15,7 @@ from pzbias_tf.guards.hdf5_locks import open_hdf5
 from pzbias_tf.photoz_catalog import Catalog
 from pzbias_tf.predictions.estimates import modes
 from pzbias_tf.predictions.parts.part_folder import (
-  has_part_pdf,
+  part_names,
   read_part_columns,
   read_part_pdf,
 )
@@ -151,8 +151,9 @@ def _read(path):
 
 def _read_parts(path):
   columns = read_part_columns(path, without=(PDF, QUANTILES))
-  if not has_part_pdf(path):
-    return columns, None, None, ""
+  names = part_names(path)
+  if PDF not in names:
+    return columns, None, None, "not a histogram, and not measured" * (QUANTILES in names)
   edges, pdf = read_part_pdf(path)
   return columns, edges, pdf, f"histogram of {len(edges) - 1} bins"
 

@@ -80,14 +80,15 @@ def check_positions(shards: Sequence[Shard]) -> None:
   Raises:
     ValueError: a position is missing.
   """
+  without: list[str] = []
   for shard in shards:
     ids, ra, dec = (shard.part.column(name) for name in ("id", "ra", "dec"))
-    missing = np.flatnonzero(~(np.isfinite(ra) & (np.abs(dec) <= 90.0)))
+    without += ids[~(np.isfinite(ra) & (np.abs(dec) <= 90.0))].tolist()
     shard.part.forget()
-    if missing.size:
-      raise ValueError(f"--healpix_order: {missing.size} galaxies of {shard.part.folder} have no "
-                       f"position, {str(ids[missing[0]])!r} the first; convert them with ra and "
-                       "dec, or leave the flag out")
+  if without:
+    raise ValueError(f"--healpix_order: {len(without)} galaxies of {shards[0].part.folder} have no "
+                     f"position, {without[0]!r} the first; convert them with ra and dec, or leave "
+                     "the flag out")
 
 
 def write_folder(request: Request, members: Members, shards: Sequence[Shard],

@@ -193,12 +193,25 @@ def load_rows(folder: str, names: Sequence[str], rows: range) -> Table:
     path = os.path.join(folder, name)
     with _open_part(path) as hdus:
       num = hdus[1].header["NAXIS2"]
-      start, stop = (min(max(row - before, 0), num) for row in (rows.start, rows.stop))
-      if start < stop or name == names[-1] and not parts:
-        hdu = fits.BinTableHDU(hdus[1].data[start:stop], hdus[1].header)
-        parts.append(_as_catalog(hdu, path).copy())  # the file is mapped no longer than needed
+      own = range(*(min(max(row - before, 0), num) for row in (rows.start, rows.stop)))
+      if own or name == names[-1] and not parts:
+        parts.append(_as_catalog(_cut(path, hdus, own), path))
     before += num
   return parts[0] if len(parts) == 1 else vstack(parts, metadata_conflicts="silent")
+
+
+def _cut(path, hdus, rows) -> io.BytesIO:
+  """A FITS file of some rows; the others are not read."""
+  header = hdus[1].header.copy()
+  row_bytes, header["NAXIS2"] = header["NAXIS1"], len(rows)
+  file = io.BytesIO()
+  file.write((fits.PrimaryHDU().header.tostring() + header.tostring()).encode("ascii"))
+  with storage.opened(path) as source:
+    source.seek(hdus[1].fileinfo()["datLoc"] + row_bytes * rows.start)
+    file.write(source.read(row_bytes * len(rows)))
+  file.write(bytes(-file.tell() % _FITS_BLOCK_BYTES))
+  file.seek(0)
+  return file
 
 
 def text_bytes(folder: str, names: Sequence[str]) -> dict[str, int]:
@@ -220,10 +233,10 @@ def _load_part(path: str) -> Table:
 
 
 def _open_part(path: str) -> fits.HDUList:
-  """The open file of a catalogue, mapped into memory where it is a local one."""
+  """The open file of a catalogue, of which astropy reads the headers alone at first."""
   if storage.is_remote(path):
     return fits.open(io.BytesIO(storage.read_bytes(path)))
-  return fits.open(path, memmap=True)
+  return fits.open(path)
 
 
 def _as_catalog(file, path: str) -> Table:

@@ -14,6 +14,8 @@ import numpy as np
 from pzbias_tf import arguments, cells
 from pzbias_tf.survey import Survey
 
+_BLOCK = 8192  # PDFs that are taken in double precision at a time
+
 
 class Tomography(NamedTuple):
   """n(z) of tomographic bins; NaN in a bin without galaxies.
@@ -98,9 +100,9 @@ def tomography(
   number = edges.size - 1
   group = np.searchsorted(edges, z_photo, side="right") - 1
   own = (group >= 0) & (group < number) & (weights > 0.0)
-  group, weights = group[own], weights[own]
   center, width = 0.5 * (z_edges[:-1] + z_edges[1:]), np.diff(z_edges)
-  by_pdf, by_truth = probabilities @ center, z_spec
+  by_pdf, stacked = _means_and_sums(probabilities, center, weights, group, number)
+  by_truth, group, weights = z_spec, group[own], weights[own]
   means = [cells.means(column[own], weights, group, number)
            for column in (by_truth, by_pdf, by_pdf - by_truth)]
   bins = np.clip(np.searchsorted(z_edges, z_spec[own], side="right") - 1, 0, width.size - 1)
@@ -108,12 +110,17 @@ def tomography(
   return Tomography(
       z_photo_edges=edges, galaxies=means[0].count, mean_z_spec=means[0].mean,
       mean_z_pdf=means[1].mean, shift=means[2].mean, error=means[2].error, z_edges=z_edges,
-      stacked=_stack(probabilities[own], weights, group, number) / total,
+      stacked=stacked / total,
       true=np.bincount(group * width.size + bins, weights, number * width.size).reshape(
           number, -1) / total)
 
 
-def _stack(probabilities, weights, group, number):
-  """Weighted sum of the PDFs of each group, [number, bins] float64."""
-  return np.stack([weights[group == index] @ probabilities[group == index].astype(np.float64)
-                   for index in range(number)])
+def _means_and_sums(probabilities, center, weights, group, number):
+  """Mean redshift of each PDF, [n], and their weighted sums by group, [number, bins] float64."""
+  means, sums = np.empty(len(probabilities)), np.zeros((number, center.size))
+  for start in range(0, means.size, _BLOCK):  # in double precision, some galaxies at a time
+    part = slice(start, start + _BLOCK)
+    pdf = probabilities[part].astype(np.float64)
+    means[part] = pdf @ center
+    sums += ((np.arange(number)[:, None] == group[part]) * weights[part]) @ pdf
+  return means, sums

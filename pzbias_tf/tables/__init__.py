@@ -42,10 +42,10 @@ def read_table(path: str) -> TableColumns:
     ValueError: it is no readable table.
   """
   if path.lower().endswith(PARQUET) or parquet_parts(path):
-    return binary_tables.read_parquet(path)
+    return binary_tables.read_parquet(path).apply_masks()
   content = _read_bytes(path)
   try:
-    return _reader_of(content)(path, content)
+    return _reader_of(content)(path, content).apply_masks()
   except Exception as error:  # astropy's readers raise many kinds of errors
     raise ValueError(f"{path}: not a readable table: {error}") from error
 

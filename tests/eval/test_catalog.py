@@ -20,9 +20,12 @@ from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.metrics.bootstrap import Bootstrap
 from pzbias_tf.metrics.stage_metrics import summarize, to_json
 from pzbias_tf.photoz_catalog import BY_MAGNITUDE
+from pzbias_tf.predictions.parts.part_writer import write_part
 from pzbias_tf.predictions.predictions import Estimates, Predictions
+from pzbias_tf.predictions.predictions_file import PdfFormat
 from pzbias_tf.survey import SDSS
 from tests.eval.small_run import small_run
+from tests.predictions.parts.small_parts import write_predictions
 
 REAL_DATA = os.environ.get("PZBIAS_REAL_DATA", "")
 HAS_PYARROW = importlib.util.find_spec("pyarrow") is not None
@@ -98,6 +101,21 @@ class FormatsTest(CatalogCase):
     self.assertEqual(metrics["estimates"]["zmode"],
                      json.loads(json.dumps(to_json(summarize(self.test, SDSS, BOOTSTRAP)))))
     self.assertIn("CRPS", text)
+
+  @parameterized.parameters("full", "quantiles", "none")
+  def test_a_folder_of_parts(self, kind):
+    folder, shard = self.path("photo_z"), self.path("shard.hdf5")
+    os.makedirs(folder)
+    for number, rows in enumerate((slice(0, 40), slice(40, None))):
+      some = self.test.select(np.arange(len(self.test))[rows])
+      write_predictions(shard, some, PdfFormat(kind=kind))
+      write_part(shard, os.path.join(folder, f"{number}.parquet"), None)
+    text, metrics = self.run_on(folder)
+    expected = json.loads(json.dumps(to_json(summarize(self.test, SDSS, BOOTSTRAP))))
+    found = metrics["estimates"]["zmode"]
+    self.assertEqual("CRPS" in text, kind == "full")
+    self.assertEqual("not a histogram, and not measured" in text, kind == "quantiles")
+    self.assertEqual(found, {name: expected[name] for name in found})
 
   def test_qp_without_columns_takes_the_modes_and_a_table_of_truth(self):
     path = self.path("bare.hdf5")
@@ -271,12 +289,13 @@ class ColumnsTest(CatalogCase):
                                 r"among those of .*catalog.fits \(objID: s0-0, ...\)"):
       self.run_on(own, truth=truth)
 
-  @parameterized.parameters(1e20, 99999.0, 1e30, 2147483647.0)
-  def test_numbers_far_above_all_redshifts_are_missing(self, number):
+  @parameterized.parameters((1e20, "1e+15 or above"), (99999.0, "above 20"),
+                            (9.96921e36, "1e+15 or above"), (2147483647.0, "above 20"))
+  def test_numbers_far_above_all_redshifts_are_missing(self, number, reason):
     table = columns(num=200)
     table["z"][:50], table["photoZ"][60:70] = number, number
     _, metrics = self.run_on(self.write(table))
-    self.assertEqual(metrics["missing"], {"z": {"above 20": 50}, "photoZ": {"above 20": 10}})
+    self.assertEqual(metrics["missing"], {"z": {reason: 50}, "photoZ": {reason: 10}})
 
 
 class OriginTest(CatalogCase):

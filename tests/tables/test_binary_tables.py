@@ -13,6 +13,7 @@ from astropy.table import MaskedColumn, QTable, Table
 import numpy as np
 import tensorflow as tf
 
+from data_tools.readers.parts import table_files
 from pzbias_tf import table_columns, tables
 
 HAS_PYARROW = importlib.util.find_spec("pyarrow") is not None
@@ -117,6 +118,38 @@ class BinaryTablesTest(tf.test.TestCase, parameterized.TestCase):
       file.write(text)
     with self.assertRaisesRegex(ValueError, "it is JSON; save the table"):
       tables.read_table(path)
+
+  @parameterized.parameters("a.parquet", "a.fits", "a.csv", "a.npz")
+  def test_masks_in_columns_of_their_own(self, name):
+    if name == "a.parquet" and not HAS_PYARROW:
+      self.skipTest("pyarrow is not installed")
+    path = self.path(name)
+    mask = [False, True, False]
+    table = Table({"id": [LARGE, LARGE + 7, 1], "id.mask": mask, "z": [0.1, 0.2, 0.3],
+                   "z.mask": mask, "name": ["a", "b", "c"], "name.mask": mask,
+                   "x.mask": [1, 0, 1], "r": [1, 2, 3], "r.mask": [5, 6, 7]})
+    if name == "a.parquet":
+      import pyarrow
+      from pyarrow import parquet
+      parquet.write_table(pyarrow.table({key: table[key].tolist() for key in table.colnames}), path)
+    elif name == "a.npz":
+      np.savez(path, **{key: np.asarray(table[key]) for key in table.colnames})
+    else:
+      table.write(path, format="ascii.csv" if name == "a.csv" else None)
+    columns = table_files.columns_of(path)
+    self.assertEqual(table_columns.ids_of(columns, "id", path).tolist(), [str(LARGE), "", "1"])
+    self.assertAllEqual(np.isnan(columns["z"]), mask)
+    self.assertEqual(table_columns.ids_of(columns, "name", path).tolist(), ["a", "", "c"])
+    self.assertEqual(list(columns), ["id", "z", "name", "x.mask", "r", "r.mask"])
+
+  def test_parquet_that_astropy_writes(self):
+    if not HAS_PYARROW:
+      self.skipTest("pyarrow is not installed")
+    path = self.path("a.parquet")
+    Table({"id": MaskedColumn([LARGE, 5], mask=[0, 1]), "z": MaskedColumn([0.1, 9.0], mask=[0, 1])
+           }).write(path)
+    self.assertEqual(self.ids(path), [str(LARGE), ""])
+    self.assertAllEqual(np.isnan(tables.read_table(path)["z"]), [False, True])
 
   def test_ecsv_with_positions_and_times(self):
     path = self.path("a.ecsv")

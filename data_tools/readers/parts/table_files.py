@@ -48,12 +48,12 @@ def columns_of(path: str) -> TableColumns:
     columns = TableColumns()
     for name in npy_access.members(path):
       _add_member(columns, path, name)
-    return columns
+    return columns.apply_masks()
   if path.lower().endswith(".npy"):
     array = npy_access.load(path)
     if not array.dtype.names:
       raise ValueError(f"{path}: not a record array; its type is {array.dtype}")
-    return _with_fields(TableColumns(), array)
+    return _with_fields(TableColumns(), array).apply_masks()
   return tables.read_table(path)
 
 

@@ -134,10 +134,10 @@ def read_part_pdf(folder: str) -> tuple[np.ndarray, np.ndarray]:
   return edges, probabilities(edges, read_part_columns(folder, only=(PDF,))[PDF])
 
 
-def has_part_pdf(folder: str) -> bool:
-  """Whether the parts hold p(z) as densities over redshift bins."""
+def part_names(folder: str) -> list[str]:
+  """Names of the columns of the parts; PDF and QUANTILES are those of p(z)."""
   from pyarrow import parquet  # an optional dependency
-  return PDF in parquet.read_schema(part_paths(folder)[0]).names
+  return list(parquet.read_schema(part_paths(folder)[0]).names)
 
 
 def read_part_edges(folder: str) -> np.ndarray:

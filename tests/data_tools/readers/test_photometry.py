@@ -209,6 +209,22 @@ class ConversionTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllClose(data.extra(("mag_J",))[:, 0],
                         np.where(rows == 0, 20.0, self.table["mag_J"][rows]))
 
+  @parameterized.parameters(
+      ("g", lambda mag: 10 ** (-0.4 * (mag - 17.0)), "values of g have the median"),
+      ("r", lambda mag: mag - 12.0, "values of r have the median .* as bright"),
+      ("er", lambda error: 1 / error, "values of er have the median .* signal to noise"),
+      ("eu", lambda error: error * 1000, "values of eu have the median .* errors of fluxes"))
+  def test_columns_of_fluxes_and_of_their_errors(self, name, change, message):
+    self.table[name] = change(self.table[name])
+    with self.assertRaisesRegex(ValueError, message):
+      convert_table(self.write(), self.output)
+
+  @parameterized.parameters(1e20, 9.96921e36, 1e30)
+  def test_fill_values_are_missing(self, value):
+    self.table["g"][:NUM // 2] = value
+    data = convert_table(self.write(), self.output, missing_magnitudes="limit")
+    self.assertAllEqual(np.isnan(data.column("mag_g")), self.own_rows(data) < NUM // 2)
+
   def test_columns_that_the_user_names(self):
     self.table["petro_r"] = self.table["r"] + 0.1
     data = convert_table(self.write(), self.output, columns={"r": "petro_r", "i": "z"})

@@ -11,9 +11,11 @@ import numpy as np
 import tensorflow as tf
 
 from pzbias_tf import tables
+from pzbias_tf.data.galaxy_origin import read_mark, simulation_record
 from pzbias_tf.guards.hdf5_locks import open_hdf5
 from pzbias_tf.predictions.parts import part_folder, part_writer
 from pzbias_tf.predictions.parts.part_schema import CALIBRATED, EDGES_KEY, LEVELS_KEY, PDF
+from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.predictions.predictions_file import LEVELS, PdfFormat, read_columns
 from pzbias_tf.survey import SDSS
 from tests.predictions.parts.small_parts import NUM, calibration, predictions, write_predictions
@@ -123,6 +125,44 @@ class PartsTest(tf.test.TestCase, parameterized.TestCase):
                      {f"test-{number}.parquet" for number in range(3)})
     self.assertEqual(parquet.read_schema(os.path.join(self.folder, part_folder.COMMON)),
                      parquet.read_schema(self.part.replace("00000-of-00001", "0")))
+
+  @parameterized.parameters((PdfFormat(),), (PdfFormat(dtype="float16"),))
+  def test_a_folder_is_loaded_as_predictions(self, pdf_format):
+    for number, piece in enumerate((predictions(100, 0), predictions(30, 1))):
+      write_predictions(self.shard, piece, pdf_format)
+      part_writer.write_part(self.shard, os.path.join(self.folder, f"test-{number}.parquet"), None)
+    part_folder.finish_parts(self.folder)
+    found = Predictions.load(self.folder)
+    self.assertLen(found, 130)
+    self.assertAllEqual(found.edges, SDSS.edges())
+    self.assertAllEqual(found.z_photo[:100], predictions(100, 0).z_photo)
+    self.assertAllClose(found.pdf[100:], predictions(30, 1).pdf, atol=1e-3)
+    self.assertNotIn(PDF, found.ancil)
+    self.assertEqual(str(found.to_table()["ra"].unit), "deg")
+
+  @parameterized.parameters("quantiles", "none")
+  def test_predictions_need_full_pdfs(self, kind):
+    write_predictions(self.shard, predictions(), PdfFormat(kind=kind))
+    part_writer.write_part(self.shard, self.part, None)
+    with self.assertRaisesRegex(ValueError, "holds no full p.z"):
+      Predictions.load(self.folder)
+
+  def test_a_folder_says_that_its_galaxies_are_simulated(self):
+    write_predictions(self.shard, predictions())
+    part_writer.write_part(self.shard, self.part, None)
+    self.assertEqual(read_mark(self.folder), "")  # not finished
+    part_folder.finish_parts(self.folder)
+    self.assertEqual(read_mark(self.folder), "images")
+    self.assertEqual(simulation_record(self.folder), simulation_record(self.part))
+
+  def test_the_digest_is_that_of_all_parts(self):
+    digests = []
+    for seed in (0, 1, 0):
+      write_predictions(self.shard, predictions(seed=seed))
+      part_writer.write_part(self.shard, self.part, None)
+      digests.append(part_folder.parts_digest(self.folder))
+    self.assertEqual(digests[0], digests[2])
+    self.assertNotEqual(digests[0], digests[1])
 
   def test_a_folder_without_parts_is_refused(self):
     with self.assertRaisesRegex(FileNotFoundError, "holds no part of predictions"):
