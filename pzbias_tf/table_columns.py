@@ -210,6 +210,8 @@ def numbers(values: Any, name: str, origin: str) -> np.ndarray:
     values = np.asarray(values)
     if values.dtype.kind in "SU" and values.ndim == 1:
       return _from_words(values)
+    if values.dtype.kind in "cmMV":  # numpy would make numbers of some of these
+      raise ValueError(f"its type is {values.dtype}")
     return values.astype(np.float64)
   except (TypeError, ValueError) as error:
     raise ValueError(f"{origin}: column {name!r} does not hold numbers: {error}") from error
@@ -284,6 +286,9 @@ def exact_ids(values: Any, name: str, origin: str) -> np.ndarray:
   """
   mask = np.ma.getmaskarray(values) if np.ma.isMaskedArray(values) else np.False_
   values = np.asarray(np.ma.getdata(values))
+  if values.dtype.kind in "cmMV":
+    raise ValueError(f"{origin}: ids in column {name!r} are of type {values.dtype}; name another "
+                     "--id_column, or write them as text or whole numbers")
   if values.dtype.kind == "f":
     values, mask = _whole(values, mask, name, origin), mask | np.isnan(values)
   if values.dtype.kind == "i" and values.dtype.itemsize == 8:  # what NaN becomes as a whole number

@@ -128,6 +128,15 @@ class ColumnsTest(tf.test.TestCase, parameterized.TestCase):
   def test_missing_numbers(self, values, numbers):
     self.assertAllEqual(table_columns.number_column({"a": values}, "a", "x"), numbers)
 
+  @parameterized.parameters(
+      (np.array([0.5 + 2j]),), (np.array(["2020-01-01"], "M8[D]"),),
+      (np.array([5], "m8[s]"),), (np.array([b"ab"], "V2"),))
+  def test_types_that_are_neither_numbers_nor_ids(self, values):
+    with self.assertRaisesRegex(ValueError, "x: column 'a' does not hold numbers: its type is"):
+      table_columns.number_column({"a": values}, "a", "x")
+    with self.assertRaisesRegex(ValueError, "x: ids in column 'a' are of type .*--id_column"):
+      table_columns.exact_ids(values, "a", "x")
+
   def test_usual_names_in_any_case(self):
     columns = {"OBJID": 1, "Z": 2, "z_spec": 3}
     self.assertEqual(table_columns.find(columns, ("id", "objid")), "OBJID")
