@@ -149,6 +149,8 @@ ifdef SPECPHOTO
 	$(call real,real_sdss,sdss_main$(,)folds$(,)label_width$(,)hard_labels$(,)unshifted_labels)
 	$(call real,real_sdss,without_step2)
 	$(call real,real_sdss,balancing_threshold --values=5$(,)15$(,)60$(,)200$(,)28)
+	$(call real,real_sdss,step3_iterations --values=650$(,)1300$(,)5200$(,)2600)
+	$(call real,real_sdss,step3_learning_rate --values=1e-4$(,)3e-4$(,)3e-3$(,)1e-3)
 	$(call real,real_sdss,bin_size --values=45$(,)90$(,)180)
 	$(call real,real_sdss,sample_size --values=4000$(,)8000$(,)0)
 	$(call real,real_sdss_split1,folds)

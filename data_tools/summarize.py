@@ -36,10 +36,12 @@ from data_tools.summary.image_sample import read_sample
 from data_tools.summary.pixel_statistics import band_statistics
 from pzbias_tf import pictures, storage
 from pzbias_tf.data.dataset import Dataset
+from pzbias_tf.guards import own_folders
 from pzbias_tf.report.figures import save_figure
 from pzbias_tf.survey import load_survey, survey_names
 
 _NUM_PICTURES = 24
+_DISTRIBUTION, _CONTACT_SHEET = "distribution", "contact_sheet.png"
 
 
 def summarize(folder: str, output: str = "", *, sample: int = 1000) -> list[str]:
@@ -54,7 +56,7 @@ def summarize(folder: str, output: str = "", *, sample: int = 1000) -> list[str]
     The files that were written.
 
   Raises:
-    OSError: a file is missing.
+    OSError: a file is missing, or the folder of the pictures holds files of others.
     ValueError: the data set is damaged.
   """
   data, output = Dataset.open(folder), output or os.path.join(folder, "summary")
@@ -64,11 +66,11 @@ def summarize(folder: str, output: str = "", *, sample: int = 1000) -> list[str]
   images, rows = (np.empty(0), np.empty(0)) if data.manifest.photometry else read_sample(
       data, sample)
   print(summary_text(data, galaxies, images), flush=True)
-  os.makedirs(output, exist_ok=True)
-  paths = save_figure(distribution_figure.draw_distribution(galaxies), output, "distribution")
-  if not data.manifest.photometry:
-    paths.append(os.path.join(output, "contact_sheet.png"))
-    draw_contact_sheet(data, images, rows, paths[-1])
+  with own_folders.output_folder(output, (f"{_DISTRIBUTION}.*", _CONTACT_SHEET)):
+    paths = save_figure(distribution_figure.draw_distribution(galaxies), output, _DISTRIBUTION)
+    if not data.manifest.photometry:
+      paths.append(os.path.join(output, _CONTACT_SHEET))
+      draw_contact_sheet(data, images, rows, paths[-1])
   print(f"wrote {', '.join(paths)}")
   return paths
 

@@ -2,10 +2,15 @@
 
   python -m eval.predict --run=runs/sdss_net0_ne1 --stage=step3 --data=data/new
   python -m eval.predict --run=runs/sdss_net0_ne1 --input=new.npz --output=new.hdf5
+  python -m eval.predict --run=runs/sdss_net0_ne1 --data=data/survey --output=photo_z/
+  python -m eval.predict --run=runs/sdss_net0_ne1 --data=data/survey --output=photo_z/ \\
+      --runner=DaskRunner --runner_option=dask_client_address=tcp://HOST:8786
 
 Writes p(z) and point estimates as HDF5 for `qp.read`, and the estimates as FITS
-and, if pyarrow is installed, Parquet beside it.  An interrupted prediction goes on
-when the same command is given again.
+and, if pyarrow is installed, Parquet beside it.  --output=FOLDER/ writes a folder of
+Parquet files in memory that does not grow with the number of galaxies, with
+--healpix_order a HATS catalogue.  An interrupted prediction goes on when the same
+command is given again.
 
 For Step 3, point estimates after Step 4 are added.  Step 4 is fitted to the
 magnitudes and estimates of the predicted galaxies, and saved beside them; with
@@ -33,23 +38,22 @@ import sys
 from typing import Iterator
 
 from absl import logging
-import numpy as np
 import tensorflow as tf
 
-from eval.evaluation.calibrations import calibrate_target
 from eval.prediction.members import Members, check_data_fit
+from eval.prediction.part_output import Written, check_folder, write_folder
 from eval.prediction.request import Request, define_flags, read_request
+from eval.prediction.step4 import step4_of, step4_remarks, survey_to_fit
+from eval.prediction.tally import Tally
 from eval.prediction.temporary_data_set import DATA_SET, convert_cutouts, rejected_line
-from eval.run import own_part
-from pzbias_tf.bias.calibration import Calibration
+from pzbias_tf import storage
 from pzbias_tf.data.allocator import keep_freed_memory
 from pzbias_tf.data.data_set_facts import DataSetFacts
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.guards import own_folders
 from pzbias_tf.guards.locks import LOCK_NAME, exclusive_folder
-from pzbias_tf.predictions.combination import BY_MEAN
-from pzbias_tf.predictions.domain import count_flags
 from pzbias_tf.predictions.joined_file import joined_file
+from pzbias_tf.predictions.parts.part_schema import CALIBRATED
 from pzbias_tf.predictions.point_catalog import can_write_parquet, write_fits, write_parquet
 from pzbias_tf.predictions.predictions import Estimates
 from pzbias_tf.predictions.sharded import (
@@ -63,8 +67,7 @@ from pzbias_tf.predictions.sharded import (
 )
 from pzbias_tf.progress import short
 from pzbias_tf.training.devices import make_strategy
-from pzbias_tf.training.run_folder import CALIBRATION, DOMAIN
-from pzbias_tf.training.stages import STEP3
+from pzbias_tf.training.run_folder import CALIBRATION
 
 ENDINGS = (".fits", ".parquet", "_rejected.csv", f"_{CALIBRATION}")
 """Of the files beside the predictions."""
@@ -98,31 +101,36 @@ def run(request: Request) -> str:
     OSError: a stage is not trained, or a file is missing.
     ValueError: data or stages do not fit together.
   """
+  if request.as_folder:
+    check_folder(request)
   members = Members.open(request.stage_dirs)
   pdf_calibration = members.pdf_calibration() if request.calibrate_pdf else None
   with _working_folder(request.path) as folder:
     data = _open(request, members, folder)
-    strategy = make_strategy(request.num_devices)
+    strategy = None if request.runner else make_strategy(request.num_devices)
     begin(folder, {"weights": members.weights_digest, "data": data.manifest.digest(),
                    "splits": request.splits, "tta": request.tta, "combine": request.combine,
                    "domain": members.domain and dataclasses.asdict(members.domain),
                    "pdf_calibration": pdf_calibration and pdf_calibration.quantiles.tolist(),
-                   "pdf_format": dataclasses.asdict(request.pdf_format)})
+                   "pdf_format": dataclasses.asdict(request.pdf_format),
+                   **({"refit": request.refit} if request.as_folder else {})})
     shards = find_shards(data, request.splits, folder)
     galaxies = sum(shard.galaxies for shard in shards)
-    with joined_file(request.path, folder, galaxies) as joined:
-      outcome = predict_shards(shards, _prediction(request, members, data, strategy,
-                                                   pdf_calibration), joined.add)
-      columns, beside, remarks = _complete(request, members, joined.columns())
-      joined.finish(columns)
-    written = [request.path, *beside,
-               *_write_catalogs(request, columns, _simulated(data))]
+    prediction = lambda: (
+        _prediction(request, members, data, strategy, pdf_calibration) if strategy else
+        _on_cluster(request, members, data, folder))
+    if request.as_folder:
+      outcome, written, remarks, columns = write_folder(request, members, shards, prediction,
+                                                        folder)
+    else:
+      outcome, written, remarks, columns = _write_file(request, members, shards, prediction(),
+                                                       folder)
     if request.cutouts:
       left_out = rejected_line(data.manifest, request.beside("_rejected.csv"))
       remarks += [left_out] if left_out else []
   return "\n".join([
       f"{members.config.stage_spec.title}: {galaxies} galaxies -> {', '.join(written)}",
-      *remarks, _speed(outcome, strategy), *_listing(columns)])
+      *remarks, _speed(outcome, request, strategy), *_listing(columns, galaxies)])
 
 
 @contextlib.contextmanager
@@ -159,53 +167,51 @@ def _prediction(request, members, data, strategy, pdf_calibration):
   return ShardPrediction(
       predictor=members.predictor(strategy, tta=request.tta, combination=request.combine),
       pdf_format=request.pdf_format, weights_digest=members.weights_digest,
-      simulated=_simulated(data), widths=text_widths(data), pdf_calibration=pdf_calibration)
+      simulated=_mark(data), widths=_widths(request, data), pdf_calibration=pdf_calibration)
 
 
-def _simulated(data):
+def _on_cluster(request, members, data, folder):
+  """The same by the workers of a cluster."""
+  from eval.prediction.on_cluster import ClusterPrediction, WorkerSettings  # imports Beam
+
+  settings = WorkerSettings(
+      stage_dirs=tuple(map(os.path.abspath, request.stage_dirs)),
+      data=storage.absolute(data.folder), weights_digest=members.weights_digest,
+      data_digest=data.manifest.digest(), tta=request.tta, combine=request.combine,
+      calibrate_pdf=request.calibrate_pdf, pdf_format=request.pdf_format, simulated=_mark(data),
+      widths=tuple(sorted(_widths(request, data).items())))
+  return ClusterPrediction(settings, request.runner, request.runner_options, folder)
+
+
+def _mark(data):
   return DataSetFacts.of(data.manifest, data.folder).origin.mark
+
+
+def _widths(request, data):
+  return data.text_bytes() if request.as_folder else text_widths(data)
+
+
+def _write_file(request, members, shards, prediction, folder) -> Written:
+  """Predicts shards and writes one file, with catalogues of the point estimates."""
+  with joined_file(request.path, folder, sum(shard.galaxies for shard in shards)) as joined:
+    outcome = predict_shards(shards, prediction, joined.add)
+    columns, beside, remarks = _complete(request, members, joined.columns())
+    joined.finish(columns)
+  catalogs = _write_catalogs(request, columns, prediction.simulated)
+  return Written(outcome, [request.path, *beside, *catalogs], remarks, columns)
 
 
 def _complete(request, members, columns):
   """Columns with those of Step 4; the file that it is saved in; and remarks."""
-  beside, remarks = [], [_about_flags(columns.get("flags"))]
-  if BY_MEAN in columns:
-    remarks.append(_about_harmonic_means(columns[BY_MEAN]))
-  if members.config.stage == STEP3.name:
-    if len(members.stages) > 1 or request.tta:
-      remarks.append("Step 4 corrects the estimates of one network and view: not applied")
-    else:
-      beside = [request.beside(f"_{CALIBRATION}")] if request.refit else []
-      columns = {**columns, **_calibrated(Estimates(columns), members, "".join(beside))}
-  return columns, beside, remarks
-
-
-def _about_flags(flags):
-  if flags is None:
-    return (f"no flags: the stage has no {DOMAIN}; delete its predictions and give its python -m "
-            "train.main again, which measures without training anew")
-  return f"outside of the training domain: {count_flags(flags)}"
-
-
-def _about_harmonic_means(by_mean):
-  count = int(by_mean.sum())
-  if count:
-    logging.warning("the p(z) of %d galaxies by these runs nowhere overlap: they have the mean, "
-                    "and the column %s tells which they are", count, BY_MEAN)
-  return f"harmonic mean of p(z); {count} of {len(by_mean)} galaxies have the mean"
-
-
-def _calibrated(estimates: Estimates, members: Members, refitted: str) -> dict[str, np.ndarray]:
-  """"zmode_calibrated" by Step 4: fitted and saved at `refitted`, or, if "", the run's."""
-  (stage,), survey = members.stages, members.config.survey
-  if refitted:
-    # A data set that surveys share holds galaxies of another depth as well.
-    own = own_part(estimates, survey)
-    calibration = calibrate_target(stage, own if len(own) else estimates, refitted)
-  else:
-    calibration = Calibration.load(os.path.join(members.run, CALIBRATION), survey,
-                                   weights_digest=stage.weights_digest)
-  return {"zmode_calibrated": calibration.apply(estimates.z_photo, estimates.r_mag)}
+  tally, path = Tally(survey_to_fit(request, members)), request.beside(f"_{CALIBRATION}")
+  tally.add(columns)
+  remarks = [*tally.remarks(), *step4_remarks(request, members)]
+  calibration = step4_of(request, members, tally, path)
+  if calibration is None:
+    return columns, [], remarks
+  estimates = Estimates(columns)
+  calibrated = calibration.apply(estimates.z_photo, estimates.r_mag)
+  return {**columns, CALIBRATED: calibrated}, [path] * request.refit, remarks
 
 
 def _write_catalogs(request, columns, simulated):
@@ -217,15 +223,18 @@ def _write_catalogs(request, columns, simulated):
   return [request.beside(".fits"), request.beside(".parquet")]
 
 
-def _speed(outcome: Outcome, strategy):
+def _speed(outcome: Outcome, request, strategy):
   if not outcome.predicted:
     return "all of them were predicted already"
-  return (f"{outcome.predicted} galaxies predicted in {outcome.took_s:.1f} s, "
-          f"{short(outcome.predicted / outcome.took_s)}/s, on {strategy.num_replicas_in_sync} "
+  speed = (f"{outcome.predicted} galaxies predicted in {outcome.took_s:.1f} s, "
+           f"{short(outcome.predicted / outcome.took_s)}/s, ")
+  if request.runner:
+    return f"{speed}by the workers of {request.runner}"
+  return (f"{speed}on {strategy.num_replicas_in_sync} "
           f"{'GPU' if tf.config.list_physical_devices('GPU') else 'CPU'} device(s)")
 
 
-def _listing(columns):
+def _listing(columns, galaxies):
   """The first galaxies, one per line."""
   names = [name for name in ("id", "r_mag", "redshift", "zmode", "zmode_calibrated", "zmean",
                              "zmedian", "zbest") if name in columns]
@@ -233,7 +242,6 @@ def _listing(columns):
   for values in zip(*(columns[name][:LISTED] for name in names)):
     lines.append("  ".join(
         f"{value:16.4f}" if isinstance(value, float) else f"{value:>16}" for value in values))
-  galaxies = len(columns["id"])
   if galaxies > LISTED:
     lines.append(f"... and {galaxies - LISTED} more")
   return lines

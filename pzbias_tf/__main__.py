@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import importlib
 import importlib.util
 import os
 import runpy
@@ -16,10 +17,14 @@ import sys
 from pzbias_tf import survey
 from pzbias_tf.command_line import completion
 from pzbias_tf.command_line.command_flags import COMMANDS, HELP_WORDS
+from pzbias_tf.guards.terminal import print_page
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _OTHERS = {"surveys": "Lists the surveys that have a name.",
            "completion": "Prints a script that completes commands and flags: completion bash|zsh."}
+RAIL_STAGES = ("PzbiasInformer", "PzbiasEstimator", "PzbiasStep4")
+"""Those of `pzbias_tf.rail`."""
+
 _EXAMPLES = """Examples:
 
   pzbias make-tfrecords --num=15000
@@ -32,14 +37,16 @@ def main() -> None:
   _find_own_packages()
   name, *words = sys.argv[1:] or ["--help"]
   if name in HELP_WORDS:
-    print(listing())
+    print_page(listing())
   elif name in COMMANDS:
     sys.argv = [f"pzbias {name}", *words]
     runpy.run_module(COMMANDS[name], run_name="__main__", alter_sys=True)
+  elif name in RAIL_STAGES:
+    _run_rail_stage()
   elif name == "surveys" and not words:
-    print(surveys())
+    print_page(surveys())
   elif name == "completion" and len(words) == 1 and words[0] in completion.SHELLS:
-    print(completion.script(words[0], _OTHERS))
+    print_page(completion.script(words[0], _OTHERS))
   elif name in _OTHERS:
     sys.exit(f"Error: unexpected words after pzbias {name}: {' '.join(words) or 'none'}. "
              f"{name}: {_OTHERS[name]}")
@@ -47,6 +54,15 @@ def main() -> None:
     near = difflib.get_close_matches(name, [*COMMANDS, *_OTHERS], 1)
     sys.exit(f"Error: no command {name!r}{f'; did you mean {near[0]}?' if near else ''} "
              "pzbias --help lists the commands")
+
+
+def _run_rail_stage() -> None:
+  """Hands a stage of a RAIL pipeline to ceci, which starts it as `python -m <package> <stage>`."""
+  try:
+    importlib.import_module("pzbias_tf.rail")  # registers them
+  except ImportError as error:
+    sys.exit(f"Error: {error}")
+  sys.exit(importlib.import_module("ceci.stage").PipelineStage.main())
 
 
 def _find_own_packages() -> None:

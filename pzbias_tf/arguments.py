@@ -9,6 +9,13 @@ from __future__ import annotations
 
 import numpy as np
 
+MISSING_WORDS = (
+    b"", b"nan", b"null", b"none", b"n/a", b"na", b"<na>", b"--", b"-", b"---", b"...", b"masked",
+    b"\\n", b"(null)", b"nil", b"undef", b"undefined", b"missing", b"#n/a", b"#div/0!", b"#num!",
+    b"#value!", b"#ref!", b"#null!", b"#name?", b"-nan(ind)", b"1.#qnan", b"-1.#ind", b"***",
+    b"****", b"*****", b"******", b"*******", b"********")
+"""Words that stand for a missing number, in small letters; * and # of numbers without room, too."""
+
 
 def columns(**arrays: np.ndarray) -> tuple[np.ndarray, ...]:
   """Checks columns of one catalogue and returns them as float64.

@@ -197,6 +197,8 @@ def _complete(columns, redshifts, r_mag, further, origin, without):
   for name in dict.fromkeys((*redshifts, *([r_mag] if r_mag else []))):
     lost, reasons[name] = table_columns.find_missing(
         columns[name], redshifts=name in redshifts, further=further)
+    if name in redshifts:
+      lost |= _no_redshifts(columns[name], lost, reasons[name], f"{origin}: column {name!r}")
     if name == r_mag:
       lost |= _no_magnitudes(columns[name], lost, reasons[name], origin)
     keep &= ~lost
@@ -204,6 +206,15 @@ def _complete(columns, redshifts, r_mag, further, origin, without):
     raise ValueError(f"{origin}: no galaxy is left, since all {keep.size} have a missing value "
                      f"({listed(reasons)}); name other columns")
   return np.flatnonzero(keep), {name: own for name, own in reasons.items() if own}
+
+
+def _no_redshifts(values, missing, reasons, what):
+  """Which numbers are too large for redshifts, counted in `reasons`; refuses velocities."""
+  table_columns.check_no_velocities(values[~missing], what)
+  wrong = ~missing & (values > table_columns.HIGHEST)
+  if wrong.any():
+    reasons[f"above {table_columns.HIGHEST:g}"] = int(wrong.sum())
+  return wrong
 
 
 def _no_magnitudes(r_mag, missing, reasons, origin):

@@ -245,8 +245,10 @@ def _read(path: str) -> Survey:
   """The survey of a file."""
   with open(path, "rb") as file:
     try:
-      settings = tomllib.load(file)
-    except tomllib.TOMLDecodeError as error:
+      settings = tomllib.loads(file.read().decode("utf-8-sig"))  # editors may put a mark first
+    except UnicodeDecodeError as error:
+      raise ValueError(f"{path}: not a text in UTF-8 ({error}); save it as such") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
       raise ValueError(f"{path}: not a valid TOML file: {error}") from error
   return survey_from_mapping(settings, origin=path)
 
@@ -279,11 +281,19 @@ def survey_from_mapping(settings: Mapping, *, origin: str) -> Survey:
     settings["bands"] = tuple(settings["bands"])
   try:
     if "extend_exceptions" in settings:
-      settings["extend_exceptions"] = {
-          int(bins): tuple(sides) for bins, sides in settings["extend_exceptions"].items()}
+      settings["extend_exceptions"] = _exceptions(settings["extend_exceptions"])
     return Survey(**settings)
   except (AttributeError, TypeError, ValueError) as error:  # a value is not valid
     raise ValueError(f"{origin}: {error}") from error
+
+
+def _exceptions(table) -> dict[int, tuple]:
+  """{number of bins: numbers of bins on both sides}."""
+  try:
+    return {int(bins): tuple(sides) for bins, sides in table.items()}
+  except (AttributeError, TypeError, ValueError) as error:
+    raise ValueError("extend_exceptions must be a table of two numbers of bins for a number of "
+                     f"bins, e.g. 20 = [20, 20], got {table!r}") from error
 
 
 def _example() -> str:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
 import numpy as np
 
+from pzbias_tf.arguments import MISSING_WORDS
+
 if TYPE_CHECKING:  # it imports astropy, which takes a third of a second
   from pzbias_tf.tables import Columns
 
@@ -31,8 +33,8 @@ NINES = (99.0, 99.9, 99.99, 999.0, 999.9, 9999.0)
 SENTINELS = (-9999.0, -999.0, -99.0, *NINES)
 """Numbers that stand for a missing redshift or magnitude, besides all from LOWEST down."""
 
-MISSING_WORDS = (b"", b"nan", b"null", b"none", b"n/a", b"na", b"<na>", b"--", b"-", b"masked")
-"""Words that stand for a missing number, in small letters."""
+FILL = 1e15
+"""Missing are 1e20, 9.96921e36 and the like; nothing that is measured here is as large."""
 
 BRIGHTEST, FAINTEST = 0.0, 40.0
 """Ends of what can be a magnitude; other numbers are fluxes, or wrong."""
@@ -40,12 +42,17 @@ NO_MAGNITUDE = f"outside of {BRIGHTEST:g} to {FAINTEST:g}, so no magnitude"
 TOO_MANY = 0.1
 """Share of such numbers in a column, beyond which it holds something else."""
 
+HIGHEST = 20.0
+"""No redshift of a galaxy is above; velocities, percentages and the like are."""
+_BRIGHTEST_MEDIAN = 9.0  # no sample of galaxies is as bright; fluxes of faint ones are 0 to 40, too
+_MEDIAN_OF = 10  # magnitudes, of which a median tells something
 _LOWEST_REDSHIFT = -1.0  # at which 1 + z is 0
+_FEW = 3  # different numbers above HIGHEST, which stand for no redshift rather than are velocities
 _BANDS = ("u", "g", "r", "i", "y", "j", "h", "k", "ks")
 """Bands beside which a column z may be a band as well."""
 _HIGHEST_REDSHIFT = 9.0  # the median of magnitudes is beyond, that of redshifts is not
 _EXACT_BITS = {2: 11, 4: 24}  # of floating-point numbers of so many bytes; 53 of longer ones
-_ROUNDED = re.compile(rb"[+-]?\d\.\d+[eE]\+?\d+")
+_ROUNDED = re.compile(rb"[+-]?\d[.,]\d+[eE]\+?\d+")
 
 
 def find(columns: Columns, candidates: Sequence[str]) -> str:
@@ -279,6 +286,8 @@ def exact_ids(values: Any, name: str, origin: str) -> np.ndarray:
   values = np.asarray(np.ma.getdata(values))
   if values.dtype.kind == "f":
     values, mask = _whole(values, mask, name, origin), mask | np.isnan(values)
+  if values.dtype.kind == "i" and values.dtype.itemsize == 8:  # what NaN becomes as a whole number
+    mask = mask | (values == np.iinfo(np.int64).min)
   if values.dtype.kind == "O":
     mask = mask | np.array([value is None or value != value for value in values.ravel()]).reshape(
         values.shape)
@@ -327,6 +336,8 @@ def find_missing(values: np.ndarray, *, redshifts: bool,
   found = {f"{number:g}": single == np.float32(number) for number in (*SENTINELS, *further)}
   found |= {"NaN": np.isnan(values), "infinite": np.isinf(values)}
   missing = np.any(list(found.values()), axis=0)
+  found[f"{FILL:g} or above"] = ~missing & (values >= FILL)
+  missing |= found[f"{FILL:g} or above"]
   lowest = _LOWEST_REDSHIFT if redshifts else LOWEST
   found[f"{lowest:g} or below"] = ~missing & (values <= lowest)
   missing |= found[f"{lowest:g} or below"]
@@ -338,8 +349,27 @@ def outside(magnitudes: np.ndarray) -> np.ndarray:
   return (magnitudes < BRIGHTEST) | (magnitudes > FAINTEST)
 
 
+def check_no_velocities(values: np.ndarray, what: str) -> None:
+  """Refuses a column of which more than TOO_MANY are too large for redshifts.
+
+  A few different numbers may stand for no measurement, as 1e20 does.
+
+  Args:
+    values: what is not missing, [n].
+    what: the column in words.
+
+  Raises:
+    ValueError: it may hold velocities.
+  """
+  wrong = values[values > HIGHEST]
+  if wrong.size > TOO_MANY * values.size and np.unique(wrong).size > _FEW:
+    raise ValueError(
+        f"{what}: {wrong.size} of {values.size} numbers are above {HIGHEST:g}, so no redshifts, "
+        f"e.g. {wrong[0]:g}. Turn velocities c z (km/s) into redshifts, or name another column")
+
+
 def check_no_fluxes(magnitudes: np.ndarray, what: str) -> None:
-  """Refuses a column of which more than TOO_MANY are no magnitudes.
+  """Refuses a column of which more than TOO_MANY are no magnitudes, or whose median is none.
 
   Args:
     magnitudes: what is not missing, [n].
@@ -354,3 +384,14 @@ def check_no_fluxes(magnitudes: np.ndarray, what: str) -> None:
         f"{wrong.size} of {magnitudes.size} {what} are {NO_MAGNITUDE}, e.g. {np.max(wrong):g}. If "
         "they are fluxes, turn them into magnitudes first, e.g. 22.5 - 2.5 log10(flux) from "
         "nanomaggies, or name another column with --r_column")
+  if are_too_bright(magnitudes):
+    raise ValueError(
+        f"the {what} have the median {np.median(magnitudes):.3g}, and no sample of galaxies is as "
+        "bright. If they are fluxes, turn them into magnitudes first, or name another column with "
+        "--r_column")
+
+
+def are_too_bright(magnitudes: np.ndarray) -> bool:
+  """Whether the median of magnitudes [n], NaN where missing, is that of no sample of galaxies."""
+  known = magnitudes[np.isfinite(magnitudes)]
+  return known.size >= _MEDIAN_OF and bool(np.median(known) < _BRIGHTEST_MEDIAN)

@@ -202,7 +202,7 @@ class TrainedRun:
     columns = {"id": galaxy_arrays.id_column(ids, num), "ebv": galaxy_arrays.ebv_column(ebv, num),
                "redshift": np.full(num, np.nan)}
     if r_mag is not None:
-      columns["r_mag"] = galaxy_arrays.number_column("r_mag", r_mag, num)
+      columns["r_mag"] = galaxy_arrays.r_column(r_mag, num)
     values = galaxy_arrays.extra_values(extra, self.extra_columns, num)
     batch_size = arguments.whole_number(batch_size, "batch_size", lowest=1)
     if self.config.photometry:

@@ -30,6 +30,7 @@ LAYERS = (
     ("report",),
     ("training",),
     ("photoz_catalog", "trained_run"),
+    ("rail",),
     ("__main__",),
 )
 READS_COMMAND_LINES = "pzbias_tf/command_line/command_flags.py"

@@ -10,6 +10,7 @@ import tomllib
 from absl.testing import parameterized
 import tensorflow as tf
 
+from pzbias_tf import __main__ as pzbias_main
 from pzbias_tf import survey
 from pzbias_tf.command_line.command_flags import COMMANDS
 
@@ -39,7 +40,17 @@ def pzbias(*words: str, start=("-m", "pzbias_tf")) -> subprocess.CompletedProces
                           text=True, check=False, env={**os.environ, "PYTHONPATH": ROOT})
 
 
+WITHOUT_RAIL = "import sys; sys.modules['rail'] = None; from pzbias_tf.__main__ import main; main()"
+
+
 class PzbiasTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.parameters(*pzbias_main.RAIL_STAGES)
+  def test_stages_of_rail_need_it(self, name):
+    said = pzbias(name, "--config=config.yml", start=("-c", WITHOUT_RAIL))
+    self.assertEqual(said.returncode, 1)
+    self.assertRegex(said.stderr, r"Error: the stages of RAIL need pz-rail-base .*install it under "
+                     r"Python 3.12 or 3.13 with pip install 'pzbias_tf\[rail\]'\n$")
 
   def test_it_lists_the_commands_and_what_they_do(self):
     said = pzbias("--help")
@@ -57,6 +68,15 @@ class PzbiasTest(tf.test.TestCase, parameterized.TestCase):
                          text=True, check=True)
     self.assertEqual(said.stdout, own.stdout)
     self.assertIn(f"Usage: pzbias {name} ", said.stdout)
+
+  @parameterized.parameters(("--help",), ("surveys",), ("completion", "bash"), ("train", "--help"))
+  def test_a_reader_that_stops_early(self, *words):
+    reading, writing = os.pipe()
+    os.close(reading)
+    said = subprocess.run([sys.executable, "-m", "pzbias_tf", *words], cwd=ROOT, stdout=writing,
+                          stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    self.assertEqual((said.returncode, said.stderr), (0, ""))
 
   def test_the_script_of_pyproject_is_the_same(self):
     self.assertIsNotNone(importlib.metadata.EntryPoint(

@@ -1,6 +1,7 @@
 """Definitions of surveys: the published grids, and surveys from files."""
 
 import os
+import re
 
 from absl.testing import parameterized
 import numpy as np
@@ -99,10 +100,46 @@ class SurveyTest(tf.test.TestCase, parameterized.TestCase):
       ("10 = [10, 10]", "10 = [10]", "two numbers of bins"),
       ("bins = 100", "bins = 100\nflux_divisor = 0", "flux_divisor must be a positive"),
       ("extend_right = 1.0", "extend_right = -1.0", "extend_right must be"),
+      ("bins = 100", "bins = 100\nbatch_size = 0", "batch_size must be a whole number of"),
+      ("bins = 100", "bins = 100\nbatch_size_output = 1.5", "batch_size_output must be a whole"),
+      ("bins = 100", "bins = 100\nr_step = 1e-320", "r_step must be a positive number"),
+      ("bins = 100", "bins = 100\nflux_divisor = 1e300", "flux_divisor must be .* to 1e.30"),
+      ("extend_right = 1.0", "extend_right = 1e9", "extend_right must be .* from 0 to 10"),
+      ("10 = [10, 10]", "10 = [1, 100000000000]", "two numbers of bins"),
+      ("10 = [10, 10]", "10 = 5", "extend_exceptions must be a table of two numbers"),
+      ('bands = ["g", "r", "i"]', 'bands = ["g", "../x"]', "a band must be a plain name.*'../x'"),
+      ('bands = ["g", "r", "i"]', 'bands = ["g", "{id}"]', "a band must be a plain name.*'{id}'"),
+      ('bands = ["g", "r", "i"]', 'bands = ["g", "r "]', "a band must be a plain name.*'r '"),
+      ('bands = ["g", "r", "i"]', 'bands = ["g", 5]', "a band must be a plain name.*got 5"),
+      ('bands = ["g", "r", "i"]', 'bands = "gri"', "no bands are named.*got 'gri'"),
       ('bands = ["g", "r", "i"]', "bands = []", "no bands"), ("10 = [10, 10]", "x = [1, 1]", "x"))
   def test_mistakes_in_a_file(self, old, new, message):
     with self.assertRaisesRegex(ValueError, message):
       load_survey(self.write(OTHER.replace(old, new)))
+
+  @parameterized.parameters("balance_threshold = -1", "balance_threshold = 1.5",
+                            "balance_threshold = true", "balance_threshold = 99999999999999")
+  def test_a_wrong_threshold_is_told(self, line):
+    text = re.sub("(?m)^balance_threshold.*$", line, OTHER)
+    with self.assertRaisesRegex(ValueError, "other.toml: .*balance_threshold must be a whole"):
+      load_survey(self.write(text))
+
+  @parameterized.parameters("g'", "u*", "F475W", "HSC-G", "Ks", "NB921", "i+")
+  def test_names_of_bands(self, band):
+    survey = load_survey(self.write(OTHER.replace('"g"', f'"{band}"')))
+    self.assertEqual(survey.bands, (band, "r", "i"))
+
+  def test_files_of_editors(self):
+    path = self.write(OTHER)
+    for text in (b"\xef\xbb\xbf" + OTHER.encode(), OTHER.replace("\n", "\r\n").encode()):
+      with open(path, "wb") as file:
+        file.write(text)
+      self.assertEqual(load_survey(path).bands, ("g", "r", "i"))
+    for text in (OTHER.encode("utf-16"), (OTHER + "# Guzm\xe1n").encode("latin-1"), b"\xff"):
+      with open(path, "wb") as file:
+        file.write(text)
+      with self.assertRaisesRegex(ValueError, "other.toml: not a text in UTF-8 .*save it as such"):
+        load_survey(path)
 
   def test_named_surveys(self):
     names = survey_names()

@@ -28,6 +28,24 @@ class FindMissingTest(tf.test.TestCase):
       self.assertAllEqual(missing, [True] * 6 + [False] * 2)
       self.assertEqual(reasons["-90 or below"], 2)
 
+  def test_fill_values_are_missing_by_both_rules(self):
+    values = np.array([1e20, 1e30, 9.96921e36, 1.7e38, 1e12, 40.0])
+    for redshifts in (False, True):
+      missing, reasons = table_columns.find_missing(values, redshifts=redshifts)
+      self.assertAllEqual(missing, [True] * 4 + [False] * 2)
+      self.assertEqual(reasons, {"1e+15 or above": 4})
+    self.assertAllEqual(is_missing(values), missing)
+
+  def test_medians_that_no_sample_of_galaxies_has(self):
+    rng = np.random.default_rng(0)
+    faint = rng.uniform(20, 24, 100)
+    for flux in (10 ** (-0.4 * (faint - 22.5)), 10 ** (-0.4 * (faint - 23.9)),  # nmgy, uJy
+                 10 ** (-0.4 * (faint - 22.5)) / 3631):
+      with self.assertRaisesRegex(ValueError, "median .*no sample of galaxies is as bright"):
+        table_columns.check_no_fluxes(flux[flux < 40], "r magnitudes")
+    table_columns.check_no_fluxes(faint, "r magnitudes")
+    table_columns.check_no_fluxes(np.array([8.0, 8.5]), "r magnitudes")
+
   def test_nothing_is_missing(self):
     missing, reasons = table_columns.find_missing(np.ones(3), redshifts=True)
     self.assertEqual((missing.sum(), reasons), (0, {}))

@@ -66,9 +66,31 @@ def plan_variants(item: StudyItem, *, scale: str, survey: str = "sdss",
     ValueError: flags contradict each other.
     OSError: the data set is missing.
   """
-  return {value: [_stage_jobs(number, (*_network(item, scale), *words, *common), scale)
-                  for number in item.stages]
-          for value, words in item.variants(values, scale=scale, survey=survey).items()}
+  variants = {value: (*_network(item, scale), *words, *common)
+              for value, words in item.variants(values, scale=scale, survey=survey).items()}
+  return {value: [_of_step3(item, value, words, scale) if item.step3_alone and number == 3 else
+                  _stage_jobs(number, _without(words, item.varies if item.step3_alone else ""),
+                              scale) for number in item.stages]
+          for value, words in variants.items()}
+
+
+def _without(words, flag):
+  return tuple(word for word in words if not flag or not word.startswith(f"--{flag}="))
+
+
+def _of_step3(item, value, words, scale):
+  """The job of a Step 3 with another schedule, in a run beside the default one.
+
+  The name of the default run tells nothing of schedules.
+  """
+  (default,) = _stage_jobs(3, _without(words, item.varies), scale)
+  own = _words_of_stage(3, words, scale)
+  data = Dataset.open(_request(own).data_dir)
+  settings, usual = (resolve(_request(given), data)[item.varies] for given in (own, default.words))
+  if settings == usual:
+    return [default]
+  run = os.path.basename(os.path.dirname(default.stage_dir))
+  return [_job((*own, f"--experiment={run}_step3_{item.varies}{value}"))]
 
 
 def in_order(variants: Variants) -> list[StageJob]:
@@ -83,8 +105,7 @@ def _network(item, scale):
 
 def _stage_jobs(number, words, scale):
   """The job of a stage, after the one whose weights --itealter=K tests."""
-  words = (f"--tstep={number}", *(("--multir",) if number else ()),
-           *SCALES[scale][number], *words)
+  words = _words_of_stage(number, words, scale)
   kept = next((word for word in words if word.startswith("--itealter=")), "")
   if not kept or number >= 2:
     return [_job(words)]
@@ -95,6 +116,11 @@ def _stage_jobs(number, words, scale):
                      "ones, e.g. --values=2000,5000")
   tested = _job((*words, "--testphase"))
   return [long, dataclasses.replace(tested, needs=(long.stage_dir,), iterations=0)]
+
+
+def _words_of_stage(number, words, scale):
+  """Flags of a stage; what the item says counts more than what the scale says."""
+  return (f"--tstep={number}", *(("--multir",) if number else ()), *SCALES[scale][number], *words)
 
 
 def _job(words):

@@ -41,6 +41,7 @@ class StudyItem:
     small_values: instead of `values` at scale small, where the published ones
       do not fit; the last is that of the main item, except for `iterations`,
       where the learning rate does not fall.
+    step3_alone: whether Step 3 alone takes the flag that varies.
   """
 
   title: str
@@ -52,6 +53,7 @@ class StudyItem:
   cfhtls_values: tuple[str, ...] = ()
   small: tuple[str, ...] = ()
   small_values: tuple[str, ...] = ()
+  step3_alone: bool = False
 
   def variants(self, values: tuple[str, ...] = (), *, scale: str = "full",
                survey: str = "sdss") -> dict[str, tuple[str, ...]]:
@@ -114,6 +116,14 @@ STUDY_ITEMS = {
         values=("2000", "5000", "10000", "20000", "30000", "60000", "90000", "120000", "160000",
                 "200000", "240000"),
         small_values=("2000", "5000", "10000", "20000")),
+    "step3_iterations": StudyItem(
+        title="how long Step 3 trains", varies="iterations", step3_alone=True,
+        values=("10000", "20000", "80000", "40000"),
+        small_values=("1500", "3000", "12000", "6000"), other_surveys=_CFHTLS),
+    "step3_learning_rate": StudyItem(
+        title="the learning rate of Step 3", varies="learning_rate", step3_alone=True,
+        values=("5e-6", "1e-5", "4e-5", "2e-5"),
+        small_values=("2e-4", "5e-4", "2e-3", "1e-3"), other_surveys=_CFHTLS),
     "sample_size": StudyItem(title="the number of training galaxies of Baseline and Step 1",
                              varies="nsub", values=("100000", "150000", "200000", "300000"),
                              small_values=("5000", "15000", "0")),

@@ -161,7 +161,7 @@ def rejection_reasons(catalog: Table, source: CutoutSource, survey: Survey, *,
     reasons[row] = reason
   if max_r_mag is not None:  # what is outside of the sample may have any fault
     _reject(reasons, catalog["r_mag"] > max_r_mag, TOO_FAINT)
-  _reject(reasons, np.asarray(catalog["id"]) == "", NO_ID)
+  _reject(reasons, np.char.str_len(catalog["id"]) == 0, NO_ID)
   _reject(reasons, hashing.repeated(catalog["id"]), DUPLICATE)
   _reject(reasons, extra_columns.is_missing(ebv) | ~(np.asarray(ebv) >= 0), BAD_EBV)
   _reject(reasons, outside(catalog["r_mag"]), NO_R)

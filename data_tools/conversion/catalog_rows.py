@@ -8,6 +8,7 @@ from astropy.table import Table
 import numpy as np
 
 from data_tools.conversion.record_plan import Plan
+from data_tools.readers.parts import compact_ids
 from pzbias_tf.data import catalog as catalog_lib
 
 
@@ -38,7 +39,8 @@ class WrittenCatalog:
     shards = plan.shard_of(records)
     rows = plan.rows[records]
     columns = catalog_lib.object_columns(plan.catalog.colnames)
-    table = Table({name: plan.catalog[name][rows] for name in columns}, copy=False)
+    table = Table({name: compact_ids.texts(plan.catalog[name], rows) if name == "id" else
+                   plan.catalog[name][rows] for name in columns}, copy=False)
     own = {"copy": plan.copies[records], "split": np.array(plan.splits)[shards],
            "shard": plan.number_in_split(shards), "number": records,
            "position": np.arange(*part.indices(len(self))) - self._starts[shards]}

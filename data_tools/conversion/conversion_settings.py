@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from data_tools.conversion.executors import choose
 from pzbias_tf.choices import PIXEL_DTYPES
 from pzbias_tf.data import augment
 from pzbias_tf.data import manifest as manifest_lib
@@ -31,7 +32,7 @@ class ConversionSettings:
     max_r_mag: faintest r magnitude (AB) to convert; None for no limit.
     max_rejected: largest fraction of the objects that may be rejected; None for no limit.
     num_workers: number of processes; the bytes do not depend on it.
-    runner: one of `choose.RUNNERS`, or "" for processes of this machine.
+    runner: one of `runners.RUNNERS`, or "" for processes of this machine.
     runner_options: options of the Beam pipeline.
   """
 
@@ -79,8 +80,4 @@ class ConversionSettings:
       raise ValueError(
           f"--shard_size_mb={self.shard_size_mb:g} and --num_workers={self.num_workers} "
           "must be positive")
-    if self.runner_options and not self.runner:
-      raise ValueError(f"--runner_option={self.runner_options[0]} needs a --runner")
-    if self.num_workers > 1 and self.runner not in ("", "DirectRunner"):
-      raise ValueError(f"--num_workers={self.num_workers}: {self.runner} takes its number of "
-                       "workers from its own options, e.g. --runner_option=parallelism=8")
+    choose.check_options(self.runner, self.num_workers, self.runner_options)

@@ -1,8 +1,9 @@
 """From a `CutoutSource` to a complete data set folder.
 
 Steps: apply the rules on the catalogue, split, plan the records, write the shards (one
-pass over the images), then the catalogue, the list of rejects and the manifest.  Photometry
-stands in the catalogue, so its shards are parts of that and no files.
+pass over the images), then the catalogue, the list of rejects, what describes the data set to
+other packages, and the manifest.  Photometry stands in the catalogue, so its shards are parts of
+that and no files.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from data_tools.conversion.conversion_settings import ConversionSettings
 from data_tools.conversion.executors import choose
 from data_tools.conversion.image_rules import ImageRules
 from data_tools.conversion.rejects import Rejects
+from data_tools.descriptions import description_files
 from data_tools.readers.parts.cutout_source import CutoutSource
 from pzbias_tf import storage
 from pzbias_tf.choices import QUICK
@@ -166,9 +168,11 @@ class _Conversion:
     digests = tuple(storage.sha256(os.path.join(folder, name)) for name in names)
     manifest = dataclasses.replace(
         self._manifest(accepted, rejects, written), catalogs=names, catalog_sha256=digests)
+    described = description_files.save_descriptions(manifest, catalog[:0].colnames, folder)
     self.owner.check()
+    description_files.remove_others(self.request.output, described)
     resume.move_to_output(folder, self.request.output, manifest.shard_files,
-                          (*names, manifest_lib.REJECTED_NAME))
+                          (*names, manifest_lib.REJECTED_NAME, *described))
     self.owner.publish(manifest)
     return manifest
 

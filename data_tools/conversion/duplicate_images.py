@@ -13,6 +13,7 @@ from absl import logging
 import numpy as np
 
 from data_tools.conversion import hashing
+from data_tools.readers.parts import compact_ids
 
 DUPLICATE_IMAGE = "image of another galaxy"
 
@@ -58,11 +59,11 @@ def warn_of_duplicates(first_of: Mapping[int, int], ids: np.ndarray) -> None:
 
   Args:
     first_of: {row: the first row that has this image}.
-    ids: [objects] str.
+    ids: [objects] as catalogues have them, see `compact_ids`.
   """
   if first_of:
-    pairs = ", ".join(f"{ids[row]} (that of {ids[first]})"
-                      for row, first in sorted(first_of.items())[:5])
+    pairs = ", ".join("{} (that of {})".format(*compact_ids.texts(ids, list(rows)))
+                      for rows in sorted(first_of.items())[:5])
     logging.warning("%d galaxies have another one's image and are rejected: %s%s", len(first_of),
                     pairs, ", ..." if len(first_of) > 5 else "")
 

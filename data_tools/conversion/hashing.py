@@ -49,16 +49,17 @@ def repeated(keys: np.ndarray) -> np.ndarray:
   """True at every occurrence of a key but the first, [n] bool.
 
   Args:
-    keys: [n] str.
+    keys: [n] str or bytes.
   """
+  keys = np.asarray(keys)
   hashes = object_hashes(keys, "repeated")
   order = np.argsort(hashes, kind="stable")
   is_repeated, seen = np.zeros(len(keys), bool), set()
   # Equal keys have equal hashes, but not the other way round: keys of equal hashes are compared.
   again = np.flatnonzero(hashes[order[1:]] == hashes[order[:-1]])
   for row in np.unique(np.concatenate([order[again], order[again + 1]])):
-    is_repeated[row] = str(keys[row]) in seen
-    seen.add(str(keys[row]))
+    is_repeated[row] = keys[row] in seen
+    seen.add(keys[row])
   return is_repeated
 
 

@@ -17,6 +17,7 @@ from astropy.table import Table
 import numpy as np
 
 from data_tools.conversion import hashing
+from data_tools.readers.parts import compact_ids
 from pzbias_tf.data import augment
 from pzbias_tf.data import manifest as manifest_lib
 
@@ -24,6 +25,7 @@ SHARD_NAME = re.compile(
     rf"(?P<split>{'|'.join(manifest_lib.SPLITS)})-\d{{5,}}-of-\d{{5,}}\.tfrecord")
 """The names that `shard_name` makes."""
 
+_BLOCK = 100_000  # records
 _RECORD_OVERHEAD = 160  # bytes of a record besides its image, roughly
 
 
@@ -71,7 +73,7 @@ class Plan:
 
   def elements(self, part: slice) -> np.ndarray:
     """Dihedral elements of the images of some records, uint8."""
-    ids, copies = np.asarray(self.catalog["id"])[self.rows[part]], self.copies[part]
+    ids, copies = compact_ids.texts(self.catalog["id"], self.rows[part]), self.copies[part]
     return np.fromiter((augmentation_element(str(object_id), int(copy), self.seed)
                         for object_id, copy in zip(ids, copies)), np.uint8, len(ids))
 
@@ -123,7 +125,7 @@ def plan_records(catalog: Table, rows: np.ndarray, splits: np.ndarray, *, seed: 
     augment_copies: records per training galaxy.
     per_shard: largest number of records in a shard.
   """
-  ids = np.asarray(catalog["id"])
+  ids = catalog["id"]
   parts = [_plan_split(ids, rows[splits == number], seed,
                        augment_copies if split == "train" else 1, per_shard)
            for number, split in enumerate(manifest_lib.SPLITS)]
@@ -140,12 +142,19 @@ def record_bytes(image_shape: tuple[int, ...], dtype: str) -> int:
   return int(np.prod(image_shape)) * np.dtype(dtype).itemsize + _RECORD_OVERHEAD
 
 
+def _blocks(num: int) -> list[slice]:
+  """Slices of all records: ids as text take memory."""
+  return [slice(start, start + _BLOCK) for start in range(0, num, _BLOCK)]
+
+
 def _plan_split(ids, rows, seed, num_copies, per_shard) -> tuple[np.ndarray, ...]:
   """Source rows and copies in record order, and the number of records of each shard."""
   copies = np.tile(np.arange(num_copies, dtype=np.int8), len(rows))
   rows = np.repeat(rows, num_copies)
-  keys = (f"{ids[row]}/{copy}" for row, copy in zip(rows, copies))
-  order = np.argsort(hashing.object_hashes(keys, f"{seed}/order"), kind="stable")
+  hashes = (hashing.object_hashes(
+      (f"{name}/{copy}" for name, copy in zip(compact_ids.texts(ids, rows[block]), copies[block])),
+      f"{seed}/order") for block in _blocks(len(rows)))
+  order = np.argsort(np.concatenate([np.zeros(0, np.uint64), *hashes]), kind="stable")
   num_shards = -(-len(order) // per_shard)
   sizes = np.diff(np.arange(num_shards + 1) * len(order) // max(num_shards, 1))
   return rows[order], copies[order], sizes

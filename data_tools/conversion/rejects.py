@@ -11,6 +11,7 @@ from typing import Sequence
 import numpy as np
 
 from data_tools.conversion import accepted
+from data_tools.readers.parts import compact_ids
 from pzbias_tf.data import manifest as manifest_lib
 from pzbias_tf.storage import write_text
 
@@ -19,7 +20,7 @@ class Rejects:
   """The reason of each object, "" for one that is converted.
 
   Args:
-    ids: [objects] str.
+    ids: [objects] as catalogues have them, see `compact_ids`.
     reasons: [objects] object, those that follow from the catalogue.
     largest: largest fraction of the objects that may be rejected; None for no limit.
 
@@ -72,7 +73,7 @@ class Rejects:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("id", "reason"))
     rows = np.flatnonzero(self.reasons != "")
-    writer.writerows(zip(self.ids[rows], self.reasons[rows]))
+    writer.writerows(zip(compact_ids.texts(self.ids, rows), self.reasons[rows]))
     write_text(os.path.join(folder, manifest_lib.REJECTED_NAME), text.getvalue())
 
   def _check(self):

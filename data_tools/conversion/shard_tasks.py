@@ -11,6 +11,7 @@ from data_tools.conversion import duplicate_images, resume
 from data_tools.conversion.record_plan import Plan
 from data_tools.conversion.rejects import Rejects
 from data_tools.conversion.shard_writer import ShardResult, ShardTask
+from data_tools.readers.parts import compact_ids
 from pzbias_tf.data import manifest as manifest_lib
 from pzbias_tf.progress import Progress
 
@@ -31,12 +32,12 @@ class ShardTasks:
     """The task of one shard."""
     split, name, part = self.plan.shard(number)
     rows = self.plan.rows[part]
-    ids, z_spec, r_mag, ebv = (np.asarray(self.plan.catalog[column])[rows]
-                               for column in ("id", "z_spec", "r_mag", "ebv"))
+    z_spec, r_mag, ebv = (np.asarray(self.plan.catalog[column])[rows]
+                          for column in ("z_spec", "r_mag", "ebv"))
     return ShardTask(
         split=split, name=name, first_number=part.start, rows=rows,
-        elements=self.plan.elements(part), ids=ids, z_spec=z_spec, r_mag=r_mag, ebv=ebv,
-        left_out=left_out, **self.shared)
+        elements=self.plan.elements(part), ids=compact_ids.texts(self.plan.catalog["id"], rows),
+        z_spec=z_spec, r_mag=r_mag, ebv=ebv, left_out=left_out, **self.shared)
 
   def in_order(self) -> Iterator[ShardTask]:
     """All tasks in record order, each made on demand."""

@@ -15,6 +15,7 @@ from astropy.table import Table
 import numpy as np
 
 from data_tools.conversion import hashing
+from data_tools.readers.parts import compact_ids
 from data_tools.readers.parts.columns import GROUP
 
 DEFAULT_FRACTIONS = (0.76, 0.04, 0.20)
@@ -121,7 +122,7 @@ def _by_hash(catalog, fractions, seed) -> tuple[np.ndarray, str]:
   """Splits by a hash of the object, and the rule in words."""
   key = GROUP if GROUP in catalog.colnames else "id"
   edges = np.cumsum(fractions)[:2]
-  draws = hashing.hash_fractions(catalog[key], f"{seed}/split")
+  draws = hashing.hash_fractions(compact_ids.each(catalog[key]), f"{seed}/split")
   split = _NAMES[np.searchsorted(edges, draws, side="right")]
   words = ", ".join(f"{fraction:g} {name}" for fraction, name in zip(fractions, _NAMES))
   return split.astype("U10", copy=False), f"hash of the {key}, salt {seed}: {words}"
@@ -129,9 +130,9 @@ def _by_hash(catalog, fractions, seed) -> tuple[np.ndarray, str]:
 
 def _by_holdout(catalog, holdouts, validation_share, seed) -> tuple[np.ndarray, str]:
   """Splits by a published rule, and the rule in words."""
-  draws = hashing.hash_fractions(catalog["id"], f"{seed}/validation")
+  draws = hashing.hash_fractions(compact_ids.each(catalog["id"]), f"{seed}/validation")
   split = np.where(draws < validation_share, "validation", "train").astype("U10")
-  order = hashing.object_hashes(catalog["id"], f"{seed}/split")
+  order = hashing.object_hashes(compact_ids.each(catalog["id"]), f"{seed}/split")
   words = []
   for holdout in holdouts:
     # Galaxies without z are targets, so they cannot be in a test sample.

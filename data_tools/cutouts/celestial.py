@@ -17,8 +17,11 @@ from astropy.wcs import WCS
 from astropy.wcs.utils import wcs_to_celestial_frame
 import numpy as np
 
+from data_tools.fits_headers import sky_columns
+
 _KNOWN_AXES = ("RA", "GLON")
 _PRECISION = 0.1  # pixels
+_LATEST_EQUINOX = 2000.0
 _EQUINOX = re.compile(r"\s*([BJ]?)(\d{4}(?:\.\d*)?)\s*", re.IGNORECASE)
 
 
@@ -141,7 +144,12 @@ def _from_icrs(sky, frame) -> np.ndarray:
 
 
 def _with_numbers(header: fits.Header) -> fits.Header:
-  """The header with EQUINOX and EPOCH as numbers; astropy ignores text such as 'B1950'."""
+  """The header with EQUINOX and EPOCH as numbers; astropy ignores text such as 'B1950'.
+
+  Raises:
+    SkyError: one is no year, or EPOCH may be the date of the observation.
+  """
+  header = _with_system(header)
   for key in ("EQUINOX", "EPOCH"):
     value = header.get(key)
     if isinstance(value, str) and value.strip():
@@ -153,6 +161,21 @@ def _with_numbers(header: fits.Header) -> fits.Header:
       letter = match[1].upper() or ("B" if float(match[2]) < 1984 else "J")
       if not (header.get("RADESYS") or header.get("RADECSYS")):
         header["RADESYS"] = "FK4" if letter == "B" else "FK5"
+  epoch = header.get("EPOCH")
+  if isinstance(epoch, (int, float)) and (epoch > _LATEST_EQUINOX or epoch % 1) and not any(
+      header.get(key) for key in ("EQUINOX", "RADESYS", "RADECSYS")):
+    raise SkyError(f"EPOCH = {epoch:g} without EQUINOX or RADESYS may be the date of the "
+                   "observation; write RADESYS = 'ICRS' or the EQUINOX")
+  return header
+
+
+def _with_system(header: fits.Header) -> fits.Header:
+  """The header with RADESYS as the standard spells it."""
+  for key in ("RADESYS", "RADECSYS"):
+    value = header.get(key)
+    if isinstance(value, str) and sky_columns.system_of(value) != value.strip():
+      header = header.copy()
+      header[key] = sky_columns.system_of(value)
   return header
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 from typing import Mapping, Sequence
 
-from astropy import units
 import numpy as np
 
 from data_tools.cutouts import celestial
 from data_tools.cutouts.fields import ImagedField
 from data_tools.cutouts.frame_files import ImageChoice, read_grids
 from data_tools.cutouts.frames import FrameError, Grid
-from data_tools.fits_headers.pixel_units import PixelUnit, kind_of
+from data_tools.fits_headers.flux_scale import FluxScale
+from data_tools.fits_headers.pixel_units import PixelUnit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,18 +45,20 @@ class FieldGrids:
 
 
 class KnownUnits:
-  """The physical unit of each band, by the first frame that states one."""
+  """The unit and zero point of each band, by the first frames that state them."""
 
   def __init__(self):
-    self._first: dict[str, tuple[str, str]] = {}
+    self._first: dict[str, tuple[FluxScale, str]] = {}
 
   def check(self, band: str, grids: Sequence[Grid], path: str) -> None:
-    """Raises FrameError if a frame has another unit than the frames of its band before."""
-    for text in {grid.flux_unit for grid in grids} - {""}:
-      first, first_path = self._first.setdefault(band, (text, path))
-      if not _same_unit(text, first):
-        raise FrameError(f"pixels in {text}, but those of {first_path} in {first} (BUNIT); "
-                         "convert all frames of a band to one unit")
+    """Raises FrameError if a frame has another scale than the frames of its band before."""
+    for grid in grids:
+      first, first_path = self._first.setdefault(band, (grid.scale, path))
+      difference = grid.scale.difference(first)
+      if difference:
+        raise FrameError(f"{difference.format(first_path)}; convert all frames of a band to one "
+                         "unit and zero point")
+      self._first[band] = first.joined(grid.scale), first_path
 
 
 def read_field(field: ImagedField, choice: ImageChoice, known: KnownUnits) -> FieldGrids:
@@ -105,16 +107,3 @@ def _mixed(by_band: Mapping[str, Sequence[Grid]]) -> str:
       of_kind[kind] for kind in (PixelUnit.SURFACE_BRIGHTNESS, PixelUnit.FLUX))
   return (f"band {band} in {text}, a surface brightness, but band {other} in {other_text}, a flux "
           "per pixel (BUNIT)")
-
-
-def _same_unit(text: str, other: str) -> bool:
-  """Whether two spellings mean one unit."""
-  if text == other:
-    return True
-  if kind_of(text) != kind_of(other):
-    return False
-  with celestial.quiet():
-    first, second = (units.Unit(word, parse_strict="silent") for word in (text, other))
-  unknown = units.UnrecognizedUnit
-  # Astropy does not know all spellings of counts and nanomaggies; those are not compared.
-  return isinstance(first, unknown) or isinstance(second, unknown) or first == second

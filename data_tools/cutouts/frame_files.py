@@ -15,7 +15,7 @@ import numpy as np
 
 from data_tools.cutouts import celestial
 from data_tools.cutouts.frames import DAMAGED, FrameError, Grid
-from data_tools.fits_headers import pixel_units, unit_choice
+from data_tools.fits_headers import flux_scale, unit_choice
 from data_tools.fits_headers.unit_choice import ChoiceError, Unit
 from pzbias_tf.guards import unpacking
 
@@ -87,10 +87,11 @@ def _grid(image: Unit, file: fits.HDUList) -> Grid:
   outer, shape = image.pixels
   if outer:
     raise FrameError(f"image of axes {[*outer, *shape]}, of which {list(outer)} are too many")
-  text = pixel_units.unit_of(image.header)
-  if pixel_units.kind_of(text) == pixel_units.PixelUnit.MAGNITUDE:
-    raise FrameError(f"pixels in magnitudes (BUNIT = {text!r}); convert them to flux")
-  return Grid(celestial.read_wcs(image.header, shape, file), shape, image.number, text)
+  problem = flux_scale.no_flux(image.header)
+  if problem:
+    raise FrameError(problem)
+  return Grid(celestial.read_wcs(image.header, shape, file), shape, image.number,
+              flux_scale.scale_of(image.header, file[0].header))
 
 
 def _outer_and_plane(shape: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, int]]:

@@ -9,6 +9,7 @@ from astropy.wcs import WCS
 import numpy as np
 
 from data_tools.fits_headers import pixel_units
+from data_tools.fits_headers.flux_scale import FluxScale
 
 DAMAGED = "frame damaged or unreadable"
 
@@ -25,13 +26,18 @@ class Grid:
     wcs: celestial coordinates of the pixels, which are counted from 0.
     shape: (height, width), pixels.
     unit: number of the FITS unit (HDU) with the image.
-    flux_unit: physical unit of the pixels (BUNIT), "" if it is not stated.
+    scale: what a unit of the pixels is worth.
   """
 
   wcs: WCS
   shape: tuple[int, int]
   unit: int = 0
-  flux_unit: str = ""
+  scale: FluxScale = FluxScale()
+
+  @property
+  def flux_unit(self) -> str:
+    """Physical unit of the pixels (BUNIT), "" if it is not stated."""
+    return self.scale.unit
 
   @property
   def kind(self) -> pixel_units.PixelUnit:

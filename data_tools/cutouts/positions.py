@@ -14,8 +14,16 @@ from pzbias_tf import table_columns
 from pzbias_tf.tables import TableColumns
 
 _EXACT_INTEGERS = 2.0**53  # beyond, doubles do not hold all whole numbers
-_NAMES = {"id": table_columns.USUAL_NAMES["id"], "ra": ("ra", "raj2000", "alpha_j2000"),
-          "dec": ("dec", "dej2000", "decj2000", "delta_j2000")}
+_PAIRS = (
+    ("ra", "dec"), ("raj2000", "dej2000"), ("raj2000", "decj2000"), ("alpha_j2000", "delta_j2000"),
+    ("_raj2000", "_dej2000"), ("ra_icrs", "de_icrs"), ("_ra_icrs", "_de_icrs"), ("radeg", "dedeg"),
+    ("ra_deg", "dec_deg"), ("ra_j2000", "dec_j2000"), ("ramean", "decmean"),
+    ("rastack", "decstack"), ("alphawin_j2000", "deltawin_j2000"), ("coord_ra", "coord_dec"),
+    ("right_ascension", "declination"), ("target_ra", "target_dec"), ("plug_ra", "plug_dec"))
+"""Usual names of right ascension and declination, which belong together."""
+_NAMES = {"id": table_columns.USUAL_NAMES["id"],
+          **{role: tuple(dict.fromkeys(pair[place] for pair in _PAIRS))
+             for place, role in enumerate(("ra", "dec"))}}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +64,8 @@ def read_positions(path: str, names: Mapping[str, str] | None = None) -> Positio
   """
   columns = table_files.columns_of(path)
   num = table_files.num_rows(columns, path)
-  names_of = {role: _pick(columns, role, (names or {}).get(role, ""), path) for role in _NAMES}
+  given = {**(_pair(columns) if not {"ra", "dec"} & set(names or {}) else {}), **(names or {})}
+  names_of = {role: _pick(columns, role, given.get(role, ""), path) for role in _NAMES}
   logging.info("%s: columns %s", path, ", ".join(
       f"{role} = {name or 'numbers of the rows'}" for role, name in names_of.items()))
   ids = (table_columns.ids_of(columns, names_of["id"], path) if names_of["id"]
@@ -85,6 +94,13 @@ def _with_degrees(columns, ra, dec) -> dict[str, np.ndarray]:
     own = [column for column in columns if column.lower() == name]
     columns.update(dict.fromkeys(own or [name], values))
   return columns
+
+
+def _pair(columns) -> dict[str, str]:
+  """The columns of the first of _PAIRS of which both exist; {} if there is none."""
+  found = ({role: table_columns.find(columns, (name,)) for role, name in zip(("ra", "dec"), pair)}
+           for pair in _PAIRS)
+  return next((pair for pair in found if all(pair.values())), {})
 
 
 def _pick(columns, role, named, path) -> str:

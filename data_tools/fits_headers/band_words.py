@@ -19,6 +19,9 @@ KEYS = ("FILTER", "BAND", "FILTNAM", "FILTNAME", "FILTERID", "FILTER01", "FILTER
 LISTS = ("BANDS", "FILTERS", "FILTER", "BAND")
 """Keywords that may list the bands of a cube's planes."""
 _NUMBERED = ("BAND", "FILTER", "FILT", "PLANE")
+_ANY_NUMBER = re.compile(r"(.*\D)0*(\d+)")  # CHAN1, FILT0001, BAND 1
+_LIST_LIKE = re.compile("BAND|FILT|CHAN|PLANE|COLOU?R|LAYER|SLICE|ORDER")
+_TEXTS = {"COMMENT", "HISTORY", "", "CHECKSUM", "DATASUM", "DATE", "EXTNAME"}
 _INSTRUMENTS = set(
     "hsc decam des sdss sloan megacam megaprime cfht cfhtls ps1 ps panstarrs pan starrs gpc1 "
     "omegacam ocam vst kids atlas vircam vista viking video ultravista ukidss wfcam ukirt lsst "
@@ -124,7 +127,55 @@ def listed(header: fits.Header, num: int, bands: Sequence[str]) -> list[BandWord
       parts = [str(header[name]) for name in numbered if name in header]
       if len(parts) > 1:
         lists[numbered[0]] = parts
-  return _agreeing(lists, num, bands)
+  return _agreeing(lists or _other_lists(header, num, bands), num, bands)
+
+
+def told_apart(headers: Sequence[fits.Header], bands: Sequence[str]) -> list[BandWord]:
+  """The bands of images that a keyword other than KEYS tells apart, such as OBJECT; else [].
+
+  Args:
+    headers: of the images, all of which have the keyword.
+    bands: the survey's bands.
+
+  Raises:
+    BandConflict: two keywords differ.
+  """
+  bands, lists = tuple(bands), {}
+  for key in dict.fromkeys(headers[0]) if len(headers) > 1 else ():
+    values = [header.get(key) for header in headers]
+    if key not in _TEXTS and all(isinstance(value, str) for value in values):
+      lists[key] = values
+  return _agreeing(_all_different(lists, bands), len(headers), bands)
+
+
+def _other_lists(header, num, bands) -> dict[str, list[str]]:
+  """Lists of bands under keywords that are not known: numbered ones, and ones that sound so."""
+  lists: dict[str, list[str]] = {}
+  numbered: dict[str, dict[int, str]] = {}
+  for key, value in header.items() if num > 1 else ():
+    match = _ANY_NUMBER.fullmatch(key)
+    if not isinstance(value, str) or key in _TEXTS:
+      continue
+    if match:
+      numbered.setdefault(match[1], {})[int(match[2])] = value
+    elif _LIST_LIKE.search(key) and key not in LISTS:
+      lists[key] = _parts(value, num, bands)
+  for stem, values in numbered.items():
+    first = min(values)
+    if first < 2 and set(values) == set(range(first, first + num)):
+      lists[f"{stem}{first}"] = [values[number] for number in sorted(values)]
+  return _all_different({key: parts for key, parts in lists.items() if len(parts) == num}, bands)
+
+
+def _all_different(lists: dict[str, list[str]], bands) -> dict[str, list[str]]:
+  """The lists whose words name as many bands, those of the survey among them."""
+  kept = {}
+  for key, parts in lists.items():
+    words = [word_of(part, bands) for part in parts]
+    names = {word.band or word.other for word in words}
+    if len(names) == len(parts) and "" not in names and {word.band for word in words} >= set(bands):
+      kept[key] = parts
+  return kept
 
 
 def _agreeing(lists: dict[str, list[str]], num, bands) -> list[BandWord]:

@@ -17,6 +17,9 @@ from astropy.io import fits
 from astropy.table import Table
 import numpy as np
 
+from pzbias_tf import table_columns
+from pzbias_tf.arguments import MISSING_WORDS
+
 _SPELLINGS = {
     **dict.fromkeys(("deg", "degs", "degree", "degrees", "decimal degrees"), units.deg),
     **dict.fromkeys(("rad", "rads", "radian", "radians"), units.rad),
@@ -26,6 +29,8 @@ _SEXAGESIMAL = {**dict.fromkeys(("h:m:s", "hms", "hh:mm:ss"), units.hourangle),
                 **dict.fromkeys(("d:m:s", "dms", "dd:mm:ss"), units.deg)}
 _GALACTIC = {("glon", "glat"), ("l", "b"), ("gal_l", "gal_b"), ("gal_lon", "gal_lat")}
 _FRAMES = {"ICRS": ICRS, "FK5": FK5, "FK4": FK4, "FK4-NO-E": FK4NoETerms}
+_TEXT_ANGLE = re.compile(  # 10:00:00.9, 10 00 00.9, 10h00m00.9s, -02d12m00s
+    r"[+-]?\d{1,3}\s*[:hd\xb0\s]\s*\d{1,2}\s*[:m'\s]\s*\d{1,2}(?:\.\d*)?\s*[s\"]?")
 _LAST_BESSELIAN = 1984.0  # as in the FITS standard
 
 
@@ -63,7 +68,10 @@ def correct(catalog: Table, chosen: Mapping[str, str], columns: Mapping[str, np.
     path: the table's file.
   """
   header = getattr(columns, "header", None)
-  if not {"ra", "dec"} & set(chosen) or not (header or _is_fits(path)):
+  if not {"ra", "dec"} & set(chosen):
+    return
+  if not (header or _is_fits(path)):
+    _blank_off_sky(catalog, path)
     return
   nothing = np.full(len(catalog), np.nan)
   ra, dec = (columns[chosen[role]] if role in chosen else nothing for role in ("ra", "dec"))
@@ -73,6 +81,17 @@ def correct(catalog: Table, chosen: Mapping[str, str], columns: Mapping[str, np.
   except ValueError as error:
     logging.warning("%s. The data set goes without ra and dec", error)
     catalog["ra"], catalog["dec"] = nothing, nothing.copy()
+  _blank_off_sky(catalog, path)
+
+
+def _blank_off_sky(catalog: Table, path: str) -> None:
+  """Puts NaN in place of positions that are none, such as -9999."""
+  ra, dec = (np.array(catalog[name], np.float64) for name in ("ra", "dec"))
+  off = (np.abs(dec) > 90) | (np.abs(ra) > 360)
+  if off.any():
+    logging.warning("%s: %d positions are not on the sky, e.g. ra %g, dec %g, and count as "
+                    "missing", path, off.sum(), ra[off][0], dec[off][0])
+    catalog["ra"], catalog["dec"] = np.where(off, np.nan, ra), np.where(off, np.nan, dec)
 
 
 def _is_fits(path: str) -> bool:
@@ -106,7 +125,12 @@ def _degrees(values: np.ndarray, name: str, header: fits.Header, path: str, *,
   values = np.asarray(values)
   try:
     if values.dtype.kind in "SU":
-      return _from_text(values, _SEXAGESIMAL.get(word))
+      values = np.char.strip(
+          np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values)
+      form = _SEXAGESIMAL.get(word) or (_usual_form(values, is_longitude) if not word else None)
+      if form is not None:
+        return _from_text(values, form)
+      values = table_columns.numbers(values, name, path)
     if not word:
       return values.astype(np.float64)
     unit: Any = _SPELLINGS.get(word) or units.Unit(text)
@@ -123,13 +147,38 @@ def _degrees(values: np.ndarray, name: str, header: fits.Header, path: str, *,
 
 
 def _from_text(values: np.ndarray, unit) -> np.ndarray:
-  """Numbers as text, or sexagesimal angles if their unit says so."""
-  values = np.char.strip(np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values)
-  if unit is None:
-    return values.astype(np.float64)
+  """Sexagesimal angles, in degrees; NaN where missing."""
+  given = ~np.isin(np.char.encode(np.char.lower(values), "utf-8"), MISSING_WORDS)
   angles = np.full(len(values), np.nan)
-  angles[values != ""] = Angle(values[values != ""], unit=unit).deg
+  angles[given] = Angle(values[given], unit=unit).deg
   return angles
+
+
+def _usual_form(values: np.ndarray, is_longitude: bool):
+  """The unit of sexagesimal text without any: hours of right ascensions; None for other text.
+
+  Raises:
+    ValueError: right ascensions of 24 and more without a letter, which may be degrees.
+  """
+  given = [value for value in values.tolist()
+           if value.lower().encode() not in MISSING_WORDS]
+  if not given or not all(map(_TEXT_ANGLE.fullmatch, given)):
+    return None
+  if not is_longitude:
+    return units.deg
+  plain = [value for value in given if not re.search("[hd\xb0]", value)]
+  if any(int(re.findall(r"\d+", value)[0]) >= 24 for value in plain):
+    raise ValueError("text beyond 24 hours; if it is degrees, minutes and seconds, say so by the "
+                     "unit d:m:s")
+  return units.hourangle
+
+
+def system_of(text: str) -> str:
+  """RADESYS in the standard's spelling: icrs, 'ICRS J2000' and GAIA-CRF3 are ICRS."""
+  word = (text.upper().split() or [""])[0]
+  if word.startswith("GAIA-CRF"):
+    return "ICRS"
+  return word if word in _FRAMES else text.strip()
 
 
 def _frame(header: fits.Header, names: tuple[str, str], path: str):
@@ -143,7 +192,7 @@ def _frame(header: fits.Header, names: tuple[str, str], path: str):
                      "declination (ICRS)")
   if any(re.search(r"b?1950", name) for name in lowered):
     return FK4(equinox="B1950")
-  system = str(header.get("RADESYS", header.get("RADECSYS", ""))).strip().upper()
+  system = system_of(str(header.get("RADESYS", header.get("RADECSYS", ""))))
   equinox = re.fullmatch(r"([BJ]?)(\d+\.?\d*)", str(header.get("EQUINOX", "")).strip().upper())
   year = float(equinox[2]) if equinox else None
   if not system and equinox and year:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from absl import flags
 
-from data_tools.conversion.executors.choose import RUNNERS
-from data_tools.flag_groups import reader_flags
+from data_tools.flag_groups import reader_flags, runner_flags
 from data_tools.simulation import options as simulation_options
 from pzbias_tf.choices import COMPRESSION_TYPES, FULL, PIXEL_DTYPES, QUICK
 from pzbias_tf.command_line.command_flags import FlagGroup
@@ -62,7 +61,4 @@ def _define_hardware(hardware):
   """What does the work."""
   hardware.integer("num_workers", 1, "Number of processes; the data set is the same for any "
                    "number.")
-  hardware.choice("runner", None, RUNNERS, "Apache Beam runner that writes the shards, on a file "
-                  "system that all of its workers share.")
-  hardware.repeated("runner_option", [], "Option of the Beam pipeline, e.g. "
-                    "flink_master=host:8081; repeat for more.")
+  runner_flags.define(hardware, "writes the shards")

@@ -1,7 +1,8 @@
 """FITS cutouts with a catalogue: one file per galaxy, or per galaxy and band.
 
 The catalogue (labels or catalog as .fits, .csv, .parquet, .npy or .npz, or --table) lists
-ids, z, r and ebv; a template such as `{id}.fits` gives the names of the images.
+ids, z, r and ebv; a template such as `{id}.fits` gives the names of the images, or the catalogue
+itself does, with one row per object, band and file.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 
 from data_tools.fits_headers import sky_columns
 from data_tools.readers.parts import columns as columns_lib
-from data_tools.readers.parts import folder_listing, table_files, templates
+from data_tools.readers.parts import folder_listing, listed_files, table_files, templates
 from data_tools.readers.parts.cutout_source import (
   REASON_NO_ROW,
   CutoutSource,
@@ -30,11 +31,12 @@ from pzbias_tf.data.reference_columns import columns_in
 from pzbias_tf.survey import Survey
 
 FILES = ("a catalogue (labels or catalog as .fits, .csv, .parquet, .npy or .npz) beside FITS "
-         "images {id}.fits or {id}_{band}.fits, there or in images/ or cutouts/")
+         "images {id}.fits or {id}_{band}.fits, there or in images/ or cutouts/, also packed; or a "
+         "catalogue with one row per object, band and file")
 _FOLDERS = ("", "images/", "cutouts/")
-TEMPLATES = tuple(f"{folder}{name}" for folder in _FOLDERS
-                  for name in ("{id}.fits", "{id}_{band}.fits", "{id}-{band}.fits",
-                               "{id}.fits.gz", "{id}_{band}.fits.gz"))
+TEMPLATES = tuple(f"{folder}{name}{suffix}" for folder in _FOLDERS
+                  for suffix in (".fits", ".fits.gz", ".fits.fz", ".fits.bz2")
+                  for name in ("{id}", "{id}_{band}", "{id}-{band}"))
 
 
 def matches(path: str) -> bool:
@@ -42,7 +44,7 @@ def matches(path: str) -> bool:
   table = table_files.find(path) if os.path.isdir(path) else ""
   return bool(table) and any(
       file != table and folder_listing.counts(os.path.relpath(file, path))
-      for pattern in ("*.fits*", "*/*.fits*")
+      for pattern in ("*.fits*", "*/*.fits*", "*/*/*.fits*")
       for file in glob.iglob(os.path.join(glob.escape(path), pattern)))
 
 
@@ -57,17 +59,19 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
       bands by its header.
   """
   file = options.table or table_files.find(path)
-  if not os.path.isdir(path) or not os.path.isfile(file):
+  if not os.path.isdir(path) or not os.path.exists(file):
     raise FileNotFoundError(f"{path}: expected {FILES}; name another catalogue with --table")
   table = table_files.columns_of(file)
+  listed = None if options.image_template else listed_files.gather(
+      table, options.columns, survey.bands, file,
+      [os.path.join(path, folder) for folder in _FOLDERS])
+  table = listed[0] if listed else table
   num = table_files.num_rows(table, file)
   catalog, chosen = columns_lib.build_catalog(
       table, columns_lib.USUAL_NAMES, num, options, origin=file)
   sky_columns.correct(catalog, chosen, table, file)
-  columns = {**table, "id": _ids(table, catalog, chosen)}
-  template = options.image_template or templates.first_that_fits(
-      path, TEMPLATES, columns, survey.bands)
-  files = templates.ImageFiles(path, template, columns)
+  files, template = (listed[1], f"column {listed[2]}") if listed else _by_template(
+      path, {**table, "id": _ids(table, catalog, chosen)}, survey, options)
   images = FitsImages(files, tuple(survey.bands), options.extension)
   default = (survey.image_size, survey.image_size, len(survey.bands))
   left = [name for name in files.without_row(catalog["id"], survey.bands)
@@ -81,6 +85,12 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
       description={"path": path, "layout": "fits_cutouts", "columns": chosen,
                    "image_template": template,
                    **({"extension": list(options.extension)} if options.extension else {})})
+
+
+def _by_template(path, columns, survey, options) -> tuple[templates.ImageFiles, str]:
+  template = options.image_template or templates.first_that_fits(
+      path, TEMPLATES, columns, survey.bands)
+  return templates.ImageFiles(path, template, columns), template
 
 
 def _ids(table, catalog, chosen) -> np.ndarray:

@@ -1,23 +1,24 @@
 """An HDF5 file with a dataset of images and datasets of columns; images are read on demand.
 
 The images are [objects, height, width, band] or [objects, band, height, width]; the
-columns are one-dimensional datasets, the fields of such a dataset, or those of --table.
+columns are one-dimensional datasets, the fields of such a dataset, or those of --table.  Several
+files count as one, in the order of their names; their columns are read file by file.
 """
 
 from __future__ import annotations
 
+import bisect
 import collections
-import errno
-import math
+import dataclasses
+import glob
 import os
-from typing import Any, Iterator
+from typing import Sequence
 
 import h5py
 import numpy as np
 
-from data_tools.fits_headers import sky_columns
-from data_tools.readers.parts import columns as columns_lib
-from data_tools.readers.parts import folder_listing, table_files
+from data_tools.fits_headers import band_words
+from data_tools.readers.parts import folder_listing, hdf5_access, stacked_parts, table_files
 from data_tools.readers.parts.cutout_source import (
   CutoutSource,
   ImageError,
@@ -30,159 +31,155 @@ from pzbias_tf.survey import Survey
 from pzbias_tf.tables import TableColumns
 from pzbias_tf.tables.table_contents import MANY
 
-FILES = "one .h5 or .hdf5 file with a 4-D dataset of images and one-dimensional datasets"
+FILES = ("one .h5 or .hdf5 file with a 4-D dataset of images and one-dimensional datasets, or a "
+         "folder of such files, also as healpix=*/*.hdf5")
 REASON_DAMAGED = "image unreadable in the HDF5 file"
 _SUFFIXES = (".h5", ".hdf5")
-_SYSTEM_ERROR = "errno = "  # HDF5 quotes the error of the system in its own message
-_USUAL = ("cube", "images", "image")
-_DEEPEST, _MOST_NAMES = 32, 100_000
-_USUAL_BYTES, _LARGEST_RATIO = 1 << 30, 1000  # of announced to stored numbers
+_USUAL = ("cube", "images", "image", "image_array")  # the last one of MultimodalUniverse
 _CACHE_BYTES = 1 << 26  # of unpacked chunks; one chunk may hold many images
+_MOST_OPEN = 64  # files of a process
+_DEEPEST_FOLDER = 3  # as in sample/healpix=17/001-of-001.hdf5
 
 
 class Hdf5Images:
-  """Images by row; each process opens the file itself."""
+  """Images by row of one or several files, one after another; each process opens them itself."""
 
-  def __init__(self, path: str, dataset: str, *, bands_first: bool):
-    self._path, self._name, self._bands_first = path, dataset, bands_first
-    self._dataset: h5py.Dataset | None = None
+  def __init__(self, paths: Sequence[str], starts: Sequence[int], dataset: str, *,
+               bands_first: bool):
+    """Stores where the images are.
+
+    Args:
+      paths: the files.
+      starts: row of the first image of each file.
+      dataset: the dataset of images in each of them.
+      bands_first: the images are stored as [band, height, width].
+    """
+    self._paths, self._starts, self._name = tuple(paths), tuple(starts), dataset
+    self._bands_first = bands_first
+    self._open: collections.OrderedDict[int, h5py.Dataset] = collections.OrderedDict()
 
   def __call__(self, row: int) -> np.ndarray:
-    if self._dataset is None:
-      self._dataset = open_hdf5(self._path, rdcc_nbytes=_CACHE_BYTES)[self._name]
+    number = bisect.bisect_right(self._starts, row) - 1
+    dataset = self._dataset(number)
     try:
-      image = self._dataset[row]
+      image = dataset[row - self._starts[number]]
     except OSError as error:
-      if error.errno or _SYSTEM_ERROR in str(error):
+      if error.errno or hdf5_access.SYSTEM_ERROR in str(error):
         raise  # an error of the disk or the network
       raise ImageError(REASON_DAMAGED) from error  # a damaged chunk
     return np.moveaxis(image, 0, -1) if self._bands_first else image
 
+  def _dataset(self, number: int) -> h5py.Dataset:
+    """The dataset of a file; of many files, those that were used last stay open."""
+    if number not in self._open:
+      if len(self._open) == _MOST_OPEN:
+        self._open.popitem(last=False)[1].file.close()
+      cache = _CACHE_BYTES // min(len(self._paths), _MOST_OPEN)
+      self._open[number] = open_hdf5(self._paths[number], rdcc_nbytes=cache)[self._name]
+    self._open.move_to_end(number)
+    return self._open[number]
+
   def __getstate__(self):
-    return {**self.__dict__, "_dataset": None}
+    return {**self.__dict__, "_open": collections.OrderedDict()}
 
 
 def matches(path: str) -> bool:
-  """Whether the path is an HDF5 file, or a folder with exactly one."""
-  return len(_files(path)) == 1
+  """Whether the path is an HDF5 file, or a folder of such files and without a table of its own."""
+  files = _files(path)
+  return len(files) == 1 or bool(files) and not table_files.find(path)
 
 
 def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
   """Reads the columns; the images stay on disk.
 
   Raises:
-    OSError: the file is missing or damaged.
-    ValueError: no dataset of images, a column is missing, or lengths differ.
+    OSError: a file is missing or damaged.
+    ValueError: no dataset of images, a column is missing, or lengths or files differ.
   """
   files = _files(path)
-  if len(files) != 1:
-    raise FileNotFoundError(f"{path}: {len(files) or 'no'} HDF5 files; expected {FILES}")
-  [image_file] = files
-  with _open(image_file) as file:
-    datasets = _datasets(file, image_file)
-    name = _image_dataset(datasets, options.image_dataset, image_file)
-    check_stored(datasets[name], image_file)
-    shape = datasets[name].shape
-    origin = options.table or image_file
-    table = (table_files.columns_of(options.table) if options.table
-             else _columns(datasets, shape[0]))
-  num = table_files.num_rows(table, origin)
-  if num != shape[0]:
-    raise ValueError(f"{image_file}: {shape[0]} images in {name}, but {num} rows in {origin}")
-  catalog, chosen = columns_lib.build_catalog(
-      table, columns_lib.USUAL_NAMES, num, options, origin=origin)
-  sky_columns.correct(catalog, chosen, table, origin)
-  bands_first = shape[1] == len(survey.bands) != shape[3]
-  image_shape = (*shape[2:], shape[1]) if bands_first else shape[1:]
+  if not files:
+    raise FileNotFoundError(f"{path}: no HDF5 files; expected {FILES}")
+  bands = tuple(survey.bands)
+  parts = stacked_parts.Parts(files)
+  image_parts: list[ImagePart] = []
+  for file in files:
+    with hdf5_access.open_file(file) as opened:
+      datasets = hdf5_access.datasets_of(opened, file)
+      part = _image_part(datasets, options.image_dataset, file, bands)
+      image_parts.append(part)
+      if not options.table:
+        parts.add(file, _columns(datasets, part.num), part.num, options)
+  first, num = _alike(image_parts, files), sum(part.num for part in image_parts)
+  if options.table:
+    table = table_files.columns_of(options.table)
+    if table_files.num_rows(table, options.table) != num:
+      raise ValueError(f"{path}: {num} images in {first.name}, but "
+                       f"{table_files.num_rows(table, options.table)} rows in {options.table}")
+    parts.add(options.table, table, num, options)
+  catalog, chosen = parts.catalog()
+  bands_first = first.shape[0] == len(bands) != first.shape[2]
+  starts = np.cumsum([0, *(part.num for part in image_parts)])[:-1].tolist()
   return CutoutSource(
-      catalog=with_split(catalog), image_shape=image_shape,
-      images=Hdf5Images(image_file, name, bands_first=bands_first),
-      description={"path": path, "layout": "hdf5", "columns": chosen, "image_dataset": name})
+      catalog=with_split(catalog),
+      image_shape=(*first.shape[1:], first.shape[0]) if bands_first else first.shape,
+      images=Hdf5Images(files, starts, first.name, bands_first=bands_first),
+      description={"path": path, "layout": "hdf5", "columns": chosen,
+                   "image_dataset": first.name})
 
 
 def _files(path: str) -> list[str]:
+  """The path itself, or the HDF5 files of a folder, else those of its partitions, sorted."""
   if os.path.isfile(path):
     return [path] if path.endswith(_SUFFIXES) else []
   if not os.path.isdir(path):
     return []
-  return [os.path.join(path, name) for name in folder_listing.listed(path)
-          if name.endswith(_SUFFIXES)]
+  pattern = glob.escape(path)
+  for _ in range(_DEEPEST_FOLDER):
+    pattern = os.path.join(pattern, "*")
+    files = sorted(name for suffix in _SUFFIXES for name in glob.iglob(pattern + suffix)
+                   if folder_listing.counts(os.path.relpath(name, path)))
+    if files:
+      return files
+  return []
 
 
-def _open(path: str) -> h5py.File:
-  try:
-    return open_hdf5(path)
-  except OSError as error:
-    if error.errno == errno.EAGAIN:
-      raise  # locked
-    raise _damaged(path, error) from error
+@dataclasses.dataclass(frozen=True)
+class ImagePart:
+  """The images of one file: dataset, number, and the shape of one image."""
+
+  name: str
+  num: int
+  shape: tuple[int, ...]
 
 
-def _damaged(path: str, error: Exception) -> OSError:
-  return OSError(f"{path}: not an HDF5 file, or truncated ({error}); fetch it again")
+def _image_part(datasets, wanted: str, path: str, bands: tuple[str, ...]) -> ImagePart:
+  name = _image_dataset(datasets, wanted, path)
+  dataset = datasets[name]
+  hdf5_access.check_stored(dataset, path)
+  labels = datasets.get(f"{name.removesuffix('array')}band")
+  if labels is not None and h5py.check_string_dtype(labels.dtype) and labels.ndim == 2:
+    _check_bands(labels, bands, path)
+  return ImagePart(name, dataset.shape[0], dataset.shape[1:])
 
 
-def _datasets(file: h5py.File, path: str) -> dict[str, h5py.Dataset]:
-  """All datasets by name.
-
-  Raises:
-    OSError: the list of datasets is damaged.
-    ValueError: a dataset refers to another file, which could be any file of this machine.
-  """
-  datasets, outside = {}, []
-  try:
-    for name, item in _items(file, path):
-      if item is None or isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
-        outside.append(name)
-      elif isinstance(item, h5py.Dataset):
-        datasets[name] = item
-  except (KeyError, OSError, RuntimeError) as error:
-    raise _damaged(path, error) from error
-  if outside:
-    raise ValueError(f"{path}: {outside[0]} is stored in another file; copy all data into "
-                     "one file, e.g. with h5repack")
-  return dict(sorted(datasets.items()))
+def _check_bands(labels: h5py.Dataset, bands: tuple[str, ...], path: str) -> None:
+  """Refuses images whose bands are named, as those of MultimodalUniverse, in another order."""
+  for row in sorted(set(map(tuple, labels.asstr()[()]))):
+    words = [band_words.word_of(text, bands) for text in row]
+    if any(word.band for word in words) and tuple(word.band for word in words) != bands:
+      raise ValueError(f"{path}: {labels.name} has the bands {', '.join(row)}, but the survey has "
+                       f"{', '.join(bands)}; give a --survey with these bands in this order")
 
 
-def _items(file: h5py.File, path: str) -> Iterator[tuple[str, Any]]:
-  """(name, dataset or group) of everything in a file, each group once; None for another file's.
-
-  Raises:
-    ValueError: groups are nested too deeply, or there are too many names.  HDF5's own visitor
-      would crash the process.
-  """
-  waiting, seen, count = [("", file["/"], 0)], set(), 0
-  while waiting:
-    place, group, depth = waiting.pop()
-    for key in group:
-      name, link, count = f"{place}{key}", group.get(key, getlink=True), count + 1
-      if depth > _DEEPEST or count > _MOST_NAMES:
-        raise ValueError(f"{path}: groups nested deeper than {_DEEPEST}, or more than "
-                         f"{_MOST_NAMES} names; name a file with images and columns alone")
-      if isinstance(link, h5py.ExternalLink):
-        yield name, None
-        continue
-      # Of a link to nothing, `get` gives None; of damage, too.
-      item = group[key] if isinstance(link, h5py.HardLink) else group.get(key)
-      if item is not None:
-        yield name, item
-      if isinstance(item, h5py.Group) and isinstance(link, h5py.HardLink):
-        address = h5py.h5o.get_info(item.id).addr
-        if address not in seen:
-          seen.add(address)
-          waiting.append((f"{name}/", item, depth + 1))
-
-
-def check_stored(dataset: h5py.Dataset, path: str) -> None:
-  """Refuses a dataset that announces far more numbers than the file stores.
-
-  Raises:
-    ValueError: it does.
-  """
-  announced = math.prod(dataset.shape) * dataset.dtype.itemsize
-  if announced > _USUAL_BYTES and announced > _LARGEST_RATIO * dataset.id.get_storage_size():
-    raise ValueError(f"{path}: {dataset.name} announces {announced / 1e9:.3g} GB of numbers, but "
-                     f"{dataset.id.get_storage_size()} bytes are stored; write it again")
+def _alike(parts: Sequence[ImagePart], files: Sequence[str]) -> ImagePart:
+  """The first file's images, which those of the other files must be like."""
+  first = parts[0]
+  for part, file in zip(parts, files):
+    if (part.name, part.shape) != (first.name, first.shape):
+      raise ValueError(f"{file}: images of {list(part.shape)} in {part.name}, but {files[0]} has "
+                       f"{list(first.shape)} in {first.name}; convert them as two data sets, or "
+                       "move one of these files out of the folder")
+  return first
 
 
 def _image_dataset(datasets, wanted: str, path: str) -> str:
@@ -218,30 +215,45 @@ def _columns(datasets, num: int) -> TableColumns:
     columns.add(name, array)
     columns.aliases.update({path: name} if path != name else {})
     columns.set_unit(name, _unit(datasets.get(path)))
-  return columns
+  return columns.apply_masks()
 
 
 def _read_dataset(values, columns, path, dataset) -> None:
   """Adds a dataset, or its fields, to the values; skips what is no text."""
-  check_stored(dataset, dataset.file.filename)
+  hdf5_access.check_stored(dataset, dataset.file.filename)
   try:
     array = dataset.asstr()[()] if h5py.check_string_dtype(dataset.dtype) else dataset[()]
   except (UnicodeDecodeError, TypeError, OSError) as error:
-    if isinstance(error, OSError) and (error.errno or _SYSTEM_ERROR in str(error)):
+    if isinstance(error, OSError) and (error.errno or hdf5_access.SYSTEM_ERROR in str(error)):
       raise  # an error of the disk or the network
     columns.skip(path, str(error))
     return
   for field in array.dtype.names or ():
     values[f"{path}/{field}"] = array[field]
   if not array.dtype.names:
-    values[path] = array.astype(str) if array.dtype == object else array
+    values[path] = array.astype(str) if array.dtype == object else _as_netcdf(array, dataset.attrs)
+
+
+def _as_netcdf(array: np.ndarray, attributes) -> np.ndarray:
+  """Numbers as netCDF means them: masked where they are a fill value, scaled, with an offset."""
+  if array.dtype.kind not in "iuf":
+    return array
+  fills = [np.ravel(attributes[name]) for name in ("_FillValue", "missing_value")
+           if name in attributes and np.asarray(attributes[name]).dtype.kind in "iuf"]
+  mask = np.isin(array, np.concatenate(fills)) if fills else np.zeros(array.shape, bool)
+  scale, offset = (float(np.ravel(attributes.get(name, neutral))[0])
+                   for name, neutral in (("scale_factor", 1), ("add_offset", 0)))
+  if (scale, offset) != (1, 0):
+    array = array * scale + offset
+  return np.ma.MaskedArray(array, mask) if mask.any() else array
 
 
 def _unit(dataset) -> str:
   """The unit of a dataset, where an attribute names one."""
-  for name in ("unit", "units"):
-    if dataset is not None and isinstance(unit := dataset.attrs.get(name), (str, bytes)):
-      return unit if isinstance(unit, str) else unit.decode("utf-8", "replace")
+  for name, value in dataset.attrs.items() if dataset is not None else ():
+    if name.lower() in ("unit", "units"):
+      unit = np.ravel(value)[0] if np.size(value) == 1 else ""
+      return unit.decode("utf-8", "replace") if isinstance(unit, bytes) else str(unit)
   return ""
 
 

@@ -13,6 +13,7 @@ import os
 from astropy.table import Table
 import numpy as np
 
+from data_tools.fits_headers import sky_columns
 from data_tools.readers.parts import columns as columns_lib
 from data_tools.readers.parts import table_files
 from data_tools.readers.parts.cutout_source import (
@@ -22,18 +23,19 @@ from data_tools.readers.parts.cutout_source import (
   ReaderOptions,
   with_split,
 )
-from pzbias_tf import table_columns
+from pzbias_tf import table_columns, tables
 from pzbias_tf.data import manifest as manifest_lib
 from pzbias_tf.data.extra_columns import with_nan
 from pzbias_tf.survey import Survey
 from pzbias_tf.table_columns import NO_MAGNITUDE, TOO_MANY, outside
 
-FILES = ("a table (.fits, .csv, .csv.gz, .parquet, .npy, .npz or text with a line of names) whose "
-         "magnitudes are named by --magnitude_columns")
+FILES = ("a table (.fits, .csv, .csv.gz, .parquet or a folder of its parts, .npy, .npz or text "
+         "with a line of names) whose magnitudes are named by --magnitude_columns")
 _NAMES = {**columns_lib.USUAL_NAMES,
           "id": ("id", "objid", "specobjid", *columns_lib.USUAL_NAMES["id"][2:]),
           "z": ("z", "z_spec", "zspec", "zs", "redshift"), "r": (), "i": (), "r_err": (),
           "i_err": ()}
+_LARGEST_MEDIAN_ERROR = 2.0  # mag
 _MARK = " (checked)"  # of columns whose missing values have become NaN
 
 
@@ -55,6 +57,7 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
   catalog, chosen = columns_lib.build_catalog(
       table.joined(dict(own.values())), _names(photometry), num,
       dataclasses.replace(options, columns={**roles, **options.columns}), origin=path)
+  sky_columns.correct(catalog, chosen, table, path)
   return CutoutSource(
       catalog=_with_photometry(with_split(catalog), survey, magnitudes, errors),
       images=_no_image, image_shape=(), photometry=photometry,
@@ -68,7 +71,7 @@ def _named_columns(path, survey, options) -> manifest_lib.PhotometryColumns:
   if not options.magnitude_columns:
     raise ValueError(f"{path}: name the magnitudes of the bands {', '.join(survey.bands)} with "
                      "--magnitude_columns=..., in this order")
-  if not os.path.isfile(path):
+  if not (os.path.isfile(path) or tables.parquet_parts(path)):
     raise FileNotFoundError(f"{path}: not a file; --magnitude_columns is for {FILES}")
   photometry = manifest_lib.PhotometryColumns(
       magnitudes=options.magnitude_columns, errors=options.error_columns,
@@ -99,7 +102,12 @@ def _values(table: Columns, photometry: manifest_lib.PhotometryColumns, num: int
   magnitudes, errors = with_nan(
       stacked("magnitude", photometry.magnitudes),
       stacked("error", photometry.errors) if photometry.errors else None)
+  _refuse_other_errors(photometry, errors, path)
   for name, values in zip(photometry.magnitudes, magnitudes.T):
+    if table_columns.are_too_bright(values):
+      raise ValueError(f"{path}: the values of {name} have the median {np.nanmedian(values):.3g}, "
+                       "and no sample of galaxies is as bright. If they are fluxes, turn them into "
+                       "magnitudes first")
     wrong = np.flatnonzero(outside(values))
     if wrong.size > TOO_MANY * num:
       raise ValueError(
@@ -110,12 +118,26 @@ def _values(table: Columns, photometry: manifest_lib.PhotometryColumns, num: int
   return magnitudes, errors
 
 
+def _refuse_other_errors(photometry, errors, path) -> None:
+  """Raises ValueError if what is named as errors is larger than errors of magnitudes are."""
+  for name, values in zip(photometry.errors, () if errors is None else errors.T):
+    known = values[np.isfinite(values)]
+    if known.size and np.median(known) > _LARGEST_MEDIAN_ERROR:
+      raise ValueError(f"{path}: the values of {name} have the median {np.median(known):.3g}, too "
+                       "much for errors of magnitudes. If they are errors of fluxes, or signal to "
+                       "noise, turn them into magnitudes first, 1.0857 flux_error / flux")
+
+
 def _column(table, name, flag, num, path):
   values = np.asarray(table[table_columns.named(table, name, f"--{flag}_columns", path)])
-  if values.dtype.kind not in "iuf" or values.shape != (num,):
-    raise ValueError(f"{path}: column {name!r}, named by --{flag}_columns, holds {values.dtype}, "
-                     "not one number per galaxy; name another one, or convert it")
-  return values.astype(np.float64)
+  try:
+    if values.dtype.kind in "iufSU" and values.shape == (num,):
+      return table_columns.numbers(values, name, path)
+    problem = ""
+  except ValueError as error:
+    problem = f" ({error.__cause__})"
+  raise ValueError(f"{path}: column {name!r}, named by --{flag}_columns, holds {values.dtype}, "
+                   f"not one number per galaxy{problem}; name another one, or convert it")
 
 
 def _check_redshift(table, photometry, options, path) -> ReaderOptions:

@@ -11,7 +11,7 @@ import os
 import numpy as np
 
 from data_tools.readers.parts import columns as columns_lib
-from data_tools.readers.parts import indices, npy_access, restricted_pickle, table_files
+from data_tools.readers.parts import indices, npy_access, table_files
 from data_tools.readers.parts.cutout_source import (
   EXCLUDED,
   Columns,
@@ -21,6 +21,7 @@ from data_tools.readers.parts.cutout_source import (
   with_split,
 )
 from data_tools.readers.parts.images import FileImages, usual_shape
+from data_tools.readers.pickles import restricted_pickle
 from pzbias_tf.guards import plain_files
 from pzbias_tf.survey import Survey
 

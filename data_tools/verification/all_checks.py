@@ -1,4 +1,4 @@
-"""All checks of a data set, in order: manifest, files, catalogue, shards, splits."""
+"""All checks of a data set, in order: manifest, files, catalogue, shards, splits, descriptions."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from typing import Callable, Iterator, Sequence
 import numpy as np
 
 from data_tools.conversion.executors import local
+from data_tools.descriptions import description_files
 from data_tools.verification import catalog_check, files_check, manifest_check, shard_check
 from data_tools.verification.problems import REPLACE_SHARD, pairs_across_splits, problem_line
 from pzbias_tf.data.catalog import ROWS_PER_FILE
 from pzbias_tf.data.manifest import MANIFEST_NAME, Manifest, load_with_digest
 
 _LABELS = ("number", "id", "z_spec", "r_mag", "ebv")  # catalogue columns in the records
+
+_DESCRIBE_AGAIN = "other packages would be misled, this one is not: delete it, or convert again"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +56,9 @@ def verify(folder: str, *, num_workers: int = 1,
     problems.append(problem_line(folder, MANIFEST_NAME, "changed after it was written (SHA-256)"))
   catalog, catalog_problems = catalog_check.check_catalog(folder, manifest)
   problems += catalog_problems + _check_shards(folder, manifest, catalog, num_workers, progress)
+  if catalog is not None and not problems:  # else there is nothing sound to compare with
+    problems += [problem_line(folder, *fault, _DESCRIBE_AGAIN) for fault in
+                 description_files.description_faults(folder, manifest, catalog.colnames)]
   return Verification(problems, manifest)
 
 
@@ -72,7 +78,7 @@ def _check_shards(folder, manifest, catalog, num_workers, progress) -> list[str]
 
 def _damaged(folder, manifest, tasks, reports) -> Iterator[str]:
   """Shards that are damaged or have the name of another one."""
-  owners = {shard.sha256: shard.name for shard in manifest.shards if shard.records}
+  owners = {str(shard.sha256): shard.name for shard in manifest.shards if shard.records}
   for task, report in zip(tasks, reports):
     name, owner = task.shard.name, owners.get(report.sha256)
     if report.damage and owner not in (None, name):

@@ -23,9 +23,11 @@ from pzbias_tf.data.galaxy_origin import (
   simulation_record,
 )
 from pzbias_tf.files import whole_file, write_text
+from pzbias_tf.guards import own_folders
 from pzbias_tf.metrics.distributions import off_grid
 from pzbias_tf.metrics.stage_metrics import to_json
 from pzbias_tf.photoz_catalog import Catalog, listed
+from pzbias_tf.predictions.parts.part_folder import parts_digest
 from pzbias_tf.report.catalog_report import catalog_table, how_to_read, write_catalog_report
 from pzbias_tf.report.page_files import RunDescription
 from pzbias_tf.survey import Survey
@@ -34,6 +36,8 @@ from pzbias_tf.versions import file_digest, for_others, git_revision, made_with
 REPORT = "report"
 METRICS = "metrics.json"
 CALIBRATED = "calibrated.fits"
+WRITTEN = (METRICS, "calibration*.json", CALIBRATED, REPORT)
+"""Patterns of the names of what is written to --output."""
 
 _SHOWN_DIGITS = 16  # of a digest
 _MANY = 0.1  # so large a share of galaxies off the grid calls for another survey
@@ -75,7 +79,8 @@ class Outcome:
 def _about_input(outcome):
   source, missing = outcome.source, listed(outcome.catalog.missing)
   left_out = f"{len(source) - len(outcome.catalog)} rows with missing values"
-  digest = file_digest(source.path)[:_SHOWN_DIGITS]
+  of_what = parts_digest if os.path.isdir(source.path) else file_digest
+  digest = of_what(source.path)[:_SHOWN_DIGITS]
   return {"Catalogue": f"{os.path.basename(source.path)}, {len(source)} rows",
           "Digest": f"SHA-256 {digest}", "Galaxies": outcome.origin.headline.lower(),
           "Columns": source.named(),
@@ -111,9 +116,17 @@ def _about_results(outcome):
 
 
 def save_all(outcome: Outcome) -> list[str]:
-  """Writes the files; returns their paths."""
+  """Writes the files; returns their paths.
+
+  Raises:
+    OSError: the folder holds files of others, or another process is at work there.
+  """
+  with own_folders.output_folder(outcome.request.output, WRITTEN):
+    return _save(outcome)
+
+
+def _save(outcome):
   folder = outcome.request.output
-  os.makedirs(folder, exist_ok=True)
   written = [_save_metrics(outcome), *_save_calibrations(outcome)]
   if outcome.request.apply:
     written.append(_save_calibrated(outcome))

@@ -25,7 +25,8 @@ _COLUMNS = {
 def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   """Defines the command line."""
   data, columns = FlagGroup(values, "Data"), FlagGroup(values, "Columns")
-  data.text("input", "", "FITS, CSV (also .gz), Parquet, or HDF5 of qp.")
+  data.text("input", "", "FITS, CSV (also .gz), Parquet, HDF5 of qp, or a folder of "
+            "parts of eval.predict.")
   data.text("output", "", "Folder to write to.")
   data.text("truth", "", "Table with further columns, such as redshifts, of the galaxies of "
             "--input.")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from typing import Mapping, Sequence
 
+from absl import logging
 import numpy as np
 
 from data_tools.readers.parts import table_files
@@ -12,6 +14,12 @@ from pzbias_tf import table_columns, tables
 from pzbias_tf.guards.hdf5_locks import open_hdf5
 from pzbias_tf.photoz_catalog import Catalog
 from pzbias_tf.predictions.estimates import modes
+from pzbias_tf.predictions.parts.part_folder import (
+  part_names,
+  read_part_columns,
+  read_part_pdf,
+)
+from pzbias_tf.predictions.parts.part_schema import PDF, QUANTILES
 from pzbias_tf.predictions.predictions_file import has_pdf, read_columns, read_pdf
 from pzbias_tf.survey import Survey
 
@@ -83,7 +91,7 @@ def read_source(path: str, named: Mapping[str, str], z_photo: Sequence[str],
   """Reads a catalogue.
 
   Args:
-    path: FITS, CSV, Parquet or HDF5 of `qp`.
+    path: FITS, CSV, Parquet or HDF5 of `qp`, or a folder of parts of eval.predict.
     named: {role: column that the user named}; others are found by usual names.
     z_photo: named columns of estimates; found by a usual name if there are none,
       or the modes of p(z).
@@ -131,12 +139,23 @@ def grid_of(survey: Survey, edges: np.ndarray | None, path: str) -> Survey:
 
 def _read(path):
   """Columns; edges, p(z), and what p(z) is, where there is p(z)."""
+  if os.path.isdir(path):
+    return _read_parts(path)
   if path.endswith(_HDF5):
     return _read_qp(path)
   if not (tables.is_table(path) or path.lower().endswith((".npy", ".npz"))):
     raise ValueError(f"{path}: not a known kind of file; name a {', '.join(tables.SUFFIXES)} or "
                      f"{', '.join(_HDF5)} file")
   return table_files.columns_of(path), None, None, ""
+
+
+def _read_parts(path):
+  columns = read_part_columns(path, without=(PDF, QUANTILES))
+  names = part_names(path)
+  if PDF not in names:
+    return columns, None, None, "not a histogram, and not measured" * (QUANTILES in names)
+  edges, pdf = read_part_pdf(path)
+  return columns, edges, pdf, f"histogram of {len(edges) - 1} bins"
 
 
 def _read_qp(path):
@@ -182,10 +201,23 @@ def _joined(columns, path, truth, named):
     raise ValueError(f"{truth}: {rows} rows for the {num} of {path}, and no column of ids in both; "
                      "name it with --id_column")
   found = place >= 0
+  if not found.any():
+    raise ValueError(f"{truth}: none of its ids ({other}: {known[0]}, ...) is among those of "
+                     f"{path} ({own}: {ids[0]}, ...); name columns of the same ids with "
+                     "--id_column")
+  if not found.all():
+    logging.warning("%s has no row for %d of the %d galaxies of %s", truth, np.sum(~found), num,
+                    path)
   both = columns if isinstance(columns, tables.TableColumns) else tables.TableColumns(columns)
-  return both.joined({
-      key: np.where(found, values.astype(np.float64)[place], np.nan)
-      for key, values in further.items() if key != other and values.dtype.kind in "iufb"})
+  return both.joined({key: _at(values, place, found) for key, values in further.items()
+                      if key != other and values.dtype.kind in "iufbUS"})
+
+
+def _at(values, place, found) -> np.ndarray:
+  """A column of the table of truth by galaxy: NaN or "" where it has none."""
+  if values.dtype.kind in "US":  # may be numbers all the same, or is told to be none
+    return np.where(found, values[place], values.dtype.type())
+  return np.where(found, values.astype(np.float64)[place], np.nan)
 
 
 def _places(ids, known, truth, name):

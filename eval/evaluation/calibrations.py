@@ -16,7 +16,8 @@ import numpy as np
 from eval.run import EvaluatedStage
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.bias.pdf_calibration import FEWEST, PdfCalibration
-from pzbias_tf.bias.resampling import resample_to_expected
+from pzbias_tf.bias.resampling import resample_to_counts
+from pzbias_tf.bias.target_counts import TargetCounts
 from pzbias_tf.metrics.pdf import pit
 from pzbias_tf.metrics.stage_metrics import Bootstrap
 from pzbias_tf.metrics.stage_result import StageResult, measure, measure_calibrated_pdfs
@@ -25,6 +26,9 @@ from pzbias_tf.predictions.predictions import Estimates, Predictions
 from pzbias_tf.survey import Survey
 from pzbias_tf.training.config import git_revision, package_versions
 from pzbias_tf.training.run_folder import CALIBRATION
+
+Target = Predictions | Estimates | TargetCounts
+"""Galaxies to correct, or their counts."""
 
 STEP4 = "step4"
 CATALOG = "calibrated_test.fits"
@@ -56,14 +60,14 @@ def step4_result(step3: EvaluatedStage, folder: str, bootstrap: Bootstrap, *,
   return dataclasses.replace(result, summary={**result.summary, "uncorrected": uncorrected})
 
 
-def calibrate_target(step3: EvaluatedStage, target: Predictions | Estimates, path: str, *,
-                     seed: int = 0, smoothing: float = 0.0, shrunk: bool = False) -> Calibration:
+def calibrate_target(step3: EvaluatedStage, target: Target, path: str, *, seed: int = 0,
+                     smoothing: float = 0.0, shrunk: bool = False) -> Calibration:
   """Fits Step 4 to the magnitudes and estimates of some galaxies, and saves it.
 
   Args:
     step3: a Step 3, with its predictions of the balanced subset.
-    target: its predictions of the galaxies to correct; their redshifts, if they
-      have any, are not looked at.
+    target: its predictions of the galaxies to correct, or their counts; redshifts,
+      if they have any, are not looked at.
     path: where the calibration is saved.
     seed: seed of the resampling.
     smoothing, shrunk: see `Calibration.fit`.
@@ -72,7 +76,7 @@ def calibrate_target(step3: EvaluatedStage, target: Predictions | Estimates, pat
     ValueError: the stage has no predictions of the balanced subset, or they are
       those of other weights.
   """
-  balanced = step3.balanced
+  balanced, target = step3.balanced, counted(target, step3.survey)
   calibration = fit_step4(balanced, target, step3.survey, seed=seed, smoothing=smoothing,
                           shrunk=shrunk)
   calibration.save(path, weights_digest=step3.weights_digest, provenance={
@@ -82,20 +86,20 @@ def calibrate_target(step3: EvaluatedStage, target: Predictions | Estimates, pat
   return calibration
 
 
-def fit_step4(balanced: Predictions, target: Predictions | Estimates, survey: Survey, *,
-              seed: int = 0, smoothing: float = 0.0, shrunk: bool = False) -> Calibration:
+def fit_step4(balanced: Predictions, target: Target, survey: Survey, *, seed: int = 0,
+              smoothing: float = 0.0, shrunk: bool = False) -> Calibration:
   """Fits Step 4 (Lin et al. 2022).
 
   Args:
     balanced: Step 3 predictions of the balanced subset (training galaxies).
-    target: Step 3 predictions of the galaxies to correct; their redshifts are
-      not looked at.
+    target: Step 3 predictions of the galaxies to correct, or their counts;
+      redshifts are not looked at.
     survey: the survey.
     seed: seed of the resampling.
     smoothing, shrunk: see `Calibration.fit`.
   """
-  drawn = resample_to_expected(balanced.z_spec, balanced.r_mag, target.z_photo, target.r_mag,
-                               survey, seed=seed)
+  drawn = resample_to_counts(balanced.z_spec, balanced.r_mag, counted(target, survey), survey,
+                             seed=seed)
   # A galaxy that was drawn many times is one galaxy to the errors.
   galaxy, times = np.unique(drawn, return_counts=True)
   return Calibration.fit(balanced.z_spec[galaxy], balanced.z_photo[galaxy],
@@ -103,11 +107,18 @@ def fit_step4(balanced: Predictions, target: Predictions | Estimates, survey: Su
                          shrunk=shrunk)
 
 
-def fitted_on(balanced: Predictions, target: Predictions | Estimates, *, seed: int,
-              smoothing: float, shrunk: bool = False) -> dict[str, Any]:
+def counted(target: Target, survey: Survey) -> TargetCounts:
+  """Counts of a target set that may have been counted already."""
+  if isinstance(target, TargetCounts):
+    return target
+  return TargetCounts.of(target.z_photo, target.r_mag, survey)
+
+
+def fitted_on(balanced: Predictions, target: TargetCounts, *, seed: int, smoothing: float,
+              shrunk: bool = False) -> dict[str, Any]:
   """What a Step 4 was fitted on, for `Calibration.save`."""
   return {"balanced_galaxies": len(balanced), "target_galaxies": len(target),
-          "target_r_mag": [float(target.r_mag.min()), float(target.r_mag.max())],
+          "target_r_mag": list(target.r_mag),
           "seed": seed, "smoothing_wide_bins": smoothing, "shrunk": shrunk}
 
 

@@ -8,18 +8,27 @@ from typing import Any, Mapping, Sequence
 from eval.evaluation.description import stage_settings
 from pzbias_tf.data.galaxy_origin import UNKNOWN, GalaxyOrigin
 from pzbias_tf.guards import json_files
-from pzbias_tf.guards.locks import exclusive_folder
-from pzbias_tf.guards.own_folders import clear_files
+from pzbias_tf.guards.own_folders import output_folder
 from pzbias_tf.metrics.stage_result import REFERENCE
 from pzbias_tf.report import captions
 from pzbias_tf.report.figures.comparison import draw_comparison
-from pzbias_tf.report.page_files import NamedFigure, RunDescription, words, write_page
+from pzbias_tf.report.page_files import (
+  PAGE,
+  TABLE,
+  NamedFigure,
+  RunDescription,
+  words,
+  write_page,
+)
 from pzbias_tf.report.stage_table import format_table
 from pzbias_tf.report.verdict import about_estimates
 from pzbias_tf.training.config import TrainConfig
 from pzbias_tf.training.stages import STAGES
 
 FOLDER = "comparison"
+WRITTEN = (PAGE, TABLE, f"{FOLDER}.*")
+"""Patterns of the names of its files."""
+
 _SCHEMA = {"survey": {"name": str}, "settings": json_files.Each({}),
            "stages": json_files.Each({"galaxies?": int})}
 
@@ -49,8 +58,7 @@ def compare(runs: Sequence[str], output: str = "") -> str:
   table = format_table({name: summary for name, (_, summary) in chosen.items()}, what="run")
   folder = output or os.path.join(os.path.dirname(paths[0]), FOLDER)
   remark = _remark(metrics)
-  with exclusive_folder(folder):
-    clear_files(folder)
+  with output_folder(folder, WRITTEN):
     written = _write(folder, metrics, chosen, table, remark)
   return "\n".join([table, "", captions.DIRECTION, *([remark] if remark else []), "",
                     *(f"wrote {path}" for path in written)])

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from data_tools.flag_groups import reader_flags
+from data_tools.conversion.executors.choose import check_options
+from data_tools.flag_groups import reader_flags, runner_flags
 from pzbias_tf.choices import SPLITS
 from pzbias_tf.command_line.command_flags import FlagGroup
 from pzbias_tf.predictions.combination import COMBINATIONS, MEAN
@@ -31,7 +32,10 @@ class Request:
     data: the data set's folder, or
     cutouts: files to convert first.
     split: split of the data set; "" for test.
-    output: the predictions file; "" for one in the first stage's folder.
+    output: the predictions file, or, where it ends in "/", a folder of parts; "" for a file in
+      the first stage's folder.
+    healpix_order: order of the HEALPix pixels of a HATS catalogue, a kind of folder; None for
+      one part per shard.
     refit: whether Step 4 is fitted to these galaxies, or taken from the run.
     tta: average over the 8 dihedral views, stage by stage.
     combine: how p(z) of several stages become one, of COMBINATIONS.
@@ -39,6 +43,8 @@ class Request:
     pdf_format: how p(z) is written.
     force: predict data that do not fit the run.
     num_devices: 0 for all GPUs; a CPU is one device, which uses all of its cores.
+    runner: one of `runners.RUNNERS`, whose workers predict; "" for this process.
+    runner_options: options of the Beam pipeline.
   """
 
   stage_dirs: tuple[str, ...]
@@ -46,6 +52,7 @@ class Request:
   cutouts: Cutouts | None = None
   split: str = ""
   output: str = ""
+  healpix_order: int | None = None
   refit: bool = True
   tta: bool = False
   combine: str = MEAN
@@ -53,6 +60,8 @@ class Request:
   pdf_format: PdfFormat = PdfFormat()
   force: bool = False
   num_devices: int = 0
+  runner: str = ""
+  runner_options: tuple[str, ...] = ()
 
   def __post_init__(self):
     if bool(self.data) == bool(self.cutouts):
@@ -67,6 +76,21 @@ class Request:
     if self.calibrate_pdf and (self.tta or len(self.stage_dirs) > 1):
       raise ValueError("--calibrate_pdf mends the p(z) of one network and view, not a mean: leave "
                        "out --tta and --ensemble")
+    check_options(self.runner, 1, self.runner_options)
+    if self.runner and self.num_devices:
+      raise ValueError(f"--num_devices={self.num_devices} is for this process; each worker of a "
+                       "--runner uses one device: start one worker per GPU")
+    if self.healpix_order is not None:
+      if not self.as_folder:
+        raise ValueError(f"--healpix_order={self.healpix_order} writes a folder: name it with / at "
+                         "its end, --output=FOLDER/")
+      from pzbias_tf.predictions.parts.hats_catalog import check_can_write  # imports astropy
+      check_can_write(os.path.basename(self.path), self.healpix_order)
+
+  @property
+  def as_folder(self) -> bool:
+    """Whether the output is a folder of parts."""
+    return self.output.endswith("/")
 
   @property
   def splits(self) -> tuple[str, ...]:
@@ -75,7 +99,9 @@ class Request:
 
   @property
   def path(self) -> str:
-    """The predictions file."""
+    """The predictions file, or the folder of parts."""
+    if self.as_folder:
+      return os.path.normpath(self.output)
     source = self.cutouts.path if self.cutouts else self.data
     name = os.path.splitext(os.path.basename(os.path.normpath(source)))[0]
     words = ["predictions", name, *([] if self.cutouts else self.splits),
@@ -86,6 +112,8 @@ class Request:
 
   def beside(self, ending: str) -> str:
     """A file beside the predictions."""
+    if self.as_folder:
+      return self.path + ending
     return os.path.splitext(self.path)[0] + ending
 
 
@@ -107,9 +135,11 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
   data.switch("force", False, "Predict data that do not fit the run, with a warning.")
   reader_flags.define(values)
   _define_output(FlagGroup(values, "Calibration"), FlagGroup(values, "Output"))
-  FlagGroup(values, "Hardware").integer(
+  hardware = FlagGroup(values, "Hardware")
+  hardware.integer(
       "num_devices", 0, "GPUs to use; 0 for all. A CPU is one device, which uses all of its cores.",
       lower_bound=0)
+  runner_flags.define(hardware, "predicts the shards")
 
 
 def _define_output(calibration, output):
@@ -119,7 +149,10 @@ def _define_output(calibration, output):
   calibration.switch("calibrate_pdf", False, "Calibrate p(z) as the run's validation galaxies "
                      "tell, by the file that eval.main writes for its last stage. zmode and flags "
                      "stay those of the p(z) before.")
-  output.text("output", "", "Predictions file. Default: beside the stage's own.")
+  output.text("output", "", "Predictions file. Default: beside the stage's own. With / at its end: "
+              "a folder of Parquet files, one part per shard, for any number of galaxies.")
+  output.integer("healpix_order", None, "With --output=FOLDER/: a HATS catalogue, whose parts are "
+                 "HEALPix pixels of this order.", lower_bound=0)
   output.choice("pdf_format", "full", KINDS, "What is written of p(z).")
   output.choice("pdf_dtype", "float32", DTYPES, "Type of the densities of --pdf_format=full.")
 
@@ -139,7 +172,8 @@ def read_request(values: flags.FlagValues) -> Request:
   return Request(
       stage_dirs=tuple(os.path.join(folder, values.stage) for folder in runs), data=values.data,
       cutouts=cutouts if values.input else None, split=values.split, output=values.output,
-      refit=values.calibration == "target", tta=values.tta, combine=values.combine,
-      calibrate_pdf=values.calibrate_pdf,
+      healpix_order=values.healpix_order, refit=values.calibration == "target", tta=values.tta,
+      combine=values.combine, calibrate_pdf=values.calibrate_pdf,
       pdf_format=PdfFormat(kind=values.pdf_format, dtype=values.pdf_dtype), force=values.force,
-      num_devices=values.num_devices)
+      num_devices=values.num_devices, runner=values.runner or "",
+      runner_options=tuple(values.runner_option))

@@ -13,6 +13,7 @@ from absl import logging
 import numpy as np
 
 from pzbias_tf import arguments, cells
+from pzbias_tf.bias.target_counts import TargetCounts
 from pzbias_tf.survey import Survey
 
 
@@ -48,22 +49,55 @@ def resample_to_expected(
     ValueError: columns differ in length, are empty or not finite; a setting is
       out of range; or nothing would be drawn.
   """
+  arguments.columns(z_spec=z_spec, r_mag=r_mag)
+  return resample_to_counts(z_spec, r_mag, TargetCounts.of(z_photo_target, r_mag_target, survey),
+                            survey, size=size, seed=seed)
+
+
+def resample_to_counts(
+    z_spec: np.ndarray, r_mag: np.ndarray, target: TargetCounts, survey: Survey, *,
+    size: int | None = None, seed: int = 0) -> np.ndarray:
+  """`resample_to_expected` for a target set that has been counted.
+
+  Args:
+    z_spec: spectroscopic redshifts of the training galaxies, [n].
+    r_mag: their r magnitudes, [n].
+    target: the target set.
+    survey: the survey.
+    size: how many galaxies to draw, apart from rounding; n unless given.
+    seed: seed of the draw, not negative.
+
+  Returns:
+    The indices that `resample_to_expected` gives for the same target set.
+
+  Raises:
+    ValueError: as there; or the target holds no galaxy, or was counted with
+      another survey.
+  """
   z_spec, r_mag = arguments.columns(z_spec=z_spec, r_mag=r_mag)
-  z_photo_target, r_mag_target = arguments.columns(
-      z_photo_target=z_photo_target, r_mag_target=r_mag_target)
   size = arguments.whole_number(z_spec.size if size is None else size, "size", lowest=1)
   seed = arguments.whole_number(seed, "seed", lowest=0)
   available = cells.cell_counts(z_spec, r_mag, survey)
-  target = cells.cell_counts(z_photo_target, r_mag_target, survey)
-  # floor(target x size / n_target + 1/2) in integers, so that halves are exact.
-  wanted = (2 * target * size + z_photo_target.size) // (2 * z_photo_target.size)
-  wanted = _move_to_filled(wanted, available)
+  wanted = _move_to_filled(_wanted(target, size, survey), available)
   if not wanted.any():
     raise ValueError(
         f"size = {size} leaves no galaxy to draw: every expected count rounds to 0, or "
         "no magnitude row of the target set holds training galaxies; raise size, or "
         "pass training galaxies of the target's magnitudes")
   return _draw(z_spec, r_mag, survey, wanted.ravel(), available.ravel(), seed)
+
+
+def _wanted(target, size, survey):
+  """Galaxies to draw by cell, [bins, rows]: floor(count x size / number of targets + 1/2)."""
+  if target.counts.shape != (survey.bins, survey.rows):
+    raise ValueError(f"the target set was counted in {list(target.counts.shape)} cells, survey "
+                     f"{survey.name!r} has {[survey.bins, survey.rows]}; count it with this survey")
+  number = len(target)
+  if not number:
+    raise ValueError("the target set holds no galaxy; count at least one")
+  # In integers, so that halves are exact, and in Python's, since 2 x 10^10 x 10^9 overflows.
+  counts = target.counts.astype(object)
+  return ((2 * counts * size + number) // (2 * number)).astype(np.int64)
 
 
 def _move_to_filled(wanted, available):

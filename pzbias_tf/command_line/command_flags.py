@@ -19,6 +19,8 @@ from typing import Any, Callable, Sequence
 
 from absl import flags
 
+from pzbias_tf.guards.terminal import print_page
+
 COMMANDS = {
     "make-tfrecords": "data_tools.make_tfrecords",
     "train": "train.main",
@@ -114,7 +116,7 @@ def read(values: flags.FlagValues, define_flags: Callable[[flags.FlagValues], No
   """
   module = _running_module()
   if set(HELP_WORDS) & set(sys.argv[1:]):
-    print(help_text(module, define_flags, about or ""))
+    print_page(help_text(module, define_flags, about or ""))
     sys.exit(0)
   try:
     define_flags(values)

@@ -173,9 +173,73 @@ def load_catalog(folder: str,
   return parts[0] if len(parts) == 1 else vstack(parts, metadata_conflicts="silent")
 
 
+def load_rows(folder: str, names: Sequence[str], rows: range) -> Table:
+  """Reads some neighbouring rows of a catalogue, of which the others stay on disk.
+
+  Args:
+    folder: the data set's folder.
+    names: its files, in order: the manifest's `catalogs`.
+    rows: the rows, counted over all files.
+
+  Returns:
+    These rows of `load_catalog`; fewer where the catalogue is shorter.
+
+  Raises:
+    OSError, ValueError: as `load_catalog`.
+  """
+  parts: list[Table] = []
+  before = 0
+  for name in names:
+    path = os.path.join(folder, name)
+    with _open_part(path) as hdus:
+      num = hdus[1].header["NAXIS2"]
+      own = range(*(min(max(row - before, 0), num) for row in (rows.start, rows.stop)))
+      if own or name == names[-1] and not parts:
+        parts.append(_as_catalog(_cut(path, hdus, own), path))
+    before += num
+  return parts[0] if len(parts) == 1 else vstack(parts, metadata_conflicts="silent")
+
+
+def _cut(path, hdus, rows) -> io.BytesIO:
+  """A FITS file of some rows; the others are not read."""
+  header = hdus[1].header.copy()
+  row_bytes, header["NAXIS2"] = header["NAXIS1"], len(rows)
+  file = io.BytesIO()
+  file.write((fits.PrimaryHDU().header.tostring() + header.tostring()).encode("ascii"))
+  with storage.opened(path) as source:
+    source.seek(hdus[1].fileinfo()["datLoc"] + row_bytes * rows.start)
+    file.write(source.read(row_bytes * len(rows)))
+  file.write(bytes(-file.tell() % _FITS_BLOCK_BYTES))
+  file.seek(0)
+  return file
+
+
+def text_bytes(folder: str, names: Sequence[str]) -> dict[str, int]:
+  """{column of texts: bytes of its longest text} of a catalogue, from its headers alone."""
+  widths: dict[str, int] = {}
+  for name in names:
+    with _open_part(os.path.join(folder, name)) as hdus:
+      for column in hdus[1].columns:
+        if column.format.endswith("A"):
+          width = int(column.format[:-1] or 1)
+          widths[column.name] = max(width, widths.get(column.name, 1))
+  return widths
+
+
 def _load_part(path: str) -> Table:
   # Astropy reads local files itself; remote ones are read into memory first.
-  file = io.BytesIO(storage.read_bytes(path)) if storage.is_remote(path) else path
+  return _as_catalog(io.BytesIO(storage.read_bytes(path)) if storage.is_remote(path) else path,
+                     path)
+
+
+def _open_part(path: str) -> fits.HDUList:
+  """The open file of a catalogue, of which astropy reads the headers alone at first."""
+  if storage.is_remote(path):
+    return fits.open(io.BytesIO(storage.read_bytes(path)))
+  return fits.open(path)
+
+
+def _as_catalog(file, path: str) -> Table:
   table = Table.read(file, format="fits", mask_invalid=False)
   wanted = {**object_columns(table.colnames), **RECORD_COLUMNS}
   missing = [name for name in wanted if name not in table.colnames]

@@ -14,7 +14,7 @@ from astropy.table import Table
 import numpy as np
 
 from pzbias_tf import storage
-from pzbias_tf.data.catalog import load_catalog
+from pzbias_tf.data.catalog import load_catalog, load_rows, text_bytes
 from pzbias_tf.data.extra_columns import MISSING, is_missing
 from pzbias_tf.data.manifest import SPLITS, Manifest
 from pzbias_tf.guards import json_files
@@ -28,10 +28,12 @@ class Dataset:
   Attributes:
     folder: the folder.
     manifest: its manifest.
+    rows: which rows of the catalogue's files are its own; None for all.
   """
 
   folder: str
   manifest: Manifest
+  rows: range | None = None
 
   @classmethod
   def open(cls, folder: str) -> Dataset:
@@ -64,12 +66,22 @@ class Dataset:
       ValueError: a column is missing, or the number of rows differs from the
         manifest's number of records.
     """
-    table = load_catalog(self.folder, self.manifest.catalogs)
+    names = self.manifest.catalogs
+    table = (load_catalog(self.folder, names) if self.rows is None else
+             load_rows(self.folder, names, self.rows))
     records = sum(self.manifest.records(split) for split in SPLITS)
     if len(table) != records:
       raise ValueError(f"{self.folder}: the catalogue has {len(table)} rows, the manifest counts"
                        f" {records} records; convert the data set again")
     return table
+
+  def forget(self) -> None:
+    """Frees the memory of the catalogue, which is read again when it is needed."""
+    self.__dict__.pop("catalog", None)
+
+  def text_bytes(self) -> dict[str, int]:
+    """{column of texts: bytes of its longest text}, without reading the catalogue."""
+    return text_bytes(self.folder, self.manifest.catalogs)
 
   def column(self, name: str) -> np.ndarray:
     """One column of the catalogue as a numpy array [records]."""
@@ -115,11 +127,17 @@ class Dataset:
           f"--extra_columns={','.join(names)}, or name others")
 
   def shard(self, number: int) -> Dataset:
-    """One shard as a data set of its own, whose rows count from 0."""
+    """One shard as a data set of its own, whose rows count from 0.
+
+    It reads its own rows of the catalogue, unless the whole catalogue is in memory already.
+    """
     before = sum(shard.records for shard in self.manifest.shards[:number])
     shard = self.manifest.shards[number]
-    part = Dataset(self.folder, dataclasses.replace(self.manifest, shards=(shard,)))
-    part.__dict__["catalog"] = self.catalog[before:before + shard.records]  # it is read already
+    start = self.rows.start if self.rows is not None else 0
+    part = Dataset(self.folder, dataclasses.replace(self.manifest, shards=(shard,)),
+                   range(start + before, start + before + shard.records))
+    if "catalog" in self.__dict__:
+      part.__dict__["catalog"] = self.catalog[before:before + shard.records]
     return part
 
   def check_survey(self, survey: Survey) -> None:

@@ -11,10 +11,10 @@ from typing import Any, Mapping, Sequence
 
 import numpy as np
 
-from pzbias_tf.table_columns import LOWEST, NINES
+from pzbias_tf.table_columns import FILL, LOWEST, NINES
 
-MISSING = ("not finite, -90 or less, or one of the numbers that stand for no measurement: 99, "
-           "99.9, 99.99, 999, 999.9, 9999")
+MISSING = ("not finite, -90 or less, 1e15 or more, or one of the numbers that stand for no "
+           "measurement: 99, 99.9, 99.99, 999, 999.9, 9999")
 """What `is_missing` looks for, in words."""
 
 _SMALLEST_DEVIATION = 1e-6  # of the largest value; below, float32 cannot tell galaxies apart
@@ -91,7 +91,8 @@ def is_missing(values: np.ndarray | float) -> np.ndarray:
   """
   with np.errstate(over="ignore"):
     single = np.ma.filled(np.ma.asarray(values, np.float64), np.nan).astype(np.float32)
-  return ~np.isfinite(single) | (single <= LOWEST) | np.isin(single, np.array(NINES, np.float32))
+  return ~np.isfinite(single) | (single <= LOWEST) | (single >= FILL) | np.isin(
+      single, np.array(NINES, np.float32))
 
 
 def with_nan(magnitudes: np.ndarray,

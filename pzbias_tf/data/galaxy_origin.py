@@ -94,7 +94,7 @@ def simulation_record(path: str) -> dict[str, Any] | None:
   """
   if not os.path.exists(path):
     return None
-  mark = "" if os.path.isdir(path) else read_mark(path)
+  mark = read_mark(path)
   if mark:
     return {"photometry": {"file": ""}} if mark == _MARKS[RENDERED] else {"marked": mark}
   folder = path if os.path.isdir(path) else os.path.dirname(path) or "."
@@ -114,7 +114,14 @@ def _manifest_record(path):
 
 
 def read_mark(path: str) -> str:
-  """What a file of estimates says of its galaxies: "galaxies", "images" (simulated), or ""."""
+  """What a file of estimates says of its galaxies: "galaxies", "images" (simulated), or "".
+
+  Args:
+    path: the file, or a folder of parts in Parquet.
+  """
+  if os.path.isdir(path):
+    schemas = [os.path.join(path, *below, "_common_metadata") for below in ((), ("dataset",))]
+    return "".join(map(_parquet_mark, filter(os.path.isfile, schemas)))
   plain = path.removesuffix(".gz")
   try:
     if plain.endswith((".fits", ".fit")):

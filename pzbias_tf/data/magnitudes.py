@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from pzbias_tf.data.manifest import LIMIT, PhotometryColumns
-from pzbias_tf.table_columns import BRIGHTEST, FAINTEST, LOWEST, NINES, NO_MAGNITUDE
+from pzbias_tf.table_columns import BRIGHTEST, FAINTEST, FILL, LOWEST, NINES, NO_MAGNITUDE
 
 SMALLEST_ERROR = 1e-3
 """Mag; smaller errors count as this, so that the logarithm of an error of 0 exists."""
@@ -153,4 +153,4 @@ def with_nan_in_graph(magnitudes: tf.Tensor, errors: tf.Tensor | None, *,
 def _is_missing_in_graph(values):
   """`is_missing` in TensorFlow operations."""
   nines = tf.reduce_any(values[..., tf.newaxis] == tf.constant(NINES, values.dtype), axis=-1)
-  return ~tf.math.is_finite(values) | (values <= LOWEST) | nines
+  return ~tf.math.is_finite(values) | (values <= LOWEST) | (values >= FILL) | nines

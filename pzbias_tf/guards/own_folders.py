@@ -53,6 +53,25 @@ def appearing(output: str, doing: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
+def output_folder(folder: str, known: Collection[str]) -> Iterator[None]:
+  """Keeps other processes, and files of others, out of a folder whose files a command replaces.
+
+  Args:
+    folder: the folder, which is made if it does not exist.
+    known: patterns of the names of what the command writes there.
+
+  Raises:
+    FileExistsError: the folder holds files, but none of these.
+    OSError: another process is at work there.
+  """
+  if os.path.isdir(folder):
+    refuse_foreign(folder, os.listdir(folder), known, "name another --output")
+  with locks.exclusive_folder(folder):
+    clear_files(folder)
+    yield
+
+
+@contextlib.contextmanager
 def scratch_folder(parent: str, prefix: str) -> Iterator[str]:
   """A new folder for temporary files, removed at the end.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging as python_logging
+import os
 import sys
 from typing import Any, Iterator
 
@@ -16,6 +17,14 @@ _ESCAPED = {code: ascii(chr(code))[1:-1] for code in _STEERING if chr(code) not 
 def printable(text: str) -> str:
   r"""The text with control characters spelt out, such as \x1b; line ends and tabs stay."""
   return text.translate(_ESCAPED)
+
+
+def print_page(text: str) -> None:
+  """Prints a text whose reader may stop early, as `head` does."""
+  try:
+    print(text, flush=True)
+  except BrokenPipeError:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end
 
 
 @contextlib.contextmanager

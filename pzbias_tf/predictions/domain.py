@@ -133,11 +133,17 @@ class TrainingDomain:
                   "colours": tuple(map(tuple, fields["colours"]))})
 
 
-def count_flags(flags: np.ndarray) -> str:
-  """How many galaxies have flags, and which ones, in words."""
-  flagged = int(np.count_nonzero(flags))
-  counts = {reason: int(np.count_nonzero(flags & bit)) for reason, bit in FLAGS.items()}
-  return f"{flagged} of {len(flags)} galaxies ({_percent(flagged, len(flags))}%): " + ", ".join(
+def count_flags(flags: np.ndarray, times: np.ndarray | None = None) -> str:
+  """How many galaxies have flags, and which ones, in words.
+
+  Args:
+    flags: flags of galaxies, [n].
+    times: for how many galaxies each stands, [n]; None for one.
+  """
+  times = np.ones(len(flags), np.int64) if times is None else times
+  total, flagged = int(np.sum(times)), int(np.sum(times[flags != 0]))
+  counts = {reason: int(np.sum(times[(flags & bit) != 0])) for reason, bit in FLAGS.items()}
+  return f"{flagged} of {total} galaxies ({_percent(flagged, total)}%): " + ", ".join(
       f"{reason} {count}" for reason, count in counts.items())
 
 

@@ -10,7 +10,7 @@ from pzbias_tf import arguments
 from pzbias_tf.data.extra_columns import MISSING, is_missing, with_nan
 from pzbias_tf.data.magnitudes import PhotometryInput
 from pzbias_tf.survey import Survey
-from pzbias_tf.table_columns import NO_MAGNITUDE, outside
+from pzbias_tf.table_columns import NO_MAGNITUDE, exact_ids, outside
 
 _CHUNK = 1024  # images at a time
 
@@ -137,7 +137,31 @@ def ebv_column(ebv: np.ndarray | float | None, num: int) -> np.ndarray:
   ebv = number_column("ebv", ebv, num)
   if ebv.min() < 0.0:
     raise ValueError(f"ebv[{np.argmin(ebv)}] is {ebv.min()}; E(B-V) is 0 or more, in mag")
+  _refuse_missing("ebv", ebv)
   return ebv
+
+
+def r_column(r_mag: np.ndarray | float, num: int) -> np.ndarray:
+  """r magnitude of each galaxy, [num] float64.
+
+  Raises:
+    ValueError: as `number_column`, or one is no magnitude.
+  """
+  r_mag = number_column("r_mag", r_mag, num)
+  _refuse_missing("r_mag", r_mag)
+  wrong = np.flatnonzero(outside(r_mag))
+  if len(wrong):
+    raise ValueError(f"r_mag[{wrong[0]}] is {r_mag[wrong[0]]:g}, {NO_MAGNITUDE}; turn fluxes into "
+                     "magnitudes, and leave wrong values out")
+  return r_mag
+
+
+def _refuse_missing(name: str, column: np.ndarray) -> None:
+  """Raises ValueError if a number stands for no measurement."""
+  missing = np.flatnonzero(is_missing(column))
+  if len(missing):
+    raise ValueError(f"{name}[{missing[0]}] is {column[missing[0]]:g}, which is no measurement "
+                     f"({MISSING}); leave that galaxy out")
 
 
 def number_column(name: str, values: np.ndarray | float, num: int) -> np.ndarray:
@@ -186,10 +210,7 @@ def extra_values(extra: Mapping[str, np.ndarray | float] | None, names: Sequence
                      "extra={name: one number per galaxy}")
   columns = [number_column(f"extra[{name!r}]", given[name], num) for name in names]
   for name, column in zip(names, columns):
-    missing = np.flatnonzero(is_missing(column))
-    if len(missing):
-      raise ValueError(f"extra[{name!r}][{missing[0]}] is {column[missing[0]]:g}, which is no "
-                       f"measurement ({MISSING}); leave that galaxy out")
+    _refuse_missing(f"extra[{name!r}]", column)
   return np.stack(columns, 1).astype(np.float32) if columns else None
 
 
@@ -197,9 +218,10 @@ def id_column(ids: np.ndarray | None, num: int) -> np.ndarray:
   """Ids of the galaxies as texts [num]; their positions where `ids` is None.
 
   Raises:
-    ValueError: not as many as galaxies.
+    ValueError: not as many as galaxies, or they have lost digits as floating-point numbers.
   """
-  ids = np.arange(num) if ids is None else np.asarray(ids)
+  ids = np.arange(num) if ids is None else np.ma.asarray(ids) if np.ma.isMaskedArray(
+      ids) else np.asarray(ids)
   if ids.shape != (num,):
     raise ValueError(f"ids have shape {list(ids.shape)} for {num} galaxies; pass one per galaxy")
-  return ids.astype(str)
+  return exact_ids(ids, "ids", "predict")

@@ -154,12 +154,17 @@ class Predictions(_Columns):
 
   @classmethod
   def load(cls, path: str) -> Predictions:
-    """Reads a file of `save`.
+    """Reads a file of `save`, or a folder of parts as `eval.predict --output=FOLDER/` writes it.
 
     Raises:
       OSError: the file is missing or not HDF5.
       ValueError: it holds something else.
     """
+    if os.path.isdir(path):
+      # Imported here, as in `to_table`: it takes astropy.
+      from pzbias_tf.predictions.parts import part_folder
+      edges, pdf = part_folder.read_part_pdf(path)
+      return cls(edges, pdf, part_folder.read_part_columns(path, without=(part_folder.PDF,)))
     check_columns(path)
     if not has_pdf(path):
       raise ValueError(f"{path} is not a predictions file with full p(z) (meta/bins or data/pdfs "

@@ -221,12 +221,19 @@ def read_pdf(path: str) -> tuple[np.ndarray, np.ndarray]:
   with hdf5_files.opened(path, PREDICT_AGAIN) as file:
     edges = np.ravel(hdf5_files.read(file, "meta/bins"))
     density = hdf5_files.read(file, "data/pdfs")
-  rounded = density.dtype == np.float16
-  pdf = density.astype(np.float32, copy=False)  # a second copy would be half of the memory
+  return edges, probabilities(edges, density)
+
+
+def probabilities(edges: np.ndarray, density: np.ndarray) -> np.ndarray:
+  """Probability of each bin [n, bins] float32, of densities as they are stored.
+
+  Densities in float32 are overwritten: a second copy would be half of the memory.
+  """
+  pdf = density.astype(np.float32, copy=False)
   pdf *= np.diff(edges).astype(np.float32)
-  if rounded:  # bin by bin
+  if density.dtype == np.float16:  # rounded bin by bin
     pdf /= pdf.sum(-1, keepdims=True)
-  return edges, pdf
+  return pdf
 
 
 def read_columns(paths: Sequence[str], *, start: int = 0,

@@ -1,8 +1,8 @@
 """Predictions of any number of galaxies, shard by shard, in bounded memory.
 
 Each shard gives a file of its own in a working folder, complete or absent, so
-that an interrupted prediction goes on with the missing shards.  The catalogue's
-columns are in memory as a whole, p(z) batch by batch.
+that an interrupted prediction goes on with the missing shards.  The catalogue is in
+memory shard by shard, p(z) batch by batch.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import shutil
 import time
 from typing import Any, Callable, Generator, Iterator, Mapping, NamedTuple, Sequence, TypeVar
 
@@ -40,6 +41,9 @@ COMBINATION = "combination"
 
 KEY_NAME = "key.json"
 """The first file of a working folder: what decides the numbers."""
+
+PARTS = "parts"
+"""What a working folder holds where the output is a folder of parts, see `eval.predict`."""
 
 AHEAD = 4
 """Batches that are predicted before the one that is being written is done."""
@@ -126,6 +130,7 @@ class ShardPrediction:
     """Batches of several shards; None ends each shard, so that none waits for the next one."""
     for shard in shards:
       yield from self.batches(shard)
+      shard.part.forget()
       yield None
 
   def _write_shard(self, shard, batches, advance):
@@ -168,10 +173,11 @@ def begin(folder: str, key: Mapping[str, Any]) -> None:
       if file.read() == text:
         return
   for name in os.listdir(folder):
-    if name.endswith(_SUFFIX):
+    if name.endswith(_SUFFIX) or name == PARTS:
+      other = os.path.join(folder, name)
       logging.warning("%s belongs to an unfinished prediction with other settings; it is removed",
-                      os.path.join(folder, name))
-      os.remove(os.path.join(folder, name))
+                      other)
+      shutil.rmtree(other) if name == PARTS else os.remove(other)
   write_text(path, text)
 
 
@@ -190,8 +196,11 @@ def find_shards(data: Dataset, splits: Sequence[str], folder: str) -> list[Shard
   starts = np.cumsum([0, *records])
   parts = {int(start): data.shard(number) for number, start in enumerate(starts[:-1])
            if data.manifest.shards[number].split in splits and records[number]}
-  shards = [Shard(part, start, os.path.join(folder, part.manifest.shards[0].name + _SUFFIX),
-                  int(_originals(part).sum())) for start, part in parts.items()]
+  shards = []
+  for start, part in parts.items():
+    path = os.path.join(folder, part.manifest.shards[0].name + _SUFFIX)
+    shards.append(Shard(part, start, path, int(_originals(part).sum())))
+    part.forget()  # the catalogues of all shards need not fit into memory
   shards = [shard for shard in shards if shard.galaxies]
   if not shards:
     filled = dict.fromkeys(shard.split for shard in data.manifest.shards if shard.records)

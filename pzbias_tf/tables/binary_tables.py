@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from typing import Any
 import warnings
 
@@ -11,17 +12,22 @@ from astropy.io import fits, votable
 from astropy.table import Column, Table
 import numpy as np
 
+from pzbias_tf.guards import plain_files
 from pzbias_tf.tables.table_contents import TableColumns
 
+PARQUET = (".parquet", ".parq", ".pq")
+"""Endings of Parquet files."""
+_HATS_SAMPLE = "data_thumbnail.parquet"
 _FITS_BLOCK_BYTES = 2880
 _SYSTEMS = {"eq_fk4": "FK4", "eq_fk5": "FK5", "icrs": "ICRS"}
 """{system of a VOTable: RADESYS}."""
 
 
 def read_fits(path: str, content: bytes) -> TableColumns:
-  """The columns of the first table with rows.
+  """The columns of the first table with several rows and numbers, or else with rows.
 
-  A table of one row, whose cells are arrays of one length, is one of columns.
+  So the headers and remarks of images, which SExtractor's LDAC and others put first, are passed
+  over.  A table of one row, most of whose cells are arrays of one length, is one of columns.
 
   Raises:
     ValueError: there is no table.
@@ -33,10 +39,17 @@ def read_fits(path: str, content: bytes) -> TableColumns:
       raise ValueError("the FITS file holds no table" + ", or is cut short" * bool(
           len(content) % _FITS_BLOCK_BYTES))
     with_rows = [unit for unit in units if unit.header["NAXIS2"]] or units
+    unit = next(filter(_holds_objects, with_rows), with_rows[0])
     if len(with_rows) > 1:
-      logging.warning("%s: %d tables; the first is read, extension %s", path, len(with_rows),
-                      with_rows[0].name or file.index_of(with_rows[0]))
-    return _fits_columns(with_rows[0])
+      logging.warning("%s: %d tables; the one of extension %s is read", path, len(with_rows),
+                      unit.name or file.index_of(unit))
+    return _fits_columns(unit)
+
+
+def _holds_objects(unit) -> bool:
+  """Whether a table has several rows, and numbers in them."""
+  kinds = {column.format.strip("0123456789.")[:1] for column in unit.columns}
+  return unit.header["NAXIS2"] > 1 and kinds != {"A"}
 
 
 def _fits_columns(unit) -> TableColumns:
@@ -60,8 +73,9 @@ def _fits_columns(unit) -> TableColumns:
 
 def _rows_in_cells(unit, values) -> int:
   """Number of rows of a table that stand in the cells of its only row; else 0."""
-  lengths = {cells.shape[1] for cells in values if cells.ndim == 2 and cells.shape[1] > 1}
-  return lengths.pop() if unit.header["NAXIS2"] == 1 and len(lengths) == 1 else 0
+  lengths = [cells.shape[1] for cells in values if cells.ndim == 2 and cells.shape[1] > 1]
+  most = 2 * len(lengths) > len(values)  # of one galaxy, few have several values
+  return lengths[0] if unit.header["NAXIS2"] == 1 and most and len(set(lengths)) == 1 else 0
 
 
 def _fits_values(unit, number, column) -> Any:
@@ -73,13 +87,24 @@ def _fits_values(unit, number, column) -> Any:
     values = np.array(unit.data.field(number))
   except UnicodeDecodeError:
     values = _decoded(raw)
-  if values.dtype.kind == "S":
-    values = _decoded(values)
+  if values.dtype.kind in "SU":
+    values = _until_zero(_decoded(values) if values.dtype.kind == "S" else values)
   if column.null is not None and raw.dtype.kind in "iu":
     return np.ma.MaskedArray(values, raw == int(column.null))
   if column.null is not None and values.dtype.kind in "iuf":  # of a table of text
     return np.ma.MaskedArray(values, np.char.strip(raw) == str(column.null).strip().encode())
   return values
+
+
+def _until_zero(texts: np.ndarray) -> np.ndarray:
+  """Texts up to the first character of value 0, which ends them by the standard."""
+  if not texts.size or not texts.dtype.itemsize:
+    return texts
+  texts = np.ascontiguousarray(texts, texts.dtype.newbyteorder("="))
+  codes = texts.view(np.uint32).reshape(*texts.shape, -1)
+  if np.any((codes[..., :-1] == 0) & (codes[..., 1:] != 0)):
+    codes[np.logical_or.accumulate(codes == 0, axis=-1)] = 0
+  return texts
 
 
 def _decoded(raw: np.ndarray) -> np.ndarray:
@@ -95,6 +120,7 @@ def read_votable(path: str, content: bytes) -> TableColumns:
     document = votable.parse(io.BytesIO(content), verify="ignore")
     tables = list(document.iter_tables())
     with_rows = [table for table in tables if len(table.array)] or tables
+    _check_status(document, path)
     if not with_rows:
       raise ValueError("the VOTable holds no table")
     if len(with_rows) > 1:
@@ -108,6 +134,16 @@ def read_votable(path: str, content: bytes) -> TableColumns:
       columns.header["EQUINOX"] = system.equinox
     break
   return columns
+
+
+def _check_status(document, path: str) -> None:
+  """Refuses the report of an error in place of a table; warns of one that was cut off."""
+  for info in (*document.infos, *(info for part in document.resources for info in part.infos)):
+    if info.name == "QUERY_STATUS" and str(info.value).upper() == "ERROR":
+      raise ValueError(f"the archive reports an error in place of a table: {info.content}")
+    if info.name == "QUERY_STATUS" and str(info.value).upper() == "OVERFLOW":
+      logging.warning("%s: the archive says that this is not all (OVERFLOW); ask for more rows",
+                      path)
 
 
 def from_astropy(table: Table) -> TableColumns:
@@ -126,23 +162,41 @@ def from_astropy(table: Table) -> TableColumns:
   return columns
 
 
+def parquet_parts(folder: str) -> list[str]:
+  """The Parquet files of a table in parts, sorted, in subfolders too; [] if there are none.
+
+  Hidden files, those that begin with _ and the sample of HATS catalogues are no parts.
+  """
+  found = []
+  for root, folders, names in os.walk(folder):
+    folders[:] = [name for name in folders if not name.startswith((".", "_"))]
+    found += [os.path.join(root, name) for name in names
+              if name.lower().endswith(PARQUET) and not name.startswith((".", "_"))
+              and name != _HATS_SAMPLE]
+  return sorted(found)
+
+
 def read_parquet(path: str) -> TableColumns:
-  """The columns of a Parquet file.
+  """The columns of a Parquet file, or of the parts in a folder, which must have the same.
 
   Raises:
     OSError: the file is missing.
-    ValueError: it is damaged, or pyarrow is not installed.
+    ValueError: it is damaged, a part has other columns, or pyarrow is not installed.
   """
   try:
     from pyarrow import parquet  # an optional dependency
   except ImportError as error:
     raise ValueError(f"{path}: Parquet needs pyarrow: pip install '.[parquet]'") from error
-  try:
-    table = parquet.ParquetFile(path).read()
-  except FileNotFoundError:
-    raise
-  except Exception as error:  # pyarrow raises many kinds of errors
-    raise ValueError(f"{path}: not a readable table: {error}") from error
+  tables = {}
+  for file in parquet_parts(path) or [path]:
+    plain_files.check(file)
+    try:
+      tables[file] = parquet.ParquetFile(file).read()
+    except FileNotFoundError:
+      raise
+    except Exception as error:  # pyarrow raises many kinds of errors
+      raise ValueError(f"{file}: not a readable table: {error}") from error
+  table = _joined(tables)
   columns = TableColumns()
   for number, name in enumerate(table.schema.names):
     try:
@@ -151,6 +205,23 @@ def read_parquet(path: str) -> TableColumns:
       columns.skip(name, f"{table.schema.types[number]}: {error}")
   _parquet_units(table.schema, columns)
   return columns
+
+
+def _joined(tables: dict[str, Any]) -> Any:
+  """One table of pyarrow from those of several files."""
+  import pyarrow
+  (first, table), *others = tables.items()
+  for file, other in others:
+    differing = sorted({*table.schema.names} ^ {*other.schema.names})
+    if differing:
+      raise ValueError(f"{file}: other columns than {first} has: {', '.join(differing)}; write "
+                       "the parts with the same columns, or take one of these files away")
+    try:
+      pyarrow.unify_schemas([table.schema, other.schema])
+    except pyarrow.ArrowException as error:
+      raise ValueError(f"{file}: other types than {first} has: {error}; write the parts with the "
+                       "same types") from error
+  return pyarrow.concat_tables(tables.values(), promote_options="default") if others else table
 
 
 def _parquet_values(values) -> tuple[np.ndarray, np.ndarray | None]:

@@ -8,6 +8,8 @@ from astropy.io import fits
 import numpy as np
 
 MANY = "{} values per row"
+MASK = ".mask"
+"""Ending of the column that says where another one has no value."""
 
 
 class TableColumns(dict[str, np.ndarray]):
@@ -54,6 +56,26 @@ class TableColumns(dict[str, np.ndarray]):
     if texts is not None:
       self.texts[name] = texts
 
+  def apply_masks(self) -> TableColumns:
+    """These columns, missing where a column `name.mask` says so, as astropy writes them.
+
+    HDF5 and Parquet have no masks of their own.
+    """
+    for name in [name for name in self if name.endswith(MASK) and name.removesuffix(MASK) in self]:
+      mask, masked = _as_mask(self[name]), name.removesuffix(MASK)
+      if mask is None:
+        continue
+      values, texts = without_mask(np.ma.MaskedArray(
+          self.texts.get(masked, self[masked]) if self[masked].dtype.kind not in "iufb"
+          else self[masked], mask))
+      if masked in self.texts and texts is None:
+        texts = np.where(mask, self.texts[masked].dtype.type(), self.texts[masked])
+      self[masked] = values
+      self.texts.update({masked: texts} if texts is not None else {})
+      del self[name]
+      self.texts.pop(name, None)
+    return self
+
   def skip(self, name: str, reason: str) -> None:
     """Notes why a column is not among the others."""
     self.skipped[name.strip()] = reason
@@ -83,6 +105,16 @@ class TableColumns(dict[str, np.ndarray]):
     other = values if texts is None else texts
     return own.shape == other.shape and bool(np.all(
         (own == other) | ((own != own) & (other != other))))
+
+
+def _as_mask(values: np.ndarray) -> np.ndarray | None:
+  """A column of truth values, also as 0 and 1 or as text; None if it holds anything else."""
+  if values.dtype.kind == "U":
+    words = np.char.lower(values)
+    return words == "true" if np.all((words == "true") | (words == "false")) else None
+  if values.dtype.kind in "biu" and np.all((values == 0) | (values == 1)):
+    return values.astype(bool)
+  return None
 
 
 def without_mask(values: Any) -> tuple[np.ndarray, np.ndarray | None]:

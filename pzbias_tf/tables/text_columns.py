@@ -49,9 +49,16 @@ def columns_of(text: str, num: int, delimiter: str) -> list[np.ndarray]:
       np.array([], str)] * num
 
 
-def filled_lines(text: str) -> Iterator[str]:
-  """The lines of a text that are not blank, one at a time, without their ends."""
-  return (line for line in lines_of(text) if line.strip())
+def first_lines(text: str, number: int) -> tuple[list[str], str]:
+  """The first lines that are not blank, and the text after them."""
+  first: list[str] = []
+  start = 0
+  for line in lines_of(text):
+    if len(first) == number:
+      break
+    first += [line] if line.strip() else []
+    start += len(line) + 1
+  return first, text[start:]
 
 
 def lines_of(text: str) -> Iterator[str]:
@@ -139,7 +146,7 @@ def _cut(text, starts, ends, width) -> np.ndarray:
 
 def _other_columns(text, num, delimiter, done) -> Iterator[list[np.ndarray]]:
   """The values of each column, some rows at a time, after so many rows done before."""
-  rows = fields(filled_lines(text), delimiter)
+  rows = fields((line for line in lines_of(text) if line.strip()), delimiter)
   while block := list(itertools.islice(rows, _ROWS)):
     if set(map(len, block)) != {num}:
       _make_regular(block, num, done, pad=delimiter != " ")

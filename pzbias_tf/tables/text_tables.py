@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import itertools
 import re
 from typing import Sequence
 
@@ -11,14 +10,17 @@ from absl import logging
 from astropy.table import Table
 import numpy as np
 
+from pzbias_tf.tables import text_lines
 from pzbias_tf.tables.binary_tables import from_astropy
 from pzbias_tf.tables.table_contents import TableColumns
-from pzbias_tf.tables.text_columns import columns_of, fields, filled_lines, lines_of
+from pzbias_tf.tables.text_columns import columns_of, fields, first_lines, lines_of
 from pzbias_tf.tables.text_values import is_number, typed_columns
 
 _DELIMITERS = ("\t", ";", ",", "|", " ")
 """In the order in which they are tried; blanks separate where nothing else does."""
 _SEPARATOR = re.compile(r"\"?sep=.\"?")  # first line of spreadsheets
+_SPREADSHEET_TEXT = re.compile(  # ="007", also as "=""007""", and '007'
+    r"""(?<![^\n,;\t|])(?:"=""([^"\n]*)\"""|="([^"\n]*)"|'([^',;|\t\n]*)')(?![^\n,;\t|])""")
 _COMMENT = re.compile(r"^[^\S\n]*#.*\n?", re.MULTILINE)
 _LINES = 20  # that tell the delimiter
 
@@ -32,9 +34,16 @@ def read_text(path: str, content: bytes) -> TableColumns:
   text = decoded(content)
   astropy_format = _astropy_format(text)
   if astropy_format:
-    return from_astropy(Table.read(text.rstrip().split("\n"), format=f"ascii.{astropy_format}"))
-  names, values, delimiter = _split_header(text, path)
-  return typed_columns(names, columns_of(values, len(names), delimiter))
+    missing = {"fill_values": [("", "0"), ("null", "0")]} if astropy_format == "ecsv" else {}
+    return from_astropy(Table.read(text.rstrip().split("\n"), format=f"ascii.{astropy_format}",
+                                   **missing))
+  if '="' in text or "'" in text:
+    text = _SPREADSHEET_TEXT.sub(r'"\1\2\3"', text)
+  names, units, values, delimiter = _split_header(text, path)
+  columns = typed_columns(names, columns_of(values, len(names), delimiter))
+  for name, unit in zip(names, units):
+    columns.set_unit(name, unit)
+  return columns
 
 
 def decoded(content: bytes) -> str:
@@ -42,9 +51,14 @@ def decoded(content: bytes) -> str:
   for encoding in (("utf-16",) if content[:2] in (b"\xff\xfe", b"\xfe\xff") else
                    ("utf-8-sig", "latin-1")):
     try:
-      return content.decode(encoding).replace("\r\n", "\n").replace("\r", "\n").lstrip("\ufeff")
+      text = content.decode(encoding).replace("\r\n", "\n").replace("\r", "\n").strip(
+          "\ufeff\0\x1a")
     except UnicodeDecodeError:
       continue
+    if "\0" in text:
+      raise ValueError("it holds bytes of value 0, so it is no text, or in UTF-16 without a mark; "
+                       "save it as UTF-8")
+    return text
   raise ValueError("its text is in no known encoding; save it as UTF-8")
 
 
@@ -57,27 +71,30 @@ def _astropy_format(text: str) -> str:
     return "sextractor"
   if "Byte-by-byte Description of file" in start:
     return "mrt" if start.startswith("Title:") else "cds"
-  return "ipac" if re.match(r"(\\.*\n)*\|.*\|\s*\n", start) else ""
+  return "ipac" if re.match(r"(\\.*\n)*(\|.*\|\s*\n){1,4}[^|\\]", start) else ""
 
 
-def _split_header(text: str, path: str) -> tuple[list[str], str, str]:
-  """Names, the lines of values, and what separates these."""
+def _split_header(text: str, path: str) -> tuple[list[str], list[str], str, str]:
+  """Names, units, the lines of values, and what separates these."""
   comments, start = _first_comments(text)
-  rows = _without_comments(text[start:], path)
-  first = list(itertools.islice(filled_lines(rows), _LINES))
+  rows = text_lines.without_footer(_without_comments(text[start:], path))
+  first, others = first_lines(rows, _LINES)
   if not first and not comments:
     raise ValueError("it is empty")
   if not first:
     raise ValueError("it holds comments, and no values")
   named = _commented_names(comments, first)
   if named:
-    return named[0], rows, named[1]
+    return named[0], [], rows, named[1]
+  first, below = text_lines.split(first)
   delimiter = _delimiter(first)
   names = _clean(next(fields(first[:1], delimiter)))
   if any(is_number(name) for name in names):
     raise ValueError(f"its first line holds numbers, and no names of columns: {first[0][:60]!r}; "
                      "add a line of names")
-  return names, rows[rows.index(first[0]) + len(first[0]):].removeprefix("\n"), delimiter
+  units = text_lines.units_of(first, lambda lines: list(fields(lines, delimiter)), below=below)
+  values = [*first[2 if units else 1:], text_lines.without_line(others, first[0])]
+  return names, units, "\n".join(values), delimiter
 
 
 def _first_comments(text: str) -> tuple[list[str], int]:
@@ -86,7 +103,7 @@ def _first_comments(text: str) -> tuple[list[str], int]:
   start, at_top = 0, True
   for line in lines_of(text):
     own = line.strip()
-    if own.startswith("#"):
+    if text_lines.COMMENT.match(line):
       comments.append(line)
     elif own and not (at_top and _SEPARATOR.fullmatch(own)):
       break
@@ -126,7 +143,7 @@ def _commented_names(comments, rows) -> tuple[list[str], str] | None:
   for of_names, of_rows in (*same, *((delimiter, usual) for delimiter in _DELIMITERS)):
     num = len(next(fields(rows[:1], of_rows)))
     for comment in reversed(comments) if num > 1 or of_names == of_rows == " " else ():
-      names = _clean(next(fields([comment.lstrip().lstrip("#").strip()], of_names), []))
+      names = _clean(next(fields([comment.lstrip(" \t#%!/;").strip()], of_names), []))
       if len(names) == num and len(set(names)) == num and all(
           re.search(r"\w", name) and not is_number(name) for name in names):
         return names, of_rows

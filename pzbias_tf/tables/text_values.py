@@ -7,14 +7,16 @@ from typing import Sequence
 
 import numpy as np
 
+from pzbias_tf.arguments import MISSING_WORDS
 from pzbias_tf.tables.table_contents import TableColumns
 
-MISSING = ("", "nan", "null", "none", "n/a", "na", "<na>", "--", "-", "\\n", "...", "masked")
+MISSING = tuple(word.decode() for word in MISSING_WORDS)
 """Words that stand for no value, in small letters."""
 
 _WHOLE = re.compile(r"[+-]?\d+\.?0*")
 _COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 _FIRST = 1000  # values that tell what a column does not hold
+_FORTRAN = re.compile(r"[+-]?\d*\.?\d*[dD][+-]?\d+")  # 1.5D-01
 _DIGITS = 18  # that a whole number of 64 bits certainly holds
 
 
@@ -46,6 +48,18 @@ def as_numbers(texts: np.ndarray, *, commas: bool = False) -> np.ndarray | None:
   numbers = np.full(len(texts), np.nan)
   try:
     numbers[~missing] = texts[~missing].astype(np.float64)
+  except ValueError:
+    return _of_fortran(texts, missing)
+  return numbers
+
+
+def _of_fortran(texts: np.ndarray, missing: np.ndarray) -> np.ndarray | None:
+  """Texts as doubles, of which some have the exponents of Fortran; None if one is no number."""
+  plain = [re.sub("[dD]", "e", text) if _FORTRAN.fullmatch(text) else text
+           for text in _plain(texts[~missing]).tolist()]
+  numbers = np.full(len(texts), np.nan)
+  try:
+    numbers[~missing] = np.array(plain).astype(np.float64)
   except ValueError:
     return None
   return numbers

@@ -100,6 +100,42 @@ class CatalogTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, "catalog.fits: no column r_mag.*convert"):
       catalog_lib.load_catalog(self.folder)
 
+  @parameterized.product(
+      rows=[range(0, 11), range(0, 1), range(3, 7), range(8, 11), range(4, 4)],
+      rows_per_file=[3, 4, 100])
+  def test_rows_are_those_of_the_whole_catalogue(self, rows, rows_per_file):
+    table = _records(11, z_spec=np.linspace(0.1, 0.2, 11), ra=np.arange(11.0),
+                     field=["W", "", "Ux", *"abcdefgh"], z_photo_ref_A=np.arange(11.0))
+    with mock.patch.object(catalog_lib, "ROWS_PER_FILE", rows_per_file):
+      names = catalog_lib.save_catalog(table, self.folder)
+    whole, found = (catalog_lib.load_catalog(self.folder, names),
+                    catalog_lib.load_rows(self.folder, names, rows))
+    self.assertEqual(found.colnames, whole.colnames)
+    self.assertLen(found, len(rows))
+    for name in whole.colnames:
+      self.assertEqual(found[name].dtype.kind, whole[name].dtype.kind)
+      self.assertAllEqual(found[name], whole[name][rows.start:rows.stop])
+      self.assertEqual(found[name].unit, whole[name].unit)
+
+  def test_rows_outlive_their_file(self):
+    names = catalog_lib.save_catalog(_records(5, ra=np.arange(5.0)), self.folder)
+    found = catalog_lib.load_rows(self.folder, names, range(1, 4))
+    with open(self.path, "r+b") as file:
+      file.truncate(2880)  # what is mapped into memory would be lost
+    self.assertAllEqual(found["ra"], [1.0, 2.0, 3.0])
+
+  def test_rows_beyond_the_end_are_missing(self):
+    names = catalog_lib.save_catalog(_records(5), self.folder)
+    self.assertLen(catalog_lib.load_rows(self.folder, names, range(3, 9)), 2)
+
+  @parameterized.parameters((["a", "bcd", ""], 3), (["e", "b", ""], 1), (["", "", ""], 1))
+  def test_bytes_of_the_longest_text(self, fields, expected):
+    names = catalog_lib.save_catalog(_records(3, field=fields), self.folder)
+    widths = catalog_lib.text_bytes(self.folder, names)
+    self.assertEqual(widths["field"], expected)
+    self.assertEqual(widths["split"], len("validation"))
+    self.assertNotIn("ra", widths)
+
   def test_file_that_is_no_fits(self):
     with open(self.path, "w", encoding="utf-8") as file:
       file.write("id,z\n")

@@ -73,6 +73,17 @@ class BatchesTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual(part.extra(NAMES), self.data.extra(NAMES)[
         self.data.manifest.shards[0].records:][:len(part.catalog)])
 
+  def test_a_shard_reads_its_own_rows_alone(self):
+    whole = Dataset.open(self.data.folder)
+    for number, shard in enumerate(whole.manifest.shards):
+      part = whole.shard(number)
+      start = sum(before.records for before in whole.manifest.shards[:number])
+      self.assertAllEqual(part.column("id"), self.data.column("id")[start:start + shard.records])
+      self.assertAllEqual(part.shard(0).column("ra"), part.column("ra"))
+      part.forget()
+      self.assertAllEqual(part.extra(NAMES), self.data.extra(NAMES)[start:start + shard.records])
+    self.assertNotIn("catalog", vars(whole))
+
   @parameterized.parameters("train", "validation", "test")
   def test_in_record_order(self, split):
     keep = (self.data.column("split") == split) & (np.arange(len(self.data.catalog)) % 3 > 0)

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 import unittest
 
 from absl.testing import parameterized
@@ -167,6 +168,28 @@ class HeadersTest(sample_frames.CutoutsTest, parameterized.TestCase):
     self.run_cutouts(self.write_positions(np.concatenate([SKY, [[150.0, 3.0]]])))
     self.assertRegex(self.rejected()[str(10**18 + 4)], "band g: pixels in uJy, but those of .*nJy")
 
+  @parameterized.parameters(
+      ({"MAGZERO": 30.0}, {"MAGZERO": 27.0}), ({"PHOTZP": 30.0}, {"PHOTZP": 30.5}),
+      ({"FLUXMAG0": 6.3e10}, {"FLUXMAG0": 5.7e10}),
+      ({"BUNIT": "adu", "ZEROPNT": 25.0}, {"BUNIT": "adu", "ZEROPNT": 26.0}))
+  def test_fields_of_other_zero_points(self, words, others):
+    self.write_field("000094-1-0100")
+    self.write_field("000094-1-0101", centre=(150.0, 3.0))
+    for path, values in ((self.path("g"), words),
+                         (self.path("g").replace("0100", "0101"), others)):
+      for key, value in values.items():
+        fits.setval(path, key, value=value)
+    self.run_cutouts(self.write_positions(np.concatenate([SKY, [[150.0, 3.0]]])))
+    self.assertRegex(self.rejected()[str(10**18 + 4)],
+                     "band g: .*, but .* in .*; convert all frames of a band to one unit and zero")
+
+  def test_asinh_magnitudes_are_refused(self):
+    self.write_field()
+    for key in ("BSOFTEN", "BOFFSET"):
+      fits.setval(self.path("i"), key, value=1.5)
+    with self.assertRaisesRegex(ValueError, "band i: pixels in asinh magnitudes"):
+      self.run_cutouts(self.write_positions())
+
   @parameterized.named_parameters(
       ("wht_first", ("WHT", "SCI"), {}), ("named_first", ("ERR", "DQ", "SCI"), {}),
       ("exttype", ("", ""), {0: dict(EXTTYPE="VARIANCE"), 1: dict(EXTTYPE="IMAGE")}),
@@ -281,6 +304,15 @@ class HeadersTest(sample_frames.CutoutsTest, parameterized.TestCase):
     for folder, prefix in (("", "._"), ("__MACOSX/", "._"), ("__MACOSX/", "")):
       with open(os.path.join(self.frames, folder + prefix + NAME.format(band="g")), "wb") as file:
         file.write(b"\0\5\x16\7" + bytes(4092))
+    cube, table = self.run_cutouts(self.write_positions())
+    self.assert_galaxies(cube, table)
+
+  @parameterized.parameters(".snapshot", "@eaDir", "#recycle", ".Trash-1000")
+  def test_copies_that_file_systems_keep(self, folder):
+    self.write_field()
+    os.makedirs(os.path.join(self.frames, folder))
+    name = NAME.format(band="g")
+    shutil.copy(self.path("g"), os.path.join(self.frames, folder, name))
     cube, table = self.run_cutouts(self.write_positions())
     self.assert_galaxies(cube, table)
 

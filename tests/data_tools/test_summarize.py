@@ -56,6 +56,11 @@ class SummarizeTest(tf.test.TestCase):
     everything, _ = read_sample(self.data, 60)
     self.assertAllEqual(images[0], everything[row])
 
+  def test_a_folder_of_others_keeps_its_files(self):
+    with self.assertRaisesRegex(FileExistsError, "catalog.fits for one.*name another --output"):
+      self.summarize(output=self.folder)
+    self.assertFalse(os.path.exists(os.path.join(self.folder, "distribution.png")))
+
   def test_damaged_shard(self):
     path = os.path.join(self.folder, self.data.manifest.shards[0].name)
     with open(path, "r+b") as file:

@@ -20,9 +20,12 @@ from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.metrics.bootstrap import Bootstrap
 from pzbias_tf.metrics.stage_metrics import summarize, to_json
 from pzbias_tf.photoz_catalog import BY_MAGNITUDE
+from pzbias_tf.predictions.parts.part_writer import write_part
 from pzbias_tf.predictions.predictions import Estimates, Predictions
+from pzbias_tf.predictions.predictions_file import PdfFormat
 from pzbias_tf.survey import SDSS
 from tests.eval.small_run import small_run
+from tests.predictions.parts.small_parts import write_predictions
 
 REAL_DATA = os.environ.get("PZBIAS_REAL_DATA", "")
 HAS_PYARROW = importlib.util.find_spec("pyarrow") is not None
@@ -98,6 +101,21 @@ class FormatsTest(CatalogCase):
     self.assertEqual(metrics["estimates"]["zmode"],
                      json.loads(json.dumps(to_json(summarize(self.test, SDSS, BOOTSTRAP)))))
     self.assertIn("CRPS", text)
+
+  @parameterized.parameters("full", "quantiles", "none")
+  def test_a_folder_of_parts(self, kind):
+    folder, shard = self.path("photo_z"), self.path("shard.hdf5")
+    os.makedirs(folder)
+    for number, rows in enumerate((slice(0, 40), slice(40, None))):
+      some = self.test.select(np.arange(len(self.test))[rows])
+      write_predictions(shard, some, PdfFormat(kind=kind))
+      write_part(shard, os.path.join(folder, f"{number}.parquet"), None)
+    text, metrics = self.run_on(folder)
+    expected = json.loads(json.dumps(to_json(summarize(self.test, SDSS, BOOTSTRAP))))
+    found = metrics["estimates"]["zmode"]
+    self.assertEqual("CRPS" in text, kind == "full")
+    self.assertEqual("not a histogram, and not measured" in text, kind == "quantiles")
+    self.assertEqual(found, {name: expected[name] for name in found})
 
   def test_qp_without_columns_takes_the_modes_and_a_table_of_truth(self):
     path = self.path("bare.hdf5")
@@ -248,6 +266,36 @@ class ColumnsTest(CatalogCase):
                              truth=truth)
     self.assertEqual(metrics["missing"], {"z": {"NaN": 20}})
     self.assertEqual(metrics["estimates"], expected)
+
+
+  @parameterized.parameters("NULL", "#N/A", "(null)")
+  def test_a_table_of_truth_whose_redshifts_are_text(self, word):
+    table = columns(num=200)
+    words = table["z"].astype(str).astype(object)
+    words[:20] = word
+    truth = self.write({"objid": table["objID"], "z": words.astype(str)}, "truth.fits")
+    own = self.write({name: table[name] for name in ("objID", "r", "photoZ")})
+    _, metrics = self.run_on(own, truth=truth)
+    self.assertEqual(metrics["missing"], {"z": {"NaN": 20}})
+    self.assertEqual(metrics["galaxies"], 180)
+
+  @parameterized.parameters("x{}", "{}.fits", "0{}")
+  def test_a_table_of_truth_of_other_ids_is_refused(self, form):
+    table = columns(num=20)
+    truth = self.write({"objid": [form.format(name) for name in table["objID"]],
+                        "z": table["z"]}, "truth.csv")
+    own = self.write({name: table[name] for name in ("objID", "r", "photoZ")})
+    with self.assertRaisesRegex(ValueError, r"truth.csv: none of its ids \(objid: .*, ...\) is "
+                                r"among those of .*catalog.fits \(objID: s0-0, ...\)"):
+      self.run_on(own, truth=truth)
+
+  @parameterized.parameters((1e20, "1e+15 or above"), (99999.0, "above 20"),
+                            (9.96921e36, "1e+15 or above"), (2147483647.0, "above 20"))
+  def test_numbers_far_above_all_redshifts_are_missing(self, number, reason):
+    table = columns(num=200)
+    table["z"][:50], table["photoZ"][60:70] = number, number
+    _, metrics = self.run_on(self.write(table))
+    self.assertEqual(metrics["missing"], {"z": {reason: 50}, "photoZ": {reason: 10}})
 
 
 class OriginTest(CatalogCase):
@@ -432,6 +480,13 @@ class MistakesTest(CatalogCase):
     table["photoZ"] = np.array(["0.1"] * 19 + ["bad"])
     self.check("catalog.fits: column 'photoZ' does not hold numbers", table)
 
+  @parameterized.parameters(("z", 299792.458), ("photoZ", 299792.458), ("z", 1e4), ("photoZ", 1e3))
+  def test_velocities_and_the_like_are_no_redshifts(self, name, factor):
+    table = columns(num=200)
+    table[name] = table[name] * factor
+    self.check(f"catalog.fits: column '{name}': .* are above 20, so no redshifts, .*km/s", table,
+               columns={"z_spec": "z"})
+
   def test_no_galaxies_left(self):
     table = columns(num=20)
     table["photoZ"][:] = -99.0
@@ -467,6 +522,12 @@ class MistakesTest(CatalogCase):
       file.write("z_photo\n0.1\n")
     with self.assertRaisesRegex(OSError, "text.hdf5: "):
       self.run_on(self.path("text.hdf5"))
+
+  def test_a_folder_of_others_keeps_its_files(self):
+    path = self.write(columns(num=20))
+    with self.assertRaisesRegex(FileExistsError, "catalog.fits for one.*name another --output"):
+      self.run_on(path, output=".")
+    self.assertEqual(os.listdir(self.path(".")), ["catalog.fits"])
 
   @parameterized.parameters(
       (dict(output=""), "--output is missing"),

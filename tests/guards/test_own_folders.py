@@ -98,6 +98,30 @@ class OwnFoldersTest(tf.test.TestCase, parameterized.TestCase):
     own_folders.clear_files(self.parent)
     self.assertCountEqual(os.listdir(self.parent), stays)
 
+  @parameterized.parameters(([],), (["page.html"],), (["page.html", "notes.txt"],))
+  def test_an_output_folder_is_ones_own(self, names):
+    for name in names:
+      os.makedirs(self.output, exist_ok=True)
+      open(os.path.join(self.output, name), "w", encoding="utf-8").close()
+    left = hidden_name(os.path.join(self.output, "page.html"))
+    if names:
+      open(left, "w", encoding="utf-8").close()
+    with own_folders.output_folder(self.output, ("*.html",)):
+      self.assertCountEqual(os.listdir(self.output), [locks.LOCK_NAME, *names])
+      with self.assertRaisesRegex(OSError, f"another process is at work in {self.output}; wait "):
+        with own_folders.output_folder(self.output, ("*.html",)):
+          pass
+
+  @parameterized.parameters((["page.htm"],), (["a.csv", "b.csv"],))
+  def test_an_output_folder_of_others(self, names):
+    os.makedirs(self.output)
+    for name in names:
+      open(os.path.join(self.output, name), "w", encoding="utf-8").close()
+    with self.assertRaisesRegex(FileExistsError, f"{names[0]} for one.*name another --output"):
+      with own_folders.output_folder(self.output, ("*.html",)):
+        self.fail("entered")
+    self.assertCountEqual(os.listdir(self.output), names)
+
   def test_a_link_in_the_place_of_an_own_folder(self):
     os.symlink(self.parent, self.output)
     with self.assertRaisesRegex(OSError, "is a link, which this package does not make; remove"):

@@ -76,6 +76,8 @@ class ColumnsTest(tf.test.TestCase, parameterized.TestCase):
       ([0.1, -0.1], r"ebv\[1\] is -0.1; E\(B-V\) is 0 or more"),
       ([np.nan, 0.1], "ebv is not finite for 1 of 2 galaxies, first at position 0"),
       (np.nan, "ebv is not finite"),
+      ([0.1, 99.0], r"ebv\[1\] is 99, which is no measurement"),
+      ([999.0, 0.1], r"ebv\[0\] is 999, which is no measurement"),
       (["low", "high"], "ebv must be numbers, one per galaxy: could not convert"),
       (np.ma.array([0.1, 0.2], mask=[False, True]), "ebv is not finite .* position 1"))
   def test_ebv_refused(self, ebv, message):
@@ -86,6 +88,30 @@ class ColumnsTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, "r_mag has 3 values for 2 galaxies"):
       galaxy_arrays.number_column("r_mag", [15.0, 16.0, 17.0], 2)
     self.assertAllClose(galaxy_arrays.number_column("r_mag", 15, 2), [15.0, 15.0])
+
+  @parameterized.parameters(
+      ([15.0, 99.0], r"r_mag\[1\] is 99, which is no measurement"),
+      ([-99.0, 15.0], r"r_mag\[0\] is -99, which is no measurement"),
+      (-9999.0, r"r_mag\[0\] is -9999, which is no measurement"),
+      ([15.0, 456.0], r"r_mag\[1\] is 456, outside of 0 to 40, so no magnitude; turn fluxes"),
+      ([15.0, -17.5], r"r_mag\[1\] is -17.5, outside"))
+  def test_r_that_is_no_magnitude(self, r_mag, message):
+    with self.assertRaisesRegex(ValueError, message):
+      galaxy_arrays.r_column(r_mag, 2)
+    self.assertAllClose(galaxy_arrays.r_column([15.0, 0.5], 2), [15.0, 0.5])
+
+  @parameterized.parameters(
+      ([1.237648720693756e18, 5.0],), (np.array([2**24 + 2, 5], np.float32),),
+      ([1.5, 2.5],), (["1.2376E+18", "1.2377E+18"],))
+  def test_ids_that_have_lost_digits(self, ids):
+    with self.assertRaisesRegex(ValueError, "predict: ids in column 'ids' .* lost digits"):
+      galaxy_arrays.id_column(ids, 2)
+
+  def test_ids_of_other_kinds(self):
+    for ids, expected in (([7.0, 8.0], ["7", "8"]), ([2**60 + 1, 8], [str(2**60 + 1), "8"]),
+                          (np.ma.array([7, 8], mask=[0, 1]), ["7", ""]),
+                          (np.array(["a", None], object), ["a", ""])):
+      self.assertAllEqual(galaxy_arrays.id_column(ids, 2), expected)
 
   def test_ids(self):
     self.assertAllEqual(galaxy_arrays.id_column(None, 2), ["0", "1"])

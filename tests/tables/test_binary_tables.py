@@ -4,6 +4,7 @@ import decimal
 import importlib.util
 import os
 
+from absl import logging
 from absl.testing import parameterized
 from astropy import units
 from astropy.coordinates import SkyCoord
@@ -12,6 +13,7 @@ from astropy.table import MaskedColumn, QTable, Table
 import numpy as np
 import tensorflow as tf
 
+from data_tools.readers.parts import table_files
 from pzbias_tf import table_columns, tables
 
 HAS_PYARROW = importlib.util.find_spec("pyarrow") is not None
@@ -51,6 +53,103 @@ class BinaryTablesTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(columns.skipped, {"wide": "3 values per row"})
     with self.assertRaisesRegex(ValueError, "'wide', named by --z_column, cannot be used: 3 val"):
       table_columns.named(columns, "wide", "--z_column", path)
+
+  @parameterized.parameters(
+      ([("LDAC_IMHEAD", {"Field Header Card": ["SIMPLE = T", "END"]})],),
+      ([("FIELDS", {"FITSFILE": ["a.fits"], "EXPTIME": [3.0]})],),
+      ([("META", {"key": ["a", "b", "c"], "value": ["1", "2", "3"]}), ("ONE", {"n": [1]})],))
+  def test_remarks_before_the_table(self, others):
+    path = self.path("a.fits")
+    fits.HDUList([fits.PrimaryHDU(), *(fits.BinTableHDU(Table(columns), name=name) for name, columns
+                                       in [*others, ("OBJECTS", {"id": [1, 2], "z": [0.1, 0.2]})]),
+                  ]).writeto(path)
+    self.assertEqual(self.ids(path), ["1", "2"])
+
+  def test_of_two_tables_of_objects_the_first_is_read(self):
+    path = self.path("a.fits")
+    fits.HDUList([fits.PrimaryHDU(), *(fits.BinTableHDU(Table({"id": ids})) for ids in (
+        [1, 2], [3, 4, 5]))]).writeto(path)
+    self.assertEqual(self.ids(path), ["1", "2"])
+
+  @parameterized.parameters(
+      ([b"abc\0xyz", b"de\0\0q"], ["abc", "de"]), ([b"\0old", b"new"], ["", "new"]),
+      ([b"a\0", b"b"], ["a", "b"]), ([b"\xe1\0x", b"b"], ["\xe1", "b"]))
+  def test_texts_end_at_a_byte_of_value_0(self, values, ids):
+    path = self.path("a.fits")
+    fits.BinTableHDU.from_columns(
+        [fits.Column("id", "7A", array=np.array(values))]).writeto(path)
+    self.assertEqual(self.ids(path), ids)
+
+  @parameterized.parameters(5, 2, 3)
+  def test_the_magnitudes_of_one_galaxy_are_no_rows(self, num):
+    path = self.path("a.fits")
+    Table({"id": [7], "mag": np.ones((1, num)), "z": [0.1]}).write(path)
+    columns = tables.read_table(path)
+    self.assertEqual(columns["id"].tolist(), [7])
+    self.assertEqual(columns.skipped, {"mag": f"{num} values per row"})
+
+  @parameterized.parameters(np.int64, ">i8")
+  def test_whole_numbers_that_were_nan(self, kind):
+    values = np.array([-2**63, 5, LARGE]).astype(kind)
+    self.assertEqual(table_columns.exact_ids(values, "id", "x").tolist(), ["", "5", str(LARGE)])
+
+  @parameterized.parameters("ERROR", "OVERFLOW", "OK")
+  def test_what_an_archive_says_of_its_answer(self, status):
+    path = self.path("a.vot")
+    Table({"id": [1, 2]}).write(path, format="votable")
+    with open(path, encoding="utf-8") as file:
+      text = file.read()
+    with open(path, "w", encoding="utf-8") as file:
+      file.write(text.replace("<TABLE", f'<INFO name="QUERY_STATUS" value="{status}">no such '
+                              "column</INFO><TABLE", 1))
+    if status == "ERROR":
+      with self.assertRaisesRegex(ValueError, "reports an error in place of a table: no such col"):
+        tables.read_table(path)
+      return
+    with self.assertLogs(level="WARNING") as logs:
+      logging.warning("one line at least")
+      self.assertEqual(self.ids(path), ["1", "2"])
+    self.assertEqual("not all (OVERFLOW)" in str(logs.output), status == "OVERFLOW")
+
+  @parameterized.parameters('{"id": [1]}', '[{"id": 1}]', '{\n "data": []}')
+  def test_json_is_told(self, text):
+    path = self.path("a.csv")
+    with open(path, "w", encoding="utf-8") as file:
+      file.write(text)
+    with self.assertRaisesRegex(ValueError, "it is JSON; save the table"):
+      tables.read_table(path)
+
+  @parameterized.parameters("a.parquet", "a.fits", "a.csv", "a.npz")
+  def test_masks_in_columns_of_their_own(self, name):
+    if name == "a.parquet" and not HAS_PYARROW:
+      self.skipTest("pyarrow is not installed")
+    path = self.path(name)
+    mask = [False, True, False]
+    table = Table({"id": [LARGE, LARGE + 7, 1], "id.mask": mask, "z": [0.1, 0.2, 0.3],
+                   "z.mask": mask, "name": ["a", "b", "c"], "name.mask": mask,
+                   "x.mask": [1, 0, 1], "r": [1, 2, 3], "r.mask": [5, 6, 7]})
+    if name == "a.parquet":
+      import pyarrow
+      from pyarrow import parquet
+      parquet.write_table(pyarrow.table({key: table[key].tolist() for key in table.colnames}), path)
+    elif name == "a.npz":
+      np.savez(path, **{key: np.asarray(table[key]) for key in table.colnames})
+    else:
+      table.write(path, format="ascii.csv" if name == "a.csv" else None)
+    columns = table_files.columns_of(path)
+    self.assertEqual(table_columns.ids_of(columns, "id", path).tolist(), [str(LARGE), "", "1"])
+    self.assertAllEqual(np.isnan(columns["z"]), mask)
+    self.assertEqual(table_columns.ids_of(columns, "name", path).tolist(), ["a", "", "c"])
+    self.assertEqual(list(columns), ["id", "z", "name", "x.mask", "r", "r.mask"])
+
+  def test_parquet_that_astropy_writes(self):
+    if not HAS_PYARROW:
+      self.skipTest("pyarrow is not installed")
+    path = self.path("a.parquet")
+    Table({"id": MaskedColumn([LARGE, 5], mask=[0, 1]), "z": MaskedColumn([0.1, 9.0], mask=[0, 1])
+           }).write(path)
+    self.assertEqual(self.ids(path), [str(LARGE), ""])
+    self.assertAllEqual(np.isnan(tables.read_table(path)["z"]), [False, True])
 
   def test_ecsv_with_positions_and_times(self):
     path = self.path("a.ecsv")

@@ -82,7 +82,9 @@ class TextColumnsTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_lines(self):
     self.assertEqual(list(text_columns.lines_of("a\n\n b\nc")), ["a", "", " b", "c"])
-    self.assertEqual(list(text_columns.filled_lines("a\n\n b\n \n")), ["a", " b"])
+    for number, expected in ((1, (["a"], "\n b\n \nc")), (2, (["a", " b"], " \nc")),
+                             (9, (["a", " b", "c"], ""))):
+      self.assertEqual(text_columns.first_lines("a\n\n b\n \nc", number), expected)
 
   def test_blocks_have_one_type(self):
     """Values that are not ASCII, in one block of many, make the whole column str."""

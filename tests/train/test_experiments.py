@@ -53,7 +53,7 @@ class ExperimentsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertRegex(experiments.listing(), rf"(?m)^{name} ")
 
   @parameterized.parameters("folds", "balancing_threshold", "bin_size", "sample_size",
-                            "label_errors", "network")
+                            "label_errors", "network", "step3_iterations", "step3_learning_rate")
   def test_last_small_value_is_the_main_item(self, name):
     variants = plan_variants(STUDY_ITEMS[name], scale="small",
                              common=(f"--data_dir={self.data['sdss']}",))
@@ -122,6 +122,18 @@ class ExperimentsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertIn("--testphase", jobs[1].words)
     with self.assertRaisesRegex(ValueError, "ends at iteration 20000"):
       self.plan("iterations", scale="small", values=("30000",))
+
+  @parameterized.parameters(("step3_iterations", ("50", "40000"), "iterations50"),
+                            ("step3_learning_rate", ("1e-3", "2e-5", "0.00002"),
+                             "learning_rate1e-3"))
+  def test_other_schedules_of_step_3_share_the_stages_before_it(self, name, values, tag):
+    jobs = self.plan(name, values=values)
+    self.assertEqual(names(jobs), [
+        *(f"sdss_net0_ne1/{stage}" for stage in ("baseline", "step1", "step2")),
+        f"sdss_net0_ne1_step3_{tag}/step3", "sdss_net0_ne1/step3"])
+    self.assertEqual([job.iterations for job in jobs[:3]], [120_000, 120_000, 40_000])
+    self.assertEqual(jobs[3].needs, jobs[4].needs)
+    self.assertContainsSubset(set(jobs[3].needs), {job.stage_dir for job in jobs[:3]})
 
   def test_values_without_a_flag_that_varies(self):
     with self.assertRaisesRegex(ValueError, "nothing varies.*leave --values out"):

@@ -10,19 +10,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
-import logging
 import os
 from typing import Any, Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-try:
-  import apache_beam as beam
-except ImportError as import_error:
-  raise ValueError("--runner needs Apache Beam: pip install '.[beam]'") from import_error
-from apache_beam.options.pipeline_options import PipelineOptions
-
 from data_tools.conversion import resume
+from data_tools.conversion.executors import pipelines
 from data_tools.conversion.shard_writer import ShardResult, ShardTask
 from pzbias_tf import storage
 
@@ -47,7 +41,7 @@ def beam_map(runner: str, num_workers: int, options: Sequence[str]) -> Iterator[
   Raises:
     OSError: the pipeline failed while the map was used.
   """
-  pipeline_options = PipelineOptions(_pipeline_arguments(runner, num_workers, options))
+  pipeline_options = pipelines.options_for(runner, num_workers, options)
 
   def mapper(function: Callable, tasks: Iterable[ShardTask]) -> Iterator[ShardResult]:
     shared, places, paths = {}, [], []
@@ -55,28 +49,14 @@ def beam_map(runner: str, num_workers: int, options: Sequence[str]) -> Iterator[
       shared = {name: getattr(task, name) for name in SHARED_FIELDS}
       places.append((task.folder, task.name))
       paths.append(save_task(task))
-    try:
-      run_pipeline(function, paths, shared, pipeline_options)
-    except RuntimeError as error:
-      raise OSError(f"{runner}: the pipeline failed; the same command keeps the finished shards: "
-                    f"{str(error).strip().splitlines()[-1]}") from error
+    run_pipeline(function, paths, shared, pipeline_options)
     yield from (resume.read_progress(*place) for place in places)
 
   yield mapper
 
 
-def _pipeline_arguments(runner: str, num_workers: int, options: Sequence[str]) -> list[str]:
-  arguments = [f"--runner={runner}", *(f"--{option}" for option in options)]
-  if runner == "DirectRunner":
-    # It repeats each line of its processes, which say little of use, as a line of its own.
-    logging.getLogger("apache_beam.runners.portability").setLevel(logging.WARNING)
-    mode = "multi_processing" if num_workers > 1 else "in_memory"
-    arguments += [f"--direct_running_mode={mode}", f"--direct_num_workers={num_workers}"]
-  return arguments
-
-
 def run_pipeline(function: Callable, paths: Sequence[str], shared: Mapping[str, Any],
-                 options: PipelineOptions) -> None:
+                 options: pipelines.PipelineOptions) -> None:
   """Calls a function with each task, spread over all workers.
 
   Args:
@@ -85,19 +65,16 @@ def run_pipeline(function: Callable, paths: Sequence[str], shared: Mapping[str, 
     shared: the tasks' `SHARED_FIELDS`.
     options: options of the pipeline.
   """
-  with beam.Pipeline(options=options) as pipeline:
-    _ = (pipeline | "tasks" >> beam.Create(paths) | beam.Reshuffle()
-         | "write shards" >> beam.ParDo(_RunTask(function, shared)))
+  pipelines.run(_RunTask(function, shared), paths, options)
 
 
-class _RunTask(beam.DoFn):
-  """Calls a function with the task of each file."""
+class _RunTask:
+  """Calls a function with the task of a file."""
 
   def __init__(self, function: Callable, shared: Mapping[str, Any]):
-    super().__init__()
     self._function, self._shared = function, shared
 
-  def process(self, path: str) -> None:
+  def __call__(self, path: str) -> None:
     self._function(load_task(path, self._shared))
 
 

@@ -187,10 +187,13 @@ def _extra(columns, name, num, origin) -> np.ndarray:
                      f"{table_columns.listing(columns)}. Rename one, or choose others "
                      "(--extra_columns)")
   values = np.asarray(columns[table_columns.named(columns, name, "--extra_columns", origin)])
-  if values.dtype.kind not in "iuf" or values.shape != (num,):
-    raise ValueError(f"{origin}: extra column {name!r} does not hold one number per galaxy, but "
-                     f"{values.dtype} of shape {list(values.shape)}; leave it out, or convert it")
-  return values.astype(np.float64)
+  try:
+    if values.dtype.kind in "iufSU" and values.shape == (num,):
+      return table_columns.numbers(values, name, origin)
+  except ValueError:
+    pass  # text that is no number
+  raise ValueError(f"{origin}: extra column {name!r} does not hold one number per galaxy, but "
+                   f"{values.dtype} of shape {list(values.shape)}; leave it out, or convert it")
 
 
 def _ids(columns, chosen, num, candidates, *, origin) -> np.ndarray:

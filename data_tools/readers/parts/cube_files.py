@@ -47,7 +47,7 @@ def find(path: str, *, table: str = "") -> CubeFiles | None:
   if not cube:
     return None
   table = table or (cube if cube.endswith(".npz") else table_files.find(os.path.dirname(cube)))
-  if not os.path.isfile(table):
+  if not os.path.exists(table):
     raise FileNotFoundError(
         f"{cube}: no table {table or 'beside it'}; put one of {', '.join(table_files.NAMES)} "
         "there, or name it with --table")

@@ -9,7 +9,7 @@ import dataclasses
 import errno
 from typing import Any, Callable, Mapping
 
-from astropy.table import Table
+from astropy.table import Column, Table
 import numpy as np
 
 from pzbias_tf.data.manifest import PhotometryColumns
@@ -144,5 +144,7 @@ class Reader:
 
 def with_split(catalog: Table, split: np.ndarray | None = None) -> Table:
   """Adds a column with the published split, [objects] str; "" for all objects if None."""
-  catalog["split"] = np.full(len(catalog), "") if split is None else split
+  # A broadcast value takes no memory.
+  values = np.broadcast_to("", len(catalog)) if split is None else split
+  catalog.add_column(Column(values, name="split", copy=split is not None), copy=False)
   return catalog

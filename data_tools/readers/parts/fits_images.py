@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from absl import logging
+from astropy.io import fits
 import numpy as np
 
+from data_tools.fits_headers import flux_scale
 from data_tools.fits_headers.unit_choice import ChoiceError, Unit, listing
 from data_tools.readers.parts import fits_planes
 from data_tools.readers.parts.cutout_source import REASON_NO_IMAGE, REASON_SHAPE, ImageError
 from data_tools.readers.parts.fits_reading import REASON_DAMAGED, read_units
+from data_tools.readers.parts.listed_files import ListedFiles
 from data_tools.readers.parts.templates import ImageFiles
 
 __all__ = ["REASON_DAMAGED", "FitsImages"]
@@ -17,7 +20,8 @@ __all__ = ["REASON_DAMAGED", "FitsImages"]
 class FitsImages:
   """Images [height, width, band] by row."""
 
-  def __init__(self, files: ImageFiles, bands: tuple[str, ...], extension: tuple[str, ...] = ()):
+  def __init__(self, files: ImageFiles | ListedFiles, bands: tuple[str, ...],
+               extension: tuple[str, ...] = ()):
     """Stores what is needed for reading.
 
     Args:
@@ -27,6 +31,8 @@ class FitsImages:
     """
     self._files, self._bands, self._extension = files, tuple(bands), tuple(extension)
     self._said, self._said_order, self._any_read, self._problem = False, False, False, ""
+    self._scales: dict[str, tuple[flux_scale.FluxScale, str]] = {}
+    self._compared = True  # with images that are still to come
 
   def __call__(self, row: int) -> np.ndarray:
     if self._files.per_band:
@@ -42,7 +48,11 @@ class FitsImages:
     return np.stack(planes, axis=-1)
 
   def check_layout(self) -> None:
-    """Raises ValueError if no image that was read so far fits the survey, for their headers."""
+    """Raises ValueError if no image that was read so far fits the survey, for their headers.
+
+    The images that were read so far give the unit and zero point of each band.
+    """
+    self._compared = False
     if self._problem and not self._any_read:
       raise ValueError(self._problem)
 
@@ -54,6 +64,8 @@ class FitsImages:
           units, self._bands, self._extension, primary=primary)
     except ChoiceError as error:
       raise self._rejection(path, error) from error
+    for band, unit in zip(self._bands, used):
+      self._check_scale(path, band, unit, primary)
     self._say_ignored(path, units, used)
     if not named and not self._said_order:
       self._said_order = True
@@ -72,8 +84,21 @@ class FitsImages:
       raise
     except ChoiceError as error:
       raise self._rejection(path, error) from error
+    self._check_scale(path, band, used, primary)
     self._say_ignored(path, units, [used])
     return plane
+
+  def _check_scale(self, path: str, band: str, unit: Unit, primary: fits.Header) -> None:
+    """Rejects an image that holds no fluxes, or of another scale than those read first."""
+    problem = flux_scale.no_flux(unit.header)
+    scale = flux_scale.scale_of(unit.header, primary)
+    first, first_path = self._scales.get(band, (scale, path))
+    difference = scale.difference(first)
+    if problem or difference:
+      reason = problem or f"{difference.format('others')}; convert them to one scale"
+      raise self._rejection(path, ChoiceError(f"band {band}: {reason}", f" ({first_path})"))
+    if self._compared:
+      self._scales[band] = first.joined(scale), first_path
 
   def _rejection(self, path: str, error: ChoiceError) -> ImageError:
     """The rejection of one galaxy; the first is kept for `check_layout`."""

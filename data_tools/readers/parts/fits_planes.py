@@ -90,11 +90,11 @@ def _planes(images, bands, primary) -> list[_Plane]:
   planes = []
   flat = [unit for unit in images if unit.pixels.ndim == 2]
   outer = band_words.listed(primary, len(flat), bands) if len(flat) == len(bands) else []
-  for number, unit in enumerate(flat):
-    word = band_words.band_of(unit.header, bands)
-    if outer and not word.text:
-      word = outer[number]
-    planes.append(_Plane(unit, unit.pixels, word))
+  words = [band_words.band_of(unit.header, bands) for unit in flat]
+  words = [outer[number] if outer and not word.text else word for number, word in enumerate(words)]
+  if not any(word.band or word.other for word in words):
+    words = band_words.told_apart([unit.header for unit in flat], bands) or words
+  planes += [_Plane(unit, unit.pixels, word) for unit, word in zip(flat, words)]
   for unit in images:
     if unit.pixels.ndim == 3:
       num = len(unit.pixels)

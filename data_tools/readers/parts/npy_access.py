@@ -21,7 +21,8 @@ import zlib
 from absl import logging
 import numpy as np
 
-from data_tools.readers.parts import folder_listing, restricted_pickle
+from data_tools.readers.parts import folder_listing
+from data_tools.readers.pickles import restricted_pickle
 from pzbias_tf.guards import plain_files, unpacking
 from pzbias_tf.guards.own_folders import scratch_folder
 

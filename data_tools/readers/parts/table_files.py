@@ -13,22 +13,28 @@ from pzbias_tf.tables import TableColumns, num_rows
 __all__ = ["NAMES", "column_names", "columns_of", "find", "num_rows"]
 
 SUFFIXES = (".npy", ".npz", *tables.SUFFIXES)
-NAMES = tuple(f"{stem}{suffix}" for stem in ("labels", "catalog") for suffix in SUFFIXES)
+_STEMS = ("labels", "catalog")
+NAMES = tuple(f"{stem}{suffix}" for stem in _STEMS for suffix in SUFFIXES)
 """File names of tables that are tried beside images."""
 
 
 def find(folder: str) -> str:
   """The table of a folder: the first existing one of NAMES, "" if there is none.
 
-  Capitals do not count, and the files may be packed (.csv.gz).
+  Capitals do not count, and the files may be packed (.csv.gz).  A Parquet table may be a folder of
+  parts, called catalog.parquet or catalog.
   """
   names = sorted(os.listdir(folder or ".")) if os.path.isdir(folder or ".") else []
   for wanted in NAMES:
     for packed in ("", *tables.PACKED):
       for name in (wanted, *names):
         path = os.path.join(folder, name)
-        if name.lower() == wanted + packed and os.path.isfile(path):
+        if name.lower() == wanted + packed and (os.path.isfile(path) or tables.parquet_parts(path)):
           return path
+  for name in names:
+    path = os.path.join(folder, name)
+    if name.lower() in _STEMS and tables.parquet_parts(path):
+      return path
   return ""
 
 
@@ -42,12 +48,12 @@ def columns_of(path: str) -> TableColumns:
     columns = TableColumns()
     for name in npy_access.members(path):
       _add_member(columns, path, name)
-    return columns
+    return columns.apply_masks()
   if path.lower().endswith(".npy"):
     array = npy_access.load(path)
     if not array.dtype.names:
       raise ValueError(f"{path}: not a record array; its type is {array.dtype}")
-    return _with_fields(TableColumns(), array)
+    return _with_fields(TableColumns(), array).apply_masks()
   return tables.read_table(path)
 
 

@@ -69,7 +69,7 @@ class KilledTest(interrupted_sets.InterruptedTest, parameterized.TestCase):
   def test_rerun_gives_the_same_bytes(self, seed, workers):
     self.check_random_event(seed, workers)
 
-  @parameterized.parameters(7, 13)  # while the manifest or the catalogue is written
+  @parameterized.parameters(7, 13, 20, 30)  # in the manifest, descriptions, the catalogue
   def test_killed_shortly_before_the_end(self, before_end):
     self.check_event(self.count_events(1) - before_end, 1, 1)
 
@@ -176,7 +176,7 @@ class ResumedTest(interrupted_sets.InterruptedTest):
 
   def test_shards_of_other_settings_or_images_are_not_kept(self):
     self.assertNotEmpty(self.interrupt())
-    total = len(self.undisturbed()) - 3  # manifest, catalogue and rejects
+    total = len(self.undisturbed()) - 6  # manifest, catalogue, rejects and three descriptions
     self.assertGreaterEqual(len(self.written(seed=1)), total - 3)
     shutil.rmtree(self.output)
     self.assertNotEmpty(self.interrupt())

@@ -37,6 +37,11 @@ class CelestialTest(tf.test.TestCase, parameterized.TestCase):
       ("fk4_dec_first", header(("DEC--SIN", "RA---SIN"), "fk4", RADECSYS="FK4")),
       ("fk5", header(system="fk5", RADESYS="FK5", EQUINOX=2000.0)),
       ("j2000_as_text", header(system="fk5", EQUINOX="J2000.0")),
+      ("small_letters", header(RADESYS="icrs")), ("two_words", header(RADESYS="ICRS J2000")),
+      ("gaia", header(RADESYS="GAIA-CRF3")), ("fk5_two_words", header(
+          system="fk5", RADESYS="fk5 J2000", EQUINOX=2000.0)),
+      ("date_beside_a_system", header(RADESYS="ICRS", EPOCH=2015.5)),
+      ("date_beside_an_equinox", header(system="fk5", EQUINOX=2000.0, EPOCH=2015.5)),
       ("third_axis", header(NAXIS=3, NAXIS3=1, CTYPE3="FREQ", CRVAL3=1e9, CDELT3=1e6, CRPIX3=1.0)))
   def test_one_place(self, words):
     with celestial.quiet():
@@ -58,6 +63,9 @@ class CelestialTest(tf.test.TestCase, parameterized.TestCase):
       ("unmatched", header(("RA---TAN", "FREQ")), "'FREQ'.* cannot be used"),
       ("ecliptic", header(("ELON-TAN", "ELAT-TAN")), "coordinates of kind ELON are not supported"),
       ("system", header(RADESYS="GAPPT"), "unknown system of coordinates: RADESYS = 'GAPPT'"),
+      ("date", header(EPOCH=2015.5), "EPOCH = 2015.5 without EQUINOX or RADESYS may be the date"),
+      ("year", header(EPOCH=2016), "EPOCH = 2016 .* may be the date"),
+      ("hipparcos", header(EPOCH=1991.25), "EPOCH = 1991.25 .* may be the date"),
       ("equinox", header(EQUINOX="today"), "EQUINOX = 'today' is no year"),
       ("no_size", header(CDELT1=0.0), "cannot be used"),
       ("no_table", header(("RA---TAB", "DEC--TAB"), PS1_0="WCS", PS1_1="X", PS2_0="WCS",

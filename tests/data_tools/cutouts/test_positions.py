@@ -77,6 +77,31 @@ class PositionsTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, "column ra has the unit 'mag'.*--ra_column"):
       read_positions(path)
 
+  @parameterized.parameters(
+      ("_RAJ2000", "_DEJ2000"), ("RA_ICRS", "DE_ICRS"), ("raMean", "decMean"),
+      ("ALPHAWIN_J2000", "DELTAWIN_J2000"), ("RAdeg", "DEdeg"), ("coord_ra", "coord_dec"),
+      ("TARGET_RA", "TARGET_DEC"))
+  def test_names_of_archives(self, ra, dec):
+    found = read_positions(self.write("a.csv", f"id,{ra},{dec}\n1,150,2\n2,150.5,-2.5\n"))
+    self.assertAllEqual((found.ra, found.dec), (RA[:2], DEC[:2]))
+    self.assertAllEqual((found.columns["ra"], found.columns["dec"]), (RA[:2], DEC[:2]))
+
+  @parameterized.parameters(
+      ("ra,RAJ2000,DEJ2000", "10,150,2"), ("dec,RAJ2000,DEJ2000", "85,150,2"),
+      ("RA_ICRS,ra,dec", "10,150,2"), ("decMean,_RAJ2000,_DEJ2000", "10,150,2"))
+  def test_columns_that_belong_together(self, names, values):
+    found = read_positions(self.write("a.csv", f"{names}\n{values}\n"))
+    self.assertAllEqual((found.ra, found.dec), ([150.0], [2.0]))
+
+  @parameterized.parameters(
+      "objID\t_RAJ2000\t_DEJ2000\n\tdeg\tdeg\n----\t----\t----\n7\t150.0\t+02.0\n",
+      "objID;RAJ2000;DEJ2000\n;\"h:m:s\";\"d:m:s\"\n---;---;---\n7;10 00 00.0;+02 00 00\n",
+      "id,ra,dec\n7,10:00:00.00,+02:00:00.0\n", "id ra dec\n7 10h00m00.0s +02d00m00s\n")
+  def test_tables_of_archives(self, text):
+    found = read_positions(self.write("a.tsv", text))
+    self.assertEqual(found.ids.tolist(), ["7"])
+    self.assertAllClose((found.ra, found.dec), ([150.0], [2.0]))
+
   def test_errors(self):
     for text, message in (
         ("id,ra,dec\n1.2376E+18,150,2\n1.2377E+18,151,2\n", "'id' .* lost digits"),

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_tools.cutouts import footprints, frames, regridding
+from data_tools.fits_headers.flux_scale import FluxScale
 from tests.data_tools.cutouts import sample_frames
 from tests.data_tools.cutouts.sample_frames import FLUX, SIZE, SKY
 
@@ -114,7 +115,7 @@ class RegriddingTest(tf.test.TestCase, parameterized.TestCase):
   def test_finer_pixels_by_unit(self, unit, expected):
     wcs = sample_frames.grid(scale=0.5, shape=(260, 320))
     noise = np.random.default_rng(0).normal(7, 0.01, (260, 320))
-    frame = frames.Frame(frames.Grid(wcs, (260, 320), flux_unit=unit), noise)
+    frame = frames.Frame(frames.Grid(wcs, (260, 320), scale=FluxScale(unit)), noise)
     image = regridding.cutout(frame, self.frame().grid, np.array([30, 40]), SIZE)
     self.assertAllClose(np.median(image), expected, rtol=1e-3)
 

@@ -63,6 +63,32 @@ class BandWordsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual("".join(word.band for word in found), bands)
 
   @parameterized.parameters(
+      ({"CHAN0": "z", "CHAN1": "r", "CHAN2": "g"}, "zrg"),
+      ({"FILT0001": "DECam-z", "FILT0002": "DECam-r", "FILT0003": "DECam-g"}, "zrg"),
+      ({"HIERARCH BAND 1": "r", "HIERARCH BAND 2": "g", "HIERARCH BAND 3": "z"}, "rgz"),
+      ({"FILTNAM1": "HSC-Z", "FILTNAM2": "HSC-R", "FILTNAM3": "HSC-G"}, "zrg"),
+      ({"IMAGE1": "a-z.fits", "IMAGE2": "a-r.fits", "IMAGE3": "a-g.fits"}, "zrg"),
+      ({"FILTLIST": "z,g,r"}, "zgr"), ({"CHANNELS": "zgr"}, "zgr"),
+      ({"CHAN0": "z", "CHAN1": "r", "CHAN2": "g", "BANDS": "grz"}, "grz"))
+  def test_lists_under_other_keywords(self, words, bands):
+    header = fits.Header({**words, "CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CTYPE3": "WAVE",
+                          "OBJECT": "r", "NAXIS3": 3})
+    found = band_words.listed(header, 3, tuple("grz"))
+    self.assertEqual("".join(word.band for word in found), bands)
+
+  @parameterized.parameters(
+      ({"CHAN1": "z", "CHAN2": "z", "CHAN3": "g"},), ({"CHAN1": "z", "CHAN2": "r"},),
+      ({"CHAN1": "red", "CHAN2": "green", "CHAN3": "blue"},), ({"CUNIT1": "deg", "CUNIT2": "deg"},),
+      ({"OBSERVER": "grz"},), ({"CHAN5": "z", "CHAN6": "r", "CHAN7": "g"},))
+  def test_words_that_are_no_lists(self, words):
+    self.assertEqual(band_words.listed(fits.Header(words), 3, tuple("grz")), [])
+
+  def test_lists_under_other_keywords_that_differ(self):
+    with self.assertRaisesRegex(band_words.BandConflict, "PLANES = g,r,z, but CHAN0 = z,r,g"):
+      band_words.listed(fits.Header({"CHAN0": "z", "CHAN1": "r", "CHAN2": "g",
+                                     "PLANES": "g,r,z"}), 3, tuple("grz"))
+
+  @parameterized.parameters(
       ({"BANDS": "ugriz"}, "BANDS names 5 bands .*3 planes"), ({"BANDS": "gr"}, "names 2 bands"),
       ({"BANDS": "grz", "BAND0": "z", "BAND1": "r", "BAND2": "g"}, "BANDS = g,r,z, but BAND0"),
       ({"BAND0": "z", "BAND1": "r"}, "BAND0 names 2 bands"))

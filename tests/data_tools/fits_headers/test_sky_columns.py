@@ -48,6 +48,43 @@ class SkyColumnsTest(tf.test.TestCase, parameterized.TestCase):
     dec = SKY.dec.to_string(unit=units.deg, sep=" ", precision=6)
     self.assert_degrees(self.read(ra, dec, ra_unit='"h:m:s"', dec_unit='"d:m:s"'))
 
+  @parameterized.parameters(":", " ", ("h", "m", "s"))
+  def test_sexagesimal_text_without_a_unit(self, *separators):
+    letters = separators if len(separators) == 3 else separators[0]
+    ra = SKY.ra.to_string(unit=units.hourangle, sep=letters, precision=6)
+    dec = SKY.dec.to_string(unit=units.deg, sep=letters if len(separators) == 1 else "dms",
+                            precision=6)
+    self.assert_degrees(self.read(ra, dec))
+    ra[1], dec[1] = "", "NULL"
+    found = self.read(ra, dec)
+    self.assertAllEqual(np.isnan(found), [[False, True, False]] * 2)
+
+  @parameterized.parameters("150:00:00", "24 00 00.5", "359:59:59.9")
+  def test_sexagesimal_text_that_may_be_degrees(self, text):
+    with self.assertRaisesRegex(ValueError, "column ra has no unit .*beyond 24 hours.*d:m:s"):
+      self.read(np.array([text]), np.array(["1:0:0"]))
+    self.assertAllClose(self.read(np.array(["150d00m00s"]), np.array(["1:0:0"]))[0], [150.0])
+
+  @parameterized.parameters(("hour", 1 / 15), ("rad", np.pi / 180), ("", 1.0))
+  def test_numbers_as_text_have_units_too(self, unit, factor):
+    found = self.read((RA * factor).astype(str), DEC.astype(str), ra_unit=unit)
+    self.assert_degrees(found)
+
+  @parameterized.parameters("icrs", "ICRS J2000", "GAIA-CRF3", " Icrs ")
+  def test_spellings_of_the_icrs(self, text):
+    self.assert_degrees(self.read(RA, DEC, header={"RADESYS": text}), atol=0)
+
+  @parameterized.parameters((-9999.0, -9999.0), (10.0, 95.0), (999.0, 2.0))
+  def test_positions_that_are_none_are_missing(self, ra, dec):
+    for columns, path in ((read_table, "table.fits"), (lambda path: {}, "table.npz")):
+      path = os.path.join(self.create_tempdir().full_path, path)
+      table = Table({"ra": [ra, 10.0], "dec": [dec, 2.0]})
+      table.write(path, format="fits")
+      found = {**columns(path)} or {name: np.array(table[name]) for name in table.colnames}
+      catalog = table.copy()
+      sky_columns.correct(catalog, {"ra": "ra", "dec": "dec"}, found, path)
+      self.assertAllEqual(np.isnan([catalog["ra"], catalog["dec"]]), [[True, False]] * 2)
+
   @parameterized.parameters(
       ({"RADESYS": "FK4", "EQUINOX": 1950.0}, "fk4"), ({"EQUINOX": 1950.0}, "fk4"),
       ({"EQUINOX": "B1950"}, "fk4"), ({"RADECSYS": "FK5"}, "fk5"), ({"EQUINOX": 2000.0}, "fk5"))

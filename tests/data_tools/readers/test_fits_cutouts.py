@@ -94,6 +94,23 @@ class FitsCutoutsTest(sample_formats.FormatsTest, parameterized.TestCase):
         os.remove(self.path(name))
     self.assert_images(readers.read(self.input, SDSS), images)
 
+  @parameterized.product(suffix=(".gz", ".fz", ".bz2"), template=("{id}", "images/{id}-{band}"))
+  def test_packed_files_are_found_without_a_template(self, suffix, template):
+    images, table = sample_surveys.cube(4), self.write_table()
+    os.mkdir(self.path("images"))
+    unit = fits.CompImageHDU if suffix == ".fz" else fits.ImageHDU
+    packed = dict(compression_type="GZIP_1", quantize_level=0) if suffix == ".fz" else {}
+    for object_id, image in zip(table["id"], images):
+      for number in range(5) if "band" in template else [slice(0, 5)]:
+        planes = np.moveaxis(image, -1, 0)[number]
+        name = template.format(id=object_id, band=str(BANDS[number]))
+        fits.HDUList([fits.PrimaryHDU(), unit(planes.copy(), **packed)]).writeto(
+            self.path(f"{name}.fits{suffix}"))
+    self.assertEqual(readers.detect(self.input), "fits_cutouts")
+    source = readers.read(self.input, SDSS)
+    self.assertEqual(source.description["image_template"], f"{template}.fits{suffix}")
+    self.assert_images(source, images)
+
   def test_template_with_columns_and_formats(self):
     images = sample_surveys.cube(3)
     self.write_table(3, id=np.array([7, 8, 9]), field=np.array(["W1", "W2", "W1"]))

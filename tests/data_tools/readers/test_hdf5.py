@@ -53,6 +53,37 @@ class Hdf5Test(sample_formats.FormatsTest, parameterized.TestCase):
     self.assertAllEqual(source.catalog["z_spec"], np.zeros(5))
     self.assertEqual(source.image_shape, (2, 2, 5))
 
+  @parameterized.parameters(
+      ({"missing_value": 0.0}, 1.0, 0.0), ({"_FillValue": np.float32([-1.0])}, 1.0, 0.0),
+      ({"scale_factor": 0.01}, 0.01, 0.0), ({"scale_factor": [2.0], "add_offset": 0.5}, 2.0, 0.5))
+  def test_attributes_of_netcdf(self, attributes, scale, offset):
+    self.write(z=np.array([0.0, 0.1, -1.0, 0.2, 0.25], np.float32))
+    with h5py.File(self.path("survey.hdf5"), "a") as file:
+      file["z"].attrs.update(attributes)
+    missing = [attributes.get(name) for name in ("missing_value", "_FillValue")]
+    expected = [np.nan if value in missing else value * scale + offset
+                for value in (0.0, 0.1, -1.0, 0.2, 0.25)]
+    self.assertAllClose(readers.read(self.input, SDSS).catalog["z_spec"], expected)
+
+  @parameterized.parameters(np.bool_, np.uint8, np.int64)
+  def test_masks_as_astropy_writes_them(self, kind):
+    mask = np.array([0, 1, 0, 0, 1], kind)
+    large = 2**60 + np.arange(5)
+    self.write(id=large, **{"z.mask": mask, "id.mask": mask})
+    catalog = readers.read(self.input, SDSS).catalog
+    self.assertAllEqual(np.isnan(catalog["z_spec"]), mask.astype(bool))
+    self.assertEqual(catalog["id"].tolist(), [
+        "" if missing else str(number) for number, missing in zip(large, mask)])
+
+  @parameterized.parameters("unit", "units", "UNIT", "Units")
+  def test_units_in_attributes(self, name):
+    for value in ("rad", np.array([b"rad"])):
+      self.write(ra=np.full(5, np.pi / 2), dec=np.full(5, np.pi / 4))
+      with h5py.File(self.path("survey.hdf5"), "a") as file:
+        file["ra"].attrs[name] = file["dec"].attrs[name] = value
+      catalog = readers.read(self.input, SDSS).catalog
+      self.assertAllClose((catalog["ra"][0], catalog["dec"][0]), (90.0, 45.0))
+
   def add(self, **datasets):
     with h5py.File(self.path("survey.hdf5"), "a") as file:
       for name, values in datasets.items():

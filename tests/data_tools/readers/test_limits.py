@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_tools import readers
-from data_tools.readers.parts import fits_reading, images, npy_access, templates
+from data_tools.readers.parts import fits_reading, hdf5_access, images, npy_access, templates
 from data_tools.readers.parts.cutout_source import ImageError
 from pzbias_tf import tables
 from pzbias_tf.guards import unpacking
@@ -124,7 +124,7 @@ class LimitsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertLen(readers.read(self.hdf5(change), SDSS).catalog, NUM)
 
   def test_too_many_names(self):
-    with mock.patch.object(readers.hdf5, "_MOST_NAMES", 3):
+    with mock.patch.object(hdf5_access, "_MOST_NAMES", 3):
       with self.assertRaisesRegex(ValueError, "or more than 3 names"):
         readers.read(self.hdf5(lambda file: None), SDSS)
 

@@ -72,7 +72,7 @@ class ConversionTest(tf.test.TestCase, parameterized.TestCase):
   def test_what_the_folder_and_its_manifest_hold(self):
     data = convert_table(self.write(), self.output)
     self.assertCountEqual([name for name in os.listdir(self.output) if name[0] != "."],
-                          ["catalog.fits", "manifest.json", "rejected.csv"])
+                          ["catalog.fits", "croissant.json", "manifest.json", "rejected.csv"])
     with open(os.path.join(self.output, "manifest.json"), encoding="utf-8") as file:
       fields = json.load(file)
     self.assertEqual((fields["kind"], fields["image_shape"]), ("photometry", []))
@@ -182,6 +182,48 @@ class ConversionTest(tf.test.TestCase, parameterized.TestCase):
       convert_table(self.write("only_z.fits"), self.output, **settings)
     data = convert_table(path, self.output, columns={"z": "zs"}, **settings)
     self.assertLen(data.catalog, NUM)
+
+  @parameterized.parameters(("rad", np.pi / 180), ("hourangle", 1 / 15), ("deg", 1.0))
+  def test_positions_are_degrees(self, unit, factor):
+    self.table["ra"], self.table["dec"] = np.linspace(1, 300, NUM), np.linspace(-60, 60, NUM)
+    given = self.table.copy()
+    given["ra"] = given["ra"] * factor
+    given["ra"].unit, given["dec"].unit = unit if unit != "hourangle" else "h", "deg"
+    data = convert_table(self.write(table=given), self.output)
+    rows = self.own_rows(data)
+    self.assertAllClose(data.column("ra"), self.table["ra"][rows])
+    self.assertAllClose(data.column("dec"), self.table["dec"][rows])
+
+  @parameterized.parameters("NULL", "#N/A", "")
+  def test_magnitudes_that_are_text(self, word):
+    given = self.table.copy()
+    for name in ("g", "mag_J"):
+      given[name] = given[name].astype(str).astype(object)
+      given[name][0] = word
+      given[name] = given[name].astype(str)
+    data = convert_table(self.write(table=given), self.output, missing_magnitudes="limit",
+                         extra_columns=("mag_J",), extra_fill=20.0)
+    rows = self.own_rows(data)
+    expected = np.where(rows == 0, np.nan, self.table["g"][rows])
+    self.assertAllClose(data.column("mag_g"), expected)
+    self.assertAllClose(data.extra(("mag_J",))[:, 0],
+                        np.where(rows == 0, 20.0, self.table["mag_J"][rows]))
+
+  @parameterized.parameters(
+      ("g", lambda mag: 10 ** (-0.4 * (mag - 17.0)), "values of g have the median"),
+      ("r", lambda mag: mag - 12.0, "values of r have the median .* as bright"),
+      ("er", lambda error: 1 / error, "values of er have the median .* signal to noise"),
+      ("eu", lambda error: error * 1000, "values of eu have the median .* errors of fluxes"))
+  def test_columns_of_fluxes_and_of_their_errors(self, name, change, message):
+    self.table[name] = change(self.table[name])
+    with self.assertRaisesRegex(ValueError, message):
+      convert_table(self.write(), self.output)
+
+  @parameterized.parameters(1e20, 9.96921e36, 1e30)
+  def test_fill_values_are_missing(self, value):
+    self.table["g"][:NUM // 2] = value
+    data = convert_table(self.write(), self.output, missing_magnitudes="limit")
+    self.assertAllEqual(np.isnan(data.column("mag_g")), self.own_rows(data) < NUM // 2)
 
   def test_columns_that_the_user_names(self):
     self.table["petro_r"] = self.table["r"] + 0.1

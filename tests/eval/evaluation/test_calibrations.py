@@ -1,10 +1,12 @@
 """Step 4 on predictions: the resampling's draws, and what is written about them."""
 
+from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
-from eval.evaluation.calibrations import fit_step4, fitted_on
+from eval.evaluation.calibrations import counted, fit_step4, fitted_on
 from pzbias_tf.bias.calibration import Calibration, resample_to_expected
+from pzbias_tf.bias.target_counts import TargetCounts
 from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.survey import SDSS
 
@@ -18,7 +20,7 @@ def _predictions(num, seed, upper):
       "r_mag": rng.uniform(16.0, 18.0, num)})
 
 
-class FitCalibrationTest(tf.test.TestCase):
+class FitCalibrationTest(tf.test.TestCase, parameterized.TestCase):
 
   def setUp(self):
     super().setUp()
@@ -46,9 +48,24 @@ class FitCalibrationTest(tf.test.TestCase):
     self.assertNotAllClose(shrunk.offset, self.fitted.offset)
     self.assertLess(np.abs(shrunk.offset).sum(), np.abs(self.fitted.offset).sum())
 
+  @parameterized.parameters(({},), ({"smoothing": 2.0},), ({"shrunk": True},))
+  def test_counts_give_the_same_fit_to_the_last_bit(self, settings):
+    pieces = [self.target.select(np.arange(start, min(start + 80, 500)))
+              for start in (400, 0, 80, 320, 240, 160, 480)]  # in any order
+    counts = sum((counted(piece, SDSS) for piece in pieces), TargetCounts.none(SDSS))
+    fitted = fit_step4(self.balanced, counts, SDSS, seed=3, **settings)
+    whole = fit_step4(self.balanced, self.target, SDSS, seed=3, **settings)
+    for table in ("offset", "count", "error"):
+      self.assertEqual(getattr(fitted, table).tobytes(), getattr(whole, table).tobytes())
+    self.assertEqual(fitted_on(self.balanced, counts, seed=3, smoothing=0.0),
+                     fitted_on(self.balanced, counted(self.target, SDSS), seed=3, smoothing=0.0))
+    fewer = counted(pieces[0], SDSS)  # the test can fail
+    self.assertNotAllClose(
+        fit_step4(self.balanced, fewer, SDSS, seed=3, **settings).offset, whole.offset)
+
   def test_provenance(self):
     self.assertEqual(
-        fitted_on(self.balanced, self.target, seed=3, smoothing=0.0),
+        fitted_on(self.balanced, counted(self.target, SDSS), seed=3, smoothing=0.0),
         {"balanced_galaxies": 3000, "target_galaxies": 500, "seed": 3, "smoothing_wide_bins": 0.0,
          "shrunk": False,
          "target_r_mag": [self.target.r_mag.min(), self.target.r_mag.max()]})

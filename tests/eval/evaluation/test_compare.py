@@ -48,6 +48,14 @@ class CompareTest(tf.test.TestCase, parameterized.TestCase):
     self.assertIn("Not the same test galaxies: first 300 galaxies of sdss, second 200", text)
     self.assertTrue(os.path.exists(os.path.join(self.folder, "elsewhere", "table.md")))
 
+  def test_a_folder_of_others_keeps_its_files(self):
+    runs = [evaluated(self.folder, "first"), evaluated(self.folder, "second")]
+    with self.assertRaisesRegex(FileExistsError, "for one.*name another --output"):
+      compare(runs, self.folder)
+    self.assertCountEqual(os.listdir(self.folder), ["first", "second"])
+    compare(runs)
+    compare(runs)  # its own files are replaced
+
   def page_of(self, *origins):
     """The page of runs whose metrics.json has these origins; None for an older one."""
     runs = []

@@ -14,7 +14,7 @@ from data_tools import make_tfrecords, readers
 from data_tools.conversion import resume, shard_writer
 from data_tools.conversion.conversion_settings import ConversionSettings
 from data_tools.conversion.convert import convert
-from data_tools.conversion.executors import beam, choose
+from data_tools.conversion.executors import beam, choose, pipelines
 from data_tools.conversion.image_rules import ImageRules
 from pzbias_tf.survey import SDSS
 from tests.data_tools import sample_surveys
@@ -113,7 +113,13 @@ class OptionsTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(
       (dict(runner="FlinkRunner", num_workers=2), "--num_workers=2: FlinkRunner"),
-      (dict(runner_options=("a=b",)), "--runner_option=a=b needs a --runner"))
+      (dict(runner_options=("a=b",)), "--runner_option=a=b needs a --runner"),
+      # Misspelt, too, they would start workers on this machine.
+      (dict(runner="DaskRunner"), "--runner=DaskRunner needs .* --runner_option=dask_client_addr"),
+      (dict(runner="DaskRunner", runner_options=("dask_client_adress=tcp://host:8786",)),
+       "--runner=DaskRunner needs the address of its cluster"),
+      (dict(runner="PortableRunner", runner_options=("environment_type=LOOPBACK",)),
+       "--runner=PortableRunner needs the address of its cluster: --runner_option=job_endpoint"))
   def test_settings_that_do_not_fit(self, fields, message):
     with self.assertRaisesRegex(ValueError, message):
       ConversionSettings(**fields)
@@ -126,11 +132,11 @@ class OptionsTest(tf.test.TestCase, parameterized.TestCase):
         raise ImportError(name)
       return original(name, *args, **kwargs)
 
-    with open(beam.__file__, encoding="utf-8") as file:
-      code = compile(file.read(), "beam", "exec")
+    with open(pipelines.__file__, encoding="utf-8") as file:
+      code = compile(file.read(), "pipelines", "exec")
     with mock.patch.object(builtins, "__import__", without):
       with self.assertRaisesRegex(ValueError, r"--runner needs Apache Beam: pip install"):
-        exec(code, {"__name__": "beam"})  # pylint: disable=exec-used
+        exec(code, {"__name__": "pipelines"})  # pylint: disable=exec-used
 
 
 class TaskFilesTest(tf.test.TestCase):

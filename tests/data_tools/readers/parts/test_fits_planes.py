@@ -1,5 +1,6 @@
 """Planes are chosen by what headers say, and not by their place in the file."""
 
+import pickle
 from unittest import mock
 
 from absl import logging
@@ -9,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_tools import readers
+from data_tools.readers.parts.cutout_source import ImageError
 from tests.data_tools.readers import sample_cutouts
 from tests.data_tools.readers.sample_cutouts import NUM, WEIGHT, cube, plane, unit
 
@@ -32,7 +34,24 @@ class BandsTest(sample_cutouts.CutoutsTest, parameterized.TestCase):
     self.write([unit(band, **words(band)) for band in MIXED])
     self.assert_right(UGRIZ)
 
+  @parameterized.named_parameters(
+      ("object", lambda band: dict(OBJECT=band)),
+      ("photmode", lambda band: dict(PHOTMODE=f"ACS WFC1 {band}", EXTNAME="SCI")),
+      ("file", lambda band: dict(FILENAME=f"tile-7-{band}.fits", OBJECT="tile 7")),
+      ("wave", lambda band: dict(WAVEBAND=f"sdss {band}", OBSERVER="G. R. Z.")))
+  def test_extensions_that_another_keyword_tells_apart(self, words):
+    self.write([unit(band, **words(band)) for band in MIXED])
+    self.assert_right(UGRIZ)
+
+  def test_two_other_keywords_that_differ(self):
+    self.write([unit(band, OBJECT=band, WAVEBAND=other) for band, other in zip(MIXED, UGRIZ)])
+    with self.assertRaisesRegex(ValueError, "OBJECT = z,g,i,r,u, but WAVEBAND = u,g,r,i,z"):
+      self.levels(UGRIZ)
+
   @parameterized.parameters(
+      ("zrg", dict(CHAN1="z", CHAN2="r", CHAN3="g")),
+      ("zgr", dict(FILT0001="z", FILT0002="g", FILT0003="r")),
+      ("rzg", dict(CHANNELS="r,z,g")),
       ("zrg", dict(BANDS="zrg")), ("grz", dict(BAND0="g", BAND1="r", BAND2="z")),
       ("rzg", dict(BAND1="r", BAND2="z", BAND3="g")), ("zgr", dict(FILTERS="z,g,r")),
       ("grizy", dict(BANDS="grizy")), ("ugriz", dict(BANDS="u g r i z")))
@@ -55,6 +74,31 @@ class BandsTest(sample_cutouts.CutoutsTest, parameterized.TestCase):
   def test_capitals_do_not_matter_where_they_tell_nothing(self):
     self.write([unit(band, FILTER=band.upper()) for band in "rgu"])
     self.assert_right(("u", "g", "r"))
+
+  @parameterized.parameters(
+      (dict(BUNIT="nJy"), dict(BUNIT="uJy"), "band r: pixels in uJy, but those of others in nJy"),
+      (dict(MAGZERO=30.0), dict(MAGZERO=27.0), "band r: MAGZERO = 27, but MAGZERO = 30 in others"),
+      (dict(FLUXMAG0=6.3e10), dict(FLUXMAG0=5.7e10), "band r: FLUXMAG0 = 5.7e.10, but"),
+      ({}, dict(BSOFTEN=12.0, BOFFSET=1.0), "band r: pixels in asinh magnitudes"),
+      ({}, dict(BUNIT="mag"), "band r: pixels in magnitudes"))
+  def test_galaxies_of_other_scales_are_rejected(self, words, others, message):
+    self.write([unit("g", FILTER="g", **words), unit("r", FILTER="r", **words)])
+    fits.HDUList([fits.PrimaryHDU(), unit("g", FILTER="g", **words),
+                  unit("r", FILTER="r", **others)]).writeto(self.path("J01.fits"), overwrite=True)
+    images = readers.read(self.input, sample_cutouts.survey("gr"), layout="fits_cutouts").images
+    for each in (images, pickle.loads(pickle.dumps(images))):
+      for row in (0, 2):
+        self.assertEqual(each(row).shape, (8, 8, 2))
+      with self.assertRaisesRegex(ImageError, message):
+        each(1)
+
+  def test_later_images_do_not_change_what_is_compared_with(self):
+    self.write([unit("g", FILTER="g"), unit("r", FILTER="r")])
+    images = readers.read(self.input, sample_cutouts.survey("gr"), layout="fits_cutouts").images
+    for row, value in enumerate((30.0, 27.0)):
+      for extension in (1, 2):
+        fits.setval(self.path(f"J0{row}.fits"), "MAGZERO", value=value, ext=extension)
+      self.assertEqual(images(row).shape, (8, 8, 2))
 
   def test_no_names_leave_the_order(self):
     self.write([unit(band) for band in "ugriz"])

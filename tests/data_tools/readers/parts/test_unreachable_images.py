@@ -57,7 +57,7 @@ class UnreachableTest(tf.test.TestCase, parameterized.TestCase):
     path = os.path.join(self.create_tempdir().full_path, "set.h5")
     with h5py.File(path, "w") as file:
       file["cube"] = np.ones((2, 4, 4, 2), np.float32)
-    return path, hdf5.Hdf5Images(path, "cube", bands_first=False)
+    return path, hdf5.Hdf5Images([path], [0], "cube", bands_first=False)
 
   @parameterized.parameters(
       ("Can't read data (file read failed: errno = 5, error message = 'Input/output error')",

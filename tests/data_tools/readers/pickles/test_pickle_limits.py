@@ -7,7 +7,7 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
-from data_tools.readers.parts import restricted_pickle
+from data_tools.readers.pickles import restricted_pickle
 
 
 def load(data):

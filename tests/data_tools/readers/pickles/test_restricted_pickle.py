@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_tools.readers import sdss_research
-from data_tools.readers.parts import restricted_pickle
+from data_tools.readers.pickles import restricted_pickle
 
 
 class Malicious:

@@ -12,7 +12,7 @@ import io
 import pickle
 from typing import IO, Any
 
-from data_tools.readers.parts import pickle_limits, pickled_arrays
+from data_tools.readers.pickles import pickle_limits, pickled_arrays
 
 _CONTAINERS = ("bytearray", "complex", "dict", "frozenset", "list", "set", "tuple")
 

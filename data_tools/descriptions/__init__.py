@@ -1,0 +1,1 @@
+"""What other packages read of a data set: files for TensorFlow Datasets, and Croissant."""

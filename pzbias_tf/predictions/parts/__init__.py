@@ -1,0 +1,1 @@
+"""Predictions as a folder of Parquet files, one part per shard, or as a HATS catalogue."""
