@@ -21,12 +21,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from typing import Mapping
 from unittest import mock
 
 from benchmarks import metrics
 from pzbias_tf.survey import SDSS
 
-PARTS = {
+PARTS: dict[str, dict[str, tuple[str, ...]]] = {
     "run": {"imports": (), "reading": ("pzbias_tf.predictions.predictions.Predictions", "load"),
             "metrics": ("eval.main", "measure"), "figures and page": ("eval.main", "write_report")},
     "catalog": {"imports": (), "reading": ("eval.catalog", "read_source"),
@@ -185,12 +186,12 @@ def main() -> int:
     for kind in values.only.split(","):
       with tempfile.TemporaryDirectory(prefix="pzbias-benchmark-") as folder:
         times = measure(kind, num, folder)
-      missed += _show(kind, num, times)
+      missed += show(kind, num, times)
   return int(values.check and missed > 0)
 
 
-def _show(kind, num, times) -> bool:
-  """Prints the times; returns whether a goal is missed."""
+def show(kind: str, num: int, times: Mapping[str, float]) -> bool:
+  """Prints what `measure` returned; returns whether a goal is missed."""
   print(f"{num} galaxies, {kind}: processor time")
   for part, time_s in times.items():
     if part not in ("together", "GB"):
