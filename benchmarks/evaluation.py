@@ -21,12 +21,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from typing import Mapping
 from unittest import mock
 
 from benchmarks import metrics
 from pzbias_tf.survey import SDSS
 
-PARTS = {
+PARTS: dict[str, dict[str, tuple[str, ...]]] = {
     "run": {"imports": (), "reading": ("pzbias_tf.predictions.predictions.Predictions", "load"),
             "metrics": ("eval.main", "measure"), "figures and page": ("eval.main", "write_report")},
     "catalog": {"imports": (), "reading": ("eval.catalog", "read_source"),
@@ -114,7 +115,7 @@ def timed_command(name: str, words: list[str]) -> dict[str, float]:
   with contextlib.ExitStack() as patches, contextlib.redirect_stdout(io.StringIO()):
     for part, place in PARTS[name].items():
       if place:
-        patches.enter_context(_timer(part, *place, times))
+        patches.enter_context(_timer(part, place, times))
     whole_s = _once(lambda: command.main([name]))
   times["others"] = whole_s + times["imports"] - sum(times.values())
   return times | {"together": time.process_time(), "GB": _peak_gb()}
@@ -131,19 +132,19 @@ def _module(name):
   return "main" if name == "run" else name
 
 
-def _timer(part, place, function, times):
+def _timer(part, place, times):
   """Replaces a function by one whose processor seconds are added up."""
-  owner, _, attribute = place.rpartition(".")
-  place = getattr(importlib.import_module(owner), attribute) if attribute[0].isupper() else (
-      importlib.import_module(place))
-  real = getattr(place, function)
+  (path, function), (owner, _, attribute) = place, place[0].rpartition(".")
+  home = getattr(importlib.import_module(owner), attribute) if attribute[0].isupper() else (
+      importlib.import_module(path))
+  real = getattr(home, function)
 
   @functools.wraps(real)
   def timed(*args, **kwargs):
     results = []
     times[part] = times.get(part, 0.0) + _once(lambda: results.append(real(*args, **kwargs)))
     return results[0]
-  return mock.patch.object(place, function, timed)
+  return mock.patch.object(home, function, timed)
 
 
 def _once(do):
@@ -185,12 +186,12 @@ def main() -> int:
     for kind in values.only.split(","):
       with tempfile.TemporaryDirectory(prefix="pzbias-benchmark-") as folder:
         times = measure(kind, num, folder)
-      missed += _show(kind, num, times)
+      missed += show(kind, num, times)
   return int(values.check and missed > 0)
 
 
-def _show(kind, num, times) -> bool:
-  """Prints the times; returns whether a goal is missed."""
+def show(kind: str, num: int, times: Mapping[str, float]) -> bool:
+  """Prints what `measure` returned; returns whether a goal is missed."""
   print(f"{num} galaxies, {kind}: processor time")
   for part, time_s in times.items():
     if part not in ("together", "GB"):

@@ -44,6 +44,12 @@ TOO_MANY = 0.1
 
 HIGHEST = 20.0
 """No redshift of a galaxy is above; velocities, percentages and the like are."""
+_OTHER_UNITS = {
+    "magnitudes": re.compile(r"jy\b|jansky|magg|\bn?mgy|^(?!.*mag).*\b(?:counts?|adu|dn|electrons?|"
+                             r"erg|ct)\b", re.IGNORECASE),
+    "redshifts": re.compile(r"m\s*/\s*s|m\s*\.?\s*s\s*\^?\s*(?:\*\*)?\s*-1|mpc|angstrom",
+                            re.IGNORECASE)}
+"""{what a column should hold: units of something else}."""
 _BRIGHTEST_MEDIAN = 9.0  # no sample of galaxies is as bright; fluxes of faint ones are 0 to 40, too
 _MEDIAN_OF = 10  # magnitudes, of which a median tells something
 _LOWEST_REDSHIFT = -1.0  # at which 1 + z is 0
@@ -210,6 +216,8 @@ def numbers(values: Any, name: str, origin: str) -> np.ndarray:
     values = np.asarray(values)
     if values.dtype.kind in "SU" and values.ndim == 1:
       return _from_words(values)
+    if values.dtype.kind in "cmMV":  # numpy would make numbers of some of these
+      raise ValueError(f"its type is {values.dtype}")
     return values.astype(np.float64)
   except (TypeError, ValueError) as error:
     raise ValueError(f"{origin}: column {name!r} does not hold numbers: {error}") from error
@@ -222,6 +230,24 @@ def _from_words(values: np.ndarray) -> np.ndarray:
   found = np.full(len(values), np.nan)
   found[~missing] = values[~missing].astype(np.float64)
   return found
+
+
+def check_unit(table: Any, name: str, what: str, origin: str) -> None:
+  """Refuses a column whose unit says that it holds something else.
+
+  Args:
+    table: the table; only `TableColumns` know units.
+    name: name of the column.
+    what: "magnitudes" or "redshifts".
+    origin: the file, for the message.
+
+  Raises:
+    ValueError: magnitudes have the unit of a flux, or redshifts that of a velocity.
+  """
+  unit = table.unit(name) if hasattr(table, "set_unit") else ""
+  if unit and _OTHER_UNITS[what].search(unit):
+    raise ValueError(f"{origin}: column {name!r} has the unit {unit!r}, so it holds no {what}; "
+                     "turn it into such, name another column, or correct its unit")
 
 
 def number_column(table: Mapping[str, Any], name: str, origin: str) -> np.ndarray:
@@ -284,6 +310,9 @@ def exact_ids(values: Any, name: str, origin: str) -> np.ndarray:
   """
   mask = np.ma.getmaskarray(values) if np.ma.isMaskedArray(values) else np.False_
   values = np.asarray(np.ma.getdata(values))
+  if values.dtype.kind in "cmMV":
+    raise ValueError(f"{origin}: ids in column {name!r} are of type {values.dtype}; name another "
+                     "--id_column, or write them as text or whole numbers")
   if values.dtype.kind == "f":
     values, mask = _whole(values, mask, name, origin), mask | np.isnan(values)
   if values.dtype.kind == "i" and values.dtype.itemsize == 8:  # what NaN becomes as a whole number

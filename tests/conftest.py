@@ -23,11 +23,12 @@ FOLDER = os.path.dirname(os.path.abspath(__file__))
 # is in the middle of a file and the others have nothing left to do.
 LONGEST = (
     "training/test_interruption.py", "training/test_stages.py", "training/test_killed.py",
-    "training/test_multi_worker.py", "test_commands.py", "eval/test_main.py",
-    "train/test_published_lines.py",
+    "training/test_multi_worker.py", "rail/test_pipeline.py", "test_commands.py",
+    "eval/test_main.py", "train/test_published_lines.py", "rail/test_images.py",
     "eval/test_predict.py", "training/test_damaged_checkpoints.py", "training/test_features.py",
     "eval/test_catalog.py", "eval/test_results.py", "train/test_experiments.py",
     "data_tools/conversion/test_resume.py",
+    "data_tools/conversion/executors/test_dask_cluster.py", "eval/prediction/test_on_cluster.py",
     "data_tools/conversion/executors/test_beam.py", "training/test_cfhtls.py",
     "training/test_step.py",
     "test_own_survey.py", "training/test_monitoring.py", "eval/test_export.py",

@@ -9,7 +9,7 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
-from benchmarks import timing
+from benchmarks import evaluation, timing
 from benchmarks.steps import IMAGE_SIZE, Case, operations, random_images, repeated
 from pzbias_tf.survey import SDSS
 from tests.timed_rates import STEP_S, rate_over
@@ -63,6 +63,31 @@ class BenchmarksTest(tf.test.TestCase, parameterized.TestCase):
                                  block_s=6.0)
     self.assertEqual(times, {"one": timing.Timing(1.0, 2.0), "two": timing.Timing(2.0, 4.0)})
     self.assertEqual(done[4:], 3 * [("one", 6), ("two", 3)])
+
+
+class EvaluationTest(tf.test.TestCase, parameterized.TestCase):
+  """The benchmark of eval.main and eval.catalog, on a few galaxies."""
+
+  @parameterized.parameters("run", "csv", "parquet")
+  def test_parts_of_a_command(self, kind):
+    if kind == "parquet" and not importlib.util.find_spec("pyarrow"):
+      self.skipTest("pyarrow is not installed")
+    times = evaluation.measure(kind, 400, self.create_tempdir().full_path)
+    name = "run" if kind == "run" else "catalog"
+    self.assertEqual(list(times), ["imports", *list(evaluation.PARTS[name])[1:], "others",
+                                   "together", "GB"])
+    parts = [times[part] for part in evaluation.PARTS[name]]
+    self.assertAllGreater(parts, 0.0)
+    self.assertLess(sum(parts), times["together"])
+    self.assertBetween(times["GB"], 0.1, 2.0)
+
+  @parameterized.parameters((29.0, 1.9, False), (31.0, 1.9, True), (29.0, 2.1, True))
+  def test_goals(self, time_s, memory_gb, missed):
+    times = {"imports": 1.0, "together": time_s, "GB": memory_gb}
+    self.assertEqual(evaluation.show("run", 1_000_000, times), missed)
+
+  def test_numbers_without_a_goal(self):
+    self.assertFalse(evaluation.show("run", 400, {"together": 1e6, "GB": 1e6}))
 
 
 class BaselinesTest(tf.test.TestCase):

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from pzbias_tf import table_columns
 from pzbias_tf.data.extra_columns import is_missing
+from pzbias_tf.tables import TableColumns
 
 
 class FindMissingTest(tf.test.TestCase):
@@ -127,6 +128,38 @@ class ColumnsTest(tf.test.TestCase, parameterized.TestCase):
       (np.ma.MaskedArray([1, 999999], [False, True]), [1.0, np.nan]))
   def test_missing_numbers(self, values, numbers):
     self.assertAllEqual(table_columns.number_column({"a": values}, "a", "x"), numbers)
+
+  @parameterized.parameters(
+      (np.array([0.5 + 2j]),), (np.array(["2020-01-01"], "M8[D]"),),
+      (np.array([5], "m8[s]"),), (np.array([b"ab"], "V2"),))
+  def test_types_that_are_neither_numbers_nor_ids(self, values):
+    with self.assertRaisesRegex(ValueError, "x: column 'a' does not hold numbers: its type is"):
+      table_columns.number_column({"a": values}, "a", "x")
+    with self.assertRaisesRegex(ValueError, "x: ids in column 'a' are of type .*--id_column"):
+      table_columns.exact_ids(values, "a", "x")
+
+  @parameterized.parameters(
+      ("magnitudes", "nJy"), ("magnitudes", "uJy"), ("magnitudes", "nanomaggy"),
+      ("magnitudes", "nanomaggies"), ("magnitudes", "adu"), ("magnitudes", "count/s"),
+      ("magnitudes", "erg/s/cm2/Angstrom"), ("redshifts", "km/s"), ("redshifts", "km s-1"),
+      ("redshifts", "km.s**-1"), ("redshifts", "Mpc"))
+  def test_units_of_something_else(self, what, unit):
+    table = TableColumns({"a": np.ones(2), "b": np.ones(2)})
+    table.set_unit("a", unit)
+    with self.assertRaisesRegex(ValueError, f"x: column 'a' has the unit .*holds no {what}; turn"):
+      table_columns.check_unit(table, "a", what, "x")
+    table_columns.check_unit(table, "b", what, "x")
+    table_columns.check_unit(dict(table), "a", what, "x")
+
+  @parameterized.parameters(
+      ("magnitudes", "mag"), ("magnitudes", "mag(AB)"), ("magnitudes", "ABmag"),
+      ("magnitudes", "AB mag"), ("magnitudes", "luptitude"), ("magnitudes", ""),
+      ("magnitudes", "mag(Vega)"),
+      ("redshifts", ""), ("redshifts", "dimensionless"), ("redshifts", "z"))
+  def test_units_that_fit(self, what, unit):
+    table = TableColumns({"a": np.ones(2)})
+    table.set_unit("a", unit)
+    table_columns.check_unit(table, "a", what, "x")
 
   def test_usual_names_in_any_case(self):
     columns = {"OBJID": 1, "Z": 2, "z_spec": 3}

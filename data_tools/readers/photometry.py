@@ -129,7 +129,9 @@ def _refuse_other_errors(photometry, errors, path) -> None:
 
 
 def _column(table, name, flag, num, path):
-  values = np.asarray(table[table_columns.named(table, name, f"--{flag}_columns", path)])
+  own = table_columns.named(table, name, f"--{flag}_columns", path)
+  table_columns.check_unit(table, own, "magnitudes", path)
+  values = np.asarray(table[own])
   try:
     if values.dtype.kind in "iufSU" and values.shape == (num,):
       return table_columns.numbers(values, name, path)

@@ -78,7 +78,7 @@ def _check_shards(folder, manifest, catalog, num_workers, progress) -> list[str]
 
 def _damaged(folder, manifest, tasks, reports) -> Iterator[str]:
   """Shards that are damaged or have the name of another one."""
-  owners = {shard.sha256: shard.name for shard in manifest.shards if shard.records}
+  owners = {str(shard.sha256): shard.name for shard in manifest.shards if shard.records}
   for task, report in zip(tasks, reports):
     name, owner = task.shard.name, owners.get(report.sha256)
     if report.damage and owner not in (None, name):

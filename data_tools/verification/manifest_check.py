@@ -91,7 +91,8 @@ def _shard_faults(shard: Shard, manifest: Manifest) -> Iterator[str]:
     yield f"a shard of the split {shard.split!r} is called {shard.name!r}"
   if not _whole(shard.records) or not _whole(shard.bytes):
     yield f"{shard.name} has {shard.records!r} records and {shard.bytes!r} bytes"
-  if not manifest.photometry and not _SHA256.fullmatch(str(shard.sha256)):
+  if not isinstance(shard.sha256, str) or not (
+      manifest.photometry or _SHA256.fullmatch(shard.sha256)):
     yield f"{shard.name} has the SHA-256 {shard.sha256!r}"
 
 

@@ -113,6 +113,9 @@ def read_source(path: str, named: Mapping[str, str], z_photo: Sequence[str],
     raise ValueError(f"{path}: no column of estimates (looked for {', '.join(_NAMES['z_photo'])}); "
                      f"the columns are {table_columns.listing(columns)}. Name it with "
                      "--z_photo_column")
+  for name, what in ((roles["r"], "magnitudes"), (roles["z_spec"], "redshifts"),
+                     *((name, "redshifts") for name in estimates)):
+    table_columns.check_unit(columns, name, what, path)
   return Source(path=path, columns=columns, roles=roles, z_photo=tuple(dict.fromkeys(estimates)),
                 edges=edges, pdf=pdf, pdf_kind=pdf_kind)
 

@@ -83,9 +83,10 @@ def smooth(v: np.ndarray, sigma: float) -> np.ndarray:
   inside = np.arange(filled[0], filled[-1] + 1)
   source = filled[np.searchsorted(filled, inside, side="right") - 1]
   # At 1e-3 bins the kernel is already the identity; a smaller width could divide by zero.
-  distance = (inside[None, :] - inside[:, None]) / max(float(sigma), 1e-3)
-  kernel = np.exp(-0.5 * distance ** 2)
-  kernel /= kernel.sum(axis=1, keepdims=True)
+  distance = np.arange(1 - inside.size, inside.size) / max(float(sigma), 1e-3)
+  kernel = np.lib.stride_tricks.sliding_window_view(
+      np.exp(-0.5 * distance ** 2), inside.size)[::-1]  # [from, to]; it depends on to - from
+  kernel = kernel / kernel.sum(axis=1, keepdims=True)
   smoothed[inside] = v[source] @ kernel
   return smoothed
 

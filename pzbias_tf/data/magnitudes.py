@@ -14,7 +14,6 @@ from typing import Any, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from pzbias_tf.data.extra_columns import with_nan as with_nan
 from pzbias_tf.data.manifest import LIMIT, PhotometryColumns
 from pzbias_tf.table_columns import BRIGHTEST, FAINTEST, FILL, LOWEST, NINES, NO_MAGNITUDE
 

@@ -228,6 +228,9 @@ class Manifest:
     if kind not in (IMAGES, PHOTOMETRY):
       raise ValueError(f"{path}: a data set of {kind!r}; this package reads {IMAGES} and "
                        f"{PHOTOMETRY}")
+    if kind == IMAGES and fields.get("photometry") is not None:
+      raise ValueError(f"{path}: damaged (photometry in a data set of {IMAGES}); convert the data "
+                       "set again")
     try:
       if kind == PHOTOMETRY:
         fields["photometry"] = PhotometryColumns.from_json(fields["photometry"])

@@ -8,7 +8,7 @@ equally likely and keeps its weight.
 from __future__ import annotations
 
 import dataclasses
-from typing import Callable, Iterator, Mapping, NamedTuple
+from typing import Callable, Iterator, Mapping, NamedTuple, Sequence
 
 import numpy as np
 
@@ -72,34 +72,45 @@ Statistics = Callable[[Draws, Mapping[str, np.ndarray]], Mapping[str, np.ndarray
 """A function (draws, columns in the order of the sorted values) -> {metric: [draws]}."""
 
 
+class Measured(NamedTuple):
+  """What some metrics are computed from.
+
+  Attributes:
+    values: the values that the metrics sort, [n] float64.
+    statistics: computes the metrics of samples.
+    columns: further columns that the metrics average, [n] each.
+  """
+
+  values: np.ndarray
+  statistics: Statistics
+  columns: Mapping[str, np.ndarray]
+
+
 def by_group(
-    values: np.ndarray, group: np.ndarray, num_groups: int, statistics: Statistics, *,
-    weights: np.ndarray, bootstrap: Bootstrap,
-    columns: Mapping[str, np.ndarray] | None = None) -> dict[str, GroupMetric]:
+    measured: Sequence[Measured], group: np.ndarray, num_groups: int, *, weights: np.ndarray,
+    bootstrap: Bootstrap) -> dict[str, GroupMetric]:
   """Metrics of each group, with errors.
 
   Args:
-    values: the values that the metrics sort, [n] float64.
+    measured: the metrics; a bootstrap draws as often from the first, second, ... value of each
+      in their order, so that the draws are made once for all.
     group: group of each galaxy, [n] integers in [0, num_groups).
     num_groups: number of groups.
-    statistics: computes the metrics of samples.
     weights: weight of each galaxy, [n] float64, positive.
     bootstrap: how errors are estimated.
-    columns: further columns that the metrics average, [n] each.
 
   Returns:
     {name of the metric: its value and error in each group}, in the order of
-    `statistics`.
+    their statistics.
   """
-  order = np.lexsort((values, group))
+  orders = [np.lexsort((own.values, group)) for own in measured]
   ends = np.cumsum(np.bincount(group, minlength=num_groups))
   metrics = {}
   for index in np.unique(group):
-    own = order[ends[index - 1] if index else 0:ends[index]]
-    sample = _of_group(
-        values[own], weights[own], {name: column[own] for name, column in (columns or {}).items()},
-        statistics, bootstrap.number, np.random.default_rng((bootstrap.seed, int(index))))
-    for name, triple in sample.items():
+    part = slice(ends[index - 1] if index else 0, ends[index])
+    samples = [_sorted(own, weights, order[part]) for own, order in zip(measured, orders)]
+    rng = np.random.default_rng((bootstrap.seed, int(index)))
+    for name, triple in _of_group(samples, bootstrap.number, rng).items():
       if name not in metrics:
         metrics[name] = GroupMetric(*np.full((3, num_groups), np.nan))
       for target, number in zip(metrics[name], triple):
@@ -107,16 +118,38 @@ def by_group(
   return metrics
 
 
-def _of_group(values, weights, columns, statistics, number, rng):
+def _sorted(measured, weights, order):
+  """What is measured of some galaxies in an order, and their weights."""
+  return Measured(measured.values[order], measured.statistics, {
+      name: column[order] for name, column in measured.columns.items()}), weights[order]
+
+
+def _of_group(samples, number, rng):
   """{metric: (value, mean, error)} of one group whose values are sorted."""
-  size = effective_number(weights)
-  value = statistics(Draws(values, weights[None], size), columns)
-  alike = np.all(weights == 1.0)
-  drawn = [statistics(Draws(values, counts if alike else counts * weights, size), columns)
-           for counts in _counts(values.size, number, rng)]
-  several = values.size > 1
+  value: dict[str, np.ndarray] = {}
+  for own, weights in samples:
+    value |= own.statistics(Draws(own.values, weights[None], effective_number(weights)),
+                            own.columns)
+  drawn = [_of_draws(samples, counts)
+           for counts in _counts(samples[0][0].values.size, number, rng)]
+  several = samples[0][0].values.size > 1
   return {name: (float(value[name][0]), np.mean(draws), np.std(draws) if several else np.nan)
           for name in value for draws in [np.concatenate([block[name] for block in drawn])]}
+
+
+def _of_draws(samples, counts):
+  """{metric: [bootstraps]} of some bootstraps that drew each value so often."""
+  metrics: dict[str, np.ndarray] = {}
+  before = None
+  for own, weights in samples:
+    if not np.all(weights == 1.0):
+      draws = Draws(own.values, counts * weights, effective_number(weights))
+    elif before is None:
+      draws = before = Draws(own.values, counts, effective_number(weights))
+    else:
+      draws = before.of(own.values)
+    metrics |= own.statistics(draws, own.columns)
+  return metrics
 
 
 def _counts(size: int, number: int, rng: np.random.Generator) -> Iterator[np.ndarray]:

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pzbias_tf import arguments, cells
-from pzbias_tf.metrics.bootstrap import Bootstrap, GroupMetric
-from pzbias_tf.metrics.pdf import PdfScores, pdf_metrics
-from pzbias_tf.metrics.point import mean_by_magnitude_row, normalized_residual, point_metrics
+from pzbias_tf.metrics import pdf, point
+from pzbias_tf.metrics.bootstrap import Bootstrap, GroupMetric, by_group
+from pzbias_tf.metrics.pdf import PdfScores
+from pzbias_tf.metrics.point import mean_by_magnitude_row, normalized_residual
 from pzbias_tf.survey import Survey
 
 
@@ -92,9 +93,10 @@ class Breakdown:
 
   def _metrics(self, group, num_groups):
     """{name of the metric: its value and error in each group}."""
-    metrics = point_metrics(self.z_spec, self.z_photo, group, num_groups, self.survey,
-                            weights=self.weights, bootstrap=self.bootstrap)
-    if self.scores is None:
-      return metrics
-    return metrics | pdf_metrics(self.scores, group, num_groups, weights=self.weights,
-                                 bootstrap=self.bootstrap)
+    scores = {} if self.scores is None else self.scores._asdict()
+    weights, group, dz, *scored = arguments.weighted_columns(
+        self.weights, group=group, dz=normalized_residual(self.z_spec, self.z_photo), **scores)
+    measured = [point.measured(dz, self.survey),
+                *([pdf.measured(pdf.PdfScores(*scored))] if scored else [])]
+    return by_group(measured, group.astype(np.int64), num_groups, weights=weights,
+                    bootstrap=self.bootstrap)

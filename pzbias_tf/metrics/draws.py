@@ -9,6 +9,7 @@ drew every galaxy once.
 
 from __future__ import annotations
 
+import copy
 from typing import Sequence
 
 import numpy as np
@@ -44,6 +45,12 @@ class Draws:
     self._before = self._total[self._start]
     self.sum = self._total[self._start + values.size] - self._before
 
+  def of(self, values: np.ndarray) -> Draws:
+    """The same samples of other values, [n] float64, rising; nothing is summed up again."""
+    other = copy.copy(self)
+    other.values = values
+    return other
+
   def mean(self, column: np.ndarray | None = None) -> np.ndarray:
     """Weighted mean of the values, or of another column in their order, [draws]."""
     # einsum, not @, since the threads of a BLAS wait for each other longer than this sum takes.
@@ -74,9 +81,10 @@ class Draws:
       shares: the shares, in (0, 1).
     """
     target = self._before + np.multiply.outer(shares, self.sum)
-    places = np.stack([np.searchsorted(self._total[1:], target, side) - self._start
-                      for side in ("left", "right")])
-    return self.values[np.clip(places, 0, self.values.size - 1)].mean(axis=0)
+    lower, upper = (
+        self.values[(self._total[1:].searchsorted(target, side) - self._start).clip(
+            0, self.values.size - 1)] for side in ("left", "right"))
+    return (lower + upper) / 2.0
 
   def share_beyond(self, limit: np.ndarray | float) -> np.ndarray:
     """Share of the weight of values with abs(value) > limit, [draws]."""
@@ -93,16 +101,19 @@ class Draws:
     # The two values that a median averages: where half of the weight is reached, and exceeded.
     lower = np.zeros((2, center.size))
     upper = np.tile(np.abs(self.values[[0, -1], None] - center).max(axis=0), (2, 1))
-    inside_lower, inside_upper = np.zeros_like(lower), np.full_like(upper, self.values.size)
+    inside_lower, inside_upper = np.zeros(lower.shape, int), np.full(upper.shape, self.values.size)
+    reached = np.empty(lower.shape, bool)
     for _ in range(_HALVINGS):
       middle = 0.5 * (lower + upper)
       first, last = self._range(center - middle, center + middle)
-      weight = self._weight_of(first, last)
-      reached = np.stack([weight[0] >= half, weight[1] > half])
-      lower, upper = np.where(reached, lower, middle), np.where(reached, middle, upper)
-      inside_lower = np.where(reached, inside_lower, last - first)
-      inside_upper = np.where(reached, last - first, inside_upper)
-      if np.all(inside_upper - inside_lower <= 1):
+      weight, inside = self._weight_of(first, last), last - first
+      np.greater_equal(weight[0], half, out=reached[0])
+      np.greater(weight[1], half, out=reached[1])
+      for bound, number, where in ((upper, inside_upper, reached),
+                                   (lower, inside_lower, ~reached)):
+        np.copyto(bound, middle, where=where)
+        np.copyto(number, inside, where=where)
+      if (inside_upper - inside_lower).max() <= 1:
         break  # at most one value is left between the bounds
     first, last = self._range(center - upper, center + upper)
     ends = np.clip(np.stack([first, last - 1]), 0, self.values.size - 1)
@@ -110,8 +121,7 @@ class Draws:
 
   def _range(self, lower, upper):
     """Index of the first value in [lower, upper], and of the first one beyond."""
-    return np.searchsorted(self.values, lower, "left"), np.searchsorted(
-        self.values, upper, "right")
+    return self.values.searchsorted(lower, "left"), self.values.searchsorted(upper, "right")
 
   def _weight_of(self, first, last):
     """Weight of the values [first, last) in each sample; bounds [..., draws]."""

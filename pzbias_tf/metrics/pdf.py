@@ -13,7 +13,7 @@ from typing import Iterator, Mapping, NamedTuple
 import numpy as np
 
 from pzbias_tf import arguments
-from pzbias_tf.metrics.bootstrap import Bootstrap, GroupMetric, by_group
+from pzbias_tf.metrics.bootstrap import Bootstrap, GroupMetric, Measured, by_group
 from pzbias_tf.metrics.draws import Draws
 from pzbias_tf.metrics.uniformity import (
   PitDistances,
@@ -248,9 +248,15 @@ def pdf_metrics(
   """
   weights, group, *scored = arguments.weighted_columns(
       weights, group=group, **scores._asdict())
-  columns = dict(zip(PdfScores._fields, scored))
-  columns["log_pit"], columns["log_rest"] = logarithms(columns["pit"])
-  columns["extreme"] = (np.abs(columns["pit"] - 0.5) > 0.5 - _PIT_EXTREME).astype(np.float64)
+  return by_group([measured(PdfScores(*scored))], group.astype(np.int64), num_groups,
+                  weights=weights, bootstrap=bootstrap)
+
+
+def measured(scores: PdfScores) -> Measured:
+  """The metrics of `pdf_metrics`, as `bootstrap.by_group` takes them."""
+  columns = scores._asdict()
+  columns["log_pit"], columns["log_rest"] = logarithms(scores.pit)
+  columns["extreme"] = (np.abs(scores.pit - 0.5) > 0.5 - _PIT_EXTREME).astype(np.float64)
 
   def statistics(draws: Draws, own: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     metrics = {name: draws.mean(own[name]) for name in ("crps", "cde_loss", "brier")}
@@ -258,5 +264,4 @@ def pdf_metrics(
         draws, (own["log_pit"], own["log_rest"]))._asdict().items()}
     return metrics | {"pit_outlier_rate": draws.mean(own["extreme"])}
 
-  return by_group(columns["pit"], group.astype(np.int64), num_groups, statistics,
-                  weights=weights, bootstrap=bootstrap, columns=columns)
+  return Measured(scores.pit, statistics, columns)

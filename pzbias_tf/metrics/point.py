@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pzbias_tf import arguments
-from pzbias_tf.metrics.bootstrap import Bootstrap, GroupMetric, by_group
+from pzbias_tf.metrics.bootstrap import Bootstrap, GroupMetric, Measured, by_group
 from pzbias_tf.metrics.draws import Draws, single
 from pzbias_tf.survey import Survey
 
@@ -254,9 +254,19 @@ def point_metrics(
   Raises:
     ValueError: as `normalized_residual`, or a weight is not valid.
   """
-  dz = normalized_residual(z_spec, z_photo)
-  weights, dz, group = arguments.weighted_columns(weights, dz=dz, group=group)
+  weights, group, dz = arguments.weighted_columns(
+      weights, group=group, dz=normalized_residual(z_spec, z_photo))
+  return by_group([measured(dz, survey)], group.astype(np.int64), num_groups, weights=weights,
+                  bootstrap=bootstrap)
 
+
+def measured(dz: np.ndarray, survey: Survey) -> Measured:
+  """The metrics of this file, as `bootstrap.by_group` takes them.
+
+  Args:
+    dz: residuals, [n].
+    survey: as in `point_metrics`.
+  """
   def statistics(draws: Draws, _) -> dict[str, np.ndarray]:
     q16, q25, median, q75, q84 = draws.quantiles([0.16, 0.25, 0.5, 0.75, 0.84])
     return {
@@ -266,8 +276,7 @@ def point_metrics(
         "sigma_iqr_rail": _iqr(q25, q75),
         "outlier_fraction_rail": _outliers_rail(draws, _iqr(q25, q75))}
 
-  return by_group(dz, group.astype(np.int64), num_groups, statistics, weights=weights,
-                  bootstrap=bootstrap)
+  return Measured(dz, statistics, {})
 
 
 def sigma_mad_by_magnitude(
@@ -296,8 +305,8 @@ def sigma_mad_by_magnitude(
   dz = normalized_residual(z_spec, z_photo)
   weights, dz, r_mag = arguments.weighted_columns(weights, dz=dz, r_mag=r_mag)
   scatter = by_group(
-      dz, survey.magnitude_row(r_mag), survey.rows,
-      lambda draws, _: {"sigma_mad": _sigma_mad(draws)}, weights=weights,
+      [Measured(dz, lambda draws, _: {"sigma_mad": _sigma_mad(draws)}, {})],
+      survey.magnitude_row(r_mag), survey.rows, weights=weights,
       bootstrap=Bootstrap(number=num_bootstrap, seed=seed))["sigma_mad"]
   return MagnitudeCurve(mean_by_magnitude_row(r_mag, r_mag, weights, survey), scatter.mean,
                         scatter.error)

@@ -7,8 +7,8 @@ from typing import Mapping, Sequence
 import numpy as np
 
 from pzbias_tf import arguments
-from pzbias_tf.data.extra_columns import MISSING, is_missing
-from pzbias_tf.data.magnitudes import PhotometryInput, with_nan
+from pzbias_tf.data.extra_columns import MISSING, is_missing, with_nan
+from pzbias_tf.data.magnitudes import PhotometryInput
 from pzbias_tf.survey import Survey
 from pzbias_tf.table_columns import NO_MAGNITUDE, exact_ids, outside
 

@@ -90,6 +90,13 @@ class TableColumns(dict[str, np.ndarray]):
       if value:
         self.header[f"{keyword}{number}"] = value
 
+  def unit(self, name: str) -> str:
+    """The unit of a column, "" if none is known."""
+    for number in range(1, self.header.get("TFIELDS", 0) + 1):
+      if str(self.header.get(f"TTYPE{number}", "")).strip() == name:
+        return str(self.header.get(f"TUNIT{number}", "")).strip()
+    return ""
+
   def joined(self, other: Mapping[str, np.ndarray]) -> TableColumns:
     """These columns and those of another table, which replace those of the same name."""
     both = TableColumns({**self, **other})

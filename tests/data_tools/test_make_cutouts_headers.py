@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 import unittest
 
 from absl.testing import parameterized
@@ -303,6 +304,15 @@ class HeadersTest(sample_frames.CutoutsTest, parameterized.TestCase):
     for folder, prefix in (("", "._"), ("__MACOSX/", "._"), ("__MACOSX/", "")):
       with open(os.path.join(self.frames, folder + prefix + NAME.format(band="g")), "wb") as file:
         file.write(b"\0\5\x16\7" + bytes(4092))
+    cube, table = self.run_cutouts(self.write_positions())
+    self.assert_galaxies(cube, table)
+
+  @parameterized.parameters(".snapshot", "@eaDir", "#recycle", ".Trash-1000")
+  def test_copies_that_file_systems_keep(self, folder):
+    self.write_field()
+    os.makedirs(os.path.join(self.frames, folder))
+    name = NAME.format(band="g")
+    shutil.copy(self.path("g"), os.path.join(self.frames, folder, name))
     cube, table = self.run_cutouts(self.write_positions())
     self.assert_galaxies(cube, table)
 

@@ -21,6 +21,7 @@ __all__ = ["GROUP", "NONE", "REQUIRED", "ROLES", "SEVERAL", "USUAL_NAMES", "buil
            "check_extra", "check_names"]
 
 REQUIRED = ("z", "r", "ebv")
+_WHAT = {"z": "redshifts", "z_photo": "redshifts", "r": "magnitudes", "i": "magnitudes"}
 
 GROUP = "split_group"
 """Optional column: galaxies of equal value go into the same split (see `splits`)."""
@@ -146,6 +147,8 @@ def _role(columns, role, candidates, options, origin) -> tuple[str, np.ndarray |
     if not name or role == "id":
       return name, None
     optional |= role not in REQUIRED and role not in options.columns
+    if role in _WHAT:
+      table_columns.check_unit(columns, name, _WHAT[role], origin)
     return name, table_columns.number_column(columns, name, origin)
   except ValueError as error:
     if not optional:

@@ -1,4 +1,4 @@
-"""Which names in a folder or archive count: not what macOS leaves beside the files."""
+"""Which names in a folder or archive count: not what systems and programs leave there."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import os
 import re
 from typing import Iterable
 
-_FOLDER = "__MACOSX"
-_PREFIX = "._"
+_LEFT = {"__MACOSX", "lost+found", "$RECYCLE.BIN", "System Volume Information", "@eaDir",
+         "@Recycle", "@Recently-Snapshot", "#recycle", "#snapshot", "~snapshot"}
+"""Folders of systems: of copies, snapshots and remarks."""
+_OPEN = "~$"  # beginning of the files that Office keeps beside open ones
 
 
 def counts(name: str) -> bool:
-  """Whether a name or relative path is one of the user's own, and no AppleDouble file."""
-  parts = re.split(r"[/\\]", name)
-  return _FOLDER not in parts and not any(part.startswith(_PREFIX) for part in parts)
+  """Whether a name or relative path is one of the user's own, and not hidden."""
+  parts = set(re.split(r"[/\\]", name)) - {"", ".", ".."}
+  return not parts & _LEFT and not any(part.startswith((".", _OPEN)) for part in parts)
 
 
 def own(names: Iterable[str]) -> list[str]:

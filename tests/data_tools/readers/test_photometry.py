@@ -219,6 +219,13 @@ class ConversionTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, message):
       convert_table(self.write(), self.output)
 
+  @parameterized.parameters(("g", "nJy", "magnitudes"), ("zs", "km/s", "redshifts"),
+                            ("er", "uJy", "magnitudes"))
+  def test_units_of_something_else(self, name, unit, what):
+    self.table[name].unit = unit
+    with self.assertRaisesRegex(ValueError, f"column '{name}' has the unit .*holds no {what}"):
+      convert_table(self.write(), self.output)
+
   @parameterized.parameters(1e20, 9.96921e36, 1e30)
   def test_fill_values_are_missing(self, value):
     self.table["g"][:NUM // 2] = value

@@ -8,7 +8,9 @@ from unittest import mock
 from absl.testing import parameterized
 import tensorflow as tf
 
+from data_tools.verification.all_checks import verify
 from pzbias_tf import storage
+from tests import small_photometry
 from tests.data_tools.verification import damaged_sets
 
 
@@ -97,6 +99,24 @@ class ManifestTest(damaged_sets.DamagedSetTest, parameterized.TestCase):
     shard = self.shard
     self.change_shards(self.manifest.shards[0], dataclasses.replace(shard, sha256="ab" * 32))
     self.assert_one(shard.name, "not the file that the manifest describes")
+
+
+class PhotometryTest(tf.test.TestCase):
+
+  def test_a_manifest_of_other_types(self):
+    folder = os.path.join(self.create_tempdir().full_path, "data")
+    small_photometry.make_photometry(folder)
+    path = os.path.join(folder, "manifest.json")
+    with open(path, encoding="utf-8") as file:
+      fields = json.load(file)
+    fields.pop("sha256")  # as of older versions, so that only the values can tell
+    shard = fields["shards"][0]
+    for changes in ({"kind": "images"}, {"kind": None}, {"shards": [{**shard, "sha256": []}]},
+                    {"shards": [{**shard, "sha256": None}]}, {"shards": [{**shard, "bytes": {}}]},
+                    {"photometry": {**fields["photometry"], "magnitudes": [["u"]]}}):
+      with open(path, "w", encoding="utf-8") as file:
+        json.dump({**fields, **changes}, file)
+      self.assertRegex(str(verify(folder).problems), "manifest.json", changes)
 
 
 if __name__ == "__main__":

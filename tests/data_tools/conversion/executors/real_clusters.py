@@ -1,5 +1,6 @@
 """Clusters of processes on this machine, and images that end their workers, for the tests."""
 
+import errno
 import glob
 import os
 import pathlib
@@ -102,6 +103,18 @@ def wait_for(condition):
     if time.monotonic() > end:
       raise TimeoutError(f"still waiting after {_START_S:g} s")
     time.sleep(0.05)
+
+
+class FullDisk:
+  """Images by row; once a shard is finished, there is no room for another."""
+
+  def __init__(self, images, output):
+    self._images, self._output = images, output
+
+  def __call__(self, row):
+    if glob.glob(os.path.join(self._output, ".unfinished", "*", "*.json")):
+      raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return self._images(row)
 
 
 class KillingJob:

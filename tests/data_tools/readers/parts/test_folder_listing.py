@@ -1,4 +1,4 @@
-"""What macOS leaves beside files neither rejects galaxies nor hides a layout."""
+"""What systems leave beside files neither rejects galaxies nor hides a layout."""
 
 import os
 import zipfile
@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_tools import readers
+from data_tools.readers.parts import folder_listing
 from pzbias_tf.survey import SDSS
 from tests.data_tools import sample_formats, sample_surveys
 
@@ -57,6 +58,28 @@ class FolderListingTest(sample_formats.FormatsTest, parameterized.TestCase):
     self.litter("J00.fits")
     with self.assertRaisesRegex(ValueError, "no known layout"):
       readers.detect(self.input)
+
+  @parameterized.parameters(
+      ".DS_Store", ".nfs0001", ".J00.fits", "~$J00.fits", ".ipynb_checkpoints/J00.fits",
+      "a/.snapshot/J00.fits", "@eaDir/J00.fits", "#recycle/J00.fits", "lost+found/J00.fits",
+      "$RECYCLE.BIN\\J00.fits", ".Trash-1000/files/J00.fits")
+  def test_what_systems_and_programs_leave(self, name):
+    self.assertFalse(folder_listing.counts(name))
+
+  @parameterized.parameters("J00.fits", "./cube.npy", "a/b.fits", "a~b.fits", "#12.fits", "@1.fits",
+                            "..", "x.y.fits")
+  def test_names_of_users(self, name):
+    self.assertTrue(folder_listing.counts(name))
+
+  @parameterized.parameters(".s.h5", "~$s.h5", ".s.h5.part.h5")
+  def test_hidden_copies_hide_no_layout(self, name):
+    with h5py.File(self.path("s.h5"), "w") as file:
+      file["images"] = sample_surveys.cube(4)
+      for key, values in sample_formats.table_of(4).items():
+        file[key] = np.char.encode(values) if values.dtype.kind == "U" else values
+    with open(self.path(name), "wb") as file:
+      file.write(JUNK)
+    self.assert_read("hdf5")
 
   def test_npz(self):
     np.savez(self.path("s.npz"), cube=sample_surveys.cube(4), **sample_formats.table_of(4))

@@ -1,15 +1,13 @@
-"""The stages of RAIL, in a pipeline of ceci and in Python, give the numbers of the commands."""
+"""A pipeline of ceci with the stages of RAIL gives the numbers of the commands."""
 
 import os
 import re
 import subprocess
 import sys
 import tempfile
-import unittest
 
 from absl.testing import parameterized
 from astropy.table import Table
-import h5py
 import numpy as np
 import tensorflow as tf
 import yaml
@@ -19,26 +17,18 @@ from eval.prediction.request import Request
 from eval.prediction.temporary_data_set import Cutouts
 import pzbias_tf as pz
 from pzbias_tf.survey import load_survey
-from tests.eval.small_run import small_run
-from tests.small_data import SIZE, make_cube
+from tests.rail.rail_samples import ERRORS, MAGNITUDES, estimator, make_galaxies, stages, write
 
-try:
-  import qp
-  from rail.core.stage import RailStage
+# isort: split
+# Only where the import above did not skip these tests.
+import qp
+from rail.core.stage import RailStage
 
-  from pzbias_tf import rail as stages
-  from pzbias_tf.rail import bundle_model
-except ImportError as error:
-  raise unittest.SkipTest(
-      f"pz-rail-base, which needs Python 3.12 or 3.13, is not installed ({error})") from error
+from pzbias_tf.rail import bundle_model
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BANDS = "ugrizy"
-MAGNITUDES = [f"mag_{band}_lsst" for band in BANDS]
-ERRORS = [f"mag_err_{band}_lsst" for band in BANDS]
 ESTIMATES = ("zmode", "zmean", "zmedian", "zbest", "z_low68", "z_high95", "zmode_calibrated",
              "flags")
-
 SURVEY = """
 bands = ["u", "g", "r", "i", "z", "y"]
 pixel_scale_arcsec = 0.2
@@ -51,31 +41,6 @@ outlier_threshold = 0.15
 fit_z_min = 0.4
 """
 """A few cells of LSST: fewer numbers to train."""
-
-
-def make_galaxies(num: int, seed: int) -> dict[str, np.ndarray]:
-  """A table as RAIL has them, whose colours tell the redshift; some bands are not measured."""
-  rng = np.random.default_rng(seed)
-  redshift, r_mag = rng.beta(2, 4, num) * 1.5 + 0.01, rng.uniform(20.0, 24.0, num)
-  slopes = np.array([3.0, 1.5, 0.0, -1.0, -1.5, -1.8])
-  errors = rng.uniform(0.01, 0.03, (num, 6))
-  magnitudes = r_mag[:, None] + slopes * (1.0 + 0.5 * redshift[:, None]) + rng.normal(0, errors)
-  magnitudes[::9, 0] = 99.0  # RAIL's number for what was not detected
-  magnitudes[4::9, 5] = np.nan
-  return {"object_id": np.arange(num) + 1000 * seed, "redshift": redshift,
-          **dict(zip(MAGNITUDES, magnitudes.T)), **dict(zip(ERRORS, errors.T))}
-
-
-def write(path: str, table: dict[str, np.ndarray]) -> None:
-  with h5py.File(path, "w") as file:
-    for name, values in table.items():
-      file[f"photometry/{name}"] = values
-
-
-def estimator(name: str, model, **settings):
-  """An estimator in Python, whose table is no group of a file."""
-  return stages.PzbiasEstimator.make_stage(
-      name=name, model=model, hdf5_groupname="", output_mode="return", **settings)
 
 
 class PipelineTest(tf.test.TestCase, parameterized.TestCase):
@@ -237,117 +202,6 @@ class PipelineTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(KeyError, "columns are not found.*redshift"):
       informer.inform({name: values for name, values in self.training.items()
                        if name != "redshift"})
-
-
-class ImagesTest(tf.test.TestCase, parameterized.TestCase):
-
-  SETTINGS = {"image_col": "image", "r_col": "r", "ebv_col": "ebv", "extra_cols": []}
-
-  def galaxies(self, num):
-    rng = np.random.default_rng(num)
-    z_spec = rng.beta(2, 4, num) * 0.38 + 0.01
-    return {"object_id": np.arange(num), "redshift": z_spec, "r": rng.uniform(14.0, 17.7, num),
-            "ebv": rng.uniform(0.0, 0.2, num), "image": make_cube(z_spec, 5)}
-
-  def test_numbers_of_a_run_of_images(self):
-    table, run = self.galaxies(30), small_run().run
-    table["image"][7, 0, 0, 0] = np.nan
-    found = estimator("images", run, **self.SETTINGS).estimate(table)()
-    good = np.arange(30) != 7
-    wanted = pz.load_run(run).predict(table["image"][good], ebv=table["ebv"][good],
-                                      r_mag=table["r"][good])
-    self.assertAllEqual(found.ancil["estimated"], good)
-    self.assertTrue(np.isnan(found.ancil["zmode"][7]))
-    self.assertAllClose(found.ancil["zmean"][good], wanted.ancil["zmean"], atol=2e-5)
-
-  def test_a_run_of_images_needs_them(self):
-    with self.assertRaisesRegex(ValueError, "trained on images; name their column with image_col"):
-      estimator("no_images", small_run().run, bands=MAGNITUDES[:5]).estimate(make_galaxies(5, 1))
-
-  def test_training_on_images(self):
-    folder, table = self.create_tempdir().full_path, self.galaxies(200)
-    informer = stages.PzbiasInformer.make_stage(
-        name="inform_images", hdf5_groupname="", survey="sdss", output_mode="return",
-        workdir=folder, **self.SETTINGS, train_flags=[
-            "--net=5", f"--image_size={SIZE}", "--iterations=12", "--batch_size=16", "--fth=5"])
-    model = informer.inform(table)
-    trained = bundle_model.trained_from(model(), "test")
-    self.assertEqual((trained.stage, trained.predictor.size), ("step3", SIZE))
-    data = pz.data.dataset.Dataset.open(os.path.join(folder, "data"))
-    self.assertEqual(data.manifest.galaxies["written"], 200)
-    row = int(np.flatnonzero(data.column("id") == "17")[0])
-    for name, own in (("z_spec", "redshift"), ("r_mag", "r"), ("ebv", "ebv")):
-      self.assertAllClose(data.column(name)[row], table[own][17], rtol=1e-6)
-
-
-class Step4Test(tf.test.TestCase, parameterized.TestCase):
-  """Step 4 of an estimator that is not of this package."""
-
-  def sample(self, num, seed):
-    """A table, and an ensemble whose estimates are too large by 0.05 beyond z = 0.2."""
-    rng = np.random.default_rng(seed)
-    z_spec = rng.uniform(0.02, 0.38, num)
-    table = {"redshift": z_spec, "mag_r_lsst": rng.uniform(14.5, 17.5, num)}
-    z_photo = z_spec + rng.normal(0, 0.005, num) + 0.05 * (z_spec > 0.2)
-    ensemble = qp.Ensemble(qp.stats.norm, data={"loc": z_photo[:, None], "scale": np.full(
-        (num, 1), 0.01)})
-    ensemble.set_ancil({"zmode": z_photo[:, None], "zmean": z_photo})
-    return table, ensemble
-
-  def stage(self, **settings):
-    return stages.PzbiasStep4.make_stage(**{**dict(
-        name="step4", survey="sdss", hdf5_groupname="", output_mode="return"), **settings})
-
-  @parameterized.parameters((50, "zmode"), (1000, "zmode"), (70, "zmean"))
-  def test_residuals_are_removed(self, chunk_size, estimate):
-    (table, ensemble), (truth, reference) = self.sample(300, 0), self.sample(2000, 1)
-    found = self.stage(chunk_size=chunk_size, point_estimate=estimate).calibrate(
-        ensemble, table, reference, truth)()
-    self.assertEqual(found.npdf, 300)
-    far = table["redshift"] > 0.25
-    residual = found.ancil[f"{estimate}_calibrated"] - table["redshift"]
-    self.assertLess(abs(np.mean(residual[far])), 0.02)
-    self.assertGreater(np.mean(np.ravel(found.ancil[estimate])[far] - table["redshift"][far]), 0.04)
-    self.assertAllClose(found.mean().ravel(), ensemble.mean().ravel())
-
-  def test_files(self):
-    folder = self.create_tempdir().full_path
-    paths = {}
-    for name, (table, ensemble) in (("a", self.sample(120, 0)), ("b", self.sample(500, 1))):
-      paths[name] = os.path.join(folder, f"{name}.hdf5")
-      write(paths[name], table)
-      ensemble.set_ancil({"zmode": np.ravel(ensemble.ancil["zmode"])})
-      ensemble.write_to(os.path.join(folder, f"{name}_pz.hdf5"))
-    stage = self.stage(hdf5_groupname="photometry", output_mode="default", chunk_size=50,
-                       output=os.path.join(folder, "out.hdf5"))
-    for tag, name in (("input", "a_pz"), ("photometry", "a"), ("reference", "b_pz"),
-                      ("truth", "b")):
-      stage.set_data(tag, None, path=os.path.join(folder, f"{name}.hdf5"), do_read=False)
-    stage.run()
-    stage.finalize()
-    in_memory = self.stage(name="again").calibrate(
-        self.sample(120, 0)[1], self.sample(120, 0)[0], self.sample(500, 1)[1],
-        self.sample(500, 1)[0])()
-    found = qp.read(os.path.join(folder, "out.hdf5"))
-    self.assertAllClose(found.ancil["zmode_calibrated"], in_memory.ancil["zmode_calibrated"])
-    self.assertAllClose(found.mean().ravel(), in_memory.mean().ravel())
-
-  @parameterized.parameters(99.0, -99.0, np.nan)
-  def test_galaxies_without_r(self, value):
-    (table, ensemble), (truth, reference) = self.sample(100, 0), self.sample(500, 1)
-    table["mag_r_lsst"][4] = value
-    found = self.stage().calibrate(ensemble, table, reference, truth)()
-    self.assertAllEqual(np.isnan(found.ancil["zmode_calibrated"]), np.arange(100) == 4)
-    self.assertEqual(found.ancil["zmode_corrected"][4], 0)
-
-  @parameterized.parameters(
-      (dict(point_estimate="zbest"), {}, "no ancillary column zbest, only zmode, zmean; let its"),
-      (dict(r_col="r"), {}, "no column r, only redshift, mag_r_lsst"),
-      ({}, {"redshift": np.zeros(3), "mag_r_lsst": np.zeros(3)}, "of 100 and 3 galaxies"))
-  def test_what_does_not_fit(self, settings, table, message):
-    (own, ensemble), (truth, reference) = self.sample(100, 0), self.sample(500, 1)
-    with self.assertRaisesRegex(ValueError, message):
-      self.stage(**settings).calibrate(ensemble, table or own, reference, truth)
 
 
 class RegisteredTest(tf.test.TestCase, parameterized.TestCase):
