@@ -9,8 +9,7 @@ import numpy as np
 import qp
 from rail.estimation.estimator import CatEstimator
 
-from pzbias_tf.data.extra_columns import is_missing
-from pzbias_tf.data.magnitudes import with_nan
+from pzbias_tf.data.extra_columns import is_missing, with_nan
 from pzbias_tf.guards.sealed_folder import SEAL
 from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.rail import rail_tables
