@@ -9,6 +9,8 @@ import tempfile
 
 from absl import flags
 from absl.testing import parameterized
+from astropy.table import Table
+import numpy as np
 import tensorflow as tf
 
 from pzbias_tf.command_line import command_flags
@@ -131,6 +133,21 @@ class MistakesTest(tf.test.TestCase, parameterized.TestCase):
     said = run(module, *given, "what")
     self.assertEqual(said.returncode, 1)
     self.assertEndsWith(said.stderr, "Error: unexpected arguments what; give flags only\n")
+
+
+class CatalogTest(tf.test.TestCase, parameterized.TestCase):
+  """A catalogue is measured, with figures and page, without the seconds that TensorFlow takes."""
+
+  @parameterized.parameters("catalog.csv", "catalog.fits", "catalog.ecsv")
+  def test_without_tensorflow(self, name):
+    folder = self.create_tempdir().full_path
+    z = np.linspace(0.01, 0.35, 60)
+    Table({"id": np.arange(60), "z_spec": z, "z_photo": z + 0.01, "r": np.full(60, 17.0)}).write(
+        f"{folder}/{name}")
+    said = run("eval.catalog", f"--input={folder}/{name}", f"--output={folder}/out",
+               "--fit_fraction=0.5", "--num_bootstrap=2")
+    self.assertIn(f"wrote {folder}/out/report/index.html", said.stdout)
+    self.assertEqual(said.stdout.splitlines()[-1], "imported: astropy matplotlib")
 
 
 if __name__ == "__main__":
