@@ -21,7 +21,6 @@ from pzbias_tf.metrics.distributions import total_variation
 from pzbias_tf.metrics.point import mean_residual, outlier_fraction, sigma_mad
 from pzbias_tf.metrics.residuals import fitted_slope
 from pzbias_tf.predictions.predictions import Estimates
-from pzbias_tf.report.figures import draw_validation
 from pzbias_tf.training.checkpoints import named_weights
 from pzbias_tf.training.config import TrainConfig
 
@@ -152,6 +151,8 @@ def write_validation(config: TrainConfig, losses: Mapping[str, np.ndarray], z_sp
                       ("outlier_fraction", outlier_fraction(z_spec, z_photo, survey))):
     tf.summary.scalar(f"validation/{name}", value, step)
   if picture:
+    # Imported here: matplotlib takes half a second, which the first iterations need not wait for.
+    from pzbias_tf.report.figures import draw_validation
     png = io.BytesIO()
     draw_validation(z_spec, z_photo, survey, config.stage).savefig(png, format="png", dpi=130)
     tf.summary.image("validation/redshifts", tf.image.decode_png(png.getvalue())[tf.newaxis], step)
