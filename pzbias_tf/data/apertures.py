@@ -24,12 +24,18 @@ def measure_images(flux: tf.Tensor) -> dict[str, tf.Tensor]:
   """
   size = flux.shape[1]
   away = np.hypot(*np.meshgrid(*[np.arange(size) - 0.5 * (size - 1)] * 2)).astype(np.float32)
-  disc = tf.constant(away <= APERTURE * size, flux.dtype)
-  smooth = tf.nn.avg_pool2d(tf.reduce_sum(flux, -1, keepdims=True), 3, 1, "VALID")
+  disc = tf.constant((away <= APERTURE * size).ravel(), flux.dtype)
+  # With the pixels of a band side by side, all sums together take half the time.
+  bands = tf.transpose(tf.reshape(flux, [-1, size * size, flux.shape[3]]), [0, 2, 1])
+  smooth = _sums_of_9(tf.reshape(tf.reduce_sum(bands, 1), [-1, size, size]))
   brightest = tf.argmax(tf.reshape(smooth, [-1, (size - 2) ** 2]), -1)
-  pixels = tf.reshape(flux, [-1, size * size, flux.shape[3]])  # one axis takes half the time of two
-  highest = tf.reduce_max(pixels, 1, keepdims=True)
-  equal = tf.reduce_sum(tf.cast(tf.equal(pixels, highest), tf.int32), 1)
-  return {"aperture_flux": tf.einsum("bxyc,xy->bc", flux, disc),
+  equal = tf.cast(tf.equal(bands, tf.reduce_max(bands, -1, keepdims=True)), tf.float32)
+  return {"aperture_flux": tf.linalg.matvec(bands, disc),
           "peak_offset": tf.gather(tf.constant(away[1:-1, 1:-1].ravel()), brightest),
-          "plateau": tf.reduce_max(equal, -1)}
+          "plateau": tf.cast(tf.reduce_max(tf.reduce_sum(equal, -1), -1), tf.int32)}
+
+
+def _sums_of_9(image):
+  """Sums of 3 x 3 pixels of [batch, size, size]; adding slices takes less time than pooling."""
+  rows = image[:, :-2] + image[:, 1:-1] + image[:, 2:]
+  return rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:]

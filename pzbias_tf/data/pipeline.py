@@ -29,6 +29,8 @@ READ_CYCLE = 2
 # least BLOCKS_PER_BATCH blocks.  Neighbours are random, since the order of records is.
 BLOCK = 8
 BLOCKS_PER_BATCH = 8
+# Without shuffling, larger ones: measured, less processor time than 8, and 512 gain nothing more.
+ORDERED_BLOCK = 64
 RAM_BUDGET_BYTES = 2 << 30  # for the buffers that tf.data sizes by itself
 # Cropped training images of up to this size are kept in memory.  This decides the order of
 # galaxies: with another value, interrupted training would not continue as it began.
@@ -237,7 +239,8 @@ def _ordered_maker(layout, batch_size, image_size):
 
   @tf.function(reduce_retracing=True)
   def make(shards, keep, lookups):
-    blocks = _read_shards(layout, shards, keep, cycle=1, block=BLOCK)
+    block = min(ORDERED_BLOCK, batch_size)  # reads no further than the batch
+    blocks = _read_shards(layout, shards, keep, cycle=1, block=block)
     parse = _batch_parser(layout, lookups, image_size, None)
     return blocks.rebatch(batch_size).map(
         parse, num_parallel_calls=2, deterministic=True).prefetch(2)
@@ -331,11 +334,19 @@ def _read_shards(layout, shards, keep, *, cycle, block):
   def read(path, start, records):
     shard = tf.data.TFRecordDataset(path, layout.compression_type, READ_BUFFER_BYTES)
     counted = shard.apply(tf.data.experimental.assert_cardinality(records))
-    rows = counted.enumerate(start)
-    return (rows if keep is None else rows.filter(lambda row, _: keep[row])).batch(block)
+    if keep is not None:
+      return counted.enumerate(start).filter(lambda row, _: keep[row]).batch(block)
+    # Counted block by block, since every step for each record takes some microseconds.
+    return counted.batch(block).enumerate().map(
+        lambda number, several: (_rows_of_block(start + block * number, several), several))
 
   return tf.data.Dataset.from_tensor_slices(tuple(shards)).interleave(
       read, cycle_length=cycle, num_parallel_calls=cycle, deterministic=True)
+
+
+def _rows_of_block(first, records):
+  """The rows of records [n] of which the first has row `first`."""
+  return tf.range(first, first + tf.size(records, tf.int64))
 
 
 def _selection(data, split, keep):

@@ -1,12 +1,13 @@
 """Measurements of images with known answers."""
 
+from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
-from pzbias_tf.data.apertures import measure_images
+from pzbias_tf.data.apertures import APERTURE, measure_images
 
 
-class AperturesTest(tf.test.TestCase):
+class AperturesTest(tf.test.TestCase, parameterized.TestCase):
 
   def measure(self, *points, size=16):
     """Measures an image of two bands, the second twice as bright as the first."""
@@ -29,6 +30,20 @@ class AperturesTest(tf.test.TestCase):
     flux = np.random.default_rng(0).random((1, 16, 16, 2), np.float32)
     flux[0, 7:9, 7:10, 1] = 2.0
     self.assertAllEqual(measure_images(tf.constant(flux))["plateau"], [6])
+
+  @parameterized.parameters((8, 1), (15, 3), (16, 5), (33, 2))
+  def test_measurements_in_numpy(self, size, bands):
+    flux = np.random.default_rng(size).normal(size=(6, size, size, bands)).astype(np.float32)
+    flux = np.minimum(flux, 1.5)  # plateaus
+    measured = measure_images(tf.constant(flux))
+    away = np.hypot(*np.meshgrid(*[np.arange(size) - 0.5 * (size - 1)] * 2))
+    self.assertAllClose(measured["aperture_flux"],
+                        flux[:, away <= APERTURE * size].sum(1, dtype=np.float64), atol=1e-4)
+    windows = np.lib.stride_tricks.sliding_window_view(
+        flux.sum(-1, dtype=np.float64), (3, 3), axis=(1, 2)).sum((-1, -2))
+    offsets = [away[1:-1, 1:-1].ravel()[np.argmax(window)] for window in windows]
+    self.assertAllClose(measured["peak_offset"], offsets)
+    self.assertAllEqual(measured["plateau"], np.sum(flux == 1.5, axis=(1, 2)).max(-1))
 
 
 if __name__ == "__main__":

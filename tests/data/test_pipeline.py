@@ -6,6 +6,7 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
+from pzbias_tf.data import schema
 from pzbias_tf.data.augment import dihedral, dihedral_numpy, dihedral_view, rotate_any_angle
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.pipeline import Labels, crop, ordered_batches, training_batches
@@ -94,6 +95,23 @@ class FromShardsTest(tf.test.TestCase, parameterized.TestCase):
   def test_refuses_records_of_another_split(self):
     with self.assertRaisesRegex(ValueError, "not in 'train'"):
       self.take(1, keep=np.ones(len(self.data.catalog), bool))
+
+  @parameterized.parameters(1, 7, 64, 100, 1000)
+  def test_ordered_batches_hold_the_records_of_the_shards(self, batch_size):
+    rows, images = [], []
+    for batch in ordered_batches(self.data, "train", keep=train_mask(self.data), labels=None,
+                                 batch_size=batch_size, image_size=SIZE).as_numpy_iterator():
+      rows.append(batch["row"])
+      images.append(batch["image"])
+    num = int(train_mask(self.data).sum())
+    self.assertEqual([len(part) for part in rows],
+                     [min(batch_size, num - start) for start in range(0, num, batch_size)])
+    self.assertAllEqual(np.concatenate(rows), np.flatnonzero(train_mask(self.data)))
+    paths = [os.path.join(self.data.folder, shard.name)
+             for shard in self.data.manifest.split_shards("train")]
+    stored = [schema.parse_record(record.numpy()).image
+              for record in tf.data.TFRecordDataset(paths)]
+    self.assertEqual([image.astype("<f4").tobytes() for image in np.concatenate(images)], stored)
 
   def test_flux_divisor_and_crop(self):
     data = make_dataset(self.create_tempdir().full_path, num=60, survey=CFHTLS_WIDE,
