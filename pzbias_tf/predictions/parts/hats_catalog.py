@@ -23,7 +23,7 @@ HIGHEST_ORDER = 12
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _BATCH = 100_000  # galaxies that are sorted into pixels at a time
-_COMPRESSION = {"compression": "ZSTD", "compression_level": 3}  # its default, 15, is very slow
+_COMPRESSION = {"compression": "ZSTD", "compression_level": 3}  # its default is 15
 
 
 def check_can_write(name: str, order: int) -> None:
