@@ -66,31 +66,32 @@ def plan_variants(item: StudyItem, *, scale: str, survey: str = "sdss",
     ValueError: flags contradict each other.
     OSError: the data set is missing.
   """
-  variants = {value: (*_network(item, scale), *words, *common)
-              for value, words in item.variants(values, scale=scale, survey=survey).items()}
-  return {value: [_of_step3(item, value, words, scale) if item.step3_alone and number == 3 else
-                  _stage_jobs(number, _without(words, item.varies if item.step3_alone else ""),
-                              scale) for number in item.stages]
-          for value, words in variants.items()}
+  variants = item.variants(values, scale=scale, survey=survey)
+  return {value: [_jobs(item, number, value, (*_network(item, scale), *words, *common), scale)
+                  for number in item.stages] for value, words in variants.items()}
 
 
-def _without(words, flag):
-  return tuple(word for word in words if not flag or not word.startswith(f"--{flag}="))
+def _jobs(item, number, value, words, scale):
+  """The jobs of one stage of a variant."""
+  if not item.step3_alone:
+    return _stage_jobs(number, words, scale)
+  usual = _stage_jobs(number, tuple(
+      word for word in words if not word.startswith(f"--{item.varies}=")), scale)
+  return usual if number < 3 else _of_step3(
+      usual, _words_of_stage(number, words, scale), item.varies, value)
 
 
-def _of_step3(item, value, words, scale):
-  """The job of a Step 3 with another schedule, in a run beside the default one.
+def _of_step3(usual, words, varies, value):
+  """The jobs of a Step 3 with another schedule, in a run beside the usual one.
 
-  The name of the default run tells nothing of schedules.
+  The name of the usual run tells nothing of schedules.
   """
-  (default,) = _stage_jobs(3, _without(words, item.varies), scale)
-  own = _words_of_stage(3, words, scale)
-  data = Dataset.open(_request(own).data_dir)
-  settings, usual = (resolve(_request(given), data)[item.varies] for given in (own, default.words))
-  if settings == usual:
-    return [default]
-  run = os.path.basename(os.path.dirname(default.stage_dir))
-  return [_job((*own, f"--experiment={run}_step3_{item.varies}{value}"))]
+  data = Dataset.open(_request(words).data_dir)
+  own, default = (resolve(_request(given), data)[varies] for given in (words, usual[-1].words))
+  if own == default:
+    return usual
+  run = os.path.basename(os.path.dirname(usual[-1].stage_dir))
+  return [_job((*words, f"--experiment={run}_step3_{varies}{value}"))]
 
 
 def in_order(variants: Variants) -> list[StageJob]:

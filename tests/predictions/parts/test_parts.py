@@ -29,7 +29,8 @@ FORMATS = (PdfFormat(), PdfFormat(dtype="float16"), PdfFormat(kind="quantiles"),
            PdfFormat(kind="none"))
 
 
-class PartsTest(tf.test.TestCase, parameterized.TestCase):
+class PartCase(tf.test.TestCase, parameterized.TestCase):
+  """A folder for parts, and a shard's predictions file elsewhere."""
 
   def setUp(self):
     super().setUp()
@@ -38,6 +39,9 @@ class PartsTest(tf.test.TestCase, parameterized.TestCase):
     self.folder = self.create_tempdir().full_path
     self.shard = os.path.join(self.create_tempdir().full_path, "shard.hdf5")
     self.part = os.path.join(self.folder, "test-00000-of-00001.parquet")
+
+
+class PartsTest(PartCase):
 
   @parameterized.parameters(*FORMATS)
   def test_numbers_are_those_of_the_predictions_file(self, pdf_format):
@@ -184,14 +188,10 @@ class PartsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEmpty(os.listdir(self.folder))
 
 
-class FullDiskTest(tf.test.TestCase, parameterized.TestCase):
+class FullDiskTest(PartCase):
 
   def setUp(self):
     super().setUp()
-    if parquet is None:
-      self.skipTest("pyarrow is not installed")
-    self.folder = self.create_tempdir().full_path
-    self.shard = os.path.join(self.create_tempdir().full_path, "shard.hdf5")
     self.part = os.path.join(self.folder, "test.parquet")
     write_predictions(self.shard, predictions())
 
