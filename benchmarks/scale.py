@@ -1,12 +1,13 @@
 """Galaxies per second and memory of conversion and prediction, as the number of galaxies grows.
 
-  python -m benchmarks.scale [--num=100000,1000000] [--folder=FOLDER]
+  python -m benchmarks.scale [--num=100000,1000000] [--folder=FOLDER] [--one_process]
 
 Images of 4 x 4 pixels and five bands, so that what is done per galaxy counts, not the pixels.
 They are converted by one process, by two, and by two workers of a Dask cluster on this machine;
 then Net_S1 predicts them, quantiles of p(z) only, into a folder of parts, again in one process and
-by two Dask workers.  Prints galaxies per second, the ratio to one process, and the largest resident
-memory of any one process.  Starting the processes counts: the larger the number, the less it does.
+by two Dask workers; --one_process leaves all but the first out.  Prints galaxies per second, the
+ratio to one process, and the largest resident memory of any one process.  Starting the processes
+counts: the larger the number, the less it does.
 Needs distributed and psutil (the extra dask), and 2000 bytes of disk space per galaxy.
 """
 
@@ -46,6 +47,7 @@ def main() -> None:
                                    formatter_class=argparse.RawDescriptionHelpFormatter)
   parser.add_argument("--num", default="100000,1000000", help="numbers of galaxies")
   parser.add_argument("--folder", default="", help="where to work; default: a temporary folder")
+  parser.add_argument("--one_process", action="store_true", help="nothing to compare it with")
   options = parser.parse_args()
   print(f"{'':10} {'galaxies':>9} {'by':20} {'galaxies/s':>10} {'ratio':>6} "
         f"{'largest process':>16}")
@@ -53,20 +55,30 @@ def main() -> None:
     for number in map(int, options.num.split(",")):
       own = os.path.join(folder, str(number))
       source = make_input(own, number, SIZE)
-      with dask_cluster(own, workers=2) as cluster:
+      with _cluster(own, wanted=not options.one_process) as cluster:
         compare("conversion", number, _conversions(source, own, cluster))
         _train(os.path.join(own, "one_process"), own)
         compare("prediction", number, _predictions(own, cluster))
+
+
+def _cluster(folder, *, wanted):
+  """Of two Dask workers; yields "" where none is wanted."""
+  return dask_cluster(folder, workers=2) if wanted else contextlib.nullcontext("")
 
 
 def _conversions(source, folder, cluster):
   """{how: the command}."""
   command = ["data_tools.make_tfrecords", f"--input={source}", "--split=0.01,0.01,0.98",
              "--max_r_mag=none"]
-  ways = {"one process": ["--num_workers=1"], "two processes": ["--num_workers=2"],
-          "two Dask workers": ["--runner=DaskRunner", f"--runner_option={cluster}"]}
+  ways = {"one process": ["--num_workers=1"]}
+  if cluster:
+    ways |= {"two processes": ["--num_workers=2"], "two Dask workers": _on(cluster)}
   return {how: [*command, f"--output={os.path.join(folder, how.replace(' ', '_'))}", *words]
           for how, words in ways.items()}
+
+
+def _on(cluster):
+  return ["--runner=DaskRunner", f"--runner_option={cluster}"]
 
 
 def _train(data, folder):
@@ -79,8 +91,7 @@ def _predictions(folder, cluster):
   """{how: the command}."""
   command = ["eval.predict", f"--run={folder}/run", "--stage=baseline", "--pdf_format=quantiles",
              f"--data={folder}/one_process"]
-  ways = {"one process": [], "two Dask workers": ["--runner=DaskRunner",
-                                                   f"--runner_option={cluster}"]}
+  ways = {"one process": [], **({"two Dask workers": _on(cluster)} if cluster else {})}
   return {how: [*command, f"--output={folder}/predicted_{how.replace(' ', '_')}/", *words]
           for how, words in ways.items()}
 
