@@ -12,7 +12,7 @@ from typing import Any, Mapping, Sequence
 
 import numpy as np
 
-from pzbias_tf import arguments, table_columns
+from pzbias_tf import arguments, missing_values, table_columns, table_ids
 from pzbias_tf.bias.calibration import Calibration, Corrected, cell_settings
 from pzbias_tf.bias.resampling import resample_to_expected
 from pzbias_tf.metrics.bootstrap import Bootstrap
@@ -70,7 +70,7 @@ class Catalog:
       ids: name of the column of ids; "" for none.
       weights: name of the column of weights; "" for none.
       missing: numbers that stand for a missing value, besides
-        `table_columns.SENTINELS`, NaN and infinite ones.
+        `missing_values.SENTINELS`, NaN and infinite ones.
       edges: edges of the redshift bins of p(z), [bins + 1].
       pdf: probability of each bin, [rows, bins].
       origin: the file, for messages.
@@ -82,7 +82,7 @@ class Catalog:
     names = (z_photo,) if isinstance(z_photo, str) else tuple(z_photo)
     columns = {name: table_columns.number_column(table, name, origin)
                for name in (*names, z_spec, r_mag, weights) if name}
-    keys = (table_columns.unique_ids(table, ids, origin) if ids
+    keys = (table_ids.unique_ids(table, ids, origin) if ids
             else np.arange(len(columns[names[0]])).astype(str))
     _check(columns, keys, ids, weights, pdf, origin)
     redshifts = [name for name in (*names, z_spec) if name]
@@ -195,7 +195,7 @@ def _complete(columns, redshifts, r_mag, further, origin, without):
     keep &= ~lost
     reasons[name] = {"none": int(lost.sum())} if lost.any() else {}
   for name in dict.fromkeys((*redshifts, *([r_mag] if r_mag else []))):
-    lost, reasons[name] = table_columns.find_missing(
+    lost, reasons[name] = missing_values.find_missing(
         columns[name], redshifts=name in redshifts, further=further)
     if name in redshifts:
       lost |= _no_redshifts(columns[name], lost, reasons[name], f"{origin}: column {name!r}")
@@ -210,22 +210,22 @@ def _complete(columns, redshifts, r_mag, further, origin, without):
 
 def _no_redshifts(values, missing, reasons, what):
   """Which numbers are too large for redshifts, counted in `reasons`; refuses velocities."""
-  table_columns.check_no_velocities(values[~missing], what)
-  wrong = ~missing & (values > table_columns.HIGHEST)
+  missing_values.check_no_velocities(values[~missing], what)
+  wrong = ~missing & (values > missing_values.HIGHEST)
   if wrong.any():
-    reasons[f"above {table_columns.HIGHEST:g}"] = int(wrong.sum())
+    reasons[f"above {missing_values.HIGHEST:g}"] = int(wrong.sum())
   return wrong
 
 
 def _no_magnitudes(r_mag, missing, reasons, origin):
   """Which r magnitudes are none, counted in `reasons`; refuses a column of fluxes."""
   try:
-    table_columns.check_no_fluxes(r_mag[~missing], "r magnitudes")
+    missing_values.check_no_fluxes(r_mag[~missing], "r magnitudes")
   except ValueError as error:
     raise ValueError(f"{origin}: {error}") from error
-  wrong = ~missing & table_columns.outside(r_mag)
+  wrong = ~missing & missing_values.outside(r_mag)
   if wrong.any():
-    reasons[table_columns.NO_MAGNITUDE] = int(wrong.sum())
+    reasons[missing_values.NO_MAGNITUDE] = int(wrong.sum())
   return wrong
 
 

@@ -1,4 +1,4 @@
-"""Finds columns of tables by their usual names; reads numbers, missing ones among them, and ids."""
+"""Finds columns of tables by their usual names, and reads them as numbers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Mapping, Sequence
 import numpy as np
 
 from pzbias_tf.arguments import MISSING_WORDS
+from pzbias_tf.missing_values import find_missing
 
 if TYPE_CHECKING:  # it imports astropy, which takes a third of a second
   from pzbias_tf.tables import Columns
@@ -26,39 +27,15 @@ USUAL_NAMES = {
 NONE = "none"
 """This column name says that a role has no column."""
 
-LOWEST = -90.0
-"""Missing are -99, -999, -9999 and the like; no magnitude and no colour is as low."""
-NINES = (99.0, 99.9, 99.99, 999.0, 999.9, 9999.0)
-"""Other numbers that stand for no measurement."""
-SENTINELS = (-9999.0, -999.0, -99.0, *NINES)
-"""Numbers that stand for a missing redshift or magnitude, besides all from LOWEST down."""
-
-FILL = 1e15
-"""Missing are 1e20, 9.96921e36 and the like; nothing that is measured here is as large."""
-
-BRIGHTEST, FAINTEST = 0.0, 40.0
-"""Ends of what can be a magnitude; other numbers are fluxes, or wrong."""
-NO_MAGNITUDE = f"outside of {BRIGHTEST:g} to {FAINTEST:g}, so no magnitude"
-TOO_MANY = 0.1
-"""Share of such numbers in a column, beyond which it holds something else."""
-
-HIGHEST = 20.0
-"""No redshift of a galaxy is above; velocities, percentages and the like are."""
 _OTHER_UNITS = {
     "magnitudes": re.compile(r"jy\b|jansky|magg|\bn?mgy|^(?!.*mag).*\b(?:counts?|adu|dn|electrons?|"
                              r"erg|ct)\b", re.IGNORECASE),
     "redshifts": re.compile(r"m\s*/\s*s|m\s*\.?\s*s\s*\^?\s*(?:\*\*)?\s*-1|mpc|angstrom",
                             re.IGNORECASE)}
 """{what a column should hold: units of something else}."""
-_BRIGHTEST_MEDIAN = 9.0  # no sample of galaxies is as bright; fluxes of faint ones are 0 to 40, too
-_MEDIAN_OF = 10  # magnitudes, of which a median tells something
-_LOWEST_REDSHIFT = -1.0  # at which 1 + z is 0
-_FEW = 3  # different numbers above HIGHEST, which stand for no redshift rather than are velocities
 _BANDS = ("u", "g", "r", "i", "y", "j", "h", "k", "ks")
 """Bands beside which a column z may be a band as well."""
 _HIGHEST_REDSHIFT = 9.0  # the median of magnitudes is beyond, that of redshifts is not
-_EXACT_BITS = {2: 11, 4: 24}  # of floating-point numbers of so many bytes; 53 of longer ones
-_ROUNDED = re.compile(rb"[+-]?\d[.,]\d+[eE]\+?\d+")
 
 
 def find(columns: Columns, candidates: Sequence[str]) -> str:
@@ -261,166 +238,16 @@ def number_column(table: Mapping[str, Any], name: str, origin: str) -> np.ndarra
   Raises:
     ValueError: there is no such column, or it is not one of numbers.
   """
-  values = numbers(_column(table, name, origin), name, origin)
+  values = numbers(column(table, name, origin), name, origin)
   if values.ndim != 1:
     raise ValueError(f"{origin}: column {name!r} has shape {list(values.shape)}; name a column of "
                      "one number per galaxy")
   return values
 
 
-def unique_ids(table: Mapping[str, Any], name: str, origin: str) -> np.ndarray:
-  """A column of a table as ids, [rows] str, each once; arguments as in `number_column`.
-
-  Raises:
-    ValueError: there is no such column, or an id stands there twice, or cannot be
-      kept exactly.
-  """
-  ids = ids_of(table, name, origin)
-  ranked = np.sort(ids[ids != ""])
-  twice = ranked[1:][ranked[1:] == ranked[:-1]]
-  if twice.size:
-    raise ValueError(f"{origin}: column {name!r} holds the id {str(twice[0])!r} twice, and "
-                     f"{np.unique(twice).size} ids more than once; keep one row of each, or name "
-                     f"another --id_column, or {NONE}")
-  return ids
-
-
-def _column(table, name, origin):
+def column(table: Mapping[str, Any], name: str, origin: str) -> Any:
+  """A column of a table; arguments and errors as in `number_column`."""
   names = list(getattr(table, "colnames", table))
   if name not in names:
     raise ValueError(f"{origin}: no column {name!r}; the columns are {', '.join(names)}")
   return table[name]
-
-
-def ids_of(table: Mapping[str, Any], name: str, origin: str) -> np.ndarray:
-  """A column of a table as ids, as the file has them, [rows] str; "" where missing.
-
-  Raises:
-    ValueError: there is no such column, or an id cannot be kept exactly.
-  """
-  values = _column(table, name, origin)
-  return exact_ids(getattr(table, "texts", {}).get(name, values), name, origin)
-
-
-def exact_ids(values: Any, name: str, origin: str) -> np.ndarray:
-  """A column of ids as texts, [rows]; "" where masked or NaN.
-
-  Raises:
-    ValueError: they are floating-point numbers that have lost digits, or no text.
-  """
-  mask = np.ma.getmaskarray(values) if np.ma.isMaskedArray(values) else np.False_
-  values = np.asarray(np.ma.getdata(values))
-  if values.dtype.kind in "cmMV":
-    raise ValueError(f"{origin}: ids in column {name!r} are of type {values.dtype}; name another "
-                     "--id_column, or write them as text or whole numbers")
-  if values.dtype.kind == "f":
-    values, mask = _whole(values, mask, name, origin), mask | np.isnan(values)
-  if values.dtype.kind == "i" and values.dtype.itemsize == 8:  # what NaN becomes as a whole number
-    mask = mask | (values == np.iinfo(np.int64).min)
-  if values.dtype.kind == "O":
-    mask = mask | np.array([value is None or value != value for value in values.ravel()]).reshape(
-        values.shape)
-    values = np.array([value.decode("utf-8") if isinstance(value, bytes) else value
-                       for value in values], object)
-  try:
-    texts = np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values.astype(str)
-  except UnicodeDecodeError as error:
-    raise ValueError(f"{origin}: ids in column {name!r} are no text: {error}; name another "
-                     "--id_column") from error
-  if values.dtype.kind in "SUO" and any(map(_ROUNDED.fullmatch, np.char.encode(texts, "utf-8"))):
-    raise _lost(name, origin)
-  return np.where(mask, "", np.char.strip(texts))
-
-
-def _whole(values, mask, name, origin) -> np.ndarray:
-  """Floating-point numbers as whole ones, which they are."""
-  plain = np.where(mask | np.isnan(values), 0, values)
-  largest = 2.0 ** _EXACT_BITS.get(values.dtype.itemsize, 53)
-  if np.any(~np.isfinite(plain) | (np.abs(plain) >= largest) | (plain != np.floor(plain))):
-    raise _lost(name, origin)
-  return plain.astype(np.int64)
-
-
-def _lost(name, origin) -> ValueError:
-  return ValueError(
-      f"{origin}: ids in column {name!r} are floating-point numbers that are not finite or have "
-      f"lost digits; name another --id_column, or --id_column={NONE} for the numbers of the rows, "
-      "or write the ids as text or whole numbers")
-
-
-def find_missing(values: np.ndarray, *, redshifts: bool,
-                 further: Sequence[float] = ()) -> tuple[np.ndarray, dict[str, int]]:
-  """Finds missing values: SENTINELS, NaN, infinite ones, and impossible redshifts and magnitudes.
-
-  Args:
-    values: a column, [n] float64; masked values are NaN.
-    redshifts: whether they are redshifts, of which -1 and below are impossible.
-    further: numbers that stand for a missing value as well.
-
-  Returns:
-    Which values are missing, [n] bool, and {reason: number of values}.
-  """
-  with np.errstate(over="ignore"):
-    single = values.astype(np.float32)  # as which a column may have been stored
-  found = {f"{number:g}": single == np.float32(number) for number in (*SENTINELS, *further)}
-  found |= {"NaN": np.isnan(values), "infinite": np.isinf(values)}
-  missing = np.any(list(found.values()), axis=0)
-  found[f"{FILL:g} or above"] = ~missing & (values >= FILL)
-  missing |= found[f"{FILL:g} or above"]
-  lowest = _LOWEST_REDSHIFT if redshifts else LOWEST
-  found[f"{lowest:g} or below"] = ~missing & (values <= lowest)
-  missing |= found[f"{lowest:g} or below"]
-  return missing, {reason: int(own.sum()) for reason, own in found.items() if own.any()}
-
-
-def outside(magnitudes: np.ndarray) -> np.ndarray:
-  """Where numbers are neither missing (NaN) nor magnitudes; bool, same shape."""
-  return (magnitudes < BRIGHTEST) | (magnitudes > FAINTEST)
-
-
-def check_no_velocities(values: np.ndarray, what: str) -> None:
-  """Refuses a column of which more than TOO_MANY are too large for redshifts.
-
-  A few different numbers may stand for no measurement, as 1e20 does.
-
-  Args:
-    values: what is not missing, [n].
-    what: the column in words.
-
-  Raises:
-    ValueError: it may hold velocities.
-  """
-  wrong = values[values > HIGHEST]
-  if wrong.size > TOO_MANY * values.size and np.unique(wrong).size > _FEW:
-    raise ValueError(
-        f"{what}: {wrong.size} of {values.size} numbers are above {HIGHEST:g}, so no redshifts, "
-        f"e.g. {wrong[0]:g}. Turn velocities c z (km/s) into redshifts, or name another column")
-
-
-def check_no_fluxes(magnitudes: np.ndarray, what: str) -> None:
-  """Refuses a column of which more than TOO_MANY are no magnitudes, or whose median is none.
-
-  Args:
-    magnitudes: what is not missing, [n].
-    what: the column in words, such as "r magnitudes".
-
-  Raises:
-    ValueError: it may hold fluxes.
-  """
-  wrong = magnitudes[outside(magnitudes)]
-  if wrong.size > TOO_MANY * magnitudes.size:
-    raise ValueError(
-        f"{wrong.size} of {magnitudes.size} {what} are {NO_MAGNITUDE}, e.g. {np.max(wrong):g}. If "
-        "they are fluxes, turn them into magnitudes first, e.g. 22.5 - 2.5 log10(flux) from "
-        "nanomaggies, or name another column with --r_column")
-  if are_too_bright(magnitudes):
-    raise ValueError(
-        f"the {what} have the median {np.median(magnitudes):.3g}, and no sample of galaxies is as "
-        "bright. If they are fluxes, turn them into magnitudes first, or name another column with "
-        "--r_column")
-
-
-def are_too_bright(magnitudes: np.ndarray) -> bool:
-  """Whether the median of magnitudes [n], NaN where missing, is that of no sample of galaxies."""
-  known = magnitudes[np.isfinite(magnitudes)]
-  return known.size >= _MEDIAN_OF and bool(np.median(known) < _BRIGHTEST_MEDIAN)

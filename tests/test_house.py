@@ -19,10 +19,11 @@ SCREEN = 40
 # From the ground up: a part of the library may import those of the lines above its own.
 LAYERS = (
     ("survey_checks", "versions"),
-    ("compat", "arguments", "choices", "files", "pictures", "progress", "survey"),
+    ("compat", "arguments", "choices", "files", "missing_values", "pictures", "progress", "survey"),
     ("guards",),
     ("command_line", "tables"),
     ("cells", "fitted_models", "storage", "table_columns"),
+    ("table_ids",),
     ("data",),
     ("bias", "models"),
     ("predictions",),

@@ -15,12 +15,12 @@ import numpy as np
 from data_tools.conversion import hashing
 from data_tools.conversion import splits as splits_lib
 from data_tools.readers.parts.cutout_source import EXCLUDED, CutoutSource
-from pzbias_tf import table_columns
+from pzbias_tf import missing_values
 from pzbias_tf.data import extra_columns
 from pzbias_tf.data import manifest as manifest_lib
 from pzbias_tf.data.manifest import magnitude_column
+from pzbias_tf.missing_values import NO_MAGNITUDE, outside
 from pzbias_tf.survey import Survey
-from pzbias_tf.table_columns import NO_MAGNITUDE, outside
 
 NO_ID = "no id in the table"
 DUPLICATE = "duplicate id"
@@ -105,13 +105,13 @@ def replace_bad_r(catalog: Table, *,
   """
   table = catalog.copy(copy_data=False)  # the other columns are shared
   r_mag = np.asarray(table["r_mag"])
-  missing, reasons = table_columns.find_missing(r_mag, redshifts=False)
+  missing, reasons = missing_values.find_missing(r_mag, redshifts=False)
   bad = missing | (r_mag < 0)
   if bad.all():
     raise ValueError(f"none of the {len(bad)} r magnitudes is a finite, positive number; "
                      "name another column with --r_column")
   usable = r_mag[~bad & ~outside(r_mag)]
-  table_columns.check_no_fluxes(r_mag[~bad], "r magnitudes")
+  missing_values.check_no_fluxes(r_mag[~bad], "r magnitudes")
   if bad.any():
     logging.warning("r stands for no measurement, or is negative, in %d galaxies%s", bad.sum(),
                     "".join(f"; {reason}: {number}" for reason, number in reasons.items()))
@@ -197,7 +197,7 @@ def _reject_photometry(reasons, catalog, missing, survey):
 
 def _list_sentinels(z) -> None:
   """Says how many redshifts are numbers that stand for none."""
-  _, found = table_columns.find_missing(z, redshifts=True)
+  _, found = missing_values.find_missing(z, redshifts=True)
   listed = [f"{reason} ({number})" for reason, number in found.items() if reason != "NaN"]
   if listed:
     logging.warning("z_spec has numbers that stand for none, and those galaxies are rejected: %s. "

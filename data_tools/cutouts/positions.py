@@ -10,7 +10,7 @@ import numpy as np
 
 from data_tools.fits_headers import sky_columns
 from data_tools.readers.parts import table_files
-from pzbias_tf import table_columns
+from pzbias_tf import table_columns, table_ids
 from pzbias_tf.tables import TableColumns
 
 _EXACT_INTEGERS = 2.0**53  # beyond, doubles do not hold all whole numbers
@@ -68,7 +68,7 @@ def read_positions(path: str, names: Mapping[str, str] | None = None) -> Positio
   names_of = {role: _pick(columns, role, given.get(role, ""), path) for role in _NAMES}
   logging.info("%s: columns %s", path, ", ".join(
       f"{role} = {name or 'numbers of the rows'}" for role, name in names_of.items()))
-  ids = (table_columns.ids_of(columns, names_of["id"], path) if names_of["id"]
+  ids = (table_ids.ids_of(columns, names_of["id"], path) if names_of["id"]
          else np.arange(num).astype(str))
   if np.any(ids == ""):
     logging.warning("%s: %d of %d positions have no id", path, np.sum(ids == ""), num)

@@ -23,11 +23,11 @@ from data_tools.readers.parts.cutout_source import (
   ReaderOptions,
   with_split,
 )
-from pzbias_tf import table_columns, tables
+from pzbias_tf import missing_values, table_columns, tables
 from pzbias_tf.data import manifest as manifest_lib
 from pzbias_tf.data.extra_columns import with_nan
+from pzbias_tf.missing_values import NO_MAGNITUDE, TOO_MANY, outside
 from pzbias_tf.survey import Survey
-from pzbias_tf.table_columns import NO_MAGNITUDE, TOO_MANY, outside
 
 FILES = ("a table (.fits, .csv, .csv.gz, .parquet or a folder of its parts, .npy, .npz or text "
          "with a line of names) whose magnitudes are named by --magnitude_columns")
@@ -104,7 +104,7 @@ def _values(table: Columns, photometry: manifest_lib.PhotometryColumns, num: int
       stacked("error", photometry.errors) if photometry.errors else None)
   _refuse_other_errors(photometry, errors, path)
   for name, values in zip(photometry.magnitudes, magnitudes.T):
-    if table_columns.are_too_bright(values):
+    if missing_values.are_too_bright(values):
       raise ValueError(f"{path}: the values of {name} have the median {np.nanmedian(values):.3g}, "
                        "and no sample of galaxies is as bright. If they are fluxes, turn them into "
                        "magnitudes first")

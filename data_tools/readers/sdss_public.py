@@ -15,7 +15,7 @@ from data_tools.readers.parts import columns as columns_lib
 from data_tools.readers.parts import cube_files, npy_access, table_files
 from data_tools.readers.parts.cutout_source import CutoutSource, Reader, ReaderOptions, with_split
 from data_tools.readers.parts.images import CubeImages
-from pzbias_tf import table_columns
+from pzbias_tf import table_columns, table_ids
 from pzbias_tf.survey import Survey
 
 FILES = "sdss.npz with cube and labels, or cube.npy beside labels.npy"
@@ -65,7 +65,7 @@ def _without_lost_ids(table, options: ReaderOptions, path: str) -> ReaderOptions
   if "id" in options.columns or not name:
     return options
   try:
-    table_columns.ids_of(table, name, path)
+    table_ids.ids_of(table, name, path)
     return options
   except ValueError as error:
     logging.warning("%s. The numbers of the rows are the ids", error)

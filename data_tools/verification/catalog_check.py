@@ -15,7 +15,7 @@ from pzbias_tf import storage
 from pzbias_tf.data import catalog as catalog_lib
 from pzbias_tf.data.extra_columns import is_missing
 from pzbias_tf.data.manifest import REJECT, Manifest, magnitude_column
-from pzbias_tf.table_columns import outside
+from pzbias_tf.missing_values import outside
 
 
 def check_catalog(folder: str, manifest: Manifest) -> tuple[Table | None, list[str]]:

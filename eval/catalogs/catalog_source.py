@@ -10,7 +10,7 @@ from absl import logging
 import numpy as np
 
 from data_tools.readers.parts import table_files
-from pzbias_tf import table_columns, tables
+from pzbias_tf import table_columns, table_ids, tables
 from pzbias_tf.guards.hdf5_locks import open_hdf5
 from pzbias_tf.photoz_catalog import Catalog
 from pzbias_tf.predictions.estimates import modes
@@ -195,7 +195,7 @@ def _joined(columns, path, truth, named):
                 for table in (columns, further))
   num, rows = tables.num_rows(columns, path), tables.num_rows(further, truth)
   if own and other:
-    ids, known = (table_columns.ids_of(table, key, file) for table, key, file in (
+    ids, known = (table_ids.ids_of(table, key, file) for table, key, file in (
         (columns, own, path), (further, other, truth)))
     place = _places(ids, known, truth, other)
   elif num == rows:

@@ -9,7 +9,7 @@ from astropy.table import Table
 import numpy as np
 
 from data_tools.readers.parts import table_files
-from pzbias_tf import table_columns
+from pzbias_tf import table_columns, table_ids
 from pzbias_tf.metrics.stage_result import WEIGHT
 from pzbias_tf.predictions.predictions import match_by_id
 
@@ -61,7 +61,7 @@ class WeightTable:
     if missing:
       raise ValueError(f"{path}: the table of weights has no column {' and '.join(missing)}, only "
                        f"{table_columns.listing(table)}; rename its columns")
-    ids = table_columns.unique_ids(table, names[0], path)
+    ids = table_ids.unique_ids(table, names[0], path)
     values = table_columns.number_column(table, names[1], path)
     return cls(path=path, columns=names, ids=ids[ids != ""], values=values[ids != ""])
 

@@ -11,7 +11,7 @@ from typing import Any, Mapping, Sequence
 
 import numpy as np
 
-from pzbias_tf.table_columns import FILL, LOWEST, NINES
+from pzbias_tf.missing_values import FILL, LOWEST, NINES
 
 MISSING = ("not finite, -90 or less, 1e15 or more, or one of the numbers that stand for no "
            "measurement: 99, 99.9, 99.99, 999, 999.9, 9999")

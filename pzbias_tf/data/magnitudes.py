@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from pzbias_tf.data.manifest import LIMIT, PhotometryColumns
-from pzbias_tf.table_columns import BRIGHTEST, FAINTEST, FILL, LOWEST, NINES, NO_MAGNITUDE
+from pzbias_tf.missing_values import BRIGHTEST, FAINTEST, FILL, LOWEST, NINES, NO_MAGNITUDE
 
 SMALLEST_ERROR = 1e-3
 """Mag; smaller errors count as this, so that the logarithm of an error of 0 exists."""

@@ -13,9 +13,9 @@ from pzbias_tf.data.reference_columns import title as title_of
 from pzbias_tf.metrics.pdf import pdf_metrics, pdf_scores
 from pzbias_tf.metrics.stage_metrics import Bootstrap, summarize, summarize_pdfs
 from pzbias_tf.metrics.tomography import equal_number_edges
+from pzbias_tf.missing_values import find_missing
 from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.survey import Survey
-from pzbias_tf.table_columns import find_missing
 
 REFERENCE = "reference"
 """Name of the result that holds the photometric redshifts of the source catalogue.

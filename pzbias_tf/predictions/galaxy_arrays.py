@@ -9,8 +9,9 @@ import numpy as np
 from pzbias_tf import arguments
 from pzbias_tf.data.extra_columns import MISSING, is_missing, with_nan
 from pzbias_tf.data.magnitudes import PhotometryInput
+from pzbias_tf.missing_values import NO_MAGNITUDE, outside
 from pzbias_tf.survey import Survey
-from pzbias_tf.table_columns import NO_MAGNITUDE, exact_ids, outside
+from pzbias_tf.table_ids import exact_ids
 
 _CHUNK = 1024  # images at a time
 

@@ -11,10 +11,10 @@ from rail.estimation.estimator import CatEstimator
 
 from pzbias_tf.data.extra_columns import is_missing, with_nan
 from pzbias_tf.guards.sealed_folder import SEAL
+from pzbias_tf.missing_values import outside
 from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.rail import rail_tables
 from pzbias_tf.rail.bundle_model import trained_from
-from pzbias_tf.table_columns import outside
 from pzbias_tf.trained_run import TrainedRun, load_bundle, load_run
 
 ESTIMATED = "estimated"

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_tools.readers.parts import table_files
-from pzbias_tf import table_columns, tables
+from pzbias_tf import table_columns, table_ids, tables
 
 HAS_PYARROW = importlib.util.find_spec("pyarrow") is not None
 LARGE = 1237648720693755918
@@ -26,7 +26,7 @@ class BinaryTablesTest(tf.test.TestCase, parameterized.TestCase):
     return os.path.join(self.create_tempdir().full_path, name)
 
   def ids(self, path):
-    return table_columns.ids_of(tables.read_table(path), "id", path).tolist()
+    return table_ids.ids_of(tables.read_table(path), "id", path).tolist()
 
   @parameterized.parameters(("a.fits", "fits"), ("a.ecsv", "ascii.ecsv"), ("a.vot", "votable"),
                             ("a.xml", "votable"), ("a.FITS", "fits"))
@@ -91,7 +91,7 @@ class BinaryTablesTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters(np.int64, ">i8")
   def test_whole_numbers_that_were_nan(self, kind):
     values = np.array([-2**63, 5, LARGE]).astype(kind)
-    self.assertEqual(table_columns.exact_ids(values, "id", "x").tolist(), ["", "5", str(LARGE)])
+    self.assertEqual(table_ids.exact_ids(values, "id", "x").tolist(), ["", "5", str(LARGE)])
 
   @parameterized.parameters("ERROR", "OVERFLOW", "OK")
   def test_what_an_archive_says_of_its_answer(self, status):
@@ -137,9 +137,9 @@ class BinaryTablesTest(tf.test.TestCase, parameterized.TestCase):
     else:
       table.write(path, format="ascii.csv" if name == "a.csv" else None)
     columns = table_files.columns_of(path)
-    self.assertEqual(table_columns.ids_of(columns, "id", path).tolist(), [str(LARGE), "", "1"])
+    self.assertEqual(table_ids.ids_of(columns, "id", path).tolist(), [str(LARGE), "", "1"])
     self.assertAllEqual(np.isnan(columns["z"]), mask)
-    self.assertEqual(table_columns.ids_of(columns, "name", path).tolist(), ["a", "", "c"])
+    self.assertEqual(table_ids.ids_of(columns, "name", path).tolist(), ["a", "", "c"])
     self.assertEqual(list(columns), ["id", "z", "name", "x.mask", "r", "r.mask"])
 
   def test_parquet_that_astropy_writes(self):

@@ -6,7 +6,7 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
-from pzbias_tf import table_columns, tables
+from pzbias_tf import table_columns, table_ids, tables
 from pzbias_tf.tables import text_lines, text_tables
 
 SPELLINGS = (
@@ -49,7 +49,7 @@ class TextLinesTest(tf.test.TestCase, parameterized.TestCase):
   def test_only_names_and_values_are_read(self, text):
     columns = self.read(text)
     self.assertEqual(list(columns), ["objID", "RAJ2000", "rmag"])
-    self.assertEqual(table_columns.ids_of(columns, "objID", "x").tolist(), ["1570", "1571"])
+    self.assertEqual(table_ids.ids_of(columns, "objID", "x").tolist(), ["1570", "1571"])
     self.assertAllEqual(columns["RAJ2000"], [10.5, 11.5])
     self.assertAllEqual(columns["rmag"], [17.25, 18.5])
 
@@ -80,7 +80,7 @@ class TextLinesTest(tf.test.TestCase, parameterized.TestCase):
       ("id,z\n'007','0.1'\n'008','0.2'\n",), ("id;z\n'007';0,1\n'008';0,2\n",))
   def test_quotes_that_protect_ids(self, text):
     columns = self.read(text)
-    self.assertEqual(table_columns.ids_of(columns, "id", "x").tolist(), ["007", "008"])
+    self.assertEqual(table_ids.ids_of(columns, "id", "x").tolist(), ["007", "008"])
     self.assertAllEqual(columns["z"], [0.1, 0.2])
 
   @parameterized.parameters("#N/A", "#DIV/0!", "(null)", "undef", "****", "1.#QNAN", "-nan(ind)",
@@ -97,7 +97,7 @@ class TextLinesTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters("1,23765E+18", "1,2E5", "1,2376487206937559e+18")
   def test_ids_that_a_spreadsheet_has_rounded_with_a_decimal_comma(self, value):
     with self.assertRaisesRegex(ValueError, "'id' .* lost digits.*--id_column=none"):
-      table_columns.ids_of(self.read(f"id;z\n{value};0,1\n"), "id", "x")
+      table_ids.ids_of(self.read(f"id;z\n{value};0,1\n"), "id", "x")
 
   @parameterized.parameters("null", "", '""')
   def test_ecsv_of_archives(self, word):
@@ -105,7 +105,7 @@ class TextLinesTest(tf.test.TestCase, parameterized.TestCase):
                         "# - {name: source_id, datatype: int64}\n"
                         "# - {name: z, datatype: float64}\nsource_id,z\n1237648720693755918,0.5\n"
                         f"{word},{word}\n")
-    self.assertEqual(table_columns.ids_of(columns, "source_id", "x").tolist(),
+    self.assertEqual(table_ids.ids_of(columns, "source_id", "x").tolist(),
                      ["1237648720693755918", ""])
     self.assertAllEqual(columns["z"], [0.5, np.nan])
 

@@ -10,7 +10,7 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
-from pzbias_tf import table_columns, tables
+from pzbias_tf import table_columns, table_ids, tables
 from pzbias_tf.guards import unpacking
 
 USUAL = (
@@ -55,13 +55,13 @@ class TextTablesTest(tf.test.TestCase, parameterized.TestCase):
 
   def ids(self, content):
     path = self.write(content)
-    return table_columns.ids_of(tables.read_table(path), "id", path).tolist()
+    return table_ids.ids_of(tables.read_table(path), "id", path).tolist()
 
   def check(self, columns):
     self.assertEqual(list(columns), ["id", "z", "r"])
     self.assertAllEqual(columns["z"], [0.125, 0.25])
     self.assertAllEqual(columns["r"], [16.5, 17.0])
-    self.assertEqual(table_columns.ids_of(columns, "id", "x").tolist(), ["007", "102e5"])
+    self.assertEqual(table_ids.ids_of(columns, "id", "x").tolist(), ["007", "102e5"])
 
   @parameterized.named_parameters(*USUAL)
   def test_one_table_in_many_spellings(self, text):

@@ -11,7 +11,7 @@ import numpy as np
 
 from data_tools.flag_groups.layout_words import ROLES, SEVERAL
 from data_tools.readers.parts.cutout_source import Columns, ReaderOptions
-from pzbias_tf import table_columns
+from pzbias_tf import table_columns, table_ids
 from pzbias_tf.data import catalog as catalog_lib
 from pzbias_tf.data.extra_columns import MISSING, is_missing
 from pzbias_tf.data.reference_columns import columns_for, columns_in
@@ -202,7 +202,7 @@ def _extra(columns, name, num, origin) -> np.ndarray:
 def _ids(columns, chosen, num, candidates, *, origin) -> np.ndarray:
   """Ids as text; the row numbers if there is no column, with a warning."""
   if "id" in chosen:
-    return _ascii(table_columns.ids_of(columns, chosen["id"], origin), origin)
+    return _ascii(table_ids.ids_of(columns, chosen["id"], origin), origin)
   logging.warning("%s: no column of ids (looked for %s): the numbers of the rows are the ids; name "
                   "a column with --id_column", origin, ", ".join(candidates) or "none")
   return np.arange(num).astype(str)

@@ -14,7 +14,7 @@ import numpy as np
 from data_tools.fits_headers.band_words import word_of
 from data_tools.readers.parts import fits_planes, templates
 from data_tools.readers.parts.cutout_source import REASON_NO_ROW, ImageError
-from pzbias_tf import table_columns
+from pzbias_tf import table_columns, table_ids
 from pzbias_tf.table_columns import USUAL_NAMES
 from pzbias_tf.tables import TableColumns
 
@@ -94,7 +94,7 @@ def gather(table: TableColumns, columns: Mapping[str, str], bands: Sequence[str]
   id_column = columns.get("id") or table_columns.find(table, USUAL_NAMES["id"])
   if not (file_column and band_column and id_column in table):
     return None
-  ids = table_columns.ids_of(table, id_column, origin)
+  ids = table_ids.ids_of(table, id_column, origin)
   _, first, objects = np.unique(ids, return_index=True, return_inverse=True)
   if len(first) == len(ids):
     return None

@@ -1,0 +1,108 @@
+"""Tells numbers that stand for no measurement, and columns of fluxes or velocities."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+import numpy as np
+
+LOWEST = -90.0
+"""Missing are -99, -999, -9999 and the like; no magnitude and no colour is as low."""
+NINES = (99.0, 99.9, 99.99, 999.0, 999.9, 9999.0)
+"""Other numbers that stand for no measurement."""
+SENTINELS = (-9999.0, -999.0, -99.0, *NINES)
+"""Numbers that stand for a missing redshift or magnitude, besides all from LOWEST down."""
+
+FILL = 1e15
+"""Missing are 1e20, 9.96921e36 and the like; nothing that is measured here is as large."""
+
+BRIGHTEST, FAINTEST = 0.0, 40.0
+"""Ends of what can be a magnitude; other numbers are fluxes, or wrong."""
+NO_MAGNITUDE = f"outside of {BRIGHTEST:g} to {FAINTEST:g}, so no magnitude"
+TOO_MANY = 0.1
+"""Share of such numbers in a column, beyond which it holds something else."""
+
+HIGHEST = 20.0
+"""No redshift of a galaxy is above; velocities, percentages and the like are."""
+_BRIGHTEST_MEDIAN = 9.0  # no sample of galaxies is as bright; fluxes of faint ones are 0 to 40, too
+_MEDIAN_OF = 10  # magnitudes, of which a median tells something
+_LOWEST_REDSHIFT = -1.0  # at which 1 + z is 0
+_FEW = 3  # different numbers above HIGHEST, which stand for no redshift rather than are velocities
+
+
+def find_missing(values: np.ndarray, *, redshifts: bool,
+                 further: Sequence[float] = ()) -> tuple[np.ndarray, dict[str, int]]:
+  """Finds missing values: SENTINELS, NaN, infinite ones, and impossible redshifts and magnitudes.
+
+  Args:
+    values: a column, [n] float64; masked values are NaN.
+    redshifts: whether they are redshifts, of which -1 and below are impossible.
+    further: numbers that stand for a missing value as well.
+
+  Returns:
+    Which values are missing, [n] bool, and {reason: number of values}.
+  """
+  with np.errstate(over="ignore"):
+    single = values.astype(np.float32)  # as which a column may have been stored
+  found = {f"{number:g}": single == np.float32(number) for number in (*SENTINELS, *further)}
+  found |= {"NaN": np.isnan(values), "infinite": np.isinf(values)}
+  missing = np.any(list(found.values()), axis=0)
+  found[f"{FILL:g} or above"] = ~missing & (values >= FILL)
+  missing |= found[f"{FILL:g} or above"]
+  lowest = _LOWEST_REDSHIFT if redshifts else LOWEST
+  found[f"{lowest:g} or below"] = ~missing & (values <= lowest)
+  missing |= found[f"{lowest:g} or below"]
+  return missing, {reason: int(own.sum()) for reason, own in found.items() if own.any()}
+
+
+def outside(magnitudes: np.ndarray) -> np.ndarray:
+  """Where numbers are neither missing (NaN) nor magnitudes; bool, same shape."""
+  return (magnitudes < BRIGHTEST) | (magnitudes > FAINTEST)
+
+
+def check_no_velocities(values: np.ndarray, what: str) -> None:
+  """Refuses a column of which more than TOO_MANY are too large for redshifts.
+
+  A few different numbers may stand for no measurement, as 1e20 does.
+
+  Args:
+    values: what is not missing, [n].
+    what: the column in words.
+
+  Raises:
+    ValueError: it may hold velocities.
+  """
+  wrong = values[values > HIGHEST]
+  if wrong.size > TOO_MANY * values.size and np.unique(wrong).size > _FEW:
+    raise ValueError(
+        f"{what}: {wrong.size} of {values.size} numbers are above {HIGHEST:g}, so no redshifts, "
+        f"e.g. {wrong[0]:g}. Turn velocities c z (km/s) into redshifts, or name another column")
+
+
+def check_no_fluxes(magnitudes: np.ndarray, what: str) -> None:
+  """Refuses a column of which more than TOO_MANY are no magnitudes, or whose median is none.
+
+  Args:
+    magnitudes: what is not missing, [n].
+    what: the column in words, such as "r magnitudes".
+
+  Raises:
+    ValueError: it may hold fluxes.
+  """
+  wrong = magnitudes[outside(magnitudes)]
+  if wrong.size > TOO_MANY * magnitudes.size:
+    raise ValueError(
+        f"{wrong.size} of {magnitudes.size} {what} are {NO_MAGNITUDE}, e.g. {np.max(wrong):g}. If "
+        "they are fluxes, turn them into magnitudes first, e.g. 22.5 - 2.5 log10(flux) from "
+        "nanomaggies, or name another column with --r_column")
+  if are_too_bright(magnitudes):
+    raise ValueError(
+        f"the {what} have the median {np.median(magnitudes):.3g}, and no sample of galaxies is as "
+        "bright. If they are fluxes, turn them into magnitudes first, or name another column with "
+        "--r_column")
+
+
+def are_too_bright(magnitudes: np.ndarray) -> bool:
+  """Whether the median of magnitudes [n], NaN where missing, is that of no sample of galaxies."""
+  known = magnitudes[np.isfinite(magnitudes)]
+  return known.size >= _MEDIAN_OF and bool(np.median(known) < _BRIGHTEST_MEDIAN)

@@ -1,0 +1,87 @@
+"""Reads ids of tables: texts as the file has them, each digit kept."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Mapping
+
+import numpy as np
+
+from pzbias_tf.table_columns import NONE, column
+
+_EXACT_BITS = {2: 11, 4: 24}  # of floating-point numbers of so many bytes; 53 of longer ones
+_ROUNDED = re.compile(rb"[+-]?\d[.,]\d+[eE]\+?\d+")
+
+
+def unique_ids(table: Mapping[str, Any], name: str, origin: str) -> np.ndarray:
+  """A column of a table as ids, [rows] str, each once; arguments as in
+  `table_columns.number_column`.
+
+  Raises:
+    ValueError: there is no such column, or an id stands there twice, or cannot be
+      kept exactly.
+  """
+  ids = ids_of(table, name, origin)
+  ranked = np.sort(ids[ids != ""])
+  twice = ranked[1:][ranked[1:] == ranked[:-1]]
+  if twice.size:
+    raise ValueError(f"{origin}: column {name!r} holds the id {str(twice[0])!r} twice, and "
+                     f"{np.unique(twice).size} ids more than once; keep one row of each, or name "
+                     f"another --id_column, or {NONE}")
+  return ids
+
+
+def ids_of(table: Mapping[str, Any], name: str, origin: str) -> np.ndarray:
+  """A column of a table as ids, as the file has them, [rows] str; "" where missing.
+
+  Raises:
+    ValueError: there is no such column, or an id cannot be kept exactly.
+  """
+  values = column(table, name, origin)
+  return exact_ids(getattr(table, "texts", {}).get(name, values), name, origin)
+
+
+def exact_ids(values: Any, name: str, origin: str) -> np.ndarray:
+  """A column of ids as texts, [rows]; "" where masked or NaN.
+
+  Raises:
+    ValueError: they are floating-point numbers that have lost digits, or no text.
+  """
+  mask = np.ma.getmaskarray(values) if np.ma.isMaskedArray(values) else np.False_
+  values = np.asarray(np.ma.getdata(values))
+  if values.dtype.kind in "cmMV":
+    raise ValueError(f"{origin}: ids in column {name!r} are of type {values.dtype}; name another "
+                     "--id_column, or write them as text or whole numbers")
+  if values.dtype.kind == "f":
+    values, mask = _whole(values, mask, name, origin), mask | np.isnan(values)
+  if values.dtype.kind == "i" and values.dtype.itemsize == 8:  # what NaN becomes as a whole number
+    mask = mask | (values == np.iinfo(np.int64).min)
+  if values.dtype.kind == "O":
+    mask = mask | np.array([value is None or value != value for value in values.ravel()]).reshape(
+        values.shape)
+    values = np.array([value.decode("utf-8") if isinstance(value, bytes) else value
+                       for value in values], object)
+  try:
+    texts = np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values.astype(str)
+  except UnicodeDecodeError as error:
+    raise ValueError(f"{origin}: ids in column {name!r} are no text: {error}; name another "
+                     "--id_column") from error
+  if values.dtype.kind in "SUO" and any(map(_ROUNDED.fullmatch, np.char.encode(texts, "utf-8"))):
+    raise _lost(name, origin)
+  return np.where(mask, "", np.char.strip(texts))
+
+
+def _whole(values, mask, name, origin) -> np.ndarray:
+  """Floating-point numbers as whole ones, which they are."""
+  plain = np.where(mask | np.isnan(values), 0, values)
+  largest = 2.0 ** _EXACT_BITS.get(values.dtype.itemsize, 53)
+  if np.any(~np.isfinite(plain) | (np.abs(plain) >= largest) | (plain != np.floor(plain))):
+    raise _lost(name, origin)
+  return plain.astype(np.int64)
+
+
+def _lost(name, origin) -> ValueError:
+  return ValueError(
+      f"{origin}: ids in column {name!r} are floating-point numbers that are not finite or have "
+      f"lost digits; name another --id_column, or --id_column={NONE} for the numbers of the rows, "
+      "or write the ids as text or whole numbers")
