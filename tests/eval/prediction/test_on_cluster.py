@@ -107,6 +107,14 @@ class OnClusterTest(tf.test.TestCase, parameterized.TestCase):
     for name, values in expected.items():
       self.assertAllEqual(found[name], values, name)
 
+  def test_by_a_job_server(self):
+    server = real_clusters.JobServer(os.path.join(self.folder, "server"))
+    self.addCleanup(server.kill)
+    path, text = self.predict(runner="PortableRunner", runner_options=(
+        server.option, "environment_type=LOOPBACK"))
+    self.assertIn("by the workers of PortableRunner", text)
+    self.assert_as_here(path)
+
   @unittest.skipUnless(importlib.util.find_spec("distributed"), "needs the extra dask")
   def test_killed_workers_lose_no_more_than_their_shards(self):
     cluster = real_clusters.DaskCluster(os.path.join(self.folder, "dask"))
