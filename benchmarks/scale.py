@@ -29,6 +29,7 @@ import psutil
 from benchmarks.convert import make_input
 
 SIZE = 4  # pixels
+_FEW = 2000  # galaxies
 _INTERVAL_S = 0.2
 _START_S = 120.0
 
@@ -57,7 +58,7 @@ def main() -> None:
       source = make_input(own, number, SIZE)
       with _cluster(own, wanted=not options.one_process) as cluster:
         compare("conversion", number, _conversions(source, own, cluster))
-        _train(os.path.join(own, "one_process"), own)
+        _train(own)
         compare("prediction", number, _predictions(own, cluster))
 
 
@@ -81,8 +82,11 @@ def _on(cluster):
   return ["--runner=DaskRunner", f"--runner_option={cluster}"]
 
 
-def _train(data, folder):
-  """A network of any weights."""
+def _train(folder):
+  """A network of any weights; from few galaxies, since a training predicts those of the test."""
+  data = os.path.join(folder, "few")
+  _run(["data_tools.make_tfrecords", f"--output={data}", "--max_r_mag=none",
+        f"--input={make_input(os.path.join(folder, 'few_cubes'), _FEW, SIZE)}"])
   _run(["train.main", "--net=2", "--iterations=20", "--batch_size=32", f"--data_dir={data}",
         f"--workdir={folder}", "--experiment=run", f"--image_size={SIZE}"])
 
