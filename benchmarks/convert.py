@@ -195,9 +195,9 @@ def show_speed(times_s: dict[str, np.ndarray]) -> None:
           f"{1e6 * kernel_s:.0f} of them the kernel's")
   busy_s = {name: taken_s[1:].sum() for name, taken_s in medians_s.items()}
   hashed_s = busy_s["bare loop"] + busy_s["SHA-256 alone"]
-  print(f"two busy cores: at most {2 * busy_s['bare loop'] / busy_s['two workers']:.2f} of the bare "
-        f"loop on one; {2 * busy_s['bare loop'] / hashed_s:.2f} if the bare "
-        "loop hashed and nothing else")
+  two_cores_s = 2 * busy_s["bare loop"]
+  print(f"two busy cores: at most {two_cores_s / busy_s['two workers']:.2f} of the bare loop on "
+        f"one; {two_cores_s / hashed_s:.2f} if the bare loop hashed and nothing else")
 
 
 def measure_memory(folder: str, size_gb: float, size: int) -> None:
