@@ -68,7 +68,7 @@ class Sizes:
     return Case(net=self.net, survey=SDSS, batch_size=self.batch_size, image_size=self.image_size)
 
 
-TINY = Sizes(net=NET_Q, image_size=8, batch_size=4, surveys=(SDSS,), galaxies=(600, 60, 1_500),
+TINY = Sizes(net=NET_Q, image_size=16, batch_size=4, surveys=(SDSS,), galaxies=(600, 60, 1_500),
              few_iterations=3, repeats=1)
 
 
@@ -142,7 +142,8 @@ def training(sizes: Sizes, left_s: float) -> None:
       count = iterations if stage in STAGES[:2] else sizes.few_iterations
       _command("train.main", f"--net={NETWORKS[sizes.net].lower()}", f"--data_dir={data}",
                f"--workdir={folder}", "--experiment=run", f"--stage={stage}",
-               f"--iterations={count}", f"--batch_size={sizes.batch_size}")
+               f"--iterations={count}", f"--batch_size={sizes.batch_size}",
+               f"--image_size={sizes.image_size}")
       print(f"  {stage} trained", flush=True)
     _command("eval.main", f"--run={run}")
     with open(os.path.join(run, "report", "table.md"), encoding="utf-8") as file:
