@@ -5,16 +5,18 @@ from __future__ import annotations
 import dataclasses
 import os
 import tempfile
+from typing import Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.steps import NET_P, Case, adam, random_images, repeated, updates
+from benchmarks.steps import IMAGE_SIZE, NET_P, Case, adam, random_images, repeated, updates
 from benchmarks.timing import interleaved
+from pzbias_tf.choices import NETWORKS
 from pzbias_tf.data.augment import DIHEDRAL_ELEMENTS
 from pzbias_tf.data.draw_order import drawn_pairs
 from pzbias_tf.models.network import redshift_variables
-from pzbias_tf.survey import CFHTLS_WIDE, SDSS
+from pzbias_tf.survey import CFHTLS_WIDE, SDSS, Survey
 from pzbias_tf.training.features import CHUNK
 from pzbias_tf.training.stages import STEP2, STEP3
 
@@ -25,15 +27,17 @@ SUBSET = 60_000
 MORE_VARIANTS = 5
 
 
-def cached(repeats: int) -> None:
+def cached(repeats: int, surveys: Sequence[Survey] = (SDSS, CFHTLS_WIDE), *, net: int = NET_P,
+           image_size: int = IMAGE_SIZE) -> None:
   """Times the cached step, its bound, and the matrix products inside it."""
-  for survey in (SDSS, CFHTLS_WIDE):
+  for survey in surveys:
     for extended in (False, True):
-      _cached(Case(net=NET_P, survey=survey, batch_size=BATCH, extended=extended), repeats)
+      _cached(Case(net=net, survey=survey, batch_size=BATCH, image_size=image_size,
+                   extended=extended), repeats)
 
 
 def _cached(case, repeats):
-  images, features = random_images(case.survey, BATCH), case.random_features()
+  images, features = random_images(case.survey, BATCH, case.image_size), case.random_features()
   with tempfile.TemporaryDirectory() as folder:
     cache = case.cached_batches(os.path.join(folder, "features.npy"), CACHED_GALAXIES)
     times = interleaved({
@@ -43,7 +47,7 @@ def _cached(case, repeats):
         "cached step": case.output_step(cache),
         "its products": _products(case, features["features"]),
         "its Adam": _updates(case)}, repeats=repeats)
-  print(f"\nNet_P, batch {BATCH}, {case.survey.outputs} x {_bins(case)}, "
+  print(f"\n{NETWORKS[case.net]}, batch {BATCH}, {case.survey.outputs} x {_bins(case)}, "
         f"{'soft' if case.extended else 'hard'} labels")
   for name, timing in times.items():
     print(f"  {name:15s} {timing}")

@@ -4,10 +4,13 @@
   python benchmarks/convert.py --memory_gb=20 [--image_size=64] [--folder=FOLDER]
 
 The first command compares the records per second of the whole conversion (reading,
-checks, digests, catalogue and manifest) with two ways that do less: copying the same
-bytes from file to file, and a bare loop that writes tf.train.Example with bytes_list.
-All of them read the same file from memory and end with fsync.  They take turns, and the
-median counts.  Processes are started before the clock.
+checks, digests, catalogue and manifest) with ways that do less: copying the same bytes
+from file to file, writing one block of memory again and again (the kernel's part), SHA-256
+of that block (the digest's part), and a bare loop that writes tf.train.Example with
+bytes_list.  All but SHA-256 end with fsync; those that read, read the same file from memory.
+They take turns, and the median counts.  Processes are started before the clock.  Processor
+time is printed as that of the programs and that of the kernel for them, all processes
+together.
 
 The second command converts an input that exceeds the memory and prints the largest
 resident memory of each process.  Both need disk space for twice the input.
@@ -17,10 +20,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import multiprocessing
 import os
 import shutil
-import statistics
 import tempfile
 import threading
 import time
@@ -58,6 +61,30 @@ def copy(source: str, output: str) -> None:
     shutil.copyfileobj(file, written, 1 << 20)
     written.flush()
     os.fsync(written.fileno())
+
+
+def write_alone(source: str, output: str) -> None:
+  """Writes as many bytes from one block of memory."""
+  with open(output, "wb", buffering=0) as written:
+    for block in _blocks(source):
+      written.write(block)
+    os.fsync(written.fileno())
+
+
+def hash_alone(source: str, output: str) -> None:
+  """Digests as many bytes of one block of memory, and writes the digest."""
+  digest = hashlib.sha256()
+  for block in _blocks(source):
+    digest.update(block)
+  with open(output, "w", encoding="ascii") as file:
+    file.write(digest.hexdigest())
+
+
+def _blocks(source):
+  """One block of memory, repeated to as many bytes as the images have."""
+  size, block = os.path.getsize(os.path.join(source, "cube.npy")), memoryview(os.urandom(1 << 20))
+  for start in range(0, size, len(block)):
+    yield block[:size - start]
 
 
 def bare_loop(source: str, output: str) -> None:
@@ -110,12 +137,25 @@ def warm_up(seconds: float) -> None:
   time.sleep(seconds)
 
 
-def timed(run, source: str, output: str) -> float:
-  """Seconds that `run` takes; its output is removed."""
+def processor_s() -> np.ndarray:
+  """Processor time of this process and its workers: [2] programs, kernel; seconds."""
+  total_s = np.array(os.times()[:2])
+  for child in multiprocessing.active_children():
+    with open(f"/proc/{child.pid}/stat", encoding="ascii") as file:
+      fields = file.read().rpartition(")")[2].split()
+    total_s += np.array(fields[11:13], float) / os.sysconf("SC_CLK_TCK")
+  return total_s
+
+
+def timed(run, source: str, output: str) -> np.ndarray:
+  """What `run` takes, [3]: by the clock, of programs, of the kernel; seconds.
+
+  Its output is removed.
+  """
   os.sync()
-  start_s = time.perf_counter()
+  start_s = np.array([time.perf_counter(), *processor_s()])
   run(source, output)
-  taken_s = time.perf_counter() - start_s
+  taken_s = np.array([time.perf_counter(), *processor_s()]) - start_s
   shutil.rmtree(output) if os.path.isdir(output) else os.remove(output)
   return taken_s
 
@@ -127,20 +167,37 @@ def measure_speed(folder: str, num: int, size: int, repeats: int) -> None:
   source = make_input(os.path.join(folder, "in"), num, size)
   with local.worker_map(2) as mapper:
     list(mapper(warm_up, [2.0] * 4))
-    ways = {"copy": copy, "bare loop": bare_loop, "one process": converter(1),
+    ways = {"copy": copy, "write alone": write_alone, "SHA-256 alone": hash_alone,
+            "bare loop": bare_loop, "one process": converter(1),
             "two workers": converter(2, mapper)}
     times_s = {name: [] for name in ways}
     for _ in range(repeats + 1):
       for name, run in ways.items():
         times_s[name].append(timed(run, source, os.path.join(folder, "out")))
-  # The first turn warms up caches and libraries.
-  rates = {name: num / statistics.median(taken[1:]) for name, taken in times_s.items()}
   print(f"{num} images of {size} x {size} x {BANDS} float32, "
         f"{num * size * size * BANDS * 4 / 1e9:.1f} GB; median of {repeats}")
-  for name, rate in rates.items():
-    spread = ", ".join(f"{num / taken:.0f}" for taken in times_s[name][1:])
-    print(f"{name:12s} {rate:7.0f} records/s ({spread}); {rate / rates['bare loop']:.2f} of the "
-          f"bare loop, {rate / rates['copy']:.2f} of the copy")
+  # The first turn warms up caches and libraries.
+  show_speed({name: np.array(taken[1:]) / num for name, taken in times_s.items()})
+
+
+def show_speed(times_s: dict[str, np.ndarray]) -> None:
+  """Prints rates and processor time of each way, and what they leave of the two goals.
+
+  Args:
+    times_s: by way, [repeats, 3] seconds a record as in `timed`.
+  """
+  medians_s = {name: np.median(taken_s, axis=0) for name, taken_s in times_s.items()}
+  bare_s = medians_s["bare loop"][0]
+  for name, (clock_s, program_s, kernel_s) in medians_s.items():
+    spread = ", ".join(f"{1 / taken_s:.0f}" for taken_s in times_s[name][:, 0])
+    print(f"{name:13s} {1 / clock_s:7.0f} records/s ({spread}); {bare_s / clock_s:.2f} of the "
+          f"bare loop; {1e6 * (program_s + kernel_s):.0f} us of processor time a record, "
+          f"{1e6 * kernel_s:.0f} of them the kernel's")
+  busy_s = {name: taken_s[1:].sum() for name, taken_s in medians_s.items()}
+  hashed_s = busy_s["bare loop"] + busy_s["SHA-256 alone"]
+  two_cores_s = 2 * busy_s["bare loop"]
+  print(f"two busy cores: at most {two_cores_s / busy_s['two workers']:.2f} of the bare loop on "
+        f"one; {two_cores_s / hashed_s:.2f} if the bare loop hashed and nothing else")
 
 
 def measure_memory(folder: str, size_gb: float, size: int) -> None:

@@ -13,6 +13,7 @@ import tensorflow as tf
 from benchmarks.input_pipeline import DTYPES, make_data, ours
 from benchmarks.steps import NET_P, NET_S3, Case, operations, random_images, repeated
 from benchmarks.timing import interleaved
+from pzbias_tf.choices import NETWORKS
 from pzbias_tf.survey import SDSS
 from pzbias_tf.training.devices import make_strategy
 
@@ -89,15 +90,17 @@ def _product_rate(precision, repeats):
   return 2 * MATRIX**3 / interleaved({"": do}, repeats=repeats)[""].time_s
 
 
-def waiting(repeats: int) -> None:
-  """Measures which share of a Net_P step waits for input, from float32 and float16 shards."""
-  batch_size, precision = (BATCH, "mixed_bfloat16") if gpus() else (32, "float32")
+def waiting(repeats: int, *, net: int = NET_P, galaxies: int = GALAXIES, batch_size: int = 0
+            ) -> None:
+  """Measures which share of a step waits for input, from float32 and float16 shards."""
+  batch_size = batch_size or (BATCH if gpus() else 32)
+  precision = "mixed_bfloat16" if gpus() else "float32"
   with tempfile.TemporaryDirectory() as folder:
     for dtype in DTYPES:
-      data = make_data(os.path.join(folder, dtype), GALAXIES, dtype)
-      case = Case(net=NET_P, survey=SDSS, batch_size=batch_size, precision=precision)
+      data = make_data(os.path.join(folder, dtype), galaxies, dtype)
+      case = Case(net=net, survey=SDSS, batch_size=batch_size, precision=precision)
       step_s, share = _waiting(case.whole_step(ours(data, batch_size)), repeats)
-      print(f"\nNet_P, batch {batch_size}, {precision}, from {dtype} shards: "
+      print(f"\n{NETWORKS[net]}, batch {batch_size}, {precision}, from {dtype} shards: "
             f"{batch_size / step_s:.0f} galaxies/s, {100 * share:.1f}% of the time waiting for "
             "input", flush=True)
 

@@ -25,7 +25,7 @@ from pzbias_tf.training.optimizers import make_optimizer
 from pzbias_tf.training.step import make_train_steps
 
 IMAGE_SIZE = 64
-NET_P, NET_S3 = 0, 4
+NET_P, NET_S3, NET_Q = 0, 4, 5
 Do = Callable[[int], Any]
 
 
@@ -36,10 +36,11 @@ def random_labels(survey: Survey, num: int, seed: int = 0) -> dict[str, np.ndarr
           "magnitude_row": rng.integers(0, survey.rows, num).astype(np.int32)}
 
 
-def random_images(survey: Survey, num: int) -> dict[str, np.ndarray]:
+def random_images(survey: Survey, num: int, image_size: int = IMAGE_SIZE
+                  ) -> dict[str, np.ndarray]:
   """A batch of `num` random images, as the pipeline delivers it."""
   rng = np.random.default_rng(1)
-  shape = (num, IMAGE_SIZE, IMAGE_SIZE, len(survey.bands))
+  shape = (num, image_size, image_size, len(survey.bands))
   return {"image": rng.normal(size=shape).astype(np.float32),
           "ebv": rng.uniform(0, 0.2, num).astype(np.float32),
           "view": rng.integers(0, DIHEDRAL_ELEMENTS, num).astype(np.int32),
@@ -59,6 +60,7 @@ class Case:
     net: number of the network.
     survey: the survey, which decides bands, bins and outputs.
     batch_size: galaxies per batch.
+    image_size: side of the images, pixels.
     multi_output: False for the Baseline.
     extended: whether outputs and labels are those of Step 3.
     precision: as `--precision`.
@@ -68,6 +70,7 @@ class Case:
   net: int
   survey: Survey
   batch_size: int
+  image_size: int = IMAGE_SIZE
   multi_output: bool = True
   extended: bool = False
   precision: str = "float32"
@@ -78,7 +81,8 @@ class Case:
     """The network, built once."""
     tf.keras.utils.set_random_seed(1)
     return build_network(self.net, self.survey, multi_output=self.multi_output,
-                         extended=self.extended, image_size=IMAGE_SIZE, precision=self.precision)
+                         extended=self.extended, image_size=self.image_size,
+                         precision=self.precision)
 
   @functools.cached_property
   def redshift_loss(self) -> losses.RedshiftLoss:

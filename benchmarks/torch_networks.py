@@ -15,26 +15,36 @@ from pzbias_tf.survey import Survey
 from pzbias_tf.training.losses import own_outputs_of_rows
 
 
-def train_step(net: int, batch: dict[str, np.ndarray], survey: Survey) -> Callable[[int], Any]:
+def train_step(net: int, batch: dict[str, np.ndarray], survey: Survey, *,
+               compiled: bool = False) -> Callable[[int], Any]:
   """A function that trains so many steps of Step 1 on one batch.
 
   Args:
-    net: 0 for Net_P, 4 for Net_S3.
+    net: 0 for Net_P, 4 for Net_S3, 5 for Net_Q.
     batch: a batch from `benchmarks.steps.random_images`.
     survey: the survey, which decides bands, bins and outputs.
+    compiled: whether torch.compile compiles the forward pass, the loss and the gradients.
   """
   device = "cuda" if torch.cuda.is_available() else "cpu"
-  network = _Network(net, survey).to(device, memory_format=torch.channels_last)
+  torch.set_float32_matmul_precision("high")  # TF32 on a GPU, as TensorFlow
+  size = batch["image"].shape[1]
+  network = _Network(net, survey, size).to(device, memory_format=torch.channels_last)
   optimizer = torch.optim.Adam(network.parameters(), lr=1e-5, eps=1e-8, fused=True)
   tensors = {name: torch.as_tensor(values).to(device) for name, values in batch.items()}
   images = tensors["image"].permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
+  labels = tensors["redshift_bin"].long(), tensors["magnitude_row"].long()
   loss_fn = _Loss(survey, device)
+
+  def forward(images, ebv, bins, rows):
+    return loss_fn(*network(images, ebv), bins, rows)
+
+  if compiled:
+    forward = torch.compile(forward)
 
   def steps(count):
     for _ in range(count):
       optimizer.zero_grad(set_to_none=True)
-      loss = loss_fn(*network(images, tensors["ebv"]), tensors["redshift_bin"].long(),
-                     tensors["magnitude_row"].long())
+      loss = forward(images, tensors["ebv"], *labels)
       loss.backward()
       optimizer.step()
     return loss.item()
@@ -88,19 +98,25 @@ class _Inception(nn.Module):
     return torch.cat([branch(x) for branch in self.branches], 1)
 
 
-def _net_p(bands):
+def _net_p(bands, size):
   layers, channels = [_Conv(bands, 64, 5), nn.AvgPool2d(2)], 64
   for sizes in ((48, 64), (64, 92), None, (92, 128), (92, 128), None):
     layers.append(_Inception(channels, *sizes) if sizes else nn.AvgPool2d(2))
     channels = layers[-1].channels if sizes else channels
   layers.append(_Inception(channels, 92, 128, wide_branch=False))
-  return nn.Sequential(*layers, nn.Flatten()), layers[-1].channels * 8 * 8, 1024
+  return nn.Sequential(*layers, nn.Flatten()), layers[-1].channels * (size // 8)**2, 1024
 
 
-def _net_s3(bands):
+def _net_s3(bands, size):
+  del size  # the mean over all pixels is taken
   layers = [_Conv(bands, 64, 3), nn.AvgPool2d(2), _Conv(64, 64, 3), nn.AvgPool2d(2),
             _Conv(64, 64, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
   return nn.Sequential(*layers), 64, 256
+
+
+def _net_q(bands, size):
+  layers = [_Conv(bands, 32, 4, 2), _Conv(32, 64, 4, 2), _Conv(64, 64, 3), nn.Flatten()]
+  return nn.Sequential(*layers), 64 * (size // 4)**2, 512
 
 
 class _NetQ(nn.Module):
@@ -108,10 +124,9 @@ class _NetQ(nn.Module):
 
   def __init__(self, bands, size, bins):
     super().__init__()
-    self.trunk = nn.Sequential(
-        _Conv(bands, 32, 4, 2), _Conv(32, 64, 4, 2), _Conv(64, 64, 3), nn.Flatten())
-    self.dense = nn.Sequential(nn.Linear(64 * (size // 4)**2 + 1, 512), nn.ReLU(),
-                               nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, bins))
+    self.trunk, features, units = _net_q(bands, size)
+    self.dense = nn.Sequential(nn.Linear(features + 1, units), nn.ReLU(),
+                               nn.Linear(units, units), nn.ReLU(), nn.Linear(units, bins))
 
   def forward(self, flux, ebv):
     x = self.trunk(torch.sign(flux) * (torch.sqrt(torch.abs(flux) + 1.0) - 1.0))
@@ -120,10 +135,11 @@ class _NetQ(nn.Module):
 
 class _Network(nn.Module):
 
-  def __init__(self, net, survey):
+  def __init__(self, net, survey, size):
     super().__init__()
-    self.trunk, size, units = {0: _net_p, 4: _net_s3}[net](len(survey.bands))
-    self.dense = nn.Sequential(nn.Linear(size + 1, units), nn.ReLU(), nn.Linear(units, units),
+    trunk = {0: _net_p, 4: _net_s3, 5: _net_q}[net]
+    self.trunk, features, units = trunk(len(survey.bands), size)
+    self.dense = nn.Sequential(nn.Linear(features + 1, units), nn.ReLU(), nn.Linear(units, units),
                                nn.ReLU())
     self.redshift = nn.Linear(units, survey.outputs * survey.bins)
     self.magnitude = nn.Linear(units, survey.outputs)

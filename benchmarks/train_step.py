@@ -1,12 +1,14 @@
 """Speed of training steps, as ratios of measurements that take turns in one process.
 
   python -m benchmarks.train_step [--repeats=5]
-    [--only=cached,cost,torch,outside,adam,study,waiting,scaling,gpu,gpu_more]
+    [--only=cached,cost,torch,torch_small,outside,adam,study,waiting,scaling,gpu,gpu_more]
 
 The sections:
   cached   a step of Steps 2 and 3 on cached features, compared with its bound and its products
   cost     time of Steps 2 and 3 at the published schedule, and of five more variants, computed
-  torch    a step of Step 1, compared with the same network in PyTorch; only if that is installed
+  torch    a step of Step 1, compared with the same network in PyTorch, as it is and compiled
+           (torch.compile); only if PyTorch is installed
+  torch_small  the same of Net_Q at 16 pixels
   outside  time outside the compiled function, as a part of a Net_P step
   adam     the fused Adam, compared with that of Keras
   study    time of the published schedule, computed from measured steps
@@ -27,7 +29,17 @@ import tensorflow as tf
 
 from benchmarks.cached_step import BATCH, cached, cost
 from benchmarks.devices import further_precisions, gpus, precisions, scaling, waiting
-from benchmarks.steps import IMAGE_SIZE, NET_P, NET_S3, Case, adam, random_images, repeated, updates
+from benchmarks.steps import (
+  IMAGE_SIZE,
+  NET_P,
+  NET_Q,
+  NET_S3,
+  Case,
+  adam,
+  random_images,
+  repeated,
+  updates,
+)
 from benchmarks.study_cost import study
 from benchmarks.timing import interleaved
 from pzbias_tf.data.allocator import keep_freed_memory
@@ -35,25 +47,40 @@ from pzbias_tf.models.network import redshift_variables
 from pzbias_tf.survey import CFHTLS_WIDE, SDSS
 
 STEPS_PER_CALL = 100  # between two log lines
+LARGE = (("Net_P", NET_P, 32, IMAGE_SIZE), ("Net_S3", NET_S3, 128, IMAGE_SIZE))
+SMALL = (("Net_Q", NET_Q, 64, 16),)
 
 
-def against_torch(repeats: int) -> None:
-  """Compares whole steps of Step 1: input scaling, loss and Adam; ours also augments."""
+def against_torch(repeats: int, networks: tuple = LARGE) -> None:
+  """Compares whole steps of Step 1: input scaling, loss and Adam; ours also augments.
+
+  Args:
+    repeats: rounds to measure.
+    networks: name, number, batch size and image size of each network.
+  """
   if not importlib.util.find_spec("torch"):
     print("\nPyTorch is not installed, so there is nothing to compare with")
     return
   from benchmarks import torch_networks
 
-  for name, net, batch_size in (("Net_P", NET_P, 32), ("Net_S3", NET_S3, 128)):
-    images = random_images(SDSS, batch_size)
-    case = Case(net=net, survey=SDSS, batch_size=batch_size)
-    times = interleaved({"pzbias_tf": case.whole_step(repeated(images)),
-                         "PyTorch": torch_networks.train_step(net, images, SDSS)},
-                        repeats=repeats)
-    print(f"\n{name}, batch {batch_size}, step of Step 1")
+  for name, net, batch_size, image_size in networks:
+    images = random_images(SDSS, batch_size, image_size)
+    case = Case(net=net, survey=SDSS, batch_size=batch_size, image_size=image_size)
+    times = interleaved({
+        "pzbias_tf": case.whole_step(repeated(images)),
+        "PyTorch": torch_networks.train_step(net, images, SDSS),
+        "compiled": torch_networks.train_step(net, images, SDSS, compiled=True)}, repeats=repeats)
+    print(f"\n{name}, {image_size} pixels, batch {batch_size}, step of Step 1")
     for library, timing in times.items():
       print(f"  {library:10s} {timing}")
-    print(f"  PyTorch / pzbias_tf: {times['PyTorch'].time_s / times['pzbias_tf'].time_s:.2f}")
+    for library in ("PyTorch", "compiled"):
+      print(f"  {library} / pzbias_tf: {times[library].time_s / times['pzbias_tf'].time_s:.2f}; "
+            f"by processor time {times[library].cpu_s / times['pzbias_tf'].cpu_s:.2f}", flush=True)
+
+
+def against_torch_small(repeats: int) -> None:
+  """Compares steps of the network of the CPU preset."""
+  against_torch(repeats, SMALL)
 
 
 def outside(repeats: int) -> None:
@@ -93,7 +120,8 @@ def adams(repeats: int) -> None:
     print(f"  Keras / fused: {times['Keras'].time_s / times['fused'].time_s:.2f}")
 
 
-SECTIONS = {"cached": cached, "cost": cost, "torch": against_torch, "outside": outside,
+SECTIONS = {"cached": cached, "cost": cost, "torch": against_torch,
+            "torch_small": against_torch_small, "outside": outside,
             "adam": adams, "study": study, "waiting": waiting, "scaling": scaling,
             "gpu": precisions, "gpu_more": further_precisions}
 

@@ -1,5 +1,6 @@
 """What the benchmarks compute besides timings."""
 
+import functools
 import importlib
 import importlib.util
 import multiprocessing
@@ -9,8 +10,9 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
-from benchmarks import evaluation, timing
-from benchmarks.steps import IMAGE_SIZE, Case, operations, random_images, repeated
+from benchmarks import evaluation, gpu, timing
+from benchmarks.padded_network import PaddedCase, copy_network
+from benchmarks.steps import IMAGE_SIZE, NET_P, Case, operations, random_images, repeated
 from pzbias_tf.survey import SDSS
 from tests.timed_rates import STEP_S, rate_over
 
@@ -63,6 +65,59 @@ class BenchmarksTest(tf.test.TestCase, parameterized.TestCase):
                                  block_s=6.0)
     self.assertEqual(times, {"one": timing.Timing(1.0, 2.0), "two": timing.Timing(2.0, 4.0)})
     self.assertEqual(done[4:], 3 * [("one", 6), ("two", 3)])
+
+
+@functools.cache
+def padded_pair():
+  """A small case of Net_P and the same with padded channels."""
+  case = Case(net=NET_P, survey=SDSS, batch_size=2, image_size=8)
+  return case, PaddedCase.of(case)
+
+
+class GpuTest(tf.test.TestCase, parameterized.TestCase):
+  """The script for a GPU, on a CPU."""
+
+  @parameterized.parameters(1, 2, 3)
+  def test_padded_network_is_the_same_function(self, seed):
+    """For any weights."""
+    case, padded = padded_pair()
+    rng = np.random.default_rng(seed)
+    case.network.set_weights([rng.normal(0, 0.05, value.shape)
+                              for value in case.network.get_weights()])
+    copy_network(case.network, padded.network)
+    inputs = {"image": rng.normal(size=(2, 8, 8, 5)).astype(np.float32),
+              "ebv": np.array([0.0, 0.3], np.float32)}
+    logits, same = case.network(inputs), padded.network(inputs)
+    for name in ("z_logits", "r_logits"):
+      self.assertGreater(np.std(logits[name]), 0.01)
+      self.assertAllClose(logits[name], same[name], rtol=1e-5, atol=1e-5)
+
+  def test_channels_are_multiples_of_8(self):
+    plain, padded = ([layer.kernel.shape[-2:] for layer in
+                      case.network.get_layer("representation").layers
+                      if isinstance(layer, tf.keras.layers.Conv2D)] for case in padded_pair())
+    self.assertTrue(np.any(np.array(plain) % 8))
+    self.assertFalse(np.any(np.array(padded) % 8))
+
+  def test_padded_network_trains_alike(self):
+    images = repeated(random_images(SDSS, 2, 8))
+    plain, padded = padded_pair()
+    copy_network(plain.network, padded.network)
+    losses = [case.whole_step(images)(3).loss for case in (plain, padded)]
+    self.assertAllClose(*losses, rtol=1e-4)
+
+  def test_parts(self):
+    """In order, each with its result, and without a GPU."""
+    with mock.patch("builtins.print") as printed:
+      gpu.main(["--tiny", "--minutes=0", "--only=padded,loop,torch,cached,waiting"])
+    text = "\n".join(str(call.args[0]) for call in printed.call_args_list if call.args)
+    if not tf.config.list_physical_devices("GPU"):
+      self.assertIn("No GPU is present", text)
+    place = -1
+    for words in ("padded,", "Net_P / padded:", "100 steps a call", "torch,", "of the bound",
+                  "waiting for input"):
+      self.assertIn(words, text[place + 1:])
+      place = text.index(words, place + 1)
 
 
 class EvaluationTest(tf.test.TestCase, parameterized.TestCase):

@@ -7,7 +7,6 @@ and no other.  All shards move to OUTPUT together, at the end.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import re
@@ -85,7 +84,9 @@ def write_unless_finished(task: ShardTask) -> ShardResult:
 def rewrite(task: ShardTask) -> ShardResult:
   """Writes a shard and its progress file, and replaces existing ones."""
   result = write_shard(task)
-  storage.write_text(_progress_path(task.folder, task.name), json.dumps(dataclasses.asdict(result)))
+  # `dataclasses.asdict` would copy the reasons and marks of all records one by one.
+  fields = {**vars(result), "shard": vars(result.shard)}
+  storage.write_text(_progress_path(task.folder, task.name), json.dumps(fields))
   return result
 
 

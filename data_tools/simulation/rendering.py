@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from data_tools.simulation.gaussian_sums import sum_of_gaussians
 from data_tools.simulation.instruments import Instrument
 from data_tools.simulation.structure import Component, Shapes
 
 _PIXEL_VARIANCE = 1.0 / 12.0
 # Number of galaxies rendered at once, so that their planes stay in the processor's cache.
-_BLOCK = 16
-# A Gaussian is evaluated out to this many standard deviations, where it has fallen to 4e-6
-# of its peak; most Gaussians of most galaxies then cover only a part of the image.
-_REACH = 5.0
+_BLOCK = 64
 
 
 def render(shapes: Shapes, transmitted: np.ndarray, fwhm_arcsec: np.ndarray,
@@ -45,7 +43,7 @@ def render(shapes: Shapes, transmitted: np.ndarray, fwhm_arcsec: np.ndarray,
     amplitude = amplitude * transmitted[:, band, None]
     for first in range(0, num, _BLOCK):
       block = order[first:first + _BLOCK]
-      images[block, :, :, band] = _sum_of_gaussians(
+      images[block, :, :, band] = sum_of_gaussians(
           amplitude[block], inverse[block], sigma[block].max(axis=0),
           shapes.offset_pixels[block], size)
   return images
@@ -114,26 +112,3 @@ def _gaussians(component: Component, profile: np.ndarray, shapes: Shapes, band: 
   inverse = np.stack([var_y, -covariance, var_x], axis=-1) / determinant[..., None]
   amplitude = component.flux[:, band, None] * share / (2 * np.pi * np.sqrt(determinant))
   return amplitude, inverse, np.sqrt(major + blur)
-
-
-def _sum_of_gaussians(amplitude, inverse, sigma, offset, size):
-  """Sum over g of amplitude exp(-x'Cx / 2) for a block of galaxies, [n, size, size].
-
-  The exponent is a polynomial in x whose coefficients depend on y, so that it takes two
-  passes over the pixels.
-  """
-  total = np.zeros((len(amplitude), size, size), np.float32)
-  log_amplitude = np.log(np.maximum(amplitude, 1e-30))
-  for g, reach in enumerate(np.ceil(_REACH * sigma).astype(int) + 1):
-    inside = slice(max(size // 2 - reach, 0), size // 2 + reach)
-    pixel = np.arange(size)[inside] - (size - 1) / 2
-    dx, dy = pixel - offset[:, :1], pixel - offset[:, 1:]
-    xx, xy, yy = inverse[:, g, :, None].swapaxes(0, 1)
-    linear = (-xy * dy).astype(np.float32)
-    constant = (log_amplitude[:, g, None] - 0.5 * yy * dy**2).astype(np.float32)
-    quadratic = (-0.5 * xx * dx**2).astype(np.float32)
-    plane = linear[:, :, None] * dx.astype(np.float32)[:, None, :]
-    plane += constant[:, :, None]
-    plane += quadratic[:, None, :]
-    total[:, inside, inside] += np.exp(plane, out=plane)
-  return total
