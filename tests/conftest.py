@@ -4,6 +4,7 @@ A worker of pytest-xdist has its folder inside that of the process that started 
 process removes everything, even if the worker was killed.
 """
 
+from multiprocessing import util
 import os
 import shutil
 import tempfile
@@ -34,15 +35,11 @@ LONGEST = (
     "test_own_survey.py", "training/test_monitoring.py", "eval/test_export.py",
 )
 
+# Removed at the end, after multiprocessing (-100) has removed its own folder in it.
+util.Finalize(None, shutil.rmtree, args=(tempfile.tempdir,), exitpriority=-200)
 flags.FLAGS.mark_as_parsed()
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
-
-
-def pytest_unconfigure(config):
-  """Removes the temporary folder."""
-  del config
-  shutil.rmtree(os.environ["TEST_TMPDIR"])
 
 
 def pytest_collection_modifyitems(items):

@@ -2,7 +2,6 @@
 
 import importlib
 import importlib.util
-import multiprocessing
 from unittest import mock
 
 from absl.testing import parameterized
@@ -12,6 +11,7 @@ import tensorflow as tf
 from benchmarks import evaluation, timing
 from benchmarks.steps import IMAGE_SIZE, Case, operations, random_images, repeated
 from pzbias_tf.survey import SDSS
+from tests import programs
 from tests.timed_rates import STEP_S, rate_over
 
 NET_S2 = 3
@@ -42,7 +42,7 @@ class BenchmarksTest(tf.test.TestCase, parameterized.TestCase):
   def test_rates_over_several_devices(self):
     """Each number of devices is measured in a process of its own, as in the benchmark."""
     for count in (1, 4):
-      with multiprocessing.get_context("spawn").Pool(1) as pool:
+      with programs.FORKS.Pool(1) as pool:
         self.assertEqual(pool.apply(rate_over, (count, NET_S2, 2)), count * 2 / STEP_S)
 
   def test_the_fastest_of_some_rounds(self):

@@ -1,8 +1,6 @@
 """The commands as a user types them, in an empty folder; with real galaxies if they are given."""
 
 import os
-import subprocess
-import sys
 import tempfile
 
 import numpy as np
@@ -13,16 +11,14 @@ from pzbias_tf.data.manifest import Manifest
 from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.survey import SDSS
 from pzbias_tf.training.config import load_config
+from tests import programs
 
 REAL_DATA = os.environ.get("PZBIAS_REAL_DATA", "")
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def run(folder: str, *words: str, fails: bool = False) -> str:
   """Runs `python -m WORDS` in a folder; returns its output."""
-  result = subprocess.run(
-      [sys.executable, "-m", *words], cwd=folder, capture_output=True, text=True, check=False,
-      env={**os.environ, "PYTHONPATH": ROOT, "TF_CPP_MIN_LOG_LEVEL": "3"})
+  result = programs.run("-m", *words, cwd=folder)
   output = result.stdout + result.stderr
   if (result.returncode != 0) != fails:
     raise AssertionError(f"{' '.join(words)} gave {result.returncode}:\n{output}")
