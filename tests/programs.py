@@ -2,6 +2,7 @@
 
 Each is a fork of a process that has imported it and computed nothing, and is otherwise as
 `python -m` and `python -c` start one: with its own flags, folder, environment, signals and status.
+Whether a command imports what it needs, processes that begin from nothing show (test_commands.py).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import atexit
 import contextlib
 import multiprocessing
 import os
+import pathlib
 import runpy
 import subprocess
 import sys
@@ -33,10 +35,10 @@ class Program:
   """
 
   def __init__(self, *words: str, cwd: str = ROOT, environment: Mapping[str, str] | None = None):
-    self._files = [tempfile.NamedTemporaryFile(mode="r", encoding="utf-8") for _ in range(2)]
-    self._words = words
+    folder = pathlib.Path(tempfile.mkdtemp())
+    self._paths, self._words = (folder / "stdout", folder / "stderr"), words
     self._process = FORKS.Process(target=_begin, args=(
-        words, cwd, {**os.environ, **(environment or {})}, [file.name for file in self._files]))
+        words, cwd, {**os.environ, **(environment or {})}, self._paths))
     with contextlib.chdir(ROOT):  # where the first one finds what to import
       self._process.start()
 
@@ -58,14 +60,16 @@ class Program:
     Raises:
       subprocess.TimeoutExpired: it still runs; it is killed.
     """
-    self._process.join(timeout_s)
-    if self.poll() is None:
-      self.kill()
+    try:
+      self._process.join(timeout_s)
+    finally:  # also where the tests are interrupted
+      late = self.poll() is None
+      if late:
+        self.kill()
+    if late:
       raise subprocess.TimeoutExpired(list(self._words), timeout_s or 0.0)
-    texts = []
-    for file in self._files:
-      file.seek(0)
-      texts.append(file.read())
+    # One that is killed at once has no files yet.
+    texts = [path.read_text(encoding="utf-8") if path.exists() else "" for path in self._paths]
     return subprocess.CompletedProcess(list(self._words), self.poll(), *texts)
 
 

@@ -123,7 +123,7 @@ class PublishedLinesTest(tf.test.TestCase, parameterized.TestCase):
   def test_the_eight_main_lines_run(self):
     folder = tempfile.mkdtemp()
     data, runs = os.path.join(folder, "data"), os.path.join(folder, "runs")
-    make_dataset(data, num=100)
+    make_dataset(data, num=240)
     small = [f"--data_dir={data}", f"--workdir={runs}", "--iterations=2", "--batch_size=4",
              "--image_size=16", "--num_devices=1", "--xla=off"]
     stages = [os.path.join(runs, "sdss_net0_ne1", stage.name) for stage in STAGES]
