@@ -4,6 +4,7 @@ A worker of pytest-xdist has its folder inside that of the process that started 
 process removes everything, even if the worker was killed.
 """
 
+from multiprocessing import util
 import os
 import shutil
 import tempfile
@@ -22,27 +23,24 @@ FOLDER = os.path.dirname(os.path.abspath(__file__))
 # The files that take longest, longest first.  So the time at the end is short in which one worker
 # is in the middle of a file and the others have nothing left to do.
 LONGEST = (
-    "training/test_interruption.py", "training/test_stages.py", "training/test_killed.py",
-    "training/test_multi_worker.py", "rail/test_pipeline.py", "test_commands.py",
-    "eval/test_main.py", "train/test_published_lines.py", "rail/test_images.py",
-    "eval/test_predict.py", "training/test_damaged_checkpoints.py", "training/test_features.py",
-    "eval/test_catalog.py", "eval/test_results.py", "train/test_experiments.py",
-    "data_tools/conversion/test_resume.py",
-    "data_tools/conversion/executors/test_dask_cluster.py", "eval/prediction/test_on_cluster.py",
-    "data_tools/conversion/executors/test_beam.py", "training/test_cfhtls.py",
-    "training/test_step.py",
+    "training/test_interruption.py", "test_real_photometry.py", "training/test_stages.py",
+    "train/test_published_lines.py", "rail/test_pipeline.py", "training/test_killed.py",
+    "training/test_multi_worker.py", "test_site.py", "training/test_extra_columns.py",
+    "rail/test_images.py", "eval/test_main.py", "eval/test_predict.py",
+    "data_tools/conversion/test_resume.py", "training/test_features.py",
+    "eval/prediction/test_on_cluster.py", "data_tools/conversion/executors/test_dask_cluster.py",
+    "eval/test_results.py", "training/test_photometry.py", "training/test_damaged_checkpoints.py",
+    "training/test_cfhtls.py", "test_commands.py", "train/test_experiments.py",
+    "data/test_data_service.py", "data/test_pipeline.py", "eval/test_catalog.py",
+    "data_tools/conversion/executors/test_beam.py", "training/test_step.py",
     "test_own_survey.py", "training/test_monitoring.py", "eval/test_export.py",
 )
 
+# Removed at the end, after multiprocessing (-100) has removed its own folder in it.
+util.Finalize(None, shutil.rmtree, args=(tempfile.tempdir,), exitpriority=-200)
 flags.FLAGS.mark_as_parsed()
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
-
-
-def pytest_unconfigure(config):
-  """Removes the temporary folder."""
-  del config
-  shutil.rmtree(os.environ["TEST_TMPDIR"])
 
 
 def pytest_collection_modifyitems(items):

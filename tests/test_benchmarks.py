@@ -3,7 +3,6 @@
 import functools
 import importlib
 import importlib.util
-import multiprocessing
 from unittest import mock
 
 from absl.testing import parameterized
@@ -14,6 +13,7 @@ from benchmarks import evaluation, gpu, timing
 from benchmarks.padded_network import PaddedCase, copy_network
 from benchmarks.steps import IMAGE_SIZE, NET_P, Case, operations, random_images, repeated
 from pzbias_tf.survey import SDSS
+from tests import programs
 from tests.timed_rates import STEP_S, rate_over
 
 NET_S2 = 3
@@ -44,7 +44,7 @@ class BenchmarksTest(tf.test.TestCase, parameterized.TestCase):
   def test_rates_over_several_devices(self):
     """Each number of devices is measured in a process of its own, as in the benchmark."""
     for count in (1, 4):
-      with multiprocessing.get_context("spawn").Pool(1) as pool:
+      with programs.FORKS.Pool(1) as pool:
         self.assertEqual(pool.apply(rate_over, (count, NET_S2, 2)), count * 2 / STEP_S)
 
   def test_the_fastest_of_some_rounds(self):

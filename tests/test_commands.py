@@ -13,20 +13,30 @@ from pzbias_tf.data.manifest import Manifest
 from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.survey import SDSS
 from pzbias_tf.training.config import load_config
+from tests import programs
 
 REAL_DATA = os.environ.get("PZBIAS_REAL_DATA", "")
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
-def run(folder: str, *words: str, fails: bool = False) -> str:
-  """Runs `python -m WORDS` in a folder; returns its output."""
-  result = subprocess.run(
+def run(folder: str, *words: str) -> str:
+  """Runs `python -m WORDS` in a folder, with its own imports; returns its output."""
+  return output(words, subprocess.run(
       [sys.executable, "-m", *words], cwd=folder, capture_output=True, text=True, check=False,
-      env={**os.environ, "PYTHONPATH": ROOT, "TF_CPP_MIN_LOG_LEVEL": "3"})
-  output = result.stdout + result.stderr
-  if (result.returncode != 0) != fails:
-    raise AssertionError(f"{' '.join(words)} gave {result.returncode}:\n{output}")
-  return output
+      env={**os.environ, "PYTHONPATH": ROOT, "TF_CPP_MIN_LOG_LEVEL": "3"}))
+
+
+def run_once_more(folder: str, *words: str, fails: bool = False) -> str:
+  """The same for a command whose imports another test has seen."""
+  return output(words, programs.run("-m", *words, cwd=folder), fails)
+
+
+def output(words, ended: subprocess.CompletedProcess, fails: bool = False) -> str:
+  """What a command printed; it must have ended well, or with an error."""
+  text = ended.stdout + ended.stderr
+  if (ended.returncode != 0) != fails:
+    raise AssertionError(f"{' '.join(words)} gave {ended.returncode}:\n{text}")
+  return text
 
 
 class CommandsTest(tf.test.TestCase):
@@ -67,16 +77,16 @@ class CommandsTest(tf.test.TestCase):
          "validation/sigma_mad", "validation/mean_residual"}, set(events.Tags()["tensors"]))
 
   def test_repeated_commands_say_so(self):
-    again = run(self.folder, "data_tools.make_tfrecords", "--num=600")
+    again = run_once_more(self.folder, "data_tools.make_tfrecords", "--num=600")
     self.assertIn("data/sdss already holds this data set; nothing to do", again)
-    again = run(self.folder, "train.main", "--tstep=1", "--multir", "--iterations=20")
+    again = run_once_more(self.folder, "train.main", "--tstep=1", "--multir", "--iterations=20")
     self.assertIn("trained already", again)
 
   def test_mistakes_end_in_one_line(self):
     for words in (("train.main", "--tstep=2", "--multir", "--data_dir=nowhere"),
                   ("train.main", "--tstep=1", "--multir=0"), ("eval.main", "--run=nowhere"),
                   ("eval.predict", "--run=nowhere", "--data=nowhere")):
-      said = run(self.folder, *words, fails=True)
+      said = run_once_more(self.folder, *words, fails=True)
       self.assertIn("Error: ", said)
       self.assertNotIn("Traceback", said)
 

@@ -6,16 +6,15 @@ with spectroscopic redshifts and dereddened magnitudes.  docs/real_galaxies.md d
 
 import json
 import os
-import subprocess
-import sys
 import tempfile
 import unittest
 
 import tensorflow as tf
 
+from tests import programs
+
 REAL_DATA = os.environ.get("PZBIAS_REAL_DATA", "")
 TABLE = os.path.join(REAL_DATA, "catalogs", "sdss_specphoto.csv.gz")
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # Fewer iterations than the defaults: the test takes about two minutes on two cores.
 ITERATIONS = {0: 1500, 1: 1500, 2: 600, 3: 1500}
 
@@ -28,8 +27,7 @@ def setUpModule():
 class RealPhotometryTest(tf.test.TestCase):
 
   def run_command(self, module, *words):
-    done = subprocess.run([sys.executable, "-m", module, *words], cwd=ROOT, text=True,
-                          capture_output=True, check=False)
+    done = programs.run("-m", module, *words)
     self.assertEqual(done.returncode, 0, done.stderr)
     return done.stdout
 

@@ -1,6 +1,7 @@
 """Batches hold every galaxy once per epoch with its own label; resuming and damaged shards."""
 
 import os
+import tempfile
 
 from absl.testing import parameterized
 import numpy as np
@@ -28,9 +29,10 @@ class FromShardsTest(tf.test.TestCase, parameterized.TestCase):
 
   memory_bytes = 0
 
-  def setUp(self):
-    super().setUp()
-    self.data = make_dataset(self.create_tempdir().full_path, num=300, shard_size_mb=0.2)
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.data = make_dataset(tempfile.mkdtemp(), num=300, shard_size_mb=0.2)
 
   def take(self, num, *, data=None, keep=None, batch_size=32, **options):
     data = data or self.data

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import glob
 import os
-import subprocess
-import sys
 import tempfile
 from unittest import mock
 
@@ -14,6 +12,7 @@ import tensorflow as tf
 
 from data_tools import simulate as simulate_lib
 from data_tools.simulation import layouts
+from tests import programs
 
 
 class SimulateTest(parameterized.TestCase, tf.test.TestCase):
@@ -68,14 +67,13 @@ class SimulateTest(parameterized.TestCase, tf.test.TestCase):
     self.assertFalse(os.path.exists(self.out))
 
   def test_command_line(self):
-    command = [sys.executable, "-m", "data_tools.simulate", f"--output={self.out}", "--num=2"]
-    root = os.path.dirname(os.path.dirname(simulate_lib.__file__))
-    done = subprocess.run(command + ["--layout=cubes"], cwd=root, capture_output=True, text=True,
-                          check=False)
+    command = ["-m", "data_tools.simulate", f"--output={self.out}", "--num=2"]
+    done = programs.run(*command, "--layout=cubes")
     self.assertEqual(done.returncode, 1)
     self.assertIn("Error: no layout 'cubes' of sdss", done.stderr)
     self.assertNotIn("Traceback", done.stderr)
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    done = programs.run(*command)
+    done.check_returncode()
     self.assertIn("2 of 2 galaxies", done.stderr)
     self.assertTrue(os.path.exists(os.path.join(self.out, "labels.npy")))
 

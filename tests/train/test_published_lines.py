@@ -2,8 +2,6 @@
 
 import os
 import shlex
-import subprocess
-import sys
 import tempfile
 
 from absl.testing import parameterized
@@ -14,12 +12,12 @@ from pzbias_tf.data.manifest import Manifest
 from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.survey import SDSS
 from pzbias_tf.training.stages import STAGES
+from tests import programs
 from tests.small_data import make_dataset
 from tests.train.command_lines import parse
 from train.settings import resolve
 from train.variants import stage_command, stage_folder, variant_of
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BASELINE = ("--ne=1 --fth=0 --nsub=0 --errl=0 --midreduce=0 --testphase=0 --tstep=0 --multir=0 "
             "--usecfht=0 --usecfhtd=0 --bins=180 --net=0 --itealter=0 --softlabel=1 --shiftlabel=1")
 WIDE = "--usecfht=1 --bins=1000"
@@ -136,8 +134,7 @@ class PublishedLinesTest(tf.test.TestCase, parameterized.TestCase):
       predictions = os.path.join(stages[number % 4], "predictions_test.hdf5")
       if number >= 4:
         os.remove(predictions)
-      done = subprocess.run([sys.executable, "-m", "train.main", *words, *small], cwd=ROOT,
-                            capture_output=True, text=True, check=False)
+      done = programs.run("-m", "train.main", *words, *small)
       self.assertEqual(done.returncode, 0, done.stderr[-2000:])
       self.assertNotEmpty(Predictions.load(predictions).z_photo)
 

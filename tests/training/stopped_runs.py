@@ -9,9 +9,8 @@ import tensorflow as tf
 
 from pzbias_tf.training.interruption import Interrupted
 from pzbias_tf.training.loop import Loop
+from tests import small_runs
 from tests.small_data import make_dataset
-from tests.small_runs import request
-from train import main as train_main
 
 
 class StoppedRunsTest(tf.test.TestCase):
@@ -24,10 +23,11 @@ class StoppedRunsTest(tf.test.TestCase):
     make_dataset(os.path.join(cls.folder, "data"), num=300)
 
   def train(self, name: str, **settings) -> str:
-    """Trains, or goes on; returns the stage's folder."""
-    return train_main.run(request(
-        settings.pop("number", 1), os.path.join(self.folder, "data"),
-        os.path.join(self.folder, name), **{"iterations": 120, "steps_per_loop": 10, **settings}))
+    """Trains, or goes on; returns the stage's folder.  Step 2 alone predicts, for the next one."""
+    number = settings.pop("number", 1)
+    return small_runs.train(small_runs.request(
+        number, os.path.join(self.folder, "data"), os.path.join(self.folder, name),
+        **{"iterations": 120, "steps_per_loop": 10, **settings}), predict=number == 2)
 
   def stop(self, name: str, at: int = 110, **settings) -> Interrupted:
     """Trains until a signal comes at an iteration."""

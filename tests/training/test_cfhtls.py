@@ -13,8 +13,7 @@ from pzbias_tf.survey import CFHTLS_DEEP, CFHTLS_WIDE
 from pzbias_tf.training.config import load_config
 from pzbias_tf.training.training_sample import training_records
 from tests.small_data import SIZE, make_dataset
-from tests.small_runs import request
-from train import main as train_main
+from tests.small_runs import request, train
 
 WIDE, DEEP = (dataclasses.replace(survey.with_bins(40), image_size=SIZE)
               for survey in (CFHTLS_WIDE, CFHTLS_DEEP))
@@ -34,15 +33,15 @@ class CfhtlsTest(tf.test.TestCase):
 
   @classmethod
   def train(cls, number, survey):
-    return train_main.run(request(number, os.path.join(cls.folder, "data"),
-                                  os.path.join(cls.folder, "runs"), survey=survey, net=2))
+    return train(request(number, os.path.join(cls.folder, "data"),
+                         os.path.join(cls.folder, "runs"), survey=survey, iterations=3))
 
   def test_what_is_shared(self):
     for number, shared in enumerate((True, True, False, False)):
       same = self.stage[number, "cfhtls_wide"] == self.stage[number, "cfhtls_deep"]
       self.assertEqual(same, shared)
-    self.assertEndsWith(self.stage[1, "cfhtls_deep"], "cfhtls_net2_ne1/step1")
-    self.assertEndsWith(self.stage[3, "cfhtls_deep"], "cfhtls_deep_net2_ne1/step3")
+    self.assertEndsWith(self.stage[1, "cfhtls_deep"], "cfhtls_net5_ne1/step1")
+    self.assertEndsWith(self.stage[3, "cfhtls_deep"], "cfhtls_deep_net5_ne1/step3")
     self.assertEqual(load_config(self.stage[2, "cfhtls_deep"])[1]["init_from"],
                      self.stage[1, "cfhtls_wide"])
 

@@ -17,10 +17,10 @@ from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.training import features
 from pzbias_tf.training.config import load_config
 from pzbias_tf.training.one_stage import make_network
+from tests import small_runs
 from tests.small_data import SIZE, make_dataset
 from tests.small_runs import request, small_config, weights
 from tests.training import stopped_runs
-from train import main as train_main
 
 NUM = 400
 
@@ -43,18 +43,18 @@ class StagesTest(tf.test.TestCase, parameterized.TestCase):
     cls.data_dir = os.path.join(cls.folder, "data")
     cls.data = make_data(cls.data_dir)
 
-  def train(self, number, names=("mag_J", "mag_H"), *, data_dir="", **settings):
+  def train(self, number, names=("mag_J", "mag_H"), *, data_dir="", predict=False, **settings):
     """Trains a stage; returns its folder."""
-    return train_main.run(request(
+    return small_runs.train(request(
         number, data_dir or self.data_dir, os.path.join(self.folder, "runs"),
-        extra_columns=None if names is None else list(names), **settings))
+        extra_columns=None if names is None else list(names), **settings), predict=predict)
 
   def sigma(self, stage):
     test = Predictions.load(os.path.join(stage, "predictions_test.hdf5"))
     return sigma_mad(test.z_spec, test.z_photo)
 
   def test_a_network_learns_from_an_informative_column(self):
-    settings = dict(iterations=250, batch_size=32, learning_rate=2e-3)
+    settings = dict(iterations=250, batch_size=32, learning_rate=2e-3, predict=True)
     with_column = self.sigma(self.train(1, ["mag_J"], **settings))
     without = self.sigma(self.train(1, [], **settings))
     self.assertLess(with_column, 0.5 * without)
@@ -76,7 +76,8 @@ class StagesTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_later_stages_take_those_of_step_1(self):
     one = load_config(self.train(1, experiment="steps"))[0].extra_columns
-    for stage in (self.train(2, None, experiment="steps"), self.train(3, None, experiment="steps"),
+    for stage in (self.train(2, None, experiment="steps", predict=True),
+                  self.train(3, None, experiment="steps"),
                   self.train(2, None, experiment="steps_whole", cache_features=False,
                              init_from=os.path.join(self.folder, "runs", "steps", "step1"))):
       self.assertEqual(load_config(stage)[0].extra_columns, one)
@@ -89,15 +90,15 @@ class StagesTest(tf.test.TestCase, parameterized.TestCase):
       self.train(2, ["mag_J"], experiment="steps")
 
   def test_other_columns_in_the_same_run_are_refused(self):
-    self.train(0, experiment="same")
-    self.train(0, experiment="same")  # the same ones are not
+    self.train(0, experiment="same", predict=True)
+    self.train(0, experiment="same", predict=True)  # the same ones are not
     for names in (["mag_J"], [], ["mag_H", "mag_J"]):
       with self.assertRaisesRegex(ValueError, r"(?s)other settings:.*extra_columns.names: "
                                   r"\['mag_J', 'mag_H'\] before.*--experiment"):
         self.train(0, names, experiment="same")
     with self.assertRaisesRegex(ValueError, "trained with --extra_columns=mag_J,mag_H, not mag_J"):
       self.train(0, ["mag_J"], experiment="same", testphase=True)
-    self.train(0, None, experiment="same", testphase=True)
+    self.train(0, None, experiment="same", predict=True, testphase=True)
 
   def test_columns_that_the_data_set_lacks(self):
     with self.assertRaisesRegex(ValueError, "no extra column mag_K; it has mag_J, mag_H, survey_d"):

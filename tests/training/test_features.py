@@ -18,9 +18,9 @@ from pzbias_tf.survey import SDSS
 from pzbias_tf.training import features, training_sample
 from pzbias_tf.training.checkpoints import file_digest
 from pzbias_tf.training.feature_cache import FEATURES_NAME, FILLED_NAME, SUMS_NAME, FeatureCache
+from tests import small_runs
 from tests.small_data import SIZE, make_dataset
 from tests.small_runs import request, small_config, weights
-from train import main as train_main
 
 
 class Killed(Exception):
@@ -216,8 +216,10 @@ class StagesOnFeaturesTest(tf.test.TestCase):
 
   @classmethod
   def train(cls, number, **settings):
-    return train_main.run(request(number, os.path.join(cls.folder, "data"),
-                                  os.path.join(cls.folder, "runs"), **settings))
+    """Trains a stage; Step 2 alone predicts, for the next one."""
+    return small_runs.train(request(number, os.path.join(cls.folder, "data"),
+                                    os.path.join(cls.folder, "runs"), **settings),
+                            predict=number == 2)
 
   def test_as_the_whole_network_does(self):
     """And float16 features come close."""

@@ -4,18 +4,17 @@ import glob
 import os
 import random
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 
 import pytest
 import tensorflow as tf
 
+from tests import programs
 from tests.small_data import make_dataset
 from tests.small_runs import weights
 
-ITERATIONS = 300
+ITERATIONS = 150
 STAGES = ("baseline", "step1", "step2", "step3")
 # Several stages in one process: starting TensorFlow takes longer than training one.  With "held"
 # it waits after its last iteration, so that there is always something to kill.
@@ -37,7 +36,6 @@ for number in map(int, numbers):
   train_main.run(request(number, data, runs, iterations=ITERATIONS, checkpoint_minutes=0.0,
                          steps_per_loop=10, init_from=whole if number == 3 else ""))
 """.replace("ITERATIONS", str(ITERATIONS))
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 class KilledTest(tf.test.TestCase):
@@ -55,13 +53,11 @@ class KilledTest(tf.test.TestCase):
     step1 = os.path.join(cls.folder, "whole", "sdss_net5_ne1", "step1")
     words = [os.path.join(cls.folder, "data"), os.path.join(cls.folder, name), step1,
              "held" if held else "", *map(str, numbers)]
-    return subprocess.Popen([sys.executable, "-c", TRAIN, *words], cwd=ROOT,
-                            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"})
+    return programs.Program("-c", TRAIN, *words)
 
   @classmethod
   def train(cls, name, *numbers):
-    if cls.start(name, *numbers).wait():
-      raise RuntimeError("training failed")
+    cls.start(name, *numbers).wait().check_returncode()
 
   @classmethod
   def stage(cls, name, number):
@@ -71,12 +67,12 @@ class KilledTest(tf.test.TestCase):
     """Kills a stage at a random moment after its first checkpoint; returns the iteration."""
     process = self.start(name, number, held=True)
     folder = os.path.join(self.stage(name, number), "checkpoints")
-    enough = rng.randint(1, ITERATIONS - 100)
+    enough = rng.randint(1, ITERATIONS - 50)
     while process.poll() is None and _newest(folder) < enough:
       time.sleep(0.01)
     time.sleep(rng.uniform(0.0, 0.1))
     process.kill()
-    self.assertEqual(process.wait(), -signal.SIGKILL)
+    self.assertEqual(process.wait().returncode, -signal.SIGKILL)
     self.assertFalse(os.path.exists(os.path.join(folder, "weights.h5")))
     return _newest(folder)
 

@@ -8,8 +8,6 @@ import random
 import re
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
 import time
 from unittest import mock
@@ -20,12 +18,12 @@ import tensorflow as tf
 from pzbias_tf.training import one_stage
 from pzbias_tf.training.checkpoints import named_weights
 from pzbias_tf.training.config import load_config
+from tests import programs
 from tests.small_data import make_dataset
 from tests.small_runs import request, small_config, weights
 from train import main as train_main
 
 ITERATIONS = 40
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TRAIN = """
 import json
 import sys
@@ -61,8 +59,8 @@ class MultiWorkerTest(tf.test.TestCase):
   def start(self, number, name, **settings):
     """Both processes at once; returns their exit codes and the errors of the first."""
     processes = self.launch(number, name, **settings)
-    errors = [process.communicate(timeout=240)[1] for process in processes]
-    return [process.returncode for process in processes], errors[0]
+    ended = [process.wait(240) for process in processes]
+    return [process.returncode for process in ended], ended[0].stderr
 
   def launch(self, number, name, **settings):
     """Starts both processes."""
@@ -70,11 +68,10 @@ class MultiWorkerTest(tf.test.TestCase):
     processes = []
     for index in range(2):
       config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-      processes.append(subprocess.Popen(
-          [sys.executable, "-c", TRAIN, str(number), self.data, os.path.join(self.folder, name),
-           json.dumps({"iterations": ITERATIONS, **settings})],
-          cwd=ROOT, stderr=subprocess.PIPE, text=True,
-          env={**os.environ, "TF_CONFIG": json.dumps(config), "TF_CPP_MIN_LOG_LEVEL": "3"}))
+      processes.append(programs.Program(
+          "-c", TRAIN, str(number), self.data, os.path.join(self.folder, name),
+          json.dumps({"iterations": ITERATIONS, **settings}),
+          environment={"TF_CONFIG": json.dumps(config)}))
       self.addCleanup(processes[-1].kill)
     return processes
 
@@ -131,9 +128,9 @@ class MultiWorkerTest(tf.test.TestCase):
       self.assertIsNone(processes[0].poll())
       time.sleep(0.1)
     processes[1].terminate()
-    errors = [process.communicate(timeout=120)[1] for process in processes]
-    self.assertEqual([process.returncode for process in processes], [128 + signal.SIGTERM] * 2,
-                     errors)
+    ended = [process.wait(120) for process in processes]
+    errors = [process.stderr for process in ended]
+    self.assertEqual([process.returncode for process in ended], [128 + signal.SIGTERM] * 2, errors)
     stopped = re.search(r"stopped at iteration (\d+) of 100000 \(.*ckpt-", errors[0])
     self.assertIsNotNone(stopped, errors[0])
     self.assertTrue(glob.glob(os.path.join(checkpoints, f"ckpt-{stopped[1]}.index")))

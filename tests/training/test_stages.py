@@ -22,6 +22,7 @@ from pzbias_tf.training import one_stage, problem
 from pzbias_tf.training.checkpoints import load_weights, named_weights, save_weights
 from pzbias_tf.training.config import check_same_settings, load_config
 from pzbias_tf.training.one_stage import make_network
+from tests import small_runs
 from tests.small_data import make_dataset
 from tests.small_runs import SMALL_SDSS, request, weights
 from train import main as train_main
@@ -40,9 +41,9 @@ class StagesTest(tf.test.TestCase, parameterized.TestCase):
     cls.stage = {number: cls.train(number) for number in range(4)}
 
   @classmethod
-  def train(cls, number, workdir="runs", **settings):
-    return train_main.run(request(number, cls.data_dir, os.path.join(cls.folder, workdir),
-                                  **settings))
+  def train(cls, number, workdir="runs", predict=True, **settings):
+    return small_runs.train(request(number, cls.data_dir, os.path.join(cls.folder, workdir),
+                                    **settings), predict=predict)
 
   def test_folders(self):
     for number, name in enumerate(("baseline", "step1", "step2", "step3")):
@@ -65,7 +66,7 @@ class StagesTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_all_seeds_0_from_shards(self):
     """With a global seed of 0, TensorFlow compares the seeds of shuffles with 0."""
-    folder = self.train(0, workdir="seeds0", ne=0, augment="rotate", iterations=2)
+    folder = self.train(0, workdir="seeds0", predict=False, ne=0, augment="rotate", iterations=2)
     self.assertEqual(load_config(folder)[0].stage_seed, 0)
     self.assertNotEmpty(weights(folder))
 
@@ -188,7 +189,7 @@ class StagesTest(tf.test.TestCase, parameterized.TestCase):
     older = self.older_run()
     step3 = os.path.join(older, os.path.relpath(self.stage[3], self.folder + "/runs"))
     shutil.rmtree(step3)
-    self.assertEqual(self.train(3, workdir=older), step3)
+    self.assertEqual(self.train(3, workdir=older, predict=False), step3)
     self.assertAllEqual(weights(step3)["output_module/redshift/kernel"],
                         weights(self.stage[3])["output_module/redshift/kernel"])
 
@@ -225,7 +226,7 @@ class StagesTest(tf.test.TestCase, parameterized.TestCase):
   def test_variants_share_step_1_and_step_2(self):
     for settings, name in (({"softlabel": False}, "sdss_net5_ne1_hardlabel"),
                            ({"shiftlabel": False}, "sdss_net5_ne1_noshift")):
-      folder = self.train(3, **settings)
+      folder = self.train(3, predict=False, **settings)
       self.assertEndsWith(folder, f"{name}/step3")
       provenance = load_config(folder)[1]
       self.assertEqual(provenance["init_from"], self.stage[1])
@@ -234,7 +235,7 @@ class StagesTest(tf.test.TestCase, parameterized.TestCase):
       self.assertNotAllEqual(weights(folder)[kernel], weights(self.stage[3])[kernel])
 
   def test_init_from_another_run(self):
-    folder = self.train(2, experiment="variant", fth=3, init_from=self.stage[1])
+    folder = self.train(2, predict=False, experiment="variant", fth=3, init_from=self.stage[1])
     self.assertEndsWith(folder, "runs/variant/step2")
     self.assertEqual(load_config(folder)[1]["init_from"], self.stage[1])
     with self.assertRaisesRegex(ValueError, "fth=5.*has 8"):
@@ -267,7 +268,7 @@ class StagesTest(tf.test.TestCase, parameterized.TestCase):
     early, last = (Predictions.load(os.path.join(path, "predictions_test.hdf5"))
                    for path in (tested, folder))
     self.assertNotAllClose(early.pdf, last.pdf)
-    later = self.train(2, itealter=8)
+    later = self.train(2, predict=False, itealter=8)
     self.assertEndsWith(later, "sdss_net5_ne1_itealter8/step2")
     self.assertEqual(load_config(later)[1]["init_from"], folder)
     with self.assertRaisesRegex(FileNotFoundError, "weights of iteration 9"):
@@ -275,7 +276,7 @@ class StagesTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_itealter_in_a_named_run(self):
     with mock.patch.object(train_settings, "ITEALTER_KEPT", (5, 8)):
-      self.train(1, itealter=1, experiment="mine")
+      self.train(1, predict=False, itealter=1, experiment="mine")
     folders = [self.train(1, itealter=k, experiment="mine", testphase=True) for k in (5, 8)]
     self.assertEndsWith(folders[0], "mine_itealter5/step1")
     early, late = (Predictions.load(os.path.join(folder, "predictions_test.hdf5"))
@@ -292,7 +293,7 @@ class StagesTest(tf.test.TestCase, parameterized.TestCase):
     self.assertNotAllClose(Predictions.load(path).pdf, before)
 
   def test_labels_of_another_step_1_are_refused(self):
-    other = self.train(1, experiment="other", ne=2)
+    other = self.train(1, predict=False, experiment="other", ne=2)
     self.train(2, experiment="mixed", init_from=other)
     with self.assertRaisesRegex(ValueError, "init_weights_digest"):
       self.train(3, experiment="mixed", init_from=self.stage[1])
@@ -300,10 +301,10 @@ class StagesTest(tf.test.TestCase, parameterized.TestCase):
       self.train(2, experiment="other")  # found by its place, not named
 
   def test_label_errors_reach_step_1_alone(self):
-    noisy = self.train(1, errl=0.02)
+    noisy = self.train(1, predict=False, errl=0.02)
     self.assertEqual(load_config(noisy)[0].errl, 0.02)
     with mock.patch.object(problem, "feature_batches", wraps=problem.feature_batches) as batches:
-      step2 = self.train(2, errl=0.02)
+      step2 = self.train(2, predict=False, errl=0.02)
     config, provenance = load_config(step2)
     self.assertEqual(config.errl, 0.0)
     self.assertEqual(provenance["init_from"], noisy)
@@ -311,7 +312,8 @@ class StagesTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual(batches.call_args.args[2].redshift_bin, clean)
 
   def test_rotation_by_any_angle_is_for_whole_networks(self):
-    folder = self.train(2, augment="rotate", experiment="rotated", init_from=self.stage[1])
+    folder = self.train(2, predict=False, augment="rotate", experiment="rotated",
+                        init_from=self.stage[1])
     self.assertEqual(load_config(folder)[0].augment, "dihedral")
 
 

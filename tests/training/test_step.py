@@ -3,8 +3,6 @@
 import functools
 import itertools
 import os
-import subprocess
-import sys
 from unittest import mock
 
 from absl.testing import parameterized
@@ -18,10 +16,10 @@ from pzbias_tf.training import devices
 from pzbias_tf.training.devices import make_strategy, use_xla
 from pzbias_tf.training.loop import Intervals, Loop
 from pzbias_tf.training.step import make_train_steps
+from tests import programs
 from tests.small_runs import small_config
 from tests.training.small_steps import train
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FOUR_DEVICES = """
 import sys
 import numpy as np
@@ -87,8 +85,7 @@ class StepTest(tf.test.TestCase, parameterized.TestCase):
   def test_four_devices(self):
     """In a process of its own: strategies of other sizes share keys of collectives."""
     path = os.path.join(self.get_temp_dir(), "four.npz")
-    subprocess.run([sys.executable, "-c", FOUR_DEVICES, path], cwd=ROOT, check=True,
-                   env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"})
+    programs.run("-c", FOUR_DEVICES, path).check_returncode()
     weights, _, _ = train(tf.distribute.get_strategy(), xla=False)
     _, curve, _ = train(tf.distribute.get_strategy(), xla=False, optimizer="adam")
     with np.load(path) as four:

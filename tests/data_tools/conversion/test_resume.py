@@ -8,8 +8,6 @@ import os
 import resource
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from unittest import mock
 
@@ -24,6 +22,7 @@ from data_tools.readers.parts.cutout_source import REASON_NO_IMAGE, ImageError
 from pzbias_tf.data import manifest as manifest_lib
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.guards.locks import exclusive_folder
+from tests import programs
 from tests.data_tools import sample_conversions, sample_surveys
 from tests.data_tools.conversion import interrupted_sets, killed_conversion
 from tests.data_tools.conversion.interrupted_sets import NUM, visible
@@ -40,12 +39,9 @@ class KilledTest(interrupted_sets.InterruptedTest, parameterized.TestCase):
 
   def kill(self, workers, event):
     """Runs a conversion that is killed, and waits until its workers have ended, too."""
-    with open(os.path.join(self.folder, "pids"), "w+", encoding="utf-8") as printed:
-      done = subprocess.run(
-          [sys.executable, "-m", "tests.data_tools.conversion.killed_conversion", self.input,
-           self.output, str(workers), str(event)], stdout=printed, check=False)
-      printed.seek(0)
-      pids = printed.read().split()
+    done = programs.run("-m", "tests.data_tools.conversion.killed_conversion", self.input,
+                        self.output, str(workers), str(event))
+    pids = done.stdout.split()
     self.assertEqual(done.returncode, -signal.SIGKILL)
     self.assertLen(pids, workers if workers > 1 else 0)
     deadline = time.monotonic() + 60

@@ -4,8 +4,6 @@ import contextlib
 import os
 import re
 import shutil
-import subprocess
-import sys
 
 from astropy.table import Table
 import numpy as np
@@ -16,6 +14,7 @@ from pzbias_tf.metrics.pdf import crps, pit, pit_distances
 from pzbias_tf.metrics.stage_metrics import Bootstrap
 from pzbias_tf.predictions.combination import combine_pdfs
 from pzbias_tf.predictions.predictions import Predictions
+from tests import programs
 from tests.eval.small_run import other_fold, small_run
 from tests.small_runs import SMALL_SDSS
 
@@ -25,8 +24,7 @@ BOOTSTRAP = Bootstrap(number=3)
 
 def run_command(*words, fails=False):
   """Runs python -m ...; returns what it prints, or the error where it shall fail."""
-  result = subprocess.run([sys.executable, "-m", *words], cwd=ROOT, capture_output=True, text=True,
-                          check=False)
+  result = programs.run("-m", *words)
   if (result.returncode != 0) != fails:
     raise AssertionError(f"{' '.join(words)} gave {result.returncode}:\n{result.stderr}")
   return result.stderr if fails else result.stdout
