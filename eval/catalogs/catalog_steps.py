@@ -12,7 +12,8 @@ from data_tools.conversion.hashing import hash_fractions
 from eval.catalogs.catalog_request import CatalogRequest
 from eval.catalogs.catalog_source import Source, read_source
 from pzbias_tf.bias.calibration import Calibration
-from pzbias_tf.metrics.held_out import ResidualChange, residual_change
+from pzbias_tf.metrics.held_out import ResidualChange, change_between
+from pzbias_tf.metrics.rms_residual import rms_samples
 from pzbias_tf.metrics.stage_result import StageResult
 from pzbias_tf.photoz_catalog import Catalog
 from pzbias_tf.report.figures.style import ESTIMATES
@@ -130,12 +131,15 @@ def measure_estimates(request: CatalogRequest, step4: Step4, survey: Survey) -> 
 def _measure(request, step4, survey, name, style):
   tested, bootstrap = step4.tested, request.bootstrap
   z_spec, z_photo = tested.z_spec, tested.z_photo[name]
-  before = StageResult(name=style, title=name, z_spec=z_spec, z_photo=z_photo,
-                       summary=tested.measure(name, bootstrap=bootstrap))
+
+  def result(kind, title, z, rms, **replaced):
+    return StageResult(name=kind, title=title, z_spec=z_spec, z_photo=z, summary=tested.measure(
+        name, bootstrap=bootstrap, rms=rms, **replaced))
+
   if name not in step4.calibrations:
-    return Measured(before=before)
+    return Measured(before=result(style, name, z_photo, None))
   z_after = tested.apply(step4.calibrations[name], name).z_photo
-  after = StageResult(name=STEP4, title=f"{name}, Step 4", z_spec=z_spec, z_photo=z_after,
-                      summary=tested.measure(name, z_photo=z_after, bootstrap=bootstrap))
-  return Measured(before=before, after=after, change=residual_change(
-      z_spec, z_photo, z_after, survey, weights=tested.weights, bootstrap=bootstrap))
+  rms = rms_samples(z_spec, [z_photo, z_after], survey, weights=tested.weights,
+                    bootstrap=bootstrap)
+  return Measured(before=result(style, name, z_photo, rms[0]), change=change_between(*rms),
+                  after=result(STEP4, f"{name}, Step 4", z_after, rms[1], z_photo=z_after))

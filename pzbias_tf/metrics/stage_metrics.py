@@ -12,7 +12,7 @@ from pzbias_tf.bias.dispersion import fit_dispersions
 from pzbias_tf.metrics import distributions, pdf, point, residuals
 from pzbias_tf.metrics.bootstrap import Bootstrap
 from pzbias_tf.metrics.breakdown import Breakdown
-from pzbias_tf.metrics.rms_residual import rms_with_errors
+from pzbias_tf.metrics.rms_residual import RmsSample, rms_with_errors
 from pzbias_tf.metrics.tomography import equal_number_edges, tomography
 from pzbias_tf.predictions.predictions import Estimates, Predictions
 from pzbias_tf.survey import Survey
@@ -26,7 +26,7 @@ _FEW_BINS = residuals.LineFit(math.nan, math.nan, math.nan, math.nan)
 def summarize(
     predictions: Predictions | Estimates, survey: Survey, bootstrap: Bootstrap, *,
     z_photo: np.ndarray | None = None, weights: np.ndarray | None = None,
-    sigma_disp: np.ndarray | None = None) -> dict[str, Any]:
+    sigma_disp: np.ndarray | None = None, rms: RmsSample | None = None) -> dict[str, Any]:
   """The metrics of a stage (Lin et al. 2022, Section 4).
 
   Args:
@@ -41,6 +41,7 @@ def summarize(
     sigma_disp: dispersions [outputs], in bins, behind the weights of the residual
       curve: those of Step 3's labels, the same for all stages that are compared;
       fitted to these estimates unless given.
+    rms: that of these estimates, where `rms_samples` has measured it already.
 
   Returns:
     A dictionary of numbers, {"mean", "error"} pairs, curves and tables, ready for
@@ -60,9 +61,11 @@ def summarize(
   z_photo = predictions.z_photo if z_photo is None else z_photo
   tables = Breakdown(z_spec, z_photo, r_mag, survey, scores, weights, bootstrap)
   by_magnitude, whole = tables.by_magnitude(), tables.whole()
-  rms = rms_with_errors(z_spec, z_photo, survey, weights=weights, bootstrap=bootstrap)
+  of_rms = rms.summary() if rms else rms_with_errors(
+      z_spec, z_photo, survey, weights=weights, bootstrap=bootstrap)
   return {
-      "galaxies": len(predictions), **whole, **rms, "errors": whole["errors"] | rms["errors"],
+      "galaxies": len(predictions), **whole, **of_rms,
+      "errors": whole["errors"] | of_rms["errors"],
       "off_grid": distributions.off_grid(
           z_photo, survey),
       **_curves(z_spec, z_photo, r_mag, survey, weights, bootstrap, sigma_disp),
