@@ -111,8 +111,8 @@ class Files:
 
   def batches(self) -> int:
     """Without files; returns the number of galaxies."""
-    return sum(len(pdf) for shard in find_shards(self.data, ["test"], self.folder)
-               for pdf, _ in self.prediction.batches(shard))
+    shards = find_shards(self.data, ["test"], self.folder)
+    return sum(len(pdf) for batches in self.prediction.batches(shards) for pdf, _ in batches)
 
   def files(self) -> None:
     """With all files."""

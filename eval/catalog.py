@@ -56,7 +56,7 @@ def evaluate(request: CatalogRequest) -> str:
   survey = grid_of(load_survey(request.survey), source.edges, source.path)
   catalog = source.catalog(survey, missing=request.missing)
   step4 = make_step4(request, source, catalog)
-  measured = [] if catalog.z_spec is None else measure_estimates(request, step4, survey)
+  measured = [] if catalog.z_spec is None else measure_estimates(request, step4)
   outcome = Outcome(request=request, source=source, survey=survey, catalog=catalog, step4=step4,
                     measured=measured)
   return as_text(outcome, save_all(outcome))

@@ -16,7 +16,7 @@ from pzbias_tf import arguments, missing_values, table_columns, table_ids
 from pzbias_tf.bias.calibration import Calibration, Corrected, cell_settings
 from pzbias_tf.bias.resampling import resample_to_expected
 from pzbias_tf.metrics.bootstrap import Bootstrap
-from pzbias_tf.metrics.stage_metrics import summarize
+from pzbias_tf.metrics.stage_metrics import Together, measure_together, summarize
 from pzbias_tf.predictions.predictions import Estimates, Predictions
 from pzbias_tf.survey import Survey
 
@@ -107,7 +107,8 @@ class Catalog:
         z_photo={name: z[keep] for name, z in self.z_photo.items()})
 
   def measure(self, name: str = "", *, z_photo: np.ndarray | None = None,
-              bootstrap: Bootstrap = Bootstrap()) -> dict[str, Any]:
+              bootstrap: Bootstrap = Bootstrap(),
+              together: Together | None = None) -> dict[str, Any]:
     """The metrics of an estimate, as `stage_metrics.summarize` returns them.
 
     Metrics by magnitude need r, and those of p(z) come with the first estimate.
@@ -116,6 +117,7 @@ class Catalog:
       name: name of the estimate; "" for the first.
       z_photo: estimates, [n], that replace it, such as calibrated ones.
       bootstrap: how errors are estimated.
+      together: that of `measure_together` for these estimates; None without.
 
     Raises:
       ValueError: there are no spectroscopic redshifts, no such estimate, or p(z)
@@ -126,9 +128,24 @@ class Catalog:
     first = self.pdf is not None and name in ("", next(iter(self.z_photo)))
     sample = (Predictions(self.edges, self.pdf, columns) if first and self.edges is not None
               and self.pdf is not None else Estimates(columns))
-    summary = summarize(sample, self.survey, bootstrap, z_photo=z_photo, weights=self.weights)
+    summary = summarize(sample, self.survey, bootstrap, z_photo=z_photo, weights=self.weights,
+                        together=together)
     without = BY_MAGNITUDE if self.r_mag is None else ()
     return {key: value for key, value in summary.items() if key not in without}
+
+  def measure_together(self, estimates: Sequence[np.ndarray], *,
+                       bootstrap: Bootstrap = Bootstrap()) -> list[Together]:
+    """What several estimates, [n] each, share in `measure`; the numbers stay the same.
+
+    Args:
+      estimates: the estimates, such as those before and after Step 4.
+      bootstrap: how errors are estimated.
+
+    Raises:
+      ValueError: there are no spectroscopic redshifts.
+    """
+    return measure_together(self._truth(), estimates, self._magnitudes(), self.survey, bootstrap,
+                            weights=self.weights)
 
   def fit(self, name: str = "", *, target: Catalog | None = None, calibration_cells: str = "shrunk",
           width: float = 0.0, seed: int = 0) -> Calibration:

@@ -12,11 +12,10 @@ from data_tools.conversion.hashing import hash_fractions
 from eval.catalogs.catalog_request import CatalogRequest
 from eval.catalogs.catalog_source import Source, read_source
 from pzbias_tf.bias.calibration import Calibration
-from pzbias_tf.metrics.held_out import ResidualChange, residual_change
+from pzbias_tf.metrics.held_out import ResidualChange, change_between
 from pzbias_tf.metrics.stage_result import StageResult
 from pzbias_tf.photoz_catalog import Catalog
 from pzbias_tf.report.figures.style import ESTIMATES
-from pzbias_tf.survey import Survey
 
 STEP4 = "step4"
 
@@ -121,21 +120,25 @@ def _other_sample(request, source, catalog):
   return fitted
 
 
-def measure_estimates(request: CatalogRequest, step4: Step4, survey: Survey) -> list[Measured]:
+def measure_estimates(request: CatalogRequest, step4: Step4) -> list[Measured]:
   """Measures each estimate before and after Step 4, on galaxies that it was not fitted on."""
-  return [_measure(request, step4, survey, name, style)
+  return [_measure(request, step4, name, style)
           for name, style in zip(step4.tested.z_photo, ESTIMATES)]
 
 
-def _measure(request, step4, survey, name, style):
+def _measure(request, step4, name, style):
   tested, bootstrap = step4.tested, request.bootstrap
   z_spec, z_photo = tested.z_spec, tested.z_photo[name]
-  before = StageResult(name=style, title=name, z_spec=z_spec, z_photo=z_photo,
-                       summary=tested.measure(name, bootstrap=bootstrap))
+
+  def result(kind, title, z, together, **replaced):
+    return StageResult(name=kind, title=title, z_spec=z_spec, z_photo=z, summary=tested.measure(
+        name, bootstrap=bootstrap, together=together, **replaced))
+
   if name not in step4.calibrations:
-    return Measured(before=before)
+    return Measured(before=result(style, name, z_photo, None))
   z_after = tested.apply(step4.calibrations[name], name).z_photo
-  after = StageResult(name=STEP4, title=f"{name}, Step 4", z_spec=z_spec, z_photo=z_after,
-                      summary=tested.measure(name, z_photo=z_after, bootstrap=bootstrap))
-  return Measured(before=before, after=after, change=residual_change(
-      z_spec, z_photo, z_after, survey, weights=tested.weights, bootstrap=bootstrap))
+  both = tested.measure_together([z_photo, z_after], bootstrap=bootstrap)
+  return Measured(
+      before=result(style, name, z_photo, both[0]),
+      after=result(STEP4, f"{name}, Step 4", z_after, both[1], z_photo=z_after),
+      change=change_between(*(own.rms for own in both)))

@@ -75,6 +75,11 @@ class Dataset:
                        f" {records} records; convert the data set again")
     return table
 
+  @property
+  def remembers(self) -> bool:
+    """Whether the catalogue is in memory."""
+    return "catalog" in self.__dict__
+
   def forget(self) -> None:
     """Frees the memory of the catalogue, which is read again when it is needed."""
     self.__dict__.pop("catalog", None)
@@ -136,7 +141,7 @@ class Dataset:
     start = self.rows.start if self.rows is not None else 0
     part = Dataset(self.folder, dataclasses.replace(self.manifest, shards=(shard,)),
                    range(start + before, start + before + shard.records))
-    if "catalog" in self.__dict__:
+    if self.remembers:
       part.__dict__["catalog"] = self.catalog[before:before + shard.records]
     return part
 

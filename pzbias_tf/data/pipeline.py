@@ -138,7 +138,7 @@ def _batches_from_shards(data, *, num, keep, labels, batch_size, image_size, see
     blocks = blocks.unbatch().skip(in_epoch).batch(block)
   later = tf.data.Dataset.range(epoch + 1, np.iinfo(np.int64).max)
   blocks = blocks.concatenate(later.flat_map(lambda epoch: _epoch(data, keep, seed, epoch, block)))
-  parse = _batch_parser(_Layout.of(data), _lookups(data, labels, extra_columns), image_size,
+  parse = _batch_parser(Layout.of(data), _lookups(data, labels, extra_columns), image_size,
                         batch_size)
   return _prepared(blocks, parse, batch_size, seed, start_step, augment)
 
@@ -151,10 +151,10 @@ def _batches_from_service(data, data_service, *, keep, labels, batch_size, image
   order = np.random.default_rng((seed, start_step)).permutation(len(paths))
   shards = ([storage.absolute(paths[shard]) for shard in order], starts[order], records[order])
   block = _block_size(batch_size)
-  blocks = _read_shards(_Layout.of(data), shards, _selection(data, "train", keep),
+  blocks = _read_shards(Layout.of(data), shards, _selection(data, "train", keep),
                         cycle=READ_CYCLE, block=block)
   blocks = blocks.shuffle(_buffer_size(data, keep, block), seed=seed + start_step).repeat()
-  parse = _batch_parser(_Layout.of(data), _lookups(data, labels, extra_columns), image_size,
+  parse = _batch_parser(Layout.of(data), _lookups(data, labels, extra_columns), image_size,
                         batch_size)
   batches = _prepared(blocks, parse, batch_size, seed, start_step, augment)
   # Shards are handed out one by one: no record comes twice per pass, however many workers read.
@@ -226,7 +226,7 @@ def ordered_batches(data: Dataset, split: str, *, keep: np.ndarray, labels: Labe
     return table_batches.ordered_rows(table_batches.columns_of(data, own, extra_columns),
                                       np.flatnonzero(keep), batch_size=batch_size)
   with tf.device("CPU:0"):
-    make = _ordered_maker(_Layout.of(data), batch_size, image_size)
+    make = _ordered_maker(Layout.of(data), batch_size, image_size)
     return make([tf.constant(column) for column in _shard_table(data, split)],
                 _selection(data, split, keep),
                 {name: tf.constant(values)
@@ -291,7 +291,7 @@ def _epoch(data, keep, seed, epoch, block):
   order = tf.random.experimental.stateless_shuffle(
       tf.range(len(paths)), seed=tf.stack([tf.constant(seed, tf.int64), epoch]))
   shards = [tf.gather(tf.constant(column), order) for column in (paths, starts, records)]
-  blocks = _read_shards(_Layout.of(data), shards, _selection(data, "train", keep),
+  blocks = _read_shards(Layout.of(data), shards, _selection(data, "train", keep),
                         cycle=READ_CYCLE, block=block)
   # The salt keeps this order apart from the order of the shards.
   return blocks.shuffle(_buffer_size(data, keep, block), seed=epoch * 1_000_003 + seed + 17,
@@ -309,8 +309,14 @@ def _buffer_size(data, keep, block):
   return max(1, records // block)
 
 
-class _Layout(NamedTuple):
-  """How the records of a data set are stored."""
+class Layout(NamedTuple):
+  """How the records of a data set are stored.
+
+  Attributes:
+    folder: the data set's folder.
+    image_shape, dtype, flux_divisor: as in its manifest.
+    compression_type: as `TFRecordDataset` takes it.
+  """
 
   folder: str
   image_shape: tuple[int, ...]
@@ -319,7 +325,8 @@ class _Layout(NamedTuple):
   compression_type: str
 
   @classmethod
-  def of(cls, data):
+  def of(cls, data: Dataset) -> Layout:
+    """That of a data set."""
     manifest = data.manifest
     return cls(data.folder, tuple(manifest.image_shape), manifest.dtype, manifest.flux_divisor,
                manifest.compression_type)

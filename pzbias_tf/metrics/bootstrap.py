@@ -164,7 +164,7 @@ def _counts(size: int, number: int, rng: np.random.Generator) -> Iterator[np.nda
 
 def drawn_kinds(
     code: np.ndarray, weights: np.ndarray, number: int,
-    rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    rng: np.random.Generator) -> tuple[np.ndarray, Iterator[np.ndarray]]:
   """Bootstraps of a histogram over codes.
 
   Galaxies of the same code and weight are of one kind.  How many galaxies of each
@@ -176,17 +176,19 @@ def drawn_kinds(
     number: number of bootstraps.
     rng: the generator.
 
-  Yields:
-    The code of each kind and the total weight drawn of it, [kinds] each.
+  Returns:
+    The code of each kind, [kinds], and for each bootstrap the total weight drawn of it, [kinds].
   """
   weight_of, weight_index = np.unique(weights, return_inverse=True)
   kinds, kind, counts = np.unique(
       code * weight_of.size + weight_index, return_inverse=True, return_counts=True)
   kind_code, kind_weight = kinds // weight_of.size, weight_of[kinds % weight_of.size]
   size, share = code.size, counts / code.size
-  for _ in range(number):
+
+  def draw():
     if kinds.size * _KIND_COST < size:
-      drawn = rng.multinomial(size, share)
-    else:  # hardly any galaxies are alike: drawing each gives the same law, and is faster
-      drawn = np.bincount(kind[rng.integers(size, size=size)], minlength=kinds.size)
-    yield kind_code, drawn * kind_weight
+      return rng.multinomial(size, share)
+    # Hardly any galaxies are alike: drawing each gives the same law, and is faster.
+    return np.bincount(kind[rng.integers(size, size=size)], minlength=kinds.size)
+
+  return kind_code, (draw() * kind_weight for _ in range(number))

@@ -6,10 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pzbias_tf import arguments, cells
 from pzbias_tf.metrics.bootstrap import Bootstrap, Measurement
-from pzbias_tf.metrics.point import normalized_residual
-from pzbias_tf.metrics.rms_residual import weighted_rms
+from pzbias_tf.metrics.rms_residual import RmsSample, rms_samples
 from pzbias_tf.survey import Survey
 
 
@@ -44,14 +42,12 @@ def residual_change(z_spec: np.ndarray, before: np.ndarray, after: np.ndarray, s
     ValueError: the columns differ in length, are empty or not finite, or a weight
       is not valid.
   """
-  weights, z_spec, before, after = arguments.weighted_columns(
-      weights, z_spec=z_spec, before=before, after=after)
-  curves = [(cells.wide_cell(z, survey), normalized_residual(z_spec, z)) for z in (before, after)]
-  first, second = (weighted_rms(cell, dz, weights) for cell, dz in curves)
-  rng, changes = np.random.default_rng(bootstrap.seed), []
-  for _ in range(bootstrap.number):
-    drawn = weights * np.bincount(rng.integers(z_spec.size, size=z_spec.size),
-                                  minlength=z_spec.size)
-    sizes = [weighted_rms(cell, dz, drawn) for cell, dz in curves]
-    changes.append(sizes[1] - sizes[0])
+  return change_between(*rms_samples(
+      z_spec, [before, after], survey, weights=weights, bootstrap=bootstrap))
+
+
+def change_between(before: RmsSample, after: RmsSample) -> ResidualChange:
+  """`residual_change` of estimates whose root mean squares are known, by `rms_samples`."""
+  (_, first), (_, second) = before.value.tolist(), after.value.tolist()
+  changes = after.drawn[:, 1] - before.drawn[:, 1]
   return ResidualChange(first, second, Measurement(second - first, float(np.std(changes))))

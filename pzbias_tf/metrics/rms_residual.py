@@ -6,7 +6,7 @@ dominate it.  Weighted by galaxies, they hardly count.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple, Sequence
 
 import numpy as np
 
@@ -18,18 +18,51 @@ from pzbias_tf.survey import Survey
 RMS, WEIGHTED_RMS = "rms_residual_z_photo", "rms_residual_z_photo_by_galaxies"
 
 
-def weighted_rms(cell: np.ndarray, dz: np.ndarray, weights: np.ndarray) -> float:
-  """Root mean square over the wide bins of their mean dz, weighted by galaxies.
+class RmsSample(NamedTuple):
+  """Both root mean squares of an estimate: plain and weighted by galaxies.
+
+  Attributes:
+    value: of the sample, [2]; NaN where all galaxies are off the bins.
+    drawn: of each bootstrap, [bootstraps, 2].
+    galaxies: their number.
+  """
+
+  value: np.ndarray
+  drawn: np.ndarray
+  galaxies: int
+
+  def summary(self) -> dict[str, Any]:
+    """As `rms_with_errors` returns it."""
+    errors = np.std(self.drawn, axis=0) if self.galaxies > 1 else np.full(2, np.nan)
+    return {WEIGHTED_RMS: float(self.value[1]),
+            "errors": {RMS: float(errors[0]), WEIGHTED_RMS: float(errors[1])}}
+
+
+def rms_samples(z_spec: np.ndarray, estimates: Sequence[np.ndarray], survey: Survey, *,
+                weights: np.ndarray | None = None,
+                bootstrap: Bootstrap = Bootstrap()) -> list[RmsSample]:
+  """The root mean squares of several estimates of the same galaxies, with the same bootstraps.
 
   Args:
-    cell: `cells.wide_cell` of each galaxy, [n].
-    dz: residuals, [n].
-    weights: weight of each galaxy, [n].
+    z_spec: spectroscopic redshifts, [n].
+    estimates: point estimates, [n] each.
+    survey: the survey.
+    weights: weight of each galaxy, [n]; 1 unless given.
+    bootstrap: how the errors are estimated.
 
-  Returns:
-    The root mean square; NaN where all galaxies are off the bins.
+  Raises:
+    ValueError: the columns differ in length, are empty or not finite, or a weight
+      is not valid.
   """
-  return _both(cell, dz, weights)[1]
+  named = {f"z_photo {number}": own for number, own in enumerate(estimates)}
+  weights, z_spec, *estimates = arguments.weighted_columns(weights, z_spec=z_spec, **named)
+  curves = [(cells.wide_cell(z, survey), normalized_residual(z_spec, z)) for z in estimates]
+  rng, size, drawn = np.random.default_rng(bootstrap.seed), z_spec.size, []
+  for _ in range(bootstrap.number):
+    times = weights * np.bincount(rng.integers(size, size=size), minlength=size)
+    drawn.append([_both(cell, dz, times) for cell, dz in curves])
+  return [RmsSample(np.array(_both(cell, dz, weights)), own, size)
+          for (cell, dz), own in zip(curves, np.moveaxis(np.array(drawn), 1, 0))]
 
 
 def rms_with_errors(z_spec: np.ndarray, z_photo: np.ndarray, survey: Survey, *,
@@ -48,15 +81,8 @@ def rms_with_errors(z_spec: np.ndarray, z_photo: np.ndarray, survey: Survey, *,
     {WEIGHTED_RMS: number, "errors": {RMS: error, WEIGHTED_RMS: error}}; NaN where
     all galaxies are off the bins, errors also for a single galaxy.
   """
-  weights, z_spec, z_photo = arguments.weighted_columns(weights, z_spec=z_spec, z_photo=z_photo)
-  cell, dz = cells.wide_cell(z_photo, survey), normalized_residual(z_spec, z_photo)
-  rng, drawn = np.random.default_rng(bootstrap.seed), []
-  for _ in range(bootstrap.number):
-    times = np.bincount(rng.integers(dz.size, size=dz.size), minlength=dz.size)
-    drawn.append(_both(cell, dz, weights * times))
-  errors = np.std(drawn, axis=0) if dz.size > 1 else np.full(2, np.nan)
-  return {WEIGHTED_RMS: weighted_rms(cell, dz, weights),
-          "errors": {RMS: float(errors[0]), WEIGHTED_RMS: float(errors[1])}}
+  (sample,) = rms_samples(z_spec, [z_photo], survey, weights=weights, bootstrap=bootstrap)
+  return sample.summary()
 
 
 def _both(cell, dz, weights):

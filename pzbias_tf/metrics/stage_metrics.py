@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple, Sequence
 
 import numpy as np
 
@@ -11,8 +11,8 @@ from pzbias_tf import arguments
 from pzbias_tf.bias.dispersion import fit_dispersions
 from pzbias_tf.metrics import distributions, pdf, point, residuals
 from pzbias_tf.metrics.bootstrap import Bootstrap
-from pzbias_tf.metrics.breakdown import Breakdown
-from pzbias_tf.metrics.rms_residual import rms_with_errors
+from pzbias_tf.metrics.breakdown import Breakdown, SharedMetrics, share_draws
+from pzbias_tf.metrics.rms_residual import RmsSample, rms_samples, rms_with_errors
 from pzbias_tf.metrics.tomography import equal_number_edges, tomography
 from pzbias_tf.predictions.predictions import Estimates, Predictions
 from pzbias_tf.survey import Survey
@@ -23,10 +23,44 @@ PIT_BINS = 20
 _FEW_BINS = residuals.LineFit(math.nan, math.nan, math.nan, math.nan)
 
 
+class Together(NamedTuple):
+  """What is measured of several estimates of the same galaxies at once, with the same bootstraps.
+
+  Attributes:
+    rms: the root mean squares of the residual against z_photo.
+    metrics: of point estimates.
+  """
+
+  rms: RmsSample
+  metrics: SharedMetrics | None
+
+
+def measure_together(
+    z_spec: np.ndarray, estimates: Sequence[np.ndarray], r_mag: np.ndarray, survey: Survey,
+    bootstrap: Bootstrap, *, weights: np.ndarray | None = None) -> list[Together]:
+  """Measures several estimates of the same galaxies, for `summarize`, which gives the same numbers.
+
+  Args:
+    z_spec: spectroscopic redshifts, [n].
+    estimates: point estimates, [n] each.
+    r_mag: r magnitudes, [n].
+    survey: the survey.
+    bootstrap: how errors are estimated.
+    weights: weight of each galaxy, [n]; 1 unless given.
+
+  Raises:
+    ValueError: the columns differ in length, are empty or not finite, or a weight is not valid.
+  """
+  rms = rms_samples(z_spec, estimates, survey, weights=weights, bootstrap=bootstrap)
+  tables = share_draws([Breakdown(z_spec, z_photo, r_mag, survey, None, weights, bootstrap)
+                        for z_photo in estimates])
+  return [Together(own, table.shared) for own, table in zip(rms, tables)]
+
+
 def summarize(
     predictions: Predictions | Estimates, survey: Survey, bootstrap: Bootstrap, *,
     z_photo: np.ndarray | None = None, weights: np.ndarray | None = None,
-    sigma_disp: np.ndarray | None = None) -> dict[str, Any]:
+    sigma_disp: np.ndarray | None = None, together: Together | None = None) -> dict[str, Any]:
   """The metrics of a stage (Lin et al. 2022, Section 4).
 
   Args:
@@ -41,6 +75,7 @@ def summarize(
     sigma_disp: dispersions [outputs], in bins, behind the weights of the residual
       curve: those of Step 3's labels, the same for all stages that are compared;
       fitted to these estimates unless given.
+    together: what `measure_together` has measured of these estimates.
 
   Returns:
     A dictionary of numbers, {"mean", "error"} pairs, curves and tables, ready for
@@ -58,9 +93,11 @@ def summarize(
   pdfs = predictions if z_photo is None and isinstance(predictions, Predictions) else None
   scores = None if pdfs is None else pdf.pdf_scores(pdfs.pdf, z_spec, survey)
   z_photo = predictions.z_photo if z_photo is None else z_photo
-  tables = Breakdown(z_spec, z_photo, r_mag, survey, scores, weights, bootstrap)
+  tables = Breakdown(z_spec, z_photo, r_mag, survey, scores, weights, bootstrap,
+                     together.metrics if together and scores is None else None)
   by_magnitude, whole = tables.by_magnitude(), tables.whole()
-  rms = rms_with_errors(z_spec, z_photo, survey, weights=weights, bootstrap=bootstrap)
+  rms = together.rms.summary() if together else rms_with_errors(
+      z_spec, z_photo, survey, weights=weights, bootstrap=bootstrap)
   return {
       "galaxies": len(predictions), **whole, **rms, "errors": whole["errors"] | rms["errors"],
       "off_grid": distributions.off_grid(

@@ -7,6 +7,7 @@ describes.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 from typing import Any, Iterable, Mapping, NamedTuple
 
@@ -19,6 +20,7 @@ from pzbias_tf.data.galaxy_origin import FITS_MARK, MARK
 from pzbias_tf.files import whole_file
 from pzbias_tf.predictions.combination import BY_MEAN
 from pzbias_tf.predictions.domain import FLAGS
+from pzbias_tf.predictions.predictions_file import as_bytes
 
 _PHOTO_Z = "src.redshift.phot"
 
@@ -95,15 +97,28 @@ def write_fits(path: str, columns: Mapping[str, np.ndarray], *, simulated: str =
     columns: {a name of `column_info`: values [n]}.
     simulated: `GalaxyOrigin.mark` of the galaxies, for the header.
   """
-  table = _with_units(columns)
-  hdu = fits.table_to_hdu(table)
-  for number, info in enumerate(column_info(columns).values(), 1):
-    hdu.header[f"TCOMM{number}"] = info.description
-    hdu.header[f"TUCD{number}"] = info.ucd
+  table = _as_stored(columns)
+  header = _fits_header(table, columns)
   if simulated:
-    hdu.header[FITS_MARK] = simulated, "what is simulated, nothing was observed"
+    header[FITS_MARK] = simulated, "what is simulated, nothing was observed"
   with whole_file(path) as hidden:
-    fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(hidden)
+    # As bytes: astropy would turn each text into a str and back, most of the time that this takes.
+    with contextlib.closing(fits.StreamingHDU(hidden, header)) as stream:
+      stream.write(table.view(np.uint8))
+
+
+def _fits_header(table, columns):
+  """Header of an array of `_as_stored`: formats, units, descriptions and UCDs."""
+  is_bool = {name: np.asarray(columns[name]).dtype == bool for name in table.dtype.names}
+  empty = np.empty(0, [(name, bool if is_bool[name] else table.dtype[name]) for name in is_bool])
+  header = fits.BinTableHDU(empty).header
+  header["NAXIS2"] = len(table)
+  for number, info in enumerate(column_info(columns).values(), 1):
+    if info.unit:
+      header.set(f"TUNIT{number}", info.unit, after=f"TFORM{number}")
+    header[f"TCOMM{number}"] = info.description
+    header[f"TUCD{number}"] = info.ucd
+  return header
 
 
 def write_parquet(path: str, columns: Mapping[str, np.ndarray], *, simulated: str = "") -> None:
@@ -153,12 +168,30 @@ def point_table(columns: Mapping[str, np.ndarray]) -> Table:
   return table
 
 
-def _with_units(columns):
-  """The columns in the order of COLUMN_INFO, with their units."""
+def _known(columns):
+  """`column_info` of columns, all of which it knows."""
   known = column_info(columns)
   unknown = sorted(set(columns) - set(known))
   if unknown:
     raise ValueError(f"unknown column {', '.join(unknown)}; describe it in COLUMN_INFO")
+  return known
+
+
+def _as_stored(columns):
+  """The columns as FITS stores them, one array [n] with their names as fields."""
+  stored = {name: as_bytes(np.asarray(columns[name]), encoding="ascii") for name in _known(columns)}
+  stored = {name: np.where(column, b"T", b"F") if column.dtype == bool else column
+            for name, column in stored.items()}
+  table = np.empty(len(next(iter(stored.values()))), [
+      (name, column.dtype.newbyteorder(">")) for name, column in stored.items()])
+  for name, column in stored.items():
+    table[name] = column
+  return table
+
+
+def _with_units(columns):
+  """The columns in the order of COLUMN_INFO, with their units."""
+  known = _known(columns)
   table = Table({name: columns[name] for name in known})
   for name, info in known.items():
     table[name].unit = info.unit or None

@@ -172,7 +172,7 @@ def write_columns(file: h5py.File, columns: Mapping[str, np.ndarray],
     widths: as in `PredictionsWriter`.
   """
   for name, column in columns.items():
-    hdf5_files.write(file, f"ancil/{name}", _as_bytes(column, (widths or {}).get(name)))
+    hdf5_files.write(file, f"ancil/{name}", as_bytes(column, (widths or {}).get(name)))
 
 
 def text_width(column: np.ndarray) -> int:
@@ -256,14 +256,24 @@ def read_columns(paths: Sequence[str], *, start: int = 0,
   return {name: np.concatenate(parts) for name, parts in pieces.items()}
 
 
-def _as_bytes(column, width=None):
-  """A column as HDF5 takes it: texts as UTF-8 bytes."""
+def as_bytes(column: np.ndarray, width: int | None = None,
+             encoding: str = "utf-8") -> np.ndarray:
+  """A column as files take it: texts [n] as bytes; other columns as they are.
+
+  Args:
+    column: the column.
+    width: bytes of each text; None for those of the longest.
+    encoding: of letters beyond ASCII.
+
+  Raises:
+    UnicodeEncodeError: the encoding lacks a letter.
+  """
   if column.dtype.kind != "U":
     return column
   width = width or text_width(column)
   letters = _numbers(column, np.uint32)
   if (letters > _LAST_ASCII).any():
-    return np.char.encode(column, "utf-8").astype(f"S{width}")
+    return np.char.encode(column, encoding).astype(f"S{width}")
   # What numpy's own function does letter by letter takes a microsecond a text.
   texts = letters.astype(np.uint8)
   return texts.view(f"S{texts.shape[1]}")[:, 0].astype(f"S{width}", copy=False)

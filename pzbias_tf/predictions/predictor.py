@@ -13,6 +13,7 @@ from pzbias_tf.data.augment import DIHEDRAL_ELEMENTS, dihedral_view
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.data.pipeline import crop, ordered_batches
 from pzbias_tf.data.reference_columns import columns_in
+from pzbias_tf.data.shard_batches import shard_batches
 from pzbias_tf.data.table_batches import ordered_rows
 from pzbias_tf.models.network import input_columns, input_size, redshift_pdf
 from pzbias_tf.predictions.combination import BY_MEAN, HARMONIC, MEAN, harmonic_mean
@@ -91,14 +92,52 @@ class Predictor:
     Raises:
       FloatingPointError: a network gave NaN.
     """
-    repeated = (*COLUMNS, *columns_in(data.catalog.colnames))
-    columns = {**{name: data.column(name) for name in repeated},
-               "redshift": data.column("z_spec"), "row": np.arange(len(data.catalog))}
     records = ordered_batches(data, split, keep=keep, labels=None,
                               batch_size=batch_size or self.batch_size,
                               image_size=min([self.size, *data.manifest.image_shape[:2]]),
                               extra_columns=self.extra_columns)
-    return self._predicted(records, columns)
+    return self._predicted(records, _repeated(data))
+
+  def shard_batches(self, parts: Sequence[Dataset], keep: Sequence[np.ndarray | None]
+                    ) -> Iterator[Iterator[tuple[np.ndarray, Columns]]]:
+    """Predicts shards of images, all by one pipeline where one device predicts.
+
+    Args:
+      parts: data sets of one shard each, all of one data set.
+      keep: for each of them which records to predict, [records] bool; None for all.
+
+    Yields:
+      For each shard an iterator as that of `batches`, to be used up before the next one.
+
+    Raises:
+      FloatingPointError: a network gave NaN.
+      ValueError: records and catalogue do not have the same order.
+    """
+    if not self.size or self.extra_columns or self._strategy.num_replicas_in_sync > 1:
+      for part, own in zip(parts, keep):
+        every = np.ones(len(part.catalog), bool) if own is None else own
+        yield self.batches(part, part.manifest.shards[0].split, every)
+      return
+    records = shard_batches(parts, keep, batch_size=self.batch_size,
+                            image_size=min([self.size, *parts[0].manifest.image_shape[:2]]))
+    results = self._results(records)
+    for part, own in zip(parts, keep):
+      yield self._of_shard(part, own, results)
+
+  def _of_shard(self, part, keep, results):
+    """The next results, which are those of a shard."""
+    columns, number = _repeated(part), part.column("number")
+    rows, done = np.arange(len(number)) if keep is None else np.flatnonzero(keep), 0
+    while done < len(rows):
+      result = next(results)
+      found = result.pop("number")
+      row = rows[done:done + len(found)]
+      done += len(found)
+      # This detects swapped shards and the catalogue of another data set.
+      if not np.array_equal(found, number[row]):
+        raise ValueError(f"{part.folder}: records and catalogue are not in the same order; convert "
+                         "the data set again")
+      yield self._finished(result, row, columns)
 
   def array_batches(self, images: np.ndarray, columns: Mapping[str, np.ndarray], *,
                     flux_divisor: float, extra: np.ndarray | None = None,
@@ -159,22 +198,30 @@ class Predictor:
     return estimates_in_graph(self.edges, pdf, risk_type=tf.float64 if on_gpu else tf.float32)
 
   def _predicted(self, records, columns):
-    """The one way from batches of a network's inputs and "row" to p(z) and columns."""
+    """From batches of a network's inputs and "row" to p(z) and columns."""
+    for result in self._results(records):
+      yield self._finished(result, result.pop("row"), columns)
+
+  def _results(self, records):
+    """The one way from batches of a network's inputs to what `_outputs` makes of them."""
     batches = self._strategy.experimental_distribute_dataset(records)
     forward = self._forward(batches.element_spec)
     for batch in batches:
-      result = {name: _joined(self._strategy.experimental_local_results(value))
-                for name, value in forward(batch).items()}
-      pdf, row = result.pop("pdf"), _places(result.pop("row"))
-      estimates = {name: result.pop(name) for name in ESTIMATES if name in result}
-      own = {name: column[row] for name, column in columns.items()}
-      if self.combination == HARMONIC:
-        pdf, own[BY_MEAN] = harmonic_mean(np.moveaxis(pdf, 1, 0))
-        estimates = self.estimates(pdf)
-      _check_finite(estimates["zmode"], own["id"])
-      if self._domain and "r_mag" in own:
-        own["flags"] = self._domain.flags(own["r_mag"], result, pdf)
-      yield pdf, {**own, **estimates}
+      yield {name: _joined(self._strategy.experimental_local_results(value))
+             for name, value in forward(batch).items()}
+
+  def _finished(self, result, row, columns):
+    """p(z) of a batch and all columns of its galaxies, which have these rows."""
+    pdf, row = result.pop("pdf"), _places(row)
+    estimates = {name: result.pop(name) for name in ESTIMATES if name in result}
+    own = {name: column[row] for name, column in columns.items()}
+    if self.combination == HARMONIC:
+      pdf, own[BY_MEAN] = harmonic_mean(np.moveaxis(pdf, 1, 0))
+      estimates = self.estimates(pdf)
+    _check_finite(estimates["zmode"], own["id"])
+    if self._domain and "r_mag" in own:
+      own["flags"] = self._domain.flags(own["r_mag"], result, pdf)
+    return pdf, {**own, **estimates}
 
   def _forward(self, spec):
     """What all devices do with a batch; compiled once for batches of any length."""
@@ -188,19 +235,20 @@ class Predictor:
 
   def _replica(self, batch):
     """What one device does with its part of a batch, which may hold no galaxy."""
-    num = tf.shape(batch["row"])[0]
+    num = tf.shape(batch["ebv"])[0]
     # Convolutions of no images fail on CPUs (oneDNN), so there is always one.
     result = self._outputs({name: _at_least_one(values, num) for name, values in batch.items()})
     return {name: values[:num] for name, values in result.items()}
 
   def _outputs(self, batch):
-    """Rows, p(z), its estimates, and measurements for flags."""
+    """Rows or numbers, p(z), its estimates, and measurements for flags."""
     image = batch.get("image")
     if self.size:
       image = tf.image.resize_with_crop_or_pad(image, self.size, self.size)
     pdf = self._combined([self._sum_of_views(network, batch, image) for network in self.networks])
     estimates = {} if self.combination == HARMONIC else self._estimates(pdf)
-    return {"row": batch["row"], "pdf": pdf, **estimates, **self._measured(batch, image)}
+    which = {name: batch[name] for name in ("row", "number") if name in batch}
+    return {**which, "pdf": pdf, **estimates, **self._measured(batch, image)}
 
   def _measured(self, batch, image):
     """What flags are made of."""
@@ -289,6 +337,13 @@ def _array_records(images, inputs, size, flux_divisor, batch_size):
       "row": tf.TensorSpec([None], tf.int64),
       **{name: tf.TensorSpec([None, *values.shape[1:]], tf.float32)
          for name, values in inputs.items()}})
+
+
+def _repeated(data):
+  """What predictions repeat of the catalogue."""
+  names = (*COLUMNS, *columns_in(data.catalog.colnames))
+  return {**{name: data.column(name) for name in names}, "redshift": data.column("z_spec"),
+          "row": np.arange(len(data.catalog))}
 
 
 def _joined(parts):

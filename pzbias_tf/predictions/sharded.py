@@ -69,6 +69,12 @@ class Shard(NamedTuple):
   path: str
   galaxies: int
 
+  @property
+  def keep(self) -> np.ndarray | None:
+    """Which records are no copies, [records] bool; None where none is one."""
+    whole = self.galaxies == self.part.manifest.shards[0].records
+    return None if whole else _originals(self.part)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ShardPrediction:
@@ -90,24 +96,29 @@ class ShardPrediction:
   widths: Mapping[str, int]
   pdf_calibration: PdfCalibration | None = None
 
-  def batches(self, shard: Shard) -> Iterator[tuple[np.ndarray, Columns]]:
-    """p(z) and finished columns of a shard, a batch at a time, whatever they are written to.
+  def batches(self, shards: Sequence[Shard]) -> Iterator[Iterator[tuple[np.ndarray, Columns]]]:
+    """p(z) and finished columns of shards, a batch at a time, whatever they are written to.
 
     Batches never reach into the next shard, so that a shard's numbers do not depend on which
     others are predicted, in what order and by whom.
 
     Yields:
-      Probability of each bin [n, bins], and the columns of these galaxies.
+      For each shard an iterator, to be used up before the next one, of the probability of each
+      bin [n, bins], and the columns of these galaxies.
 
     Raises:
       FloatingPointError: a network gave NaN.
     """
-    split, predictor = shard.part.manifest.shards[0].split, self.predictor
-    for pdf, columns in predictor.batches(shard.part, split, _originals(shard.part)):
-      if self.pdf_calibration:
-        pdf = self.pdf_calibration.apply(pdf, columns["r_mag"])
-        columns = {**columns, **predictor.estimates(pdf), "zmode": columns["zmode"]}
-      yield pdf, {**columns, "row": columns["row"] + shard.first_row}
+    keep = [shard.keep for shard in shards]
+    predicted = self.predictor.shard_batches([shard.part for shard in shards], keep)
+    for shard, batches in zip(shards, predicted):
+      yield (self._finished(shard, *batch) for batch in batches)
+
+  def _finished(self, shard, pdf, columns):
+    if self.pdf_calibration:
+      pdf = self.pdf_calibration.apply(pdf, columns["r_mag"])
+      columns = {**columns, **self.predictor.estimates(pdf), "zmode": columns["zmode"]}
+    return pdf, {**columns, "row": columns["row"] + shard.first_row}
 
   def write(self, shards: Sequence[Shard],
             advance: Callable[[int], object] = lambda count: None) -> Written:
@@ -128,8 +139,8 @@ class ShardPrediction:
 
   def _all_batches(self, shards):
     """Batches of several shards; None ends each shard, so that none waits for the next one."""
-    for shard in shards:
-      yield from self.batches(shard)
+    for shard, batches in zip(shards, self.batches(shards)):
+      yield from batches
       shard.part.forget()
       yield None
 
@@ -200,7 +211,8 @@ def find_shards(data: Dataset, splits: Sequence[str], folder: str) -> list[Shard
   for start, part in parts.items():
     path = os.path.join(folder, part.manifest.shards[0].name + _SUFFIX)
     shards.append(Shard(part, start, path, int(_originals(part).sum())))
-    part.forget()  # the catalogues of all shards need not fit into memory
+    if not data.remembers:
+      part.forget()  # the catalogues of all shards need not fit into memory
   shards = [shard for shard in shards if shard.galaxies]
   if not shards:
     filled = dict.fromkeys(shard.split for shard in data.manifest.shards if shard.records)

@@ -224,18 +224,19 @@ class PredictTest(tf.test.TestCase, parameterized.TestCase):
     shards = len(make_dataset(data, num=100, split=(0, 0, 1),
                               shard_size_mb=0.2).manifest.split_shards("test"))
     self.assertGreater(shards, 2)
-    batches, calls = Predictor.batches, []
+    predicted, calls = Predictor._of_shard, []
 
     def cut_off(*arguments, **settings):
       calls.append(arguments)
       if len(calls) == 3:
         raise KeyboardInterrupt
-      return batches(*arguments, **settings)
+      return predicted(*arguments, **settings)
 
-    with mock.patch.object(Predictor, "batches", cut_off), self.assertRaises(KeyboardInterrupt):
+    with mock.patch.object(Predictor, "_of_shard", cut_off), self.assertRaises(KeyboardInterrupt):
       self.predict(self.baseline, data=data)
     self.assertFalse(os.path.exists(self.path))
-    with mock.patch.object(Predictor, "batches", autospec=True, side_effect=batches) as again:
+    with mock.patch.object(Predictor, "_of_shard", autospec=True,
+                           side_effect=predicted) as again:
       text = self.predict(self.baseline, data=data)
     self.assertEqual(again.call_count, shards - 2)
     self.assertRegex(text, "(?s)Baseline: 100 galaxies .*\n[1-9][0-9]? galaxies predicted in")

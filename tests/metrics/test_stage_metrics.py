@@ -9,9 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from pzbias_tf.metrics import pdf, point
-from pzbias_tf.metrics.stage_metrics import Bootstrap, summarize, to_json
+from pzbias_tf.metrics.stage_metrics import Bootstrap, measure_together, summarize, to_json
 from pzbias_tf.metrics.stage_result import check_same_galaxies, measure_references
-from pzbias_tf.predictions.predictions import Predictions
+from pzbias_tf.predictions.predictions import Estimates, Predictions
 from pzbias_tf.survey import SDSS
 from tests.report.sample_results import make_references, make_results
 
@@ -120,6 +120,20 @@ class SummaryTest(tf.test.TestCase, parameterized.TestCase):
         (good.pdf, "r_mag", np.full(20, np.inf), "magnitude values are not finite")):
       with self.assertRaisesRegex(ValueError, message):
         _summary(Predictions(good.edges, pdfs, {**good.ancil, column: values}))
+
+  @parameterized.product(num=(1, 7, 900), weighted=("", "all", "some"), pdfs=(False, True))
+  def test_estimates_that_are_measured_together_have_the_same_numbers(self, num, weighted, pdfs):
+    predictions = _predictions(num)
+    weights = np.random.default_rng(3).uniform(0.5, 2.0, num) if weighted else None
+    if weighted == "some" and num > 1:
+      weights[::3] = 0.0
+    after = predictions.z_photo + 0.004 * np.sin(30 * predictions.z_photo)
+    sample = predictions if pdfs else Estimates(predictions.ancil)
+    both = measure_together(predictions.z_spec, [predictions.z_photo, after], predictions.r_mag,
+                            SDSS, _FEW, weights=weights)
+    for z_photo, together in zip((None, after), both):
+      self.assertEqual(_summary(sample, z_photo=z_photo, weights=weights, together=together),
+                       _summary(sample, z_photo=z_photo, weights=weights))
 
   def test_no_galaxy_at_all(self):
     with self.assertRaisesRegex(ValueError, "no galaxy of sdss"):

@@ -4,6 +4,7 @@ import os
 from unittest import mock
 from xml.etree import ElementTree
 
+from absl.testing import parameterized
 from astropy.io import fits
 from astropy.io.votable.ucd import check_ucd
 from astropy.table import Table
@@ -11,6 +12,7 @@ import astropy.units as u
 import numpy as np
 import tensorflow as tf
 
+from pzbias_tf.data.galaxy_origin import FITS_MARK
 from pzbias_tf.predictions import point_catalog
 
 try:
@@ -22,7 +24,14 @@ COLUMNS = {"zmode": np.array([0.1, 0.2]), "id": np.array(["a", "bc"]),
            "r_mag": np.array([15.0, np.nan]), "ra": np.array([1.0, 2.0])}
 
 
-class PointCatalogTest(tf.test.TestCase):
+def _data_of(path):
+  """Formats of the columns, and the bytes of the table."""
+  with fits.open(path) as hdus, open(path, "rb") as file:
+    file.seek(hdus[1].fileinfo()["datLoc"])
+    return hdus[1].columns.names, hdus[1].columns.formats, file.read()
+
+
+class PointCatalogTest(tf.test.TestCase, parameterized.TestCase):
 
   def setUp(self):
     super().setUp()
@@ -39,6 +48,25 @@ class PointCatalogTest(tf.test.TestCase):
     self.assertEqual(header["TCOMM3"], "r magnitude (AB)")
     self.assertEqual([header[f"TUCD{number}"] for number in (1, 2, 3, 4)], [
         "meta.id;meta.main", "pos.eq.ra;meta.main", "phot.mag;em.opt.R", "src.redshift.phot"])
+
+  @parameterized.parameters(1, 2, 500)
+  def test_fits_holds_the_bytes_that_astropy_writes(self, num):
+    rng = np.random.default_rng(num)
+    columns = {"id": rng.integers(0, 10**18, num).astype(str), "ra": rng.uniform(0, 360, num),
+               "field": np.resize(["", "W"], num), "flags": np.arange(num, dtype=np.int16),
+               "combined_by_mean": rng.random(num) < 0.5, "ebv": np.full(num, np.nan, np.float32),
+               "row": np.arange(num)}
+    point_catalog.write_fits(self.path, columns, simulated="simulated")
+    names = list(point_catalog.column_info(columns))
+    fits.table_to_hdu(Table({name: columns[name] for name in names})).writeto(f"{self.path}.own")
+    found, expected = _data_of(self.path), _data_of(f"{self.path}.own")
+    self.assertEqual(found, expected)
+    self.assertEqual(fits.getheader(self.path, 1)[FITS_MARK], "simulated")
+
+  def test_fits_has_no_letters_beyond_ascii(self):
+    with self.assertRaises(UnicodeEncodeError):
+      point_catalog.write_fits(self.path, {**COLUMNS, "id": np.array(["a", "\u00e9"])})
+    self.assertFalse(os.path.exists(self.path))
 
   def test_parquet(self):
     if parquet is None:

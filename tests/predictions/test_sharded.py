@@ -22,6 +22,11 @@ from tests.small_runs import SMALL_SDSS
 NUM = 90
 
 
+def first_of(batches):
+  """The batches of the first shard."""
+  return list(next(batches))
+
+
 class ShardsTest(tf.test.TestCase, parameterized.TestCase):
 
   @classmethod
@@ -68,6 +73,15 @@ class ShardsTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllEqual(Predictions.load(shard.path).pdf, expected[number])
 
   @parameterized.parameters(0, 1, 2)
+  def test_records_in_another_order_than_the_catalogue_are_refused(self, number):
+    part = self.shards[number].part
+    part.catalog["number"] = part.catalog["number"][::-1].copy()
+    with self.assertRaisesRegex(ValueError, "not in the same order; convert the data set again"):
+      list(self.prediction().write(self.shards))
+    self.assertEqual([os.path.exists(shard.path) for shard in self.shards],
+                     [place < number for place in range(len(self.shards))])
+
+  @parameterized.parameters(0, 1, 2)
   def test_what_was_complete_before_a_failure_stays(self, failing):
     prediction, shards = self.prediction(), list(self.shards)
     shards[failing] = shards[failing]._replace(galaxies=shards[failing].galaxies + 1)
@@ -80,8 +94,8 @@ class ShardsTest(tf.test.TestCase, parameterized.TestCase):
     calibration = PdfCalibration(
         survey=SMALL_SDSS, count=np.ones(SMALL_SDSS.rows, int),
         quantiles=np.tile(np.linspace(0.0, 1.0, KNOTS + 1) ** 0.5, (SMALL_SDSS.rows, 1)))
-    plain = list(self.prediction().batches(self.shards[0]))
-    calibrated = list(self.prediction(pdf_calibration=calibration).batches(self.shards[0]))
+    plain = first_of(self.prediction().batches(self.shards))
+    calibrated = first_of(self.prediction(pdf_calibration=calibration).batches(self.shards))
     for (_, before), (pdf, columns) in zip(plain, calibrated):
       own = point_estimates(SMALL_SDSS.edges(), pdf)
       self.assertAllEqual(columns["zmode"], before["zmode"])

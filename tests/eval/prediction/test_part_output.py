@@ -133,7 +133,7 @@ class PartOutputTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(1, 2, 3)
   def test_an_interrupted_first_pass_goes_on(self, calls_before):
-    batches, calls = Predictor.batches, []
+    batches, calls = Predictor._of_shard, []
 
     def cut_off(*arguments, **settings):
       calls.append(arguments)
@@ -141,10 +141,10 @@ class PartOutputTest(tf.test.TestCase, parameterized.TestCase):
         raise KeyboardInterrupt
       return batches(*arguments, **settings)
 
-    with mock.patch.object(Predictor, "batches", cut_off), self.assertRaises(KeyboardInterrupt):
+    with mock.patch.object(Predictor, "_of_shard", cut_off), self.assertRaises(KeyboardInterrupt):
       self.predict()
     self.assertFalse(os.path.exists(self.output))
-    with mock.patch.object(Predictor, "batches", autospec=True, side_effect=batches) as again:
+    with mock.patch.object(Predictor, "_of_shard", autospec=True, side_effect=batches) as again:
       self.predict()
     self.assertEqual(again.call_count, self.shards - calls_before)
     self.assert_as_in_hdf5()
@@ -167,7 +167,7 @@ class PartOutputTest(tf.test.TestCase, parameterized.TestCase):
       self.assertRegex(str(raised.exception), "the disk is full.*make room and give the same "
                        "command again: it keeps what is predicted and the finished parts")
     self.assertFalse(os.path.exists(self.output))
-    with mock.patch.object(Predictor, "batches", side_effect=AssertionError("again")):
+    with mock.patch.object(Predictor, "_of_shard", side_effect=AssertionError("again")):
       text = self.predict()
     self.assertIn("all of them were predicted already", text)
     self.assertIn("outside of the training domain", text)
@@ -185,7 +185,7 @@ class PartOutputTest(tf.test.TestCase, parameterized.TestCase):
   def test_a_folder_that_exists_is_refused_before_the_work(self):
     os.makedirs(self.output)
     self.predict(pdf_format=PdfFormat(kind="none"))  # an empty one is not
-    with (mock.patch.object(Predictor, "batches", side_effect=AssertionError("predicts")),
+    with (mock.patch.object(Predictor, "_of_shard", side_effect=AssertionError("predicts")),
           self.assertRaisesRegex(FileExistsError, "photo_z already exists; name another")):
       self.predict()
     self.assertLen(part_folder.read_part_columns(self.output)["id"], NUM)
