@@ -1,7 +1,9 @@
 """A run that a signal stops saves where it is, and ends with the weights of an undisturbed one."""
 
+import functools
 import os
 import signal
+from unittest import mock
 
 from absl.testing import parameterized
 import numpy as np
@@ -11,6 +13,21 @@ from pzbias_tf.training.interruption import StopRequest
 from pzbias_tf.training.loop import Pace
 from tests.small_runs import weights
 from tests.training import stopped_runs
+
+
+def grown_after(steps: int):
+  """A loss whose scale doubles after so many steps, in place of 2000."""
+  mixed_precision = tf.keras.mixed_precision
+  return mock.patch.object(mixed_precision, "LossScaleOptimizer", functools.partial(
+      mixed_precision.LossScaleOptimizer, dynamic_growth_steps=steps))
+
+
+def loss_scale(stage_dir: str) -> tuple[float, int]:
+  """The last scale of the loss, and the steps since it last changed."""
+  path = tf.train.latest_checkpoint(os.path.join(stage_dir, "checkpoints"))
+  scale, steps = (tf.train.load_variable(
+      path, f"optimizer/loss_scale/{number}/.ATTRIBUTES/VARIABLE_VALUE") for number in (0, 1))
+  return float(scale), int(steps)
 
 
 class StoppedTest(stopped_runs.StoppedRunsTest, parameterized.TestCase):
@@ -30,11 +47,14 @@ class StoppedTest(stopped_runs.StoppedRunsTest, parameterized.TestCase):
 
   def test_the_scale_of_the_loss_is_kept(self):
     settings = {"precision": "mixed_float16", "iterations": 24, "steps_per_loop": 4}
-    stage = self.train("half", **settings)
-    self.stop("half_cut", at=20, **settings)
-    resumed = self.train("half_cut", **settings)
+    with grown_after(9):
+      stage = self.train("half", **settings)
+      self.stop("half_cut", at=20, **settings)
+      resumed = self.train("half_cut", **settings)
     for name, value in weights(stage).items():
       self.assertAllEqual(value, weights(resumed)[name])
+    for folder in (stage, resumed):
+      self.assertEqual(loss_scale(folder), (4 * 2.0**15, 24 - 2 * 9))
 
   def test_on_another_number_of_devices(self):
     self.stop("moved", num_devices=2)
