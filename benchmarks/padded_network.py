@@ -65,9 +65,10 @@ def _copy_representation(plain, padded):
   places: dict[int, np.ndarray] = {}  # of a tensor's channels among those of the padded one
   widths: dict[int, int] = {}  # number of the latter
   for layer in plain.layers:
-    inputs = layer.input if isinstance(layer.input, list) else [layer.input]
-    before = [places.get(id(tensor)) for tensor in inputs]
-    if before[0] is None:  # an input
+    is_input = isinstance(layer, tf.keras.layers.InputLayer)
+    inputs = [] if is_input else layer.input if isinstance(layer.input, list) else [layer.input]
+    before = [places[id(tensor)] for tensor in inputs]
+    if is_input:
       place, width = np.arange(layer.output.shape[-1] if len(layer.output.shape) > 1 else 1), None
     elif isinstance(layer, tf.keras.layers.Concatenate):
       starts = np.cumsum([0, *(widths[id(tensor)] for tensor in inputs)])
@@ -83,7 +84,7 @@ def _copy_representation(plain, padded):
     twin = padded.get_layer(layer.name)
     places[id(layer.output)] = place
     widths[id(layer.output)] = width or twin.output.shape[-1] or 1
-    twin.set_weights([_placed(value, target, before[0], place)
+    twin.set_weights([_placed(value, target, before[0] if before else None, place)
                       for value, target in zip(layer.get_weights(), twin.get_weights())])
 
 
