@@ -66,9 +66,11 @@ def exact_ids(values: Any, name: str, origin: str) -> np.ndarray:
   except UnicodeDecodeError as error:
     raise ValueError(f"{origin}: ids in column {name!r} are no text: {error}; name another "
                      "--id_column") from error
-  if values.dtype.kind in "SUO" and any(map(_ROUNDED.fullmatch, np.char.encode(texts, "utf-8"))):
-    raise _lost(name, origin)
-  return np.where(mask, "", np.char.strip(texts))
+  if values.dtype.kind in "SUO":
+    if any(map(_ROUNDED.fullmatch, np.char.encode(texts, "utf-8"))):
+      raise _lost(name, origin)
+    texts = np.char.strip(texts)
+  return np.where(mask, "", texts)
 
 
 def _whole(values, mask, name, origin) -> np.ndarray:

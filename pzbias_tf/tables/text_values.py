@@ -76,7 +76,9 @@ def typed_columns(names: Sequence[str], columns: Sequence[np.ndarray]) -> TableC
     The columns; doubles are kept as texts as well, since 007 and 1e5 may be ids.
   """
   texts, numbers = map(list, zip(*map(_parsed, columns))) if len(columns) else ([], [])
-  if not any(found is not None and _has_point(own) for found, own in zip(numbers, texts)):
+  of_numbers = [own for own, found in zip(texts, numbers) if found is not None]
+  if not any(_has_point(own[:_FIRST]) for own in of_numbers) and not any(
+      map(_has_point, of_numbers)):
     numbers = [_with_commas(own) if found is None else found
                for found, own in zip(numbers, texts)]
   table = TableColumns()
@@ -117,10 +119,10 @@ def _number_column(texts: np.ndarray, numbers: np.ndarray
   """Whole numbers as such where these say all; else doubles and texts, or texts alone."""
   if _plain_digits(texts[:_FIRST]) and _plain_digits(texts):
     return _exact(texts)
+  if not _all_whole(texts[:_FIRST]):
+    return numbers, texts
   filled = texts[np.char.str_len(texts) > 0]
-  whole = filled.size and all(map(_WHOLE.fullmatch, _plain(filled[:_FIRST]).tolist())) and all(
-      map(_WHOLE.fullmatch, _plain(filled).tolist()))
-  if not whole:
+  if not filled.size or not _all_whole(filled):
     return numbers, texts
   plain = _plain(texts)
   if _has_point(texts):  # doubles of a program that knows no whole numbers
@@ -130,6 +132,11 @@ def _number_column(texts: np.ndarray, numbers: np.ndarray
   if filled.size < texts.size:
     return numbers, plain
   return _exact(plain)
+
+
+def _all_whole(texts: np.ndarray) -> bool:
+  """Whether all texts that are not empty are whole numbers."""
+  return all(_WHOLE.fullmatch(text) for text in _plain(texts).tolist() if text)
 
 
 def _plain_digits(texts: np.ndarray) -> bool:
