@@ -12,7 +12,7 @@ _SAMPLES = {
     "SDSS photometry, r < 18": "real_sdss_r18/folds",
     "zCOSMOS photometry": "real_zcosmos/label_width",
     "SDSS": "sdss/sdss_main",
-    "SDSS, images of real galaxies": "sdss_photometry/sdss_main",
+    "SDSS, simulated images of real galaxies": "sdss_photometry/sdss_main",
     "CFHTLS-WIDE": "cfhtls/cfhtls_wide",
     "CFHTLS-DEEP": "cfhtls/cfhtls_deep"}
 """{name of a sample: a results file of it}."""

@@ -77,7 +77,7 @@ SECTIONS = (
     Section(title="SDSS", published="Figure 12", results=("sdss/sdss_main",), kind="main"),
     Section(title="SDSS: folds with other seeds and balanced subsets",
             results=("sdss/folds",), kind="folds", label="fold (`--ne`)"),
-    Section(title="SDSS, redshifts and magnitudes of real galaxies",
+    Section(title="SDSS, simulated images of real galaxies",
             results=("sdss_photometry/sdss_main",), kind="main"),
     Section(title="CFHTLS-WIDE", results=("cfhtls/cfhtls_wide",), kind="main"),
     Section(title="CFHTLS-DEEP", results=("cfhtls/cfhtls_deep",), kind="main"),
@@ -123,6 +123,6 @@ SAMPLES = tuple(sorted({name.split("/")[0] for section in SECTIONS for name in s
 """Folders of results files, one per sample of galaxies."""
 
 MAIN = {"SDSS photometry": "real_sdss/sdss_main", "SDSS": "sdss/sdss_main",
-        "SDSS, images of real galaxies": "sdss_photometry/sdss_main",
+        "SDSS, simulated images of real galaxies": "sdss_photometry/sdss_main",
         "CFHTLS-WIDE": "cfhtls/cfhtls_wide", "CFHTLS-DEEP": "cfhtls/cfhtls_deep"}
 """{column of the table of questions: results file}."""
