@@ -80,8 +80,9 @@ def _place(section, value):
 
 def _folds(section: Section, results):
   """Mean and standard deviation over the folds of all results, one row per stage."""
+  *others, main = results.values()  # the page's other sections are of the last one: it is split 1
   splits = [sorted(result["variants"], key=lambda variant: _place(section, variant["value"]))
-            for result in results.values()]
+            for result in (main, *others)]
   variants = [variant for split in splits for variant in split]
   names = [(f"{number}." if len(splits) > 1 else "") + variant["value"]
            for number, split in enumerate(splits, 1) for variant in split]

@@ -26,7 +26,7 @@ ELSEWHERE = {
     "real_sdss_balancing_threshold": {"0.006": "standard deviation over the fifteen runs"},
     "real_sdss_step3_iterations": {"0.009": "standard deviation over the fifteen runs"},
     "real_sdss_bin_size": {"0.0022": "width of a bin, 0.4 / 180"},
-    "real_sdss_folds": {"-0.015": "mean of a split: results/real_sdss/folds.json",
+    "real_sdss_folds": {"-0.015": "mean of a split: results/real_sdss_split1/folds.json",
                         "0.023": "mean of a split: results/real_sdss_split2/folds.json",
                         "0.006": "mean of Step 1 less the Baseline over the fifteen runs"},
     "sdss_photometry_sdss_main": {"0.023": "Step 3: TV less expected TV"},
