@@ -11,7 +11,7 @@ from eval.evaluation.calibrations import STEP4
 from eval.study.collect import MEDIAN, PEAKS, SMOOTHED
 from eval.study.sections import Section
 from pzbias_tf.report.figures.comparison import draw_comparison
-from pzbias_tf.report.figures.study import draw_main, draw_trends
+from pzbias_tf.report.figures.study import FEW, draw_main, draw_trends
 from pzbias_tf.report.stage_table import COLUMNS, format_table, value_and_error, with_error
 from pzbias_tf.training.stages import STAGES
 
@@ -35,8 +35,9 @@ def contents(section: Section, results: Results) -> tuple[str, Figure, str]:
 def _main(section: Section, results):
   stages = next(iter(results.values()))["variants"][-1]["stages"]
   shown = {name: (TITLES[name], stages[name]) for name in section.stages if name in stages}
-  caption = ("(a), (b) Mean residual in bins of z_spec and z_photo; (c) scatter by r magnitude; "
-             "(d) total variation against the slope of (a), open symbols: without mode collapse.")
+  caption = ("(a), (b) Mean residual in bins of z_spec and z_photo, as far as no error exceeds "
+             f"the median {FEW:g} times; (c) scatter by r magnitude; (d) total variation against "
+             "the slope of (a), open symbols: without mode collapse.")
   table = _tables({TITLES[name]: stage for name, stage in stages.items()}, "stage")
   return table, draw_main(shown), caption
 
@@ -45,18 +46,19 @@ def _trends(section: Section, results):
   result = next(iter(results.values()))
   variants = sorted(result["variants"], key=lambda variant: _place(section, variant["value"]))
   names = [section.words.get(variant["value"], variant["value"]) for variant in variants]
-  return _along(section, variants, names)
+  joined = [variant["value"] not in section.apart for variant in variants]
+  return _along(section, variants, names, joined)
 
 
-def _along(section: Section, variants, names):
-  """Table, figure and caption of variants that have names."""
+def _along(section: Section, variants, names, joined):
+  """Table, figure and caption of variants that have names; lines lead to those `joined`."""
   shown = {name: (TITLES[name], [variant["stages"][name] for variant in variants])
            for name in section.stages if name in variants[0]["stages"]}
   table = _tables({
       f"{word}: {title}": summaries[place] for place, word in enumerate(names)
       for title, summaries in shown.values()}, f"{section.label}: stage")
   caption = f"Against {section.label}; open symbols: total variation without mode collapse."
-  return table, draw_trends(shown, names, section.label.replace("`", "")), caption
+  return table, draw_trends(shown, names, section.label.replace("`", ""), joined), caption
 
 
 def _tables(summaries, what) -> str:
@@ -83,7 +85,7 @@ def _folds(section: Section, results):
   variants = [variant for split in splits for variant in split]
   names = [(f"{number}." if len(splits) > 1 else "") + variant["value"]
            for number, split in enumerate(splits, 1) for variant in split]
-  _, figure, caption = _along(section, variants, names)
+  _, figure, caption = _along(section, variants, names, [False] * len(variants))
   rows = {TITLES[name]: _mean([variant["stages"][name] for variant in variants])
           for name in section.stages if name in variants[0]["stages"]}
   return (_tables(rows, f"mean of {len(variants)}"), figure,

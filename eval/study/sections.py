@@ -22,6 +22,7 @@ class Section:
     stages: the stages that it shows.
     label: of the axis of what varies.
     words: {value of the flag: its name on the page}.
+    apart: values that lie on no scale with the others, so that no line leads to them.
     names: for "rows": the name of each of `results` on the page.
   """
 
@@ -32,6 +33,7 @@ class Section:
   stages: tuple[str, ...] = ALL
   label: str = ""
   words: dict[str, str] = dataclasses.field(default_factory=dict)
+  apart: tuple[str, ...] = ()
   names: tuple[str, ...] = ()
 
   @property
@@ -48,7 +50,7 @@ SECTIONS = (
     Section(title=f"{_REAL}: one run", results=("real_sdss/sdss_main",), kind="main"),
     Section(title=f"{_REAL}: width of Step 3's labels", results=("real_sdss/label_width",),
             kind="trends", stages=("step3", "step4"), label="factor on the fitted widths",
-            words={"auto": "auto"}),
+            words={"auto": "auto"}, apart=("auto",)),
     Section(title=f"{_REAL}: labels of Step 3", kind="rows", stages=("step3",),
             results=("real_sdss/sdss_main", "real_sdss/unshifted_labels",
                      "real_sdss/without_step2", "real_sdss/hard_labels"),
@@ -70,11 +72,12 @@ SECTIONS = (
     Section(title=f"{_REAL} with r < 18: five folds", kind="folds", label="fold (`--ne`)",
             results=("real_sdss_r18/folds",)),
     Section(title="Real galaxies, zCOSMOS photometry", kind="trends", words={"auto": "auto"},
-            label="factor on the fitted widths", results=("real_zcosmos/label_width",)),
+            apart=("auto",), label="factor on the fitted widths",
+            results=("real_zcosmos/label_width",)),
     Section(title="SDSS", published="Figure 12", results=("sdss/sdss_main",), kind="main"),
     Section(title="SDSS: folds with other seeds and balanced subsets",
             results=("sdss/folds",), kind="folds", label="fold (`--ne`)"),
-    Section(title="SDSS, redshifts and magnitudes of real galaxies",
+    Section(title="SDSS, simulated images of real galaxies",
             results=("sdss_photometry/sdss_main",), kind="main"),
     Section(title="CFHTLS-WIDE", results=("cfhtls/cfhtls_wide",), kind="main"),
     Section(title="CFHTLS-DEEP", results=("cfhtls/cfhtls_deep",), kind="main"),
@@ -86,7 +89,7 @@ SECTIONS = (
                    "Step 3b: unshifted labels", "Step 3\\2: all galaxies")),
     *(Section(title=f"{survey}: width of Step 3's labels", results=(name,), kind="trends",
               stages=("step3", "step4"), label="factor on the fitted widths",
-              words={"auto": "auto"})
+              words={"auto": "auto"}, apart=("auto",))
       for survey, name in (("SDSS", "sdss/label_width"),
                            ("CFHTLS-WIDE", "cfhtls/label_width_cfhtls_wide"),
                            ("CFHTLS-DEEP", "cfhtls/label_width_cfhtls_deep"))),
@@ -111,14 +114,15 @@ SECTIONS = (
     Section(title="How long Baseline and Step 1 train", results=("sdss/iterations",),
             kind="trends", label="iteration"),
     Section(title="Networks", results=("sdss/network",), kind="trends", label="network",
-            words={"1": "Net_T", "2": "Net_S1", "3": "Net_S2", "4": "Net_S3", "5": "Net_Q"}),
+            words={"1": "Net_T", "2": "Net_S1", "3": "Net_S2", "4": "Net_S3", "5": "Net_Q"},
+            apart=("1", "2", "3", "4", "5")),
 )
 """In the order of the page."""
 
 SAMPLES = tuple(sorted({name.split("/")[0] for section in SECTIONS for name in section.results}))
 """Folders of results files, one per sample of galaxies."""
 
-MAIN = {"SDSS, real galaxies": "real_sdss/sdss_main", "SDSS": "sdss/sdss_main",
-        "SDSS, real photometry": "sdss_photometry/sdss_main",
+MAIN = {"SDSS photometry": "real_sdss/sdss_main", "SDSS": "sdss/sdss_main",
+        "SDSS, simulated images of real galaxies": "sdss_photometry/sdss_main",
         "CFHTLS-WIDE": "cfhtls/cfhtls_wide", "CFHTLS-DEEP": "cfhtls/cfhtls_deep"}
 """{column of the table of questions: results file}."""

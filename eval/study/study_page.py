@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from eval.study import questions
+from eval.study import questions, sample_table
 from eval.study.collect import SMOOTHING
 from eval.study.contents import contents
 from eval.study.sections import SECTIONS, Section
@@ -16,6 +16,7 @@ from pzbias_tf.report.figures.picture_files import save_figure
 
 FIGURES = "figures"
 _RESULT = {"scale": str, "bootstrap": int, "variants": [{}]}
+_OPENING = ("in_short", "samples", "questions")  # remarks at the head of the page
 _FIRST = "sdss/sdss_main"  # without which there is no page
 
 _HEAD = """# Results
@@ -55,11 +56,13 @@ def render(folder: str) -> str:
     raise ValueError(f"{folder} holds no results of {_FIRST}; run python -m train.experiments "
                      "and python -m eval.results --workdir=FOLDER OF ITS RUNS")
   path = os.path.join(folder, "remarks.json")
-  remarks = json_files.read(path, {"in_short": [str]}, f"{path}: damaged ({{problem}}); restore it")
+  remarks = json_files.read(path, dict.fromkeys(_OPENING, [str]),
+                            f"{path}: damaged ({{problem}}); restore it")
   os.makedirs(os.path.join(folder, FIGURES), exist_ok=True)
   parts = [_head(results),
            "\n".join(["## In short", "", *remarks["in_short"], "",
-                      questions.table(results), ""])]
+                      sample_table.table(results), "", *remarks["samples"], "",
+                      questions.table(results), "", *remarks["questions"], ""])]
   for section in SECTIONS:
     own = {name: results[name] for name in section.results if name in results}
     if section.results[-1] in own:
@@ -121,10 +124,7 @@ def _made(results, result) -> str:
     for variant in one["variants"]:
       taken_s.update(variant["training_s"])
   minutes = sum(filter(None, taken_s.values())) / 60
-  return (f"{result['data']['train']:,} galaxies in the training split, {_tested(result):,} "
-          f"tested, seed {result['seed']}; {minutes:.0f} min of training, the sum over runs, "
-          f"those shared with other items of the study included.\n\n{commands}")
-
-
-def _tested(result) -> int:
-  return list(result["variants"][-1]["stages"].values())[-1]["galaxies"]
+  return (f"{result['data']['train']:,} galaxies in the training split, "
+          f"{sample_table.tested(result):,} tested, seed {result['seed']}; {minutes:.0f} min of "
+          "training, the sum over runs, those shared with other items of the study included."
+          f"\n\n{commands}")

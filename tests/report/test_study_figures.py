@@ -39,12 +39,34 @@ class StudyFiguresTest(tf.test.TestCase):
     (_, summary), = summaries("step3").values()
     other = {**summary, "sigma_mad": None, "errors": {**summary["errors"], "sigma_mad": None},
              "total_variation": {"mean": 0.5, "error": 0.01}}
-    axes = draw_trends({"step3": ("Step 3", [summary, other])}, ["5", "50"], "threshold").axes
+    stages = {"step3": ("Step 3", [summary, other])}
+    axes = draw_trends(stages, ["5", "50"], "threshold", [True, True]).axes
     variation = axes[0].get_lines()[1].get_ydata()
     self.assertAllClose(variation, [summary["total_variation"]["mean"], 0.5])
-    scatter = np.concatenate([line.get_ydata() for line in axes[2].get_lines()])
-    self.assertAllClose(scatter, [summary["sigma_mad"], np.nan])
+    for line in axes[2].get_lines():
+      self.assertAllClose(line.get_ydata(), [summary["sigma_mad"], np.nan])
     self.assertEqual([label.get_text() for label in axes[2].get_xticklabels()], ["5", "50"])
+
+  def test_lines_lead_to_values_on_a_scale_alone(self):
+    (_, summary), = summaries("step3").values()
+    stages = {"step3": ("Step 3", [summary] * 3)}
+    for joined, linestyle in (([True, True, False], "--"), ([False] * 3, "None")):
+      figure = draw_trends(stages, ["1", "2", "auto"], "width", joined)
+      points, line = figure.axes[2].get_lines()
+      self.assertEqual(points.get_linestyle(), "None")
+      self.assertAllClose(points.get_ydata(), [summary["sigma_mad"]] * 3)
+      self.assertAllEqual(np.isfinite(line.get_ydata()), joined)
+      self.assertEqual(figure.legends[0].get_lines()[0].get_linestyle(), linestyle)
+
+  def test_curves_end_at_bins_of_a_few_galaxies(self):
+    stages = summaries("baseline")
+    _, summary = stages["baseline"]
+    curve = summary["residual_z_photo"]
+    curve["mean"], curve["error"] = [0.01] * len(curve["z"]), [0.001] * len(curve["z"])
+    curve["error"][-3] = 0.1
+    (points, *_) = [line for line in draw_main(stages).axes[1].get_lines()
+                    if line.get_marker() == "o"]
+    self.assertAllClose(points.get_xdata(), curve["z"][:-3])
 
 
 if __name__ == "__main__":
