@@ -9,20 +9,20 @@ import os
 from typing import Sequence
 
 import astropy
-from astropy.table import Table
+from astropy.table import Column
 import numpy as np
 
+from eval.catalogs.calibrated_table import write_table
 from eval.catalogs.catalog_request import CatalogRequest
 from eval.catalogs.catalog_source import Source
 from eval.catalogs.catalog_steps import Measured, Step4
 import pzbias_tf
 from pzbias_tf.data.galaxy_origin import (
-  FITS_MARK,
   GalaxyOrigin,
   origin_of_record,
   simulation_record,
 )
-from pzbias_tf.files import whole_file, write_text
+from pzbias_tf.files import write_text
 from pzbias_tf.guards import own_folders
 from pzbias_tf.metrics.distributions import off_grid
 from pzbias_tf.metrics.stage_metrics import to_json
@@ -228,20 +228,16 @@ def _save_calibrations(outcome):
 def _save_calibrated(outcome):
   """The catalogue with all its columns and the calibrated estimates; NaN where one is missing."""
   source, path = outcome.source, os.path.join(outcome.request.output, CALIBRATED)
-  columns = dict(source.columns)
+  new: dict[str, Column] = {}
   for name, calibration in outcome.step4.calibrations.items():
     own = source.catalog(outcome.survey, missing=outcome.request.missing, only=name)
     corrected, filled = own.apply(calibration), np.full((2, len(source)), np.nan)
     filled[0, own.rows], filled[1, own.rows] = corrected.z_photo, corrected.error
-    columns |= {f"{name}_calibrated": filled[0], f"{name}_calibration_error": filled[1]}
+    new |= {f"{name}_calibrated": Column(filled[0], description=f"{name} after Step 4"),
+            f"{name}_calibration_error": Column(
+                filled[1], description="standard error of Step 4's correction")}
   if outcome.step4.own.any():
-    columns["in_fit"] = outcome.step4.own
-  try:
-    with whole_file(path) as hidden:
-      table = Table(columns)
-      table.meta |= {FITS_MARK: outcome.origin.mark} if outcome.origin.mark else {}
-      table.write(hidden, format="fits")
-  except UnicodeEncodeError as error:
-    raise ValueError(f"{source.path}: a FITS table takes plain ASCII only, not {error.object!r}; "
-                     "leave that column out") from error
+    new["in_fit"] = Column(outcome.step4.own, description="whether Step 4 was fitted on the galaxy")
+  write_table(path, source.columns, new, ids=source.roles["id"], mark=outcome.origin.mark,
+              origin=source.path)
   return path
