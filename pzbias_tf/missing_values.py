@@ -55,6 +55,21 @@ def find_missing(values: np.ndarray, *, redshifts: bool,
   return missing, {reason: int(own.sum()) for reason, own in found.items() if own.any()}
 
 
+def find_missing_weights(values: np.ndarray, *,
+                         further: Sequence[float] = ()) -> tuple[np.ndarray, dict[str, int]]:
+  """Finds missing weights: all of `find_missing` but 99, 999 and the like, which may be weights.
+
+  Args:
+    values: a column, [n] float64; masked values are NaN.
+    further: numbers that stand for a missing value as well.
+
+  Returns:
+    As `find_missing`.
+  """
+  is_weight = np.isin(values, [number for number in NINES if number not in further])
+  return find_missing(np.where(is_weight, 1.0, values), redshifts=False, further=further)
+
+
 def outside(magnitudes: np.ndarray) -> np.ndarray:
   """Where numbers are neither missing (NaN) nor magnitudes; bool, same shape."""
   return (magnitudes < BRIGHTEST) | (magnitudes > FAINTEST)

@@ -260,9 +260,41 @@ class ColumnsTest(CatalogCase):
     expected = summarize(sample, SDSS, BOOTSTRAP, weights=table["w"][order])
     found = self.estimates(table, columns={"weights": "w"})["photoZ"]
     self.assertEqual(found, json.loads(json.dumps(to_json(expected))))
-    table["w"][3] = -1.0
-    with self.assertRaisesRegex(ValueError, "catalog.fits: column 'w': weights must not be neg"):
+    table["w"][3], table["w"][8] = -1.0, -2.0
+    with self.assertRaisesRegex(ValueError, "catalog.fits: column 'w': weights must not be negative"
+                                r", but 2 are, in rows 3 \(-1\), 8 \(-2\)"):
       self.run_on(self.write(table), columns={"weights": "w"})
+
+  @parameterized.parameters("catalog.fits", "catalog.csv")
+  def test_weights_that_are_none(self, name):
+    table = Table(columns(), masked=True)
+    table["w"] = np.ma.array(np.random.default_rng(5).uniform(0.5, 100, NUM))
+    for row, value in enumerate((-9999, -999, -99, np.nan, np.inf, 1e20, 99, 999)):
+      table["w"][row] = value
+    table["w"].mask[8:10] = True
+    text, metrics = self.run_on(self.write(table, name), columns={"weights": "w"})
+    self.assertEqual(metrics["missing"], {"w": {
+        "-9999": 1, "-999": 1, "-99": 1, "NaN": 3, "infinite": 1, "1e+15 or above": 1}})
+    self.assertIn("left out: 8 rows with missing values: w -9999 (1)", text)
+    rows = np.r_[6, 7, 10:NUM]
+    expected = self.estimates(Table(table[rows], masked=False), columns={"weights": "w"})
+    self.assertEqual(metrics["estimates"], expected)
+
+  def test_a_missing_weight_is_calibrated_all_the_same(self):
+    table = columns()
+    table["w"] = np.ones(NUM)
+    table["w"][3] = -99
+    self.run_on(self.write(table), columns={"weights": "w"}, fit_fraction=0.5, apply=True)
+    found = Table.read(self.path("out/calibrated.fits"))
+    self.assertTrue(np.isfinite(found["photoZ_calibrated"][3]))
+    self.assertFalse(found["in_fit"][3])
+
+  def test_further_numbers_that_stand_for_missing_weights(self):
+    table = columns()
+    table["w"] = np.ones(NUM)
+    table["w"][:4] = -1.0
+    _, metrics = self.run_on(self.write(table), columns={"weights": "w"}, missing=(-1.0,))
+    self.assertEqual(metrics["missing"], {"w": {"-1": 4}})
 
   def test_a_table_of_truth_is_matched_by_id(self):
     table = columns()
