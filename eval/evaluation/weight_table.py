@@ -68,8 +68,8 @@ class WeightTable:
     wrong = np.flatnonzero(values < 0.0)
     if wrong.size:
       raise ValueError(f"{path}: weights must not be negative, but {wrong.size} are, that of "
-                       f"{str(ids[wrong[0]])!r} ({values[wrong[0]]:g}) the first; give 0 to leave a "
-                       "galaxy out")
+                       f"{str(ids[wrong[0]])!r} ({values[wrong[0]]:g}) the first; give 0 to leave "
+                       "a galaxy out")
     return cls(path=path, columns=names, ids=ids[ids != ""], values=values[ids != ""])
 
   def named(self) -> str:
