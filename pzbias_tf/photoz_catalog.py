@@ -15,6 +15,7 @@ import numpy as np
 from pzbias_tf import missing_values, table_columns, table_ids
 from pzbias_tf.bias.calibration import Calibration, Corrected, cell_settings
 from pzbias_tf.bias.resampling import resample_to_expected
+from pzbias_tf.compat.plain_arrays import ANY, MAGNITUDE, REDSHIFT, array
 from pzbias_tf.metrics.bootstrap import Bootstrap
 from pzbias_tf.metrics.stage_metrics import Together, measure_together, summarize
 from pzbias_tf.predictions.predictions import Estimates, Predictions
@@ -63,7 +64,9 @@ class Catalog:
     """Takes the galaxies of a table that have all values.
 
     Args:
-      table: {name: column [rows]}: an astropy table, a data frame, a dictionary.
+      table: {name: column [rows]}: an astropy table, a data frame, a dictionary, an
+        array with fields.  Masked values are missing, and units of redshifts and
+        magnitudes are honoured.
       survey: the survey, whose grids the metrics and Step 4 take.
       z_photo: name of the column of estimates, or several names.
       z_spec: name of the column of spectroscopic redshifts; "" for none.
@@ -81,8 +84,10 @@ class Catalog:
         stands there twice; a weight is not valid; or no galaxy is left.
     """
     names = (z_photo,) if isinstance(z_photo, str) else tuple(z_photo)
-    columns = {name: table_columns.number_column(table, name, origin)
-               for name in (*names, z_spec, r_mag, weights) if name}
+    kinds = {weights: ANY, r_mag: MAGNITUDE, **dict.fromkeys((*names, z_spec), REDSHIFT)}
+    columns = {name: table_columns.number_column(table, name, origin, kind)
+               for name, kind in kinds.items() if name}
+    pdf = None if pdf is None else array(pdf, "pdf")
     keys = (table_ids.unique_ids(table, ids, origin) if ids
             else np.arange(len(columns[names[0]])).astype(str))
     _check(columns, keys, ids, pdf, origin)
