@@ -1,1 +1,1 @@
-"""What differs between stacks: Keras 2 with tensorflow-addons and Keras 3; arrays of other packages."""
+"""What differs between stacks (Keras 2 with tensorflow-addons, Keras 3) and kinds of arrays."""
