@@ -19,6 +19,8 @@ PARQUET = (".parquet", ".parq", ".pq")
 """Endings of Parquet files."""
 _HATS_SAMPLE = "data_thumbnail.parquet"
 _FITS_BLOCK_BYTES = 2880
+_BEGIN, _END = "--BEGIN-ASTROPY-SERIALIZED-COLUMNS--", "--END-ASTROPY-SERIALIZED-COLUMNS--"
+_COMMENT = 70  # letters of a line of astropy's notes; a backslash follows where it goes on
 _SYSTEMS = {"eq_fk4": "FK4", "eq_fk5": "FK5", "icrs": "ICRS"}
 """{system of a VOTable: RADESYS}."""
 
@@ -55,6 +57,7 @@ def _holds_objects(unit) -> bool:
 def _fits_columns(unit) -> TableColumns:
   columns = TableColumns()
   columns.header = unit.header.copy()
+  _add_astropy_notes(columns)
   cells = {}
   _ = unit.data  # raises an error of the whole table
   for number, column in enumerate(unit.columns):
@@ -69,6 +72,26 @@ def _fits_columns(unit) -> TableColumns:
       continue
     columns.add(name, values[0] if turned else values)
   return columns
+
+
+def _add_astropy_notes(columns: TableColumns) -> None:
+  """Units and descriptions that astropy writes into comments of the header."""
+  from astropy.table import meta
+  comments = [str(comment) for comment in columns.header.get("COMMENT", ())]
+  if not {_BEGIN, _END} <= set(comments):
+    return
+  own = comments[comments.index(_BEGIN) + 1:comments.index(_END)]
+  lines = "".join(comment[:_COMMENT] + "\n" * (len(comment) <= _COMMENT)  # else it goes on
+                  for comment in own).splitlines()
+  try:
+    notes = meta.get_header_from_yaml(lines)["datatype"]
+  except Exception as error:  # of the YAML; the numbers do not need it
+    logging.warning("descriptions of columns that astropy wrote cannot be read: %s", error)
+    return
+  for column in notes:
+    name = str(column["name"])
+    columns.set_unit(name, "" if columns.unit(name) else str(column.get("unit") or ""),
+                     description=str(column.get("description") or ""))
 
 
 def _rows_in_cells(unit, values) -> int:
@@ -127,7 +150,8 @@ def read_votable(path: str, content: bytes) -> TableColumns:
       logging.warning("%s: %d tables; the first is read", path, len(with_rows))
     columns = from_astropy(with_rows[0].to_table(use_names_over_ids=True))
   for field in with_rows[0].fields:
-    columns.set_unit(field.name, str(field.unit or ""), field.ucd or "")
+    columns.set_unit(field.name, str(field.unit or ""), field.ucd or "",
+                     description=field.description or "")
   for system in document.iter_coosys():
     columns.header["RADESYS"] = _SYSTEMS.get(system.system.lower(), system.system)
     if system.equinox:
@@ -158,7 +182,7 @@ def from_astropy(table: Table) -> TableColumns:
       columns.skip(name, "values of different lengths per row")
     else:
       columns.add(name, np.ma.asarray(column) if hasattr(column, "mask") else np.asarray(column))
-      columns.set_unit(name, str(column.unit or ""))
+      columns.set_unit(name, str(column.unit or ""), description=column.description or "")
   return columns
 
 
@@ -253,11 +277,13 @@ def _texts(values) -> np.ndarray:
 
 
 def _parquet_units(schema, columns: TableColumns) -> None:
-  """Units that astropy has written into the file, or that stand with a column."""
+  """Units and descriptions that astropy has written into the file, or that stand with a column."""
   from astropy.table import meta
   described = (schema.metadata or {}).get(b"table_meta_yaml", b"").decode().splitlines()
-  known = {column["name"]: str(column.get("unit", ""))
+  known = {column["name"]: column
            for column in (meta.get_header_from_yaml(described)["datatype"] if described else ())}
   for field in schema:
-    columns.set_unit(field.name, known.get(field.name, "") or (
-        (field.metadata or {}).get(b"unit", b"")).decode())
+    own = {key: str(known.get(field.name, {}).get(key) or "")
+           or (field.metadata or {}).get(key.encode(), b"").decode()
+           for key in ("unit", "description")}
+    columns.set_unit(field.name, own["unit"], description=own["description"])
