@@ -45,15 +45,23 @@ def find_missing(values: np.ndarray, *, redshifts: bool,
   """
   with np.errstate(over="ignore"):
     single = values.astype(np.float32)  # as which a column may have been stored
-  found = {f"{number:g}": single == np.float32(number) for number in (*SENTINELS, *further)}
-  found |= {"NaN": np.isnan(values), "infinite": np.isinf(values)}
-  missing = np.any(list(found.values()), axis=0)
-  found[f"{FILL:g} or above"] = ~missing & (values >= FILL)
-  missing |= found[f"{FILL:g} or above"]
+  missing, found = np.zeros(values.shape, bool), {}
   lowest = _LOWEST_REDSHIFT if redshifts else LOWEST
-  found[f"{lowest:g} or below"] = ~missing & (values <= lowest)
-  missing |= found[f"{lowest:g} or below"]
-  return missing, {reason: int(own.sum()) for reason, own in found.items() if own.any()}
+  # One at a time, since columns may be long.
+  for number in (*SENTINELS, *further):
+    own = single == np.float32(number)
+    found[f"{number:g}"] = int(own.sum())
+    missing |= own
+  for reason, rule in (("NaN", np.isnan), ("infinite", np.isinf)):
+    own = rule(values)
+    found[reason] = int(own.sum())
+    missing |= own
+  for reason, own in ((f"{FILL:g} or above", values >= FILL),
+                      (f"{lowest:g} or below", values <= lowest)):
+    own &= ~missing
+    found[reason] = int(own.sum())
+    missing |= own
+  return missing, {reason: number for reason, number in found.items() if number}
 
 
 def find_missing_weights(values: np.ndarray, *,

@@ -38,8 +38,17 @@ def ids_of(table: Mapping[str, Any], name: str, origin: str) -> np.ndarray:
   Raises:
     ValueError: there is no such column, or an id cannot be kept exactly.
   """
+  return exact_ids(most_exact(table, name, origin), name, origin)
+
+
+def most_exact(table: Mapping[str, Any], name: str, origin: str) -> Any:
+  """A column of a table, as texts where the table has it so.
+
+  Raises:
+    ValueError: there is no such column.
+  """
   values = column(table, name, origin)
-  return exact_ids(getattr(table, "texts", {}).get(name, values), name, origin)
+  return getattr(table, "texts", {}).get(name, values)
 
 
 def exact_ids(values: Any, name: str, origin: str) -> np.ndarray:

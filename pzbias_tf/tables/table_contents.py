@@ -145,13 +145,16 @@ def _as_mask(values: np.ndarray) -> np.ndarray | None:
 
 def without_mask(values: Any) -> tuple[np.ndarray, np.ndarray | None]:
   """A column as a plain array, and as texts where masked whole numbers lose digits as doubles."""
-  mask = np.ma.getmaskarray(values) if np.ma.isMaskedArray(values) else np.False_
+  mask: Any = np.ma.getmaskarray(values) if np.ma.isMaskedArray(values) else np.False_
   plain = np.ma.getdata(values) if np.ma.isMaskedArray(values) else np.asarray(values)
   plain = np.asarray(plain)
   if plain.dtype.kind == "O":
     plain, mask = _objects(plain), np.False_
-  if not np.any(mask):
-    return plain, None
+  return filled(plain, mask) if np.any(mask) else (plain, None)
+
+
+def filled(plain: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+  """A column without what is masked, as doubles and texts where it holds whole numbers."""
   if plain.dtype.kind in "iub":
     return (np.where(mask, np.nan, plain.astype(np.float64)),
             np.where(mask, "", plain.astype(str)))
