@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from pzbias_tf.compat import plain_arrays
+
 MISSING_WORDS = (
     b"", b"nan", b"null", b"none", b"n/a", b"na", b"<na>", b"--", b"-", b"---", b"...", b"masked",
     b"\\n", b"(null)", b"nil", b"undef", b"undefined", b"missing", b"#n/a", b"#div/0!", b"#num!",
@@ -29,11 +31,12 @@ def columns(**arrays: np.ndarray) -> tuple[np.ndarray, ...]:
 
   Raises:
     ValueError: a column is not one-dimensional, is empty, differs in length
-      from the first one, or holds a value that is not finite.
+      from the first one, has the unit of something else, or holds a value that is
+      masked or not finite.
   """
   checked: list[np.ndarray] = []
   for name, values in arrays.items():
-    values = np.asarray(values, np.float64)
+    values = plain_arrays.numbers(values, name, plain_arrays.kind_of(name))
     if values.ndim != 1:
       raise ValueError(
           f"{name} must be one column of numbers, got shape {values.shape}; pass one "

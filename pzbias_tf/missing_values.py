@@ -25,6 +25,7 @@ TOO_MANY = 0.1
 HIGHEST = 20.0
 """No redshift of a galaxy is above; velocities, percentages and the like are."""
 _BRIGHTEST_MEDIAN = 9.0  # no sample of galaxies is as bright; fluxes of faint ones are 0 to 40, too
+_LARGEST_ERROR = 2.0  # median of errors, mag
 _MEDIAN_OF = 10  # magnitudes, of which a median tells something
 _LOWEST_REDSHIFT = -1.0  # at which 1 + z is 0
 _FEW = 3  # different numbers above HIGHEST, which stand for no redshift rather than are velocities
@@ -44,15 +45,38 @@ def find_missing(values: np.ndarray, *, redshifts: bool,
   """
   with np.errstate(over="ignore"):
     single = values.astype(np.float32)  # as which a column may have been stored
-  found = {f"{number:g}": single == np.float32(number) for number in (*SENTINELS, *further)}
-  found |= {"NaN": np.isnan(values), "infinite": np.isinf(values)}
-  missing = np.any(list(found.values()), axis=0)
-  found[f"{FILL:g} or above"] = ~missing & (values >= FILL)
-  missing |= found[f"{FILL:g} or above"]
+  missing, found = np.zeros(values.shape, bool), {}
   lowest = _LOWEST_REDSHIFT if redshifts else LOWEST
-  found[f"{lowest:g} or below"] = ~missing & (values <= lowest)
-  missing |= found[f"{lowest:g} or below"]
-  return missing, {reason: int(own.sum()) for reason, own in found.items() if own.any()}
+  # One at a time, since columns may be long.
+  for number in (*SENTINELS, *further):
+    own = single == np.float32(number)
+    found[f"{number:g}"] = int(own.sum())
+    missing |= own
+  for reason, rule in (("NaN", np.isnan), ("infinite", np.isinf)):
+    own = rule(values)
+    found[reason] = int(own.sum())
+    missing |= own
+  for reason, own in ((f"{FILL:g} or above", values >= FILL),
+                      (f"{lowest:g} or below", values <= lowest)):
+    own &= ~missing
+    found[reason] = int(own.sum())
+    missing |= own
+  return missing, {reason: number for reason, number in found.items() if number}
+
+
+def find_missing_weights(values: np.ndarray, *,
+                         further: Sequence[float] = ()) -> tuple[np.ndarray, dict[str, int]]:
+  """Finds missing weights: all of `find_missing` but 99, 999 and the like, which may be weights.
+
+  Args:
+    values: a column, [n] float64; masked values are NaN.
+    further: numbers that stand for a missing value as well.
+
+  Returns:
+    As `find_missing`.
+  """
+  is_weight = np.isin(values, [number for number in NINES if number not in further])
+  return find_missing(np.where(is_weight, 1.0, values), redshifts=False, further=further)
 
 
 def outside(magnitudes: np.ndarray) -> np.ndarray:
@@ -100,6 +124,13 @@ def check_no_fluxes(magnitudes: np.ndarray, what: str) -> None:
         f"the {what} have the median {np.median(magnitudes):.3g}, and no sample of galaxies is as "
         "bright. If they are fluxes, turn them into magnitudes first, or name another column with "
         "--r_column")
+
+
+def are_exchanged(magnitudes: np.ndarray, errors: np.ndarray) -> bool:
+  """Whether the medians say that magnitudes and their errors, of any shapes, are exchanged."""
+  medians = [np.median(values[np.isfinite(values)]) if np.isfinite(values).any() else np.nan
+             for values in (magnitudes, errors)]
+  return bool(medians[0] < _LARGEST_ERROR < _BRIGHTEST_MEDIAN < medians[1])
 
 
 def are_too_bright(magnitudes: np.ndarray) -> bool:

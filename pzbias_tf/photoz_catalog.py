@@ -12,14 +12,16 @@ from typing import Any, Mapping, Sequence
 
 import numpy as np
 
-from pzbias_tf import arguments, missing_values, table_columns, table_ids
+from pzbias_tf import missing_values, table_columns, table_ids
 from pzbias_tf.bias.calibration import Calibration, Corrected, cell_settings
 from pzbias_tf.bias.resampling import resample_to_expected
+from pzbias_tf.compat.plain_arrays import ANY, MAGNITUDE, REDSHIFT, array
 from pzbias_tf.metrics.bootstrap import Bootstrap
 from pzbias_tf.metrics.stage_metrics import Together, measure_together, summarize
 from pzbias_tf.predictions.predictions import Estimates, Predictions
 from pzbias_tf.survey import Survey
 
+_SHOWN = 5  # rows in a message
 BY_MAGNITUDE = ("by_magnitude", "sigma_mad_by_magnitude", "wasserstein_by_magnitude",
                 "residual_map")
 """Metrics that galaxies without magnitudes do not have."""
@@ -62,7 +64,9 @@ class Catalog:
     """Takes the galaxies of a table that have all values.
 
     Args:
-      table: {name: column [rows]}: an astropy table, a data frame, a dictionary.
+      table: {name: column [rows]}: an astropy table, a data frame, a dictionary, an
+        array with fields.  Masked values are missing, and units of redshifts and
+        magnitudes are honoured.
       survey: the survey, whose grids the metrics and Step 4 take.
       z_photo: name of the column of estimates, or several names.
       z_spec: name of the column of spectroscopic redshifts; "" for none.
@@ -80,13 +84,16 @@ class Catalog:
         stands there twice; a weight is not valid; or no galaxy is left.
     """
     names = (z_photo,) if isinstance(z_photo, str) else tuple(z_photo)
-    columns = {name: table_columns.number_column(table, name, origin)
-               for name in (*names, z_spec, r_mag, weights) if name}
+    kinds = {weights: ANY, r_mag: MAGNITUDE, **dict.fromkeys((*names, z_spec), REDSHIFT)}
+    columns = {name: table_columns.number_column(table, name, origin, kind)
+               for name, kind in kinds.items() if name}
+    pdf = None if pdf is None else array(pdf, "pdf")
     keys = (table_ids.unique_ids(table, ids, origin) if ids
             else np.arange(len(columns[names[0]])).astype(str))
-    _check(columns, keys, ids, weights, pdf, origin)
+    _check(columns, keys, ids, pdf, origin)
     redshifts = [name for name in (*names, z_spec) if name]
-    rows, reasons = _complete(columns, redshifts, r_mag, missing, origin, {ids: keys == ""})
+    rows, reasons = _complete(columns, redshifts, r_mag, weights, missing, origin,
+                              {ids: keys == ""})
     rows = rows[np.argsort(keys[rows], kind="stable")] if ids else rows
     take = lambda name: columns[name][rows] if name else None
     return cls(
@@ -202,7 +209,7 @@ def listed(missing: Mapping[str, Mapping[str, int]]) -> str:
       for name, reasons in missing.items() if reasons)
 
 
-def _complete(columns, redshifts, r_mag, further, origin, without):
+def _complete(columns, redshifts, r_mag, weights, further, origin, without):
   """Rows without missing values, and {column: {reason: number of rows}} of the others.
 
   `without` are the rows without an id, by the name of that column.
@@ -218,6 +225,10 @@ def _complete(columns, redshifts, r_mag, further, origin, without):
       lost |= _no_redshifts(columns[name], lost, reasons[name], f"{origin}: column {name!r}")
     if name == r_mag:
       lost |= _no_magnitudes(columns[name], lost, reasons[name], origin)
+    keep &= ~lost
+  if weights:
+    lost, reasons[weights] = missing_values.find_missing_weights(columns[weights], further=further)
+    _check_weights(columns[weights], ~lost, f"{origin}: column {weights!r}")
     keep &= ~lost
   if not keep.any():
     raise ValueError(f"{origin}: no galaxy is left, since all {keep.size} have a missing value "
@@ -246,16 +257,23 @@ def _no_magnitudes(r_mag, missing, reasons, origin):
   return wrong
 
 
-def _check(columns, keys, ids, weights, pdf, origin):
-  """Refuses columns of different lengths, and weights that are not valid."""
+def _check_weights(weights, known, what):
+  """Refuses weights that are negative, or all 0."""
+  wrong = np.flatnonzero(known & (weights < 0.0))
+  if wrong.size:
+    shown = ", ".join(f"{row} ({weights[row]:g})" for row in wrong[:_SHOWN])
+    raise ValueError(f"{what}: weights must not be negative, but {wrong.size} are, in rows {shown}"
+                     f"{', ...' * (wrong.size > _SHOWN)}; give 0 to galaxies that are to be left "
+                     "out, or name with --missing a number that stands for none")
+  if known.any() and not weights[known].any():
+    raise ValueError(f"{what}: all weights are 0; give at least one galaxy a positive weight")
+
+
+def _check(columns, keys, ids, pdf, origin):
+  """Refuses columns of different lengths."""
   lengths = {name: len(values) for name, values in columns.items()}
   lengths |= {ids: len(keys)} if ids else {}
   lengths |= {} if pdf is None else {"p(z)": len(pdf)}
   if len(set(lengths.values())) > 1:
     raise ValueError(f"{origin}: columns of different lengths: {lengths}; pass columns of the "
                      "same galaxies")
-  if weights:
-    try:
-      arguments.weight_column(columns[weights], len(keys))
-    except ValueError as error:
-      raise ValueError(f"{origin}: column {weights!r}: {error}") from error

@@ -17,6 +17,7 @@ from typing import Mapping
 import numpy as np
 
 from pzbias_tf import survey_checks
+from pzbias_tf.compat import plain_arrays
 
 WIDE_BINS = 40
 """Number of wide redshift bins in the residual curves and in Step 4."""
@@ -189,7 +190,8 @@ class Survey:
 
 def _grid_index(values, lower, step, size, what):
   """clip(floor((values - lower) / step), 0, size - 1)."""
-  values = np.asarray(values, np.float64)
+  values = plain_arrays.numbers(
+      values, what, plain_arrays.REDSHIFT if what == "redshift" else plain_arrays.MAGNITUDE)
   if not np.all(np.isfinite(values)):
     raise ValueError(
         f"{np.sum(~np.isfinite(values))} of {values.size} {what} values are not "

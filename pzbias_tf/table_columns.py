@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
 import numpy as np
 
 from pzbias_tf.arguments import MISSING_WORDS
+from pzbias_tf.compat import plain_arrays
 from pzbias_tf.missing_values import find_missing
 
 if TYPE_CHECKING:  # it imports astropy, which takes a third of a second
@@ -27,12 +27,6 @@ USUAL_NAMES = {
 NONE = "none"
 """This column name says that a role has no column."""
 
-_OTHER_UNITS = {
-    "magnitudes": re.compile(r"jy\b|jansky|magg|\bn?mgy|^(?!.*mag).*\b(?:counts?|adu|dn|electrons?|"
-                             r"erg|ct)\b", re.IGNORECASE),
-    "redshifts": re.compile(r"m\s*/\s*s|m\s*\.?\s*s\s*\^?\s*(?:\*\*)?\s*-1|mpc|angstrom",
-                            re.IGNORECASE)}
-"""{what a column should hold: units of something else}."""
 _BANDS = ("u", "g", "r", "i", "y", "j", "h", "k", "ks")
 """Bands beside which a column z may be a band as well."""
 _HIGHEST_REDSHIFT = 9.0  # the median of magnitudes is beyond, that of redshifts is not
@@ -181,21 +175,28 @@ def listing(columns: Columns) -> str:
   return (", ".join(columns) or "none at all") + (beside if skipped else "")
 
 
-def numbers(values: Any, name: str, origin: str) -> np.ndarray:
+def numbers(values: Any, name: str, origin: str, kind: str = plain_arrays.ANY) -> np.ndarray:
   """A column as numbers, [rows] float64; masked ones, and words of MISSING_WORDS, are NaN.
 
+  Args:
+    values: the column, of any kind that `plain_arrays` knows.
+    name: its name.
+    origin: the file, for messages.
+    kind: what it should hold, see `plain_arrays.numbers`.
+
   Raises:
-    ValueError: it does not hold numbers.
+    ValueError: it does not hold numbers, or has the unit of something else.
   """
   try:
-    if np.ma.isMaskedArray(values) and values.dtype.kind in "biuf":
-      return np.ma.filled(np.ma.asarray(values).astype(np.float64), np.nan)
-    values = np.asarray(values)
-    if values.dtype.kind in "SU" and values.ndim == 1:
-      return _from_words(values)
-    if values.dtype.kind in "cmMV":  # numpy would make numbers of some of these
-      raise ValueError(f"its type is {values.dtype}")
-    return values.astype(np.float64)
+    plain = plain_arrays.array(values, f"column {name!r}", kind)
+  except ValueError as error:
+    raise ValueError(f"{origin}: {error}") from error
+  try:
+    if plain.dtype.kind in "SU" and plain.ndim == 1:
+      return _from_words(plain)
+    if plain.dtype.kind in "cmMV":  # numpy would make numbers of some of these
+      raise ValueError(f"its type is {plain.dtype}")
+    return plain_arrays.numbers(plain, "it")
   except (TypeError, ValueError) as error:
     raise ValueError(f"{origin}: column {name!r} does not hold numbers: {error}") from error
 
@@ -222,23 +223,26 @@ def check_unit(table: Any, name: str, what: str, origin: str) -> None:
     ValueError: magnitudes have the unit of a flux, or redshifts that of a velocity.
   """
   unit = table.unit(name) if hasattr(table, "set_unit") else ""
-  if unit and _OTHER_UNITS[what].search(unit):
+  kind = plain_arrays.REDSHIFT if what == "redshifts" else plain_arrays.MAGNITUDE
+  if unit and plain_arrays.OTHER_UNITS[kind].search(unit):
     raise ValueError(f"{origin}: column {name!r} has the unit {unit!r}, so it holds no {what}; "
                      "turn it into such, name another column, or correct its unit")
 
 
-def number_column(table: Mapping[str, Any], name: str, origin: str) -> np.ndarray:
+def number_column(table: Mapping[str, Any], name: str, origin: str,
+                  kind: str = plain_arrays.ANY) -> np.ndarray:
   """A column of a table as numbers, [rows] float64; masked ones are NaN.
 
   Args:
-    table: {name: column}: an astropy table, a data frame, a dictionary.
+    table: {name: column}: an astropy table, a data frame, a dictionary, an array with fields.
     name: name of the column.
     origin: the file, for messages.
+    kind: what it should hold, see `plain_arrays.numbers`.
 
   Raises:
     ValueError: there is no such column, or it is not one of numbers.
   """
-  values = numbers(column(table, name, origin), name, origin)
+  values = numbers(column(table, name, origin), name, origin, kind)
   if values.ndim != 1:
     raise ValueError(f"{origin}: column {name!r} has shape {list(values.shape)}; name a column of "
                      "one number per galaxy")
@@ -247,7 +251,8 @@ def number_column(table: Mapping[str, Any], name: str, origin: str) -> np.ndarra
 
 def column(table: Mapping[str, Any], name: str, origin: str) -> Any:
   """A column of a table; arguments and errors as in `number_column`."""
-  names = list(getattr(table, "colnames", table))
+  fields = getattr(getattr(table, "dtype", None), "names", None)
+  names: list[str] = list(fields or getattr(table, "colnames", table))  # type: ignore[arg-type]
   if name not in names:
     raise ValueError(f"{origin}: no column {name!r}; the columns are {', '.join(names)}")
   return table[name]

@@ -7,6 +7,7 @@ from typing import Any, Mapping
 
 import numpy as np
 
+from pzbias_tf.compat.plain_arrays import exact, is_na
 from pzbias_tf.table_columns import NONE, column
 
 _EXACT_BITS = {2: 11, 4: 24}  # of floating-point numbers of so many bytes; 53 of longer ones
@@ -37,8 +38,17 @@ def ids_of(table: Mapping[str, Any], name: str, origin: str) -> np.ndarray:
   Raises:
     ValueError: there is no such column, or an id cannot be kept exactly.
   """
+  return exact_ids(most_exact(table, name, origin), name, origin)
+
+
+def most_exact(table: Mapping[str, Any], name: str, origin: str) -> Any:
+  """A column of a table, as texts where the table has it so.
+
+  Raises:
+    ValueError: there is no such column.
+  """
   values = column(table, name, origin)
-  return exact_ids(getattr(table, "texts", {}).get(name, values), name, origin)
+  return getattr(table, "texts", {}).get(name, values)
 
 
 def exact_ids(values: Any, name: str, origin: str) -> np.ndarray:
@@ -48,6 +58,8 @@ def exact_ids(values: Any, name: str, origin: str) -> np.ndarray:
     ValueError: they are floating-point numbers that have lost digits, or no text.
   """
   mask = np.ma.getmaskarray(values) if np.ma.isMaskedArray(values) else np.False_
+  if not np.ma.isMaskedArray(values):
+    values, mask = exact(values)
   values = np.asarray(np.ma.getdata(values))
   if values.dtype.kind in "cmMV":
     raise ValueError(f"{origin}: ids in column {name!r} are of type {values.dtype}; name another "
@@ -57,8 +69,7 @@ def exact_ids(values: Any, name: str, origin: str) -> np.ndarray:
   if values.dtype.kind == "i" and values.dtype.itemsize == 8:  # what NaN becomes as a whole number
     mask = mask | (values == np.iinfo(np.int64).min)
   if values.dtype.kind == "O":
-    mask = mask | np.array([value is None or value != value for value in values.ravel()]).reshape(
-        values.shape)
+    mask = mask | np.array([is_na(value) for value in values.ravel()]).reshape(values.shape)
     values = np.array([value.decode("utf-8") if isinstance(value, bytes) else value
                        for value in values], object)
   try:

@@ -18,8 +18,8 @@ SCREEN = 40
 
 # From the ground up: a part of the library may import those of the lines above its own.
 LAYERS = (
-    ("survey_checks", "versions"),
-    ("compat", "arguments", "choices", "files", "missing_values", "pictures", "progress", "survey"),
+    ("compat", "survey_checks", "versions"),
+    ("arguments", "choices", "files", "missing_values", "pictures", "progress", "survey"),
     ("guards",),
     ("command_line", "tables"),
     ("cells", "fitted_models", "storage", "table_columns"),

@@ -3,7 +3,9 @@
 import os
 
 from absl.testing import parameterized
-from astropy.table import Table
+from astropy import units
+from astropy.table import MaskedColumn, QTable, Table
+from astropy.utils.masked import Masked
 import numpy as np
 import tensorflow as tf
 
@@ -11,6 +13,11 @@ import pzbias_tf as pz
 from pzbias_tf.metrics.bootstrap import Bootstrap
 from pzbias_tf.metrics.held_out import residual_change
 from pzbias_tf.tables import read_table
+
+try:
+  import pandas
+except ImportError:
+  pandas = None
 
 REAL_DATA = os.environ.get("PZBIAS_REAL_DATA", "")
 NUM = 4000
@@ -33,6 +40,37 @@ class CatalogTest(tf.test.TestCase, parameterized.TestCase):
   def test_tables_of_all_kinds_are_the_same(self):
     for columns in (Table(table()), Table(table(), masked=True)):
       self.assertAllEqual(catalog(columns).z_photo["zp"], catalog().z_photo["zp"])
+
+  def test_masked_values_and_units_of_all_kinds_of_tables(self):
+    gone = np.arange(NUM) < 5
+    masked = Table(table(), masked=True)
+    for name in ("zp", "mag"):
+      masked[name].mask = gone
+    quantities = QTable(masked, units={"mag": "mag"})
+    frame = masked.to_pandas().convert_dtypes() if pandas is not None else masked
+    milli = Table({**dict(masked), "mag": MaskedColumn(1000 * masked["mag"], unit="mmag")})
+    percent = Table({**dict(masked), "zp": Masked(
+        100 * masked["zp"].data.data * units.percent, mask=gone)})
+    for given in (masked, quantities, frame, milli, percent, masked.as_array(),
+                  {name: np.ma.array(masked[name]) for name in masked.colnames}):
+      found = catalog(given)
+      self.assertEqual(found.missing["zp"], {"NaN": 5})
+      self.assertLen(found, NUM - 5)
+      self.assertAllClose(np.sort(found.r_mag), np.sort(table()["mag"][~gone]), rtol=1e-12)
+      self.assertAllClose(np.sort(found.z_photo["zp"]), np.sort(table()["zp"][~gone]), rtol=1e-9)
+
+  @parameterized.parameters(("zs", "km / s", "no redshifts"), ("zp", "Mpc", "no redshifts"),
+                            ("mag", "nmgy", "no magnitudes"), ("mag", "Jy", "no magnitudes"))
+  def test_units_of_something_else(self, name, unit, message):
+    given = Table(table())
+    given[name].unit = unit
+    with self.assertRaisesRegex(ValueError, f"the table: column '{name}' has the unit '{unit}', so "
+                                f"it holds {message}"):
+      catalog(given)
+
+  def test_arrays_with_fields_in_place_of_a_column(self):
+    with self.assertRaisesRegex(ValueError, "column 'mag' have the fields a"):
+      catalog(table(mag=np.zeros(NUM, [("a", float)])))
 
   def test_galaxies_are_sorted_by_id_and_know_their_rows(self):
     found = catalog()

@@ -9,18 +9,21 @@ from __future__ import annotations
 import dataclasses
 
 from absl import logging
-from astropy.table import Table
+from astropy.table import Column, Table
 import numpy as np
 
 from data_tools.conversion import hashing
 from data_tools.conversion import splits as splits_lib
 from data_tools.readers.parts.cutout_source import EXCLUDED, CutoutSource
 from pzbias_tf import missing_values
+from pzbias_tf.data import catalog as catalog_lib
 from pzbias_tf.data import extra_columns
 from pzbias_tf.data import manifest as manifest_lib
 from pzbias_tf.data.manifest import magnitude_column
 from pzbias_tf.missing_values import NO_MAGNITUDE, outside
 from pzbias_tf.survey import Survey
+from pzbias_tf.tables import disk_columns
+from pzbias_tf.tables.scratch_file import release_pages
 
 NO_ID = "no id in the table"
 DUPLICATE = "duplicate id"
@@ -73,15 +76,17 @@ def accept_galaxies(source: CutoutSource, survey: Survey, *, seed: int,
   Raises:
     ValueError: no r magnitude is usable, or a published split has an unknown name.
   """
-  catalog, bad_r = replace_bad_r(source.catalog, max_r_mag=max_r_mag)
+  catalog, bad_r = replace_bad_r(source.catalog, max_r_mag=max_r_mag, scratch=source.scratch)
   filled = fill_missing(catalog, source)
   reasons = rejection_reasons(catalog, source, survey, max_r_mag=max_r_mag)
   rows = np.flatnonzero(reasons == "")
   splits, rule = splits_lib.assign_splits(
-      _columns_for_splits(catalog, rows), survey.dataset, seed=seed, fractions=fractions,
-      validation_share=validation_share)
-  reasons[rows[splits == ""]] = NO_SPLIT
-  rows, splits = rows[splits != ""], _split_numbers(splits[splits != ""])
+      _columns_for_splits(catalog, rows, source.scratch), survey.dataset, seed=seed,
+      fractions=fractions, validation_share=validation_share)
+  left_out = splits == splits_lib.LEFT_OUT
+  if left_out.any():
+    reasons[rows[left_out]] = NO_SPLIT
+    rows, splits = rows[~left_out], splits[~left_out]
   if bad_r.any():
     logging.warning("%d galaxies have no usable r magnitude and take the largest of the "
                     "sample, %.3f", bad_r.sum(), catalog["r_mag"][bad_r][0])
@@ -89,8 +94,8 @@ def accept_galaxies(source: CutoutSource, survey: Survey, *, seed: int,
                           replaced={"r_mag": bad_r, **filled})
 
 
-def replace_bad_r(catalog: Table, *,
-                  max_r_mag: float | None = None) -> tuple[Table, np.ndarray]:
+def replace_bad_r(catalog: Table, *, max_r_mag: float | None = None,
+                  scratch: str = "") -> tuple[Table, np.ndarray]:
   """Replaces r magnitudes that are missing or negative by the largest other one.
 
   With a limit it is the largest within the limit, as if the catalogue ended there.
@@ -116,7 +121,10 @@ def replace_bad_r(catalog: Table, *,
     logging.warning("r stands for no measurement, or is negative, in %d galaxies%s", bad.sum(),
                     "".join(f"; {reason}: {number}" for reason, number in reasons.items()))
   within = usable if max_r_mag is None else usable[usable <= max_r_mag]
-  table["r_mag"] = np.where(bad, np.max(within if within.size else usable), r_mag)
+  if bad.any():
+    largest = np.max(within if within.size else usable)
+    catalog_lib.put_column(table, "r_mag", disk_columns.transformed(
+        lambda bad, own: np.where(bad, largest, own), bad, r_mag, scratch=scratch))
   return table, bad
 
 
@@ -128,9 +136,12 @@ def fill_missing(catalog: Table, source: CutoutSource) -> dict[str, np.ndarray]:
   """
   if source.extra_fill is None:
     return {}
-  filled = {name: extra_columns.is_missing(catalog[name]) for name in source.extra_columns}
+  fill = source.extra_fill
+  filled = {name: _is_missing(catalog[name], source.scratch) for name in source.extra_columns}
   for name, missing in filled.items():
-    catalog[name] = np.where(missing, source.extra_fill, catalog[name])
+    catalog_lib.put_column(catalog, name, disk_columns.transformed(
+        lambda missing, own: np.where(missing, fill, own), missing,
+        np.asarray(catalog[name]), scratch=source.scratch))
     if missing.any():
       logging.warning("%d galaxies lack %s and take %g (--extra_fill)", missing.sum(), name,
                       source.extra_fill)
@@ -161,12 +172,12 @@ def rejection_reasons(catalog: Table, source: CutoutSource, survey: Survey, *,
     reasons[row] = reason
   if max_r_mag is not None:  # what is outside of the sample may have any fault
     _reject(reasons, catalog["r_mag"] > max_r_mag, TOO_FAINT)
-  _reject(reasons, np.char.str_len(catalog["id"]) == 0, NO_ID)
+  _reject(reasons, np.asarray(catalog["id"]) == np.asarray(catalog["id"]).dtype.type(), NO_ID)
   _reject(reasons, hashing.repeated(catalog["id"]), DUPLICATE)
-  _reject(reasons, extra_columns.is_missing(ebv) | ~(np.asarray(ebv) >= 0), BAD_EBV)
+  _reject(reasons, _is_missing(ebv, source.scratch) | ~(np.asarray(ebv) >= 0), BAD_EBV)
   _reject(reasons, outside(catalog["r_mag"]), NO_R)
   for name in source.extra_columns:
-    _reject(reasons, extra_columns.is_missing(catalog[name]), missing_extra(name))
+    _reject(reasons, _is_missing(catalog[name], source.scratch), missing_extra(name))
   if source.photometry:
     _reject_photometry(reasons, catalog, source.photometry.missing, survey)
   # A galaxy without z is not rejected: it goes to the target set.
@@ -187,12 +198,14 @@ def wrong_magnitude(band: str) -> str:
 
 def _reject_photometry(reasons, catalog, missing, survey):
   """Rejects galaxies whose magnitudes cannot be used."""
-  values = np.stack([catalog[magnitude_column(band)] for band in survey.bands], 1)
-  for band, column in zip(survey.bands, values.T):
+  none = np.ones(len(catalog), bool)
+  for band in survey.bands:
+    column = np.asarray(catalog[magnitude_column(band)])
     _reject(reasons, outside(column), wrong_magnitude(band))
     if missing == manifest_lib.REJECT:
       _reject(reasons, np.isnan(column), missing_magnitude(band))
-  _reject(reasons, np.isnan(values).all(1), NO_BAND)
+    none &= np.isnan(column)
+  _reject(reasons, none, NO_BAND)
 
 
 def _list_sentinels(z) -> None:
@@ -213,28 +226,25 @@ def on_grid(z: np.ndarray, survey: Survey) -> np.ndarray:
 def _reject(reasons, condition, reason):
   """Gives a reason to the objects that have none yet."""
   reasons[np.asarray(condition) & (reasons == "")] = reason
+  release_pages()
 
 
-def _columns_for_splits(catalog, rows) -> Table:
+def _is_missing(column, scratch) -> np.ndarray:
+  """`extra_columns.is_missing` of a column."""
+  return disk_columns.transformed(extra_columns.is_missing, np.asarray(column), scratch=scratch)
+
+
+def _columns_for_splits(catalog, rows, scratch) -> Table:
   """The columns of some rows that the splits need; only copied if rows are left out."""
   if len(rows) == len(catalog):
     return catalog
-  return Table({name: catalog[name][rows] for name in splits_lib.COLUMNS
+  return Table({name: _of_rows(catalog[name], rows, scratch) for name in splits_lib.COLUMNS
                 if name in catalog.colnames}, copy=False)
 
 
-def _split_numbers(splits) -> np.ndarray:
-  """Splits as numbers, which take a fortieth of the memory.
-
-  Raises:
-    ValueError: a published split has an unknown name.
-  """
-  unknown = len(manifest_lib.SPLITS)
-  numbers = np.full(len(splits), unknown, np.uint8)
-  for number, name in enumerate(manifest_lib.SPLITS):
-    numbers[splits == name] = number
-  if np.any(numbers == unknown):
-    name = str(splits[numbers == unknown][0])
-    raise ValueError(f"the reader returns a split {name!r}; it must be one of "
-                     f"{', '.join(manifest_lib.SPLITS)}, or empty for none")
-  return numbers
+def _of_rows(column, rows, scratch) -> Column:
+  values = np.asarray(column)
+  if values.strides == (0,):
+    return Column(np.broadcast_to(values[0], len(rows)), copy=False)
+  return Column(disk_columns.transformed(lambda block: values[block], rows, scratch=scratch),
+                copy=False, meta=column.meta)

@@ -10,6 +10,7 @@ import numpy as np
 from data_tools.conversion.record_plan import Plan
 from data_tools.readers.parts import compact_ids
 from pzbias_tf.data import catalog as catalog_lib
+from pzbias_tf.tables.scratch_file import release_pages
 
 
 class WrittenCatalog:
@@ -39,13 +40,19 @@ class WrittenCatalog:
     shards = plan.shard_of(records)
     rows = plan.rows[records]
     columns = catalog_lib.object_columns(plan.catalog.colnames)
-    table = Table({name: compact_ids.texts(plan.catalog[name], rows) if name == "id" else
-                   plan.catalog[name][rows] for name in columns}, copy=False)
+    table = Table({name: self._of_rows(name, rows) for name in columns}, copy=False)
     own = {"copy": plan.copies[records], "split": np.array(plan.splits)[shards],
            "shard": plan.number_in_split(shards), "number": records,
            "position": np.arange(*part.indices(len(self))) - self._starts[shards]}
     for name, (dtype, _, _) in catalog_lib.RECORD_COLUMNS.items():
       table[name] = own[name].astype(dtype)
     for name in self._extra_columns:
-      table[name] = plan.catalog[name][rows]
+      table[name] = self._of_rows(name, rows)
     return table
+
+  def _of_rows(self, name: str, rows: np.ndarray):
+    """Some rows of a column, in any order: afterwards, none of its pages stays in memory."""
+    column = self._plan.catalog[name]
+    values = compact_ids.texts(column, rows) if name == "id" else column[rows]
+    release_pages()
+    return values

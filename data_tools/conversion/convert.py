@@ -159,7 +159,7 @@ class _Conversion:
 
     The manifest comes last: a folder with one is complete.
     """
-    folder, rejected = tasks.shared["folder"], rejects.reasons[tasks.plan.rows] != ""
+    folder, rejected = tasks.shared["folder"], rejects.are_rejected(tasks.plan.rows)
     photometry = manifest_lib.photometry_names(self.survey.bands, self.source.photometry)
     catalog = WrittenCatalog(tasks.plan, rejected, (*photometry, *self.source.extra_columns))
     self._check_counts(written.shards, catalog.counts)

@@ -41,6 +41,8 @@ def find_duplicates(images: Callable[[int], np.ndarray], rows: np.ndarray, marks
   Returns:
     {row: the first row that has this image}.
   """
+  again = hashing.rows_of_repeated(marks)
+  rows, marks = rows[again], marks[again]
   order = np.lexsort((rows, marks))
   rows, marks = rows[order], marks[order]
   edges = np.flatnonzero(np.r_[True, marks[1:] != marks[:-1], True])

@@ -27,7 +27,7 @@ def object_hashes(keys: Iterable[str], salt: str) -> np.ndarray:
     own = start.copy()  # twice as fast as to begin anew
     own.update(key.encode())
     digests += own.digest()
-  return np.frombuffer(digests, "<u8").astype(np.uint64)
+  return np.frombuffer(digests, "<u8").astype(np.uint64, copy=False)
 
 
 def _texts(keys: Iterable[Any]) -> Iterator[str]:
@@ -41,8 +41,12 @@ def _texts(keys: Iterable[Any]) -> Iterator[str]:
 
 def hash_fractions(keys: Iterable[str], salt: str) -> np.ndarray:
   """The hashes as uniform numbers in [0, 1), [n] float64."""
-  # A double holds 53 bits: no value is rounded up to 1.
-  return (object_hashes(keys, salt) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+  # A double holds 53 bits: no value is rounded up to 1.  In place, as many fractions take memory.
+  hashes = object_hashes(keys, salt)
+  hashes >>= np.uint64(11)
+  fractions = hashes.astype(np.float64)
+  fractions *= 2.0**-53
+  return fractions
 
 
 def repeated(keys: np.ndarray) -> np.ndarray:
@@ -52,15 +56,32 @@ def repeated(keys: np.ndarray) -> np.ndarray:
     keys: [n] str or bytes.
   """
   keys = np.asarray(keys)
-  hashes = object_hashes(keys, "repeated")
-  order = np.argsort(hashes, kind="stable")
   is_repeated, seen = np.zeros(len(keys), bool), set()
   # Equal keys have equal hashes, but not the other way round: keys of equal hashes are compared.
-  again = np.flatnonzero(hashes[order[1:]] == hashes[order[:-1]])
-  for row in np.unique(np.concatenate([order[again], order[again + 1]])):
+  for row in rows_of_repeated(object_hashes(_decoded(keys), "repeated")):
     is_repeated[row] = keys[row] in seen
     seen.add(keys[row])
   return is_repeated
+
+
+def _decoded(keys: np.ndarray) -> Iterable[str]:
+  """Keys as texts, some at a time where they are bytes."""
+  if keys.dtype.kind != "S":
+    return keys
+  blocks = (keys[start:start + _TEXTS] for start in range(0, len(keys), _TEXTS))
+  return (text for block in blocks for text in np.char.decode(block, "latin-1").tolist())
+
+
+def rows_of_repeated(hashes: np.ndarray) -> np.ndarray:
+  """The rows whose hash another row has as well, in order.
+
+  Args:
+    hashes: [n] uint64.
+  """
+  ranked = np.sort(hashes)  # without the rows: hardly any hash stands twice
+  twice = np.unique(ranked[1:][ranked[1:] == ranked[:-1]])
+  del ranked
+  return np.flatnonzero(np.isin(hashes, twice)) if twice.size else np.zeros(0, np.int64)
 
 
 def image_hash(pixels: Any) -> int:

@@ -23,6 +23,8 @@ from pzbias_tf.data.dataset import check_catalog
 from pzbias_tf.data.galaxy_origin import simulation_record
 from pzbias_tf.guards.locks import LOCK_NAME
 from pzbias_tf.survey import Survey
+from pzbias_tf.tables.disk_columns import BLOCK
+from pzbias_tf.tables.scratch_file import release_pages
 
 """How thoroughly an existing data set is looked at."""
 
@@ -119,10 +121,10 @@ def fingerprint(source: CutoutSource) -> str:
   """
   digest = hashlib.sha256(repr((len(source.catalog), tuple(source.image_shape))).encode())
   for name in source.catalog.colnames:
-    values = np.asarray(source.catalog[name])
-    if values.dtype.kind == "U":
-      values = np.char.encode(values, "utf-8")
-    digest.update(name.encode() + np.ascontiguousarray(values).tobytes())
+    digest.update(name.encode())
+    for block in _as_bytes(np.asarray(source.catalog[name])):
+      digest.update(np.ascontiguousarray(block).tobytes())
+      release_pages()
   rows = np.unique(np.linspace(0, len(source.catalog) - 1, _SAMPLED_IMAGES).astype(int))
   for row in rows if len(source.catalog) and not source.photometry else ():
     try:
@@ -130,6 +132,17 @@ def fingerprint(source: CutoutSource) -> str:
     except ImageError as error:
       digest.update(str(error).encode())
   return digest.hexdigest()
+
+
+def _as_bytes(values: np.ndarray) -> Iterator[np.ndarray]:
+  """A column some rows at a time, texts in UTF-8, as wide as the longest of the column."""
+  starts = range(0, len(values), BLOCK)
+  if values.dtype.kind != "U" or not starts:
+    yield from (values[start:start + BLOCK] for start in starts)
+    return
+  encoded = lambda start: np.char.encode(values[start:start + BLOCK], "utf-8")
+  width = max(encoded(start).dtype.itemsize for start in starts)
+  yield from (encoded(start).astype(f"S{width}") for start in starts)
 
 
 def check_before_simulation(output: str, origin: Mapping[str, Any]) -> None:

@@ -20,6 +20,7 @@ from data_tools.conversion import hashing
 from data_tools.readers.parts import compact_ids
 from pzbias_tf.data import augment
 from pzbias_tf.data import manifest as manifest_lib
+from pzbias_tf.tables.scratch_file import release_pages
 
 SHARD_NAME = re.compile(
     rf"(?P<split>{'|'.join(manifest_lib.SPLITS)})-\d{{5,}}-of-\d{{5,}}\.tfrecord")
@@ -150,11 +151,15 @@ def _blocks(num: int) -> list[slice]:
 def _plan_split(ids, rows, seed, num_copies, per_shard) -> tuple[np.ndarray, ...]:
   """Source rows and copies in record order, and the number of records of each shard."""
   copies = np.tile(np.arange(num_copies, dtype=np.int8), len(rows))
-  rows = np.repeat(rows, num_copies)
-  hashes = (hashing.object_hashes(
-      (f"{name}/{copy}" for name, copy in zip(compact_ids.texts(ids, rows[block]), copies[block])),
-      f"{seed}/order") for block in _blocks(len(rows)))
-  order = np.argsort(np.concatenate([np.zeros(0, np.uint64), *hashes]), kind="stable")
+  rows = np.repeat(rows, num_copies) if num_copies > 1 else rows
+  hashes = np.zeros(len(rows), np.uint64)
+  for block in _blocks(len(rows)):
+    hashes[block] = hashing.object_hashes(
+        (f"{name}/{copy}" for name, copy in zip(compact_ids.texts(ids, rows[block]),
+                                                copies[block])), f"{seed}/order")
+    release_pages()
+  order = np.argsort(hashes, kind="stable")
+  del hashes  # before there are more arrays of this length
   num_shards = -(-len(order) // per_shard)
   sizes = np.diff(np.arange(num_shards + 1) * len(order) // max(num_shards, 1))
   return rows[order], copies[order], sizes

@@ -21,7 +21,7 @@ class Rejects:
 
   Args:
     ids: [objects] as catalogues have them, see `compact_ids`.
-    reasons: [objects] object, those that follow from the catalogue.
+    reasons: [objects] object, those that follow from the catalogue; changed in place.
     largest: largest fraction of the objects that may be rejected; None for no limit.
 
   Attributes:
@@ -35,8 +35,8 @@ class Rejects:
 
   def __init__(self, ids: np.ndarray, reasons: np.ndarray, largest: float | None = None):
     self.ids, self._largest = ids, largest
-    self.reasons = reasons.copy()
-    self._bad = int(np.sum([reason not in ("", *accepted.OUTSIDE_SAMPLE) for reason in reasons]))
+    self.reasons = reasons
+    self._bad = sum(reason not in ("", *accepted.OUTSIDE_SAMPLE) for reason in reasons)
     self.number = int(np.sum(reasons != ""))
     self._check()
 
@@ -56,6 +56,10 @@ class Rejects:
         self._bad += 1
         self.number += 1
     self._check()
+
+  def are_rejected(self, rows: np.ndarray) -> np.ndarray:
+    """Whether objects are rejected so far, [rows] bool."""
+    return (self.reasons != "")[rows]
 
   def by_reason(self) -> dict[str, int]:
     """{reason: number of objects}."""

@@ -14,6 +14,7 @@ from data_tools.conversion.shard_writer import ShardResult, ShardTask
 from data_tools.readers.parts import compact_ids
 from pzbias_tf.data import manifest as manifest_lib
 from pzbias_tf.progress import Progress
+from pzbias_tf.tables.scratch_file import release_pages
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,10 +35,12 @@ class ShardTasks:
     rows = self.plan.rows[part]
     z_spec, r_mag, ebv = (np.asarray(self.plan.catalog[column])[rows]
                           for column in ("z_spec", "r_mag", "ebv"))
-    return ShardTask(
+    task = ShardTask(
         split=split, name=name, first_number=part.start, rows=rows,
         elements=self.plan.elements(part), ids=compact_ids.texts(self.plan.catalog["id"], rows),
         z_spec=z_spec, r_mag=r_mag, ebv=ebv, left_out=left_out, **self.shared)
+    release_pages()
+    return task
 
   def in_order(self) -> Iterator[ShardTask]:
     """All tasks in record order, each made on demand."""
@@ -123,10 +126,11 @@ def drop_duplicate_images(tasks: ShardTasks, written: WrittenShards, rejects: Re
     mapper: as in `write_shards`.
   """
   rows = tasks.plan.rows
-  compared = (tasks.plan.copies == 0) & (rejects.reasons[rows] == "")
+  compared = (tasks.plan.copies == 0) & ~rejects.are_rejected(rows)
   images, rules = tasks.shared["images"], tasks.shared["rules"]
+  marks = written.marks if compared.all() else written.marks[compared]
   first_of = duplicate_images.find_duplicates(
-      lambda row: rules.check(images(row)), rows[compared], written.marks[compared])
+      lambda row: rules.check(images(row)), rows if compared.all() else rows[compared], marks)
   duplicate_images.warn_of_duplicates(first_of, rejects.ids)
   rejects.add(list(first_of), [duplicate_images.DUPLICATE_IMAGE] * len(first_of))
   left_out = _positions(tasks.plan, np.array(list(first_of), np.int64))

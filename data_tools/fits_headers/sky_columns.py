@@ -19,6 +19,8 @@ import numpy as np
 
 from pzbias_tf import table_columns
 from pzbias_tf.arguments import MISSING_WORDS
+from pzbias_tf.data import catalog as catalog_lib
+from pzbias_tf.tables import disk_columns
 
 _SPELLINGS = {
     **dict.fromkeys(("deg", "degs", "degree", "degrees", "decimal degrees"), units.deg),
@@ -58,7 +60,7 @@ def in_degrees(ra: np.ndarray, dec: np.ndarray, names: tuple[str, str], path: st
 
 
 def correct(catalog: Table, chosen: Mapping[str, str], columns: Mapping[str, np.ndarray],
-            path: str) -> None:
+            path: str, scratch: str = "") -> None:
   """Puts degrees (ICRS) into `ra` and `dec` of a catalogue, or NaN with a warning.
 
   Args:
@@ -66,32 +68,48 @@ def correct(catalog: Table, chosen: Mapping[str, str], columns: Mapping[str, np.
     chosen: {role: name of the column in the table}.
     columns: the table's columns.
     path: the table's file.
+    scratch: folder for long columns; "" is the system's folder for temporary files.
   """
   header = getattr(columns, "header", None)
   if not {"ra", "dec"} & set(chosen):
     return
   if not (header or _is_fits(path)):
-    _blank_off_sky(catalog, path)
+    _blank_off_sky(catalog, path, scratch)
     return
-  nothing = np.full(len(catalog), np.nan)
+  nothing = np.broadcast_to(np.nan, len(catalog))
   ra, dec = (columns[chosen[role]] if role in chosen else nothing for role in ("ra", "dec"))
   names = chosen.get("ra", ""), chosen.get("dec", "")
   try:
-    catalog["ra"], catalog["dec"] = in_degrees(ra, dec, names, path, header or None)
+    ra, dec = _positions(ra, dec, names, path, header or _table_header(path), scratch)
   except ValueError as error:
     logging.warning("%s. The data set goes without ra and dec", error)
-    catalog["ra"], catalog["dec"] = nothing, nothing.copy()
-  _blank_off_sky(catalog, path)
+    ra, dec = nothing, nothing
+  for name, values in (("ra", ra), ("dec", dec)):
+    catalog_lib.put_column(catalog, name, values)
+  _blank_off_sky(catalog, path, scratch)
 
 
-def _blank_off_sky(catalog: Table, path: str) -> None:
+def _positions(ra, dec, names, path, header, scratch):
+  """`in_degrees` of a table; numbers some rows at a time, texts as a whole, as their form is."""
+  def of_some(ra, dec):
+    return in_degrees(ra, dec, names, path, header)
+
+  if {np.asarray(values).dtype.kind for values in (ra, dec)} <= set("iuf"):
+    return disk_columns.all_transformed(of_some, ra, dec, scratch=scratch)
+  return of_some(ra, dec)
+
+
+def _blank_off_sky(catalog: Table, path: str, scratch: str) -> None:
   """Puts NaN in place of positions that are none, such as -9999."""
-  ra, dec = (np.array(catalog[name], np.float64) for name in ("ra", "dec"))
-  off = (np.abs(dec) > 90) | (np.abs(ra) > 360)
+  ra, dec = (np.asarray(catalog[name], np.float64) for name in ("ra", "dec"))
+  off = disk_columns.transformed(
+      lambda ra, dec: (np.abs(dec) > 90) | (np.abs(ra) > 360), ra, dec, scratch=scratch)
   if off.any():
     logging.warning("%s: %d positions are not on the sky, e.g. ra %g, dec %g, and count as "
                     "missing", path, off.sum(), ra[off][0], dec[off][0])
-    catalog["ra"], catalog["dec"] = np.where(off, np.nan, ra), np.where(off, np.nan, dec)
+    for name, values in (("ra", ra), ("dec", dec)):
+      catalog_lib.put_column(catalog, name, disk_columns.transformed(
+          lambda off, own: np.where(off, np.nan, own), off, values, scratch=scratch))
 
 
 def _is_fits(path: str) -> bool:

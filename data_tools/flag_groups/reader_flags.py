@@ -41,7 +41,8 @@ def define(values: flags.FlagValues = flags.FLAGS) -> None:
   columns.choice("missing_magnitudes", "", ["", REJECT, LIMIT], "Galaxies with a missing "
                  "magnitude: reject them (default), or let the faint limit of the training "
                  "galaxies stand for it, and tell the network.")
-  files.text("scratch_dir", "", "Folder for unpacked copies of compressed cubes.")
+  files.text("scratch_dir", "", "Folder for unpacked copies of compressed cubes, and for "
+             "long columns of tables; default: the system's for temporary files.")
 
 
 def options(values: flags.FlagValues) -> readers.ReaderOptions:

@@ -92,7 +92,8 @@ def read(path: str, survey: Survey, options: ReaderOptions = ReaderOptions(), *,
   if options.r_from_image:
     _sum_r(source, survey, path)
   return dataclasses.replace(
-      source, extra_columns=options.extra_columns, extra_fill=options.extra_fill)
+      source, extra_columns=options.extra_columns, extra_fill=options.extra_fill,
+      scratch=options.scratch)
 
 
 def _with_bands_last(source, survey, path):

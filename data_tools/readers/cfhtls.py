@@ -14,7 +14,13 @@ from astropy.table import vstack
 import numpy as np
 
 from data_tools.readers.parts import columns as columns_lib
-from data_tools.readers.parts import cube_files, folder_listing, npy_access, table_files
+from data_tools.readers.parts import (
+  compact_ids,
+  cube_files,
+  folder_listing,
+  npy_access,
+  table_files,
+)
 from data_tools.readers.parts.cutout_source import CutoutSource, Reader, ReaderOptions, with_split
 from data_tools.readers.parts.images import CubeImages
 from pzbias_tf.survey import Survey
@@ -88,12 +94,13 @@ def _sample(file: str) -> str:
 def _read_file(file: str, options: ReaderOptions):
   """Catalogue, location of the cube, and chosen columns of one file."""
   sample = _sample(file)
-  table = table_files.columns_of(file)
+  table = table_files.columns_of(file, options.scratch)
   num = cube_files.check_shape(table, cube_files.CubeFiles(file, file))
   ids = np.array([f"{os.path.basename(file)}:{row}" for row in range(num)], str)
   catalog, chosen = columns_lib.build_catalog(
       table, NAMES[sample], num, options, origin=file,
       ids=None if "id" in options.columns else ids)
+  compact_ids.unpack(catalog)  # several files are joined
   catalog["sample"] = np.full(num, sample)
   if "FIELD" in table:
     catalog["field"] = field_of(table["FIELD"])

@@ -32,11 +32,11 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
   files = cube_files.find(path, table=options.table)
   if files is None:
     raise FileNotFoundError(f"{path}: no cube; expected {FILES}")
-  table = table_files.columns_of(files.table)
+  table = table_files.columns_of(files.table, options.scratch)
   num = cube_files.check_shape(table, files)
   catalog, chosen = columns_lib.build_catalog(
       table, columns_lib.USUAL_NAMES, num, options, origin=files.table)
-  sky_columns.correct(catalog, chosen, table, files.table)
+  sky_columns.correct(catalog, chosen, table, files.table, options.scratch)
   location = npy_access.locate(files.cube, files.member, scratch=options.scratch)
   return CutoutSource(
       catalog=with_split(catalog), images=CubeImages((location,)),

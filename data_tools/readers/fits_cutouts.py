@@ -16,7 +16,13 @@ import numpy as np
 
 from data_tools.fits_headers import sky_columns
 from data_tools.readers.parts import columns as columns_lib
-from data_tools.readers.parts import folder_listing, listed_files, table_files, templates
+from data_tools.readers.parts import (
+  compact_ids,
+  folder_listing,
+  listed_files,
+  table_files,
+  templates,
+)
 from data_tools.readers.parts.cutout_source import (
   REASON_NO_ROW,
   CutoutSource,
@@ -61,7 +67,7 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
   file = options.table or table_files.find(path)
   if not os.path.isdir(path) or not os.path.exists(file):
     raise FileNotFoundError(f"{path}: expected {FILES}; name another catalogue with --table")
-  table = table_files.columns_of(file)
+  table = table_files.columns_of(file, options.scratch)
   listed = None if options.image_template else listed_files.gather(
       table, options.columns, survey.bands, file,
       [os.path.join(path, folder) for folder in _FOLDERS])
@@ -69,7 +75,8 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
   num = table_files.num_rows(table, file)
   catalog, chosen = columns_lib.build_catalog(
       table, columns_lib.USUAL_NAMES, num, options, origin=file)
-  sky_columns.correct(catalog, chosen, table, file)
+  compact_ids.unpack(catalog)  # images are looked for by them
+  sky_columns.correct(catalog, chosen, table, file, options.scratch)
   files, template = (listed[1], f"column {listed[2]}") if listed else _by_template(
       path, {**table, "id": _ids(table, catalog, chosen)}, survey, options)
   images = FitsImages(files, tuple(survey.bands), options.extension)

@@ -111,7 +111,7 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
         parts.add(file, _columns(datasets, part.num), part.num, options)
   first, num = _alike(image_parts, files), sum(part.num for part in image_parts)
   if options.table:
-    table = table_files.columns_of(options.table)
+    table = table_files.columns_of(options.table, options.scratch)
     if table_files.num_rows(table, options.table) != num:
       raise ValueError(f"{path}: {num} images in {first.name}, but "
                        f"{table_files.num_rows(table, options.table)} rows in {options.table}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from typing import Sequence
 
 from astropy.table import Table
 import numpy as np
@@ -24,10 +25,13 @@ from data_tools.readers.parts.cutout_source import (
   with_split,
 )
 from pzbias_tf import missing_values, table_columns, tables
+from pzbias_tf.data import catalog as catalog_lib
 from pzbias_tf.data import manifest as manifest_lib
 from pzbias_tf.data.extra_columns import with_nan
 from pzbias_tf.missing_values import NO_MAGNITUDE, TOO_MANY, outside
 from pzbias_tf.survey import Survey
+from pzbias_tf.tables import disk_columns
+from pzbias_tf.tables.scratch_file import release_pages
 
 FILES = ("a table (.fits, .csv, .csv.gz, .parquet or a folder of its parts, .npy, .npz or text "
          "with a line of names) whose magnitudes are named by --magnitude_columns")
@@ -38,6 +42,9 @@ _NAMES = {**columns_lib.USUAL_NAMES,
 _LARGEST_MEDIAN_ERROR = 2.0  # mag
 _MARK = " (checked)"  # of columns whose missing values have become NaN
 
+Bands = Sequence[np.ndarray]
+"""[galaxies] of each band; () for none."""
+
 
 def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
   """Reads the table.
@@ -47,17 +54,17 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
     ValueError: a column is missing, ambiguous, or holds no magnitudes.
   """
   photometry = _named_columns(path, survey, options)
-  table = table_files.columns_of(path)
+  table = table_files.columns_of(path, options.scratch)
   num = table_files.num_rows(table, path)
-  magnitudes, errors = _values(table, photometry, num, path)
+  magnitudes, errors = _values(table, photometry, num, path, options.scratch)
   options = _check_redshift(table, photometry, options, path)
-  own = _own_labels(survey, photometry, magnitudes, errors)
+  own = _own_labels(survey, photometry, magnitudes, errors, options.scratch)
   roles = {role: name for role, (name, _) in own.items()
            if role.removesuffix("_err") not in options.columns}
   catalog, chosen = columns_lib.build_catalog(
       table.joined(dict(own.values())), _names(photometry), num,
       dataclasses.replace(options, columns={**roles, **options.columns}), origin=path)
-  sky_columns.correct(catalog, chosen, table, path)
+  sky_columns.correct(catalog, chosen, table, path, options.scratch)
   return CutoutSource(
       catalog=_with_photometry(with_split(catalog), survey, magnitudes, errors),
       images=_no_image, image_shape=(), photometry=photometry,
@@ -93,17 +100,20 @@ def _check_flags(photometry, survey):
     raise ValueError(f"--magnitude_columns and --error_columns name {', '.join(twice)} twice")
 
 
-def _values(table: Columns, photometry: manifest_lib.PhotometryColumns, num: int,
-            path: str) -> tuple[np.ndarray, np.ndarray | None]:
-  """Magnitudes and errors [num, bands], NaN where missing; refuses columns of fluxes."""
-  def stacked(flag, names):
-    return np.stack([_column(table, name, flag, num, path) for name in names], 1)
-
-  magnitudes, errors = with_nan(
-      stacked("magnitude", photometry.magnitudes),
-      stacked("error", photometry.errors) if photometry.errors else None)
+def _values(table: Columns, photometry: manifest_lib.PhotometryColumns, num: int, path: str,
+            scratch: str) -> tuple[Bands, Bands]:
+  """Magnitudes and errors by band, NaN where missing; refuses columns of fluxes."""
+  given, given_errors = ([_column(table, name, flag, num, path, scratch) for name in names]
+                         for flag, names in (("magnitude", photometry.magnitudes),
+                                             ("error", photometry.errors)))
+  if given_errors:
+    magnitudes, errors = zip(*(disk_columns.all_transformed(_with_nan, *columns, scratch=scratch)
+                               for columns in zip(given, given_errors)))
+  else:
+    magnitudes, errors = [disk_columns.transformed(
+        lambda block: with_nan(block, None)[0], own, scratch=scratch) for own in given], ()
   _refuse_other_errors(photometry, errors, path)
-  for name, values in zip(photometry.magnitudes, magnitudes.T):
+  for name, values in zip(photometry.magnitudes, magnitudes):
     if missing_values.are_too_bright(values):
       raise ValueError(f"{path}: the values of {name} have the median {np.nanmedian(values):.3g}, "
                        "and no sample of galaxies is as bright. If they are fluxes, turn them into "
@@ -115,12 +125,19 @@ def _values(table: Columns, photometry: manifest_lib.PhotometryColumns, num: int
           f"{values[wrong[0]]:g} in row {wrong[0]}. If they are fluxes, turn them into magnitudes "
           "first, e.g. 22.5 - 2.5 log10(flux) from nanomaggies, and into a missing value, such as "
           "-99, where the flux is not positive")
+    release_pages()
   return magnitudes, errors
+
+
+def _with_nan(magnitudes: np.ndarray, errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  own, own_errors = with_nan(magnitudes, errors)
+  assert own_errors is not None
+  return own, own_errors
 
 
 def _refuse_other_errors(photometry, errors, path) -> None:
   """Raises ValueError if what is named as errors is larger than errors of magnitudes are."""
-  for name, values in zip(photometry.errors, () if errors is None else errors.T):
+  for name, values in zip(photometry.errors, errors):
     known = values[np.isfinite(values)]
     if known.size and np.median(known) > _LARGEST_MEDIAN_ERROR:
       raise ValueError(f"{path}: the values of {name} have the median {np.median(known):.3g}, too "
@@ -128,13 +145,14 @@ def _refuse_other_errors(photometry, errors, path) -> None:
                        "noise, turn them into magnitudes first, 1.0857 flux_error / flux")
 
 
-def _column(table, name, flag, num, path):
+def _column(table, name, flag, num, path, scratch):
   own = table_columns.named(table, name, f"--{flag}_columns", path)
   table_columns.check_unit(table, own, "magnitudes", path)
   values = np.asarray(table[own])
   try:
     if values.dtype.kind in "iufSU" and values.shape == (num,):
-      return table_columns.numbers(values, name, path)
+      return disk_columns.transformed(
+          lambda block: table_columns.numbers(block, name, path), values, scratch=scratch)
     problem = ""
   except ValueError as error:
     problem = f" ({error.__cause__})"
@@ -172,7 +190,8 @@ def _names(photometry) -> dict[str, tuple[str, ...]]:
           for role, names in _NAMES.items()}
 
 
-def _own_labels(survey, photometry, magnitudes, errors) -> dict[str, tuple[str, np.ndarray]]:
+def _own_labels(survey, photometry, magnitudes, errors, scratch
+                ) -> dict[str, tuple[str, np.ndarray]]:
   """{role: (column, values)} of magnitudes and errors in r and i.
 
   A magnitude that is none counts as missing.  The columns have their names in the table, marked.
@@ -181,20 +200,21 @@ def _own_labels(survey, photometry, magnitudes, errors) -> dict[str, tuple[str, 
   for role in ("r", "i"):
     if role in survey.bands:
       band = survey.bands.index(role)
-      label = magnitudes[:, band]
       labels[role] = (f"{photometry.magnitudes[band]}{_MARK}",
-                      np.where(outside(label), np.nan, label))
-      if errors is not None:
-        labels[f"{role}_err"] = (f"{photometry.errors[band]}{_MARK}", errors[:, band])
+                      disk_columns.transformed(
+                          lambda values: np.where(outside(values), np.nan, values),
+                          magnitudes[band], scratch=scratch))
+      if errors:
+        labels[f"{role}_err"] = f"{photometry.errors[band]}{_MARK}", errors[band]
   return labels
 
 
 def _with_photometry(catalog: Table, survey, magnitudes, errors) -> Table:
   """The catalogue with a column per band for magnitudes and errors."""
   for place, band in enumerate(survey.bands):
-    catalog[manifest_lib.magnitude_column(band)] = magnitudes[:, place]
-    if errors is not None:
-      catalog[manifest_lib.error_column(band)] = errors[:, place]
+    catalog_lib.put_column(catalog, manifest_lib.magnitude_column(band), magnitudes[place])
+    if errors:
+      catalog_lib.put_column(catalog, manifest_lib.error_column(band), errors[place])
   return catalog
 
 

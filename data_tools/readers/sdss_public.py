@@ -47,11 +47,11 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
   files = cube_files.find(path, table=options.table)
   if files is None:
     raise FileNotFoundError(f"{path}: no {FILES}")
-  table = table_files.columns_of(files.table)
+  table = table_files.columns_of(files.table, options.scratch)
   num = cube_files.check_shape(table, files)
   catalog, chosen = columns_lib.build_catalog(
       table, NAMES, num, _without_lost_ids(table, options, files.table), origin=files.table)
-  sky_columns.correct(catalog, chosen, table, files.table)
+  sky_columns.correct(catalog, chosen, table, files.table, options.scratch)
   location = npy_access.locate(files.cube, files.member, scratch=options.scratch)
   return CutoutSource(
       catalog=with_split(catalog), images=CubeImages((location,)),

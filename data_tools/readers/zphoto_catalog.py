@@ -58,13 +58,13 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
   rows = {split: arrays.pop(name) for split, name in _SPLITS.items()}
   own = set(arrays)
   if options.table:
-    arrays = table_files.columns_of(options.table).joined(arrays)
+    arrays = table_files.columns_of(options.table, options.scratch).joined(arrays)
   num = table_files.num_rows(arrays, f"{file} {options.table}".strip())
   catalog, chosen = columns_lib.build_catalog(
       arrays, {**columns_lib.USUAL_NAMES, "id": ()}, num, options, origin=file,
       ids=None if "id" in options.columns else np.arange(num).astype(str))
   if chosen.get("ra") not in own:  # units are those of --table
-    sky_columns.correct(catalog, chosen, arrays, options.table)
+    sky_columns.correct(catalog, chosen, arrays, options.table, options.scratch)
   template, images = _images(file, {**arrays, "id": np.arange(num)}, survey, options)
   split = indices.split_of(
       rows, num, origins={name: f"{file}: {array}" for name, array in _SPLITS.items()})

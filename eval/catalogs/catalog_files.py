@@ -3,40 +3,44 @@
 from __future__ import annotations
 
 import dataclasses
+import fnmatch
 import functools
 import json
 import os
 from typing import Sequence
 
 import astropy
-from astropy.table import Table
+from astropy.table import Column
 import numpy as np
 
+from eval.catalogs.calibrated_table import write_table
 from eval.catalogs.catalog_request import CatalogRequest
 from eval.catalogs.catalog_source import Source
 from eval.catalogs.catalog_steps import Measured, Step4
+from eval.catalogs.fitted_galaxies import KEY, sample
 import pzbias_tf
+from pzbias_tf.bias.calibration import is_calibration
 from pzbias_tf.data.galaxy_origin import (
-  FITS_MARK,
   GalaxyOrigin,
   origin_of_record,
   simulation_record,
 )
-from pzbias_tf.files import whole_file, write_text
+from pzbias_tf.files import write_text
 from pzbias_tf.guards import own_folders
 from pzbias_tf.metrics.distributions import off_grid
 from pzbias_tf.metrics.stage_metrics import to_json
 from pzbias_tf.photoz_catalog import Catalog, listed
 from pzbias_tf.predictions.parts.part_folder import parts_digest
 from pzbias_tf.report.catalog_report import catalog_table, how_to_read, write_catalog_report
-from pzbias_tf.report.page_files import RunDescription
+from pzbias_tf.report.page_files import RunDescription, clear_page
 from pzbias_tf.survey import Survey
 from pzbias_tf.versions import file_digest, for_others, git_revision, made_with
 
 REPORT = "report"
 METRICS = "metrics.json"
 CALIBRATED = "calibrated.fits"
-WRITTEN = (METRICS, "calibration*.json", CALIBRATED, REPORT)
+STEP4_FILES = "calibration*.json"
+WRITTEN = (METRICS, STEP4_FILES, CALIBRATED, REPORT)
 """Patterns of the names of what is written to --output."""
 
 _SHOWN_DIGITS = 16  # of a digest
@@ -108,6 +112,7 @@ def _about_results(outcome):
     facts["Errors"] = f"{bootstrap.number} bootstraps, seed {bootstrap.seed}"
   if outcome.step4.fitted_on:
     facts["Step 4"] = f"fitted on {outcome.step4.fitted_on}"
+    facts |= _not_held_out(outcome) if outcome.measured else {}
     facts["Corrections"] = "; ".join(_corrections(outcome.step4))
   if any(own.change for own in outcome.measured):
     facts["Residual against z_photo"] = ("root mean square, weighted by galaxies: "
@@ -115,14 +120,54 @@ def _about_results(outcome):
   return facts
 
 
+def _not_held_out(outcome):
+  """Whether Step 4 is measured on galaxies that it was fitted on, in words."""
+  share = outcome.step4.share
+  if share == 0.0:
+    return {}
+  if share is None:
+    return {"Not held out": f"perhaps; {os.path.basename(outcome.request.calibration)} does not "
+                            "tell its galaxies. Measure others than those it was fitted on"}
+  return {"Not held out": f"about {share:.0%} of the measured galaxies are among those that Step 4 "
+                          "was fitted on, so its numbers are too good; measure others"}
+
+
 def save_all(outcome: Outcome) -> list[str]:
-  """Writes the files; returns their paths.
+  """Writes the files, and removes those of an earlier command; returns what was done, in words.
 
   Raises:
     OSError: the folder holds files of others, or another process is at work there.
+    ValueError: the catalogue is a file that would be written over.
   """
-  with own_folders.output_folder(outcome.request.output, WRITTEN):
-    return _save(outcome)
+  request = outcome.request
+  if request.apply and _same(request.input, os.path.join(request.output, CALIBRATED)):
+    raise ValueError(f"{request.input} would be written over; name another --output")
+  with own_folders.output_folder(request.output, WRITTEN):
+    removed, written = _clear_earlier(request), _save(outcome)
+  gone = [path for path in removed if path not in written
+          and not path.startswith(os.path.join(request.output, REPORT) + os.sep)]
+  return [*(f"wrote {path}" for path in written),
+          *(f"removed {path}, of an earlier command" for path in gone)]
+
+
+def _clear_earlier(request) -> list[str]:
+  """Removes what an earlier command wrote, lest it be taken for a part of what follows.
+
+  Files that this command reads stay.  Returns those that were removed.
+  """
+  folder, read = request.output, (request.input, request.truth, request.fit, request.calibration)
+  names = [name for name in sorted(os.listdir(folder))
+           if name in (METRICS, CALIBRATED) or fnmatch.fnmatchcase(name, STEP4_FILES)
+           and is_calibration(os.path.join(folder, name))]
+  earlier = [path for path in (os.path.join(folder, name) for name in names)
+             if not any(_same(path, other) for other in read if other)]
+  for path in earlier:
+    os.remove(path)
+  return earlier + clear_page(os.path.join(folder, REPORT))
+
+
+def _same(path: str, other: str) -> bool:
+  return os.path.exists(path) and os.path.exists(other) and os.path.samefile(path, other)
 
 
 def _save(outcome):
@@ -141,14 +186,14 @@ def _save(outcome):
   return written
 
 
-def as_text(outcome: Outcome, written: Sequence[str]) -> str:
-  """What the command prints."""
+def as_text(outcome: Outcome, saved: Sequence[str]) -> str:
+  """What the command prints; `saved` is what `save_all` returns."""
   lines = [f"{name.lower()}: {words}" for name, words in outcome.facts.items()]
   summaries = {result.title: result.summary for own in outcome.measured
                for result in (own.before, own.after) if result}
   if summaries:
     lines += ["", catalog_table(summaries), "", how_to_read(summaries)]
-  return "\n".join([*lines, "", *(f"wrote {path}" for path in written)])
+  return "\n".join([*lines, "", *saved])
 
 
 def _corrections(step4):
@@ -201,7 +246,8 @@ def _save_metrics(outcome):
       "revision": git_revision(), "origin": dataclasses.asdict(outcome.origin),
       "rows": len(outcome.source), "galaxies": len(catalog), "missing": dict(catalog.missing),
       "off_grid": off_grids(outcome),
-      "step4": {"fitted_on": outcome.step4.fitted_on, "significant_cells": {
+      "step4": {"fitted_on": outcome.step4.fitted_on,
+                "share_fitted_on": outcome.step4.share, "significant_cells": {
           name: own.significant_cells for name, own in outcome.step4.calibrations.items()},
                 "residual_by_galaxies": to_json(changes)},
       "estimates": {result.title: to_json(result.summary) for own in outcome.measured
@@ -213,35 +259,31 @@ def _save_metrics(outcome):
 def _save_calibrations(outcome):
   """calibration.json, or one file per estimate; none where it was fitted before."""
   request, step4 = outcome.request, outcome.step4
-  if request.calibration:
+  if step4.fitted is None:
     return []
-  paths = []
+  paths, galaxies = [], sample(step4.fitted)
   for name, calibration in step4.calibrations.items():
     several = f"_{name}" if len(step4.calibrations) > 1 else ""
     paths.append(os.path.join(request.output, f"calibration{several}.json"))
     calibration.save(paths[-1], provenance={
         "catalogue": outcome.source.path, "z_photo": name, "fitted_on": step4.fitted_on,
-        **_settings(request)})
+        **_settings(request), KEY: galaxies})
   return paths
 
 
 def _save_calibrated(outcome):
   """The catalogue with all its columns and the calibrated estimates; NaN where one is missing."""
   source, path = outcome.source, os.path.join(outcome.request.output, CALIBRATED)
-  columns = dict(source.columns)
+  new: dict[str, Column] = {}
   for name, calibration in outcome.step4.calibrations.items():
     own = source.catalog(outcome.survey, missing=outcome.request.missing, only=name)
     corrected, filled = own.apply(calibration), np.full((2, len(source)), np.nan)
     filled[0, own.rows], filled[1, own.rows] = corrected.z_photo, corrected.error
-    columns |= {f"{name}_calibrated": filled[0], f"{name}_calibration_error": filled[1]}
+    new |= {f"{name}_calibrated": Column(filled[0], description=f"{name} after Step 4"),
+            f"{name}_calibration_error": Column(
+                filled[1], description="standard error of Step 4's correction")}
   if outcome.step4.own.any():
-    columns["in_fit"] = outcome.step4.own
-  try:
-    with whole_file(path) as hidden:
-      table = Table(columns)
-      table.meta |= {FITS_MARK: outcome.origin.mark} if outcome.origin.mark else {}
-      table.write(hidden, format="fits")
-  except UnicodeEncodeError as error:
-    raise ValueError(f"{source.path}: a FITS table takes plain ASCII only, not {error.object!r}; "
-                     "leave that column out") from error
+    new["in_fit"] = Column(outcome.step4.own, description="whether Step 4 was fitted on the galaxy")
+  write_table(path, source.columns, new, ids=source.roles["id"], mark=outcome.origin.mark,
+              origin=source.path)
   return path

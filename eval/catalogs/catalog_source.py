@@ -22,6 +22,7 @@ from pzbias_tf.predictions.parts.part_folder import (
 from pzbias_tf.predictions.parts.part_schema import PDF, QUANTILES
 from pzbias_tf.predictions.predictions_file import has_pdf, read_columns, read_pdf
 from pzbias_tf.survey import Survey
+from pzbias_tf.tables.table_contents import without_mask
 
 _HDF5 = (".hdf5", ".h5", ".hdf")
 _MODE = "zmode"
@@ -212,15 +213,25 @@ def _joined(columns, path, truth, named):
     logging.warning("%s has no row for %d of the %d galaxies of %s", truth, np.sum(~found), num,
                     path)
   both = columns if isinstance(columns, tables.TableColumns) else tables.TableColumns(columns)
-  return both.joined({key: _at(values, place, found) for key, values in further.items()
-                      if key != other and values.dtype.kind in "iufbUS"})
+  return both.joined(_at(further, [
+      key for key, values in further.items() if key != other and values.dtype.kind in "iufbUS"],
+                         place, found))
 
 
-def _at(values, place, found) -> np.ndarray:
-  """A column of the table of truth by galaxy: NaN or "" where it has none."""
-  if values.dtype.kind in "US":  # may be numbers all the same, or is told to be none
-    return np.where(found, values[place], values.dtype.type())
-  return np.where(found, values.astype(np.float64)[place], np.nan)
+def _at(truth, names, place, found) -> tables.TableColumns:
+  """Columns of the table of truth by galaxy: NaN or "" where it has none, and their texts."""
+  here = tables.TableColumns()
+  for name in names:
+    values = truth[name][place]
+    texts = truth.texts[name][place] if name in truth.texts else None
+    if values.dtype.kind in "US":  # may be numbers all the same, or is told to be none
+      values = np.where(found, values, values.dtype.type())
+    else:
+      values, exact = without_mask(np.ma.MaskedArray(values, ~found))
+      texts = exact if texts is None else texts
+    here.add(name, values, None if texts is None else np.where(found, texts, texts.dtype.type()))
+    here.set_unit(name, truth.unit(name), description=truth.description(name))
+  return here
 
 
 def _places(ids, known, truth, name):

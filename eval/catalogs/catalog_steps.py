@@ -11,6 +11,7 @@ import numpy as np
 from data_tools.conversion.hashing import hash_fractions
 from eval.catalogs.catalog_request import CatalogRequest
 from eval.catalogs.catalog_source import Source, read_source
+from eval.catalogs.fitted_galaxies import share_fitted_on
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.metrics.held_out import ResidualChange, change_between
 from pzbias_tf.metrics.stage_result import StageResult
@@ -29,12 +30,16 @@ class Step4:
     fitted_on: how many galaxies it was fitted on, in words; "" without.
     tested: galaxies to measure, on none of which it was fitted.
     own: whether rows of the source were fitted on, [rows] bool.
+    fitted: the galaxies that it was fitted on; None where it was fitted before.
+    share: of the tested galaxies that it was fitted on before, about; None where this is not known.
   """
 
   calibrations: Mapping[str, Calibration]
   fitted_on: str
   tested: Catalog
   own: np.ndarray
+  fitted: Catalog | None = None
+  share: float | None = 0.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -60,12 +65,14 @@ def make_step4(request: CatalogRequest, source: Source, catalog: Catalog) -> Ste
   """
   none = np.zeros(len(source), bool)
   if request.calibration:
-    return Step4(calibrations=_loaded(request, source, catalog),
-                 fitted_on=f"other galaxies: {request.calibration}", tested=catalog, own=none)
+    share = 0.0 if catalog.z_spec is None else share_fitted_on(request.calibration, catalog)
+    return Step4(calibrations=_loaded(request, source, catalog), tested=catalog, own=none,
+                 fitted_on=f"the galaxies of {request.calibration}", share=share)
   if request.fit:
     fitted = _other_sample(request, source, catalog)
     return Step4(calibrations=_fits(request, fitted, catalog),
-                 fitted_on=f"{len(fitted)} of {request.fit}", tested=catalog, own=none)
+                 fitted_on=f"{len(fitted)} of {request.fit}", tested=catalog, own=none,
+                 fitted=fitted)
   if not request.fit_fraction:
     return Step4(calibrations={}, fitted_on="", tested=catalog, own=none)
   if not source.roles["id"]:
@@ -79,7 +86,7 @@ def make_step4(request: CatalogRequest, source: Source, catalog: Catalog) -> Ste
   rows = none.copy()
   rows[fitted.rows] = True
   return Step4(calibrations=_fits(request, fitted, tested), tested=tested, own=rows,
-               fitted_on=f"{len(fitted)} galaxies of the catalogue")
+               fitted_on=f"{len(fitted)} galaxies of the catalogue", fitted=fitted)
 
 
 def _fits(request, fitted, target):

@@ -11,6 +11,7 @@ import numpy as np
 from data_tools.readers.parts import table_files
 from pzbias_tf import table_columns, table_ids
 from pzbias_tf.metrics.stage_result import WEIGHT
+from pzbias_tf.missing_values import find_missing_weights
 from pzbias_tf.predictions.predictions import match_by_id
 
 
@@ -63,6 +64,12 @@ class WeightTable:
                        f"{table_columns.listing(table)}; rename its columns")
     ids = table_ids.unique_ids(table, names[0], path)
     values = table_columns.number_column(table, names[1], path)
+    values = np.where(find_missing_weights(values)[0], np.nan, values)
+    wrong = np.flatnonzero(values < 0.0)
+    if wrong.size:
+      raise ValueError(f"{path}: weights must not be negative, but {wrong.size} are, that of "
+                       f"{str(ids[wrong[0]])!r} ({values[wrong[0]]:g}) the first; give 0 to leave "
+                       "a galaxy out")
     return cls(path=path, columns=names, ids=ids[ids != ""], values=values[ids != ""])
 
   def named(self) -> str:

@@ -230,6 +230,14 @@ class Calibration:
                error=content.get("error"))
 
 
+def is_calibration(path: str | os.PathLike) -> bool:
+  """Whether a file is one that `Calibration.save` wrote, for any grid."""
+  try:
+    return json_files.read(path, {"format": str}, "{problem}")["format"] == _FORMAT
+  except (OSError, ValueError):
+    return False
+
+
 def cell_settings(kind: str, width: float = 0.0) -> dict[str, Any]:
   """What CELLS mean to `Calibration.fit`.
 

@@ -1,1 +1,1 @@
-"""What differs between the two supported stacks: Keras 2 with tensorflow-addons, and Keras 3."""
+"""What differs between stacks (Keras 2 with tensorflow-addons, Keras 3) and kinds of arrays."""

@@ -11,7 +11,7 @@ import os
 from typing import Iterable, Sequence
 
 from astropy.io import fits
-from astropy.table import Table, vstack
+from astropy.table import Column, Table, vstack
 import numpy as np
 
 from pzbias_tf import storage
@@ -97,6 +97,15 @@ def object_table(num: int, **columns) -> Table:
   for name, (_, _, description) in known.items():
     table[name].description = description
   return table
+
+
+def put_column(table: Table, name: str, values: np.ndarray) -> None:
+  """Adds a column, or replaces it, without another copy of its values in memory."""
+  column = Column(values, name=name, copy=False)
+  if name in table.colnames:
+    table.replace_column(name, column, copy=False)
+  else:
+    table.add_column(column, copy=False)
 
 
 def save_catalog(table: Table, folder: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import bz2
 import gzip
 import lzma
 import os
-from typing import IO, Any, Callable
+from typing import IO, Any, Callable, Protocol
 
 from pzbias_tf.guards import plain_files
 
@@ -20,6 +20,13 @@ real images and tables shrink to a half or a tenth."""
 _BLOCK = 1 << 20
 _STARTS: dict[bytes, Callable[[Any], Any]] = {
     b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+
+
+class Target(Protocol):
+  """What takes the contents of a file."""
+
+  def write(self, data: bytes, /) -> Any:
+    """Takes the next bytes."""
 
 
 class BombError(ValueError):
@@ -62,7 +69,7 @@ def check(path: str | os.PathLike) -> None:
       _copy(path, unpacked, None, packed)
 
 
-def copy(path: str, unpacked: IO[bytes], target: IO[bytes]) -> None:
+def copy(path: str, unpacked: IO[bytes], target: Target) -> None:
   """Copies the unpacked contents of a file.
 
   Args:
@@ -92,6 +99,43 @@ def contents(path: str) -> bytes:
       data = unpacked.read(limit(packed) + 1)
   check_size(path, packed, len(data))
   return data
+
+
+def is_packed(path: str) -> bool:
+  """Whether a plain file begins as a .gz, .bz2 or .xz file does."""
+  with plain_files.opened(path) as file:
+    return _opener(file.read(8)) is not None
+
+
+def start(path: str, num: int) -> bytes:
+  """The first bytes of a plain file, unpacked if it is a .gz, .bz2 or .xz file.
+
+  Raises:
+    EOFError, OSError, lzma.LZMAError, zlib.error: it cannot be read.
+  """
+  with plain_files.opened(path) as file:
+    opener = _opener(file.read(8))
+    file.seek(0)
+    if opener is None:
+      return file.read(num)
+    with opener(file) as unpacked:
+      return unpacked.read(num)
+
+
+def copy_contents(path: str, target: Target) -> None:
+  """Copies the unpacked contents of a packed file; see `copy`.
+
+  Raises:
+    BombError: they are more than such a file could hold.
+    EOFError, OSError, lzma.LZMAError, zlib.error: it cannot be read.
+  """
+  with plain_files.opened(path) as file:
+    opener = _opener(file.read(8))
+    file.seek(0)
+    if opener is None:
+      raise ValueError(f"{path}: it is not packed")
+    with opener(file) as unpacked:
+      copy(path, unpacked, target)
 
 
 def _opener(start: bytes) -> Callable[[Any], Any] | None:

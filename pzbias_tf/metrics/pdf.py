@@ -13,6 +13,7 @@ from typing import Iterator, Mapping, NamedTuple
 import numpy as np
 
 from pzbias_tf import arguments
+from pzbias_tf.compat import plain_arrays
 from pzbias_tf.metrics.bootstrap import Bootstrap, GroupMetric, Measured, by_group
 from pzbias_tf.metrics.draws import Draws
 from pzbias_tf.metrics.uniformity import (
@@ -67,7 +68,7 @@ def _chunks(
   z_spec is clipped to the un-extended grid, even if the PDFs are on the extended
   one.  Its bin counts from the first bin of the PDFs.
   """
-  probabilities = np.asarray(probabilities)
+  probabilities = plain_arrays.array(probabilities, "probabilities")
   (z_spec,) = arguments.columns(z_spec=z_spec)
   left = survey.extension[0] if _extended(probabilities, survey) else 0
   if len(probabilities) != z_spec.size:

@@ -10,6 +10,8 @@ from typing import NamedTuple, Sequence
 
 import numpy as np
 
+from pzbias_tf.compat import plain_arrays
+
 MEAN, HARMONIC = "mean", "harmonic"
 COMBINATIONS = (MEAN, HARMONIC)
 
@@ -44,7 +46,7 @@ def combine_pdfs(pdfs: Sequence[np.ndarray], how: str = MEAN) -> np.ndarray:
     ValueError: there is no p(z), the shapes differ, a number is negative or not
       finite, or `how` is something else.
   """
-  members = [np.asarray(pdf) for pdf in pdfs]
+  members = [plain_arrays.array(pdf, "p(z)") for pdf in pdfs]
   shapes = sorted({member.shape for member in members})
   if len(shapes) != 1 or len(shapes[0]) != 2:
     raise ValueError(f"p(z) of {len(members)} networks have the shapes {shapes}; pass [n, bins] of "

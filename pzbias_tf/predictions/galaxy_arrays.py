@@ -7,9 +7,10 @@ from typing import Mapping, Sequence
 import numpy as np
 
 from pzbias_tf import arguments
+from pzbias_tf.compat import plain_arrays
 from pzbias_tf.data.extra_columns import MISSING, is_missing, with_nan
 from pzbias_tf.data.magnitudes import PhotometryInput
-from pzbias_tf.missing_values import NO_MAGNITUDE, outside
+from pzbias_tf.missing_values import NO_MAGNITUDE, are_exchanged, outside
 from pzbias_tf.survey import Survey
 from pzbias_tf.table_ids import exact_ids
 
@@ -30,8 +31,11 @@ def check_images(images: np.ndarray, survey: Survey, size: int) -> np.ndarray:
   Raises:
     ValueError: they are no such images or too small, or a pixel is not known.
   """
-  if np.ma.is_masked(images):
+  if np.ma.is_masked(images) or np.any(getattr(images, "mask", False)):
     raise ValueError("images have masked pixels; fill them, or leave those galaxies out")
+  if plain_arrays.unit_of(images):
+    raise ValueError(f"images have the unit {plain_arrays.unit_of(images)!r}; pass plain numbers, "
+                     "images.value, in the flux unit of the training images")
   images, bands = np.asanyarray(images), len(survey.bands)
   if images.ndim != 4 or not images.size:
     raise ValueError(f"images must have the shape [n, size, size, {bands}], got "
@@ -76,8 +80,9 @@ def photometry_inputs(images: np.ndarray | None, magnitudes: np.ndarray | None,
 
   Args:
     images: must be None.
-    magnitudes: [n, bands], mag.
-    errors: [n, bands], mag; None where the network takes none.
+    magnitudes: [n, bands], mag; a table, data frame or array with fields is taken by the
+      names of its columns: those of the training, mag_<band>, or the bands.
+    errors: the same of errors, err_<band>; None where the network takes none.
     photometry: what the network makes of them.
 
   Returns:
@@ -92,6 +97,8 @@ def photometry_inputs(images: np.ndarray | None, magnitudes: np.ndarray | None,
     raise ValueError("this run was trained with errors; pass errors=..., [n, bands] in mag"
                      if photometry.with_errors else
                      "this run was trained without errors; leave errors out")
+  magnitudes = _by_band(magnitudes, "magnitudes", photometry)
+  errors = None if errors is None else _by_band(errors, "errors", photometry)
   columns = len(photometry.bands)
   for name, values in (("magnitudes", magnitudes), ("errors", errors)):
     if values is not None and (np.ndim(values) != 2 or np.shape(values) != np.shape(magnitudes)
@@ -99,12 +106,35 @@ def photometry_inputs(images: np.ndarray | None, magnitudes: np.ndarray | None,
       raise ValueError(f"{name} must have the shape [n, {columns}] with the bands "
                        f"{', '.join(photometry.bands)}, got {list(np.shape(values))}; pass one "
                        f"galaxy as {name}[np.newaxis]")
-  try:
-    magnitudes, errors = with_nan(magnitudes, errors)
-  except (TypeError, ValueError) as error:
-    raise ValueError(f"magnitudes and errors must be numbers: {error}") from error
+  if errors is not None and are_exchanged(magnitudes, errors):
+    raise ValueError(f"magnitudes have the median {np.nanmedian(magnitudes):.3g} and errors "
+                     f"{np.nanmedian(errors):.3g}, so they are exchanged; pass magnitudes=... and "
+                     "errors=... the other way round")
+  magnitudes, errors = with_nan(magnitudes, errors)
   _check_magnitudes(magnitudes, photometry)
   return {"magnitudes": magnitudes, **({} if errors is None else {"errors": errors})}
+
+
+def _by_band(values, name, photometry) -> np.ndarray:
+  """Magnitudes or errors [n, bands] float64, NaN where masked; columns with names by their names.
+
+  Raises:
+    ValueError: names of columns are not those of the bands, or values are no numbers.
+  """
+  names = (getattr(getattr(values, "dtype", None), "names", None)
+           or getattr(values, "colnames", None) or getattr(values, "columns", None))
+  if names is None:
+    return plain_arrays.numbers(values, name, plain_arrays.MAGNITUDE)
+  prefix, trained = (("mag_", photometry.columns.magnitudes) if name == "magnitudes" else
+                     ("err_", photometry.columns.errors))
+  known = [trained, [f"{prefix}{band}" for band in photometry.bands], photometry.bands]
+  chosen = next((own for own in known if own and set(own) <= set(names)), None)
+  if chosen is None:
+    raise ValueError(f"{name} have the columns {', '.join(map(str, names))}; call them "
+                     f"{', '.join(known[0] or known[1])}, as the training did, or "
+                     f"{', '.join(photometry.bands)}, or pass an array [n, bands] in this order")
+  return np.stack([plain_arrays.numbers(values[own], f"{name}[{own!r}]", plain_arrays.MAGNITUDE)
+                   for own in chosen], 1)
 
 
 def _check_magnitudes(magnitudes, photometry):
@@ -176,10 +206,7 @@ def number_column(name: str, values: np.ndarray | float, num: int) -> np.ndarray
   Raises:
     ValueError: they are not numbers, not finite, or not as many as galaxies.
   """
-  try:
-    column = np.ma.filled(np.ma.asarray(values, np.float64), np.nan)
-  except (TypeError, ValueError) as error:
-    raise ValueError(f"{name} must be numbers, one per galaxy: {error}") from error
+  column = plain_arrays.numbers(values, name, plain_arrays.kind_of(name))
   if not column.ndim:
     column = np.full(num, column)
   (column,) = arguments.columns(**{name: column})
@@ -221,8 +248,7 @@ def id_column(ids: np.ndarray | None, num: int) -> np.ndarray:
   Raises:
     ValueError: not as many as galaxies, or they have lost digits as floating-point numbers.
   """
-  ids = np.arange(num) if ids is None else np.ma.asarray(ids) if np.ma.isMaskedArray(
-      ids) else np.asarray(ids)
-  if ids.shape != (num,):
+  ids = np.arange(num) if ids is None else ids if hasattr(ids, "shape") else np.asarray(ids)
+  if tuple(ids.shape) != (num,):
     raise ValueError(f"ids have shape {list(ids.shape)} for {num} galaxies; pass one per galaxy")
   return exact_ids(ids, "ids", "predict")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Mapping
 from absl import logging
 import numpy as np
 
+from pzbias_tf.compat import plain_arrays
 from pzbias_tf.files import whole_file
 from pzbias_tf.guards.hdf5_locks import open_hdf5
 from pzbias_tf.predictions.estimates import point_estimates
@@ -20,6 +21,7 @@ from pzbias_tf.predictions.predictions_file import (
   read_columns,
   read_pdf,
 )
+from pzbias_tf.table_ids import exact_ids
 
 if TYPE_CHECKING:
   from astropy.table import Table
@@ -112,6 +114,12 @@ class Predictions(_Columns):
     return len(self.pdf)
 
   def __post_init__(self):
+    if any(type(values) is not np.ndarray for values in (self.edges, self.pdf,
+                                                         *self.ancil.values())):
+      for name, kind in (("edges", plain_arrays.REDSHIFT), ("pdf", plain_arrays.PURE)):
+        object.__setattr__(self, name, plain_arrays.array(getattr(self, name), name, kind))
+      object.__setattr__(self, "ancil", {name: _plain(values, name)
+                                         for name, values in self.ancil.items()})
     n = len(self.pdf)
     if self.pdf.shape != (n, len(self.edges) - 1):
       raise ValueError(f"p(z) has shape {self.pdf.shape}, the grid {len(self.edges) - 1} bins")
@@ -196,6 +204,13 @@ def predicting_weights(path: str) -> str:
     return str(file.attrs.get(WEIGHTS, ""))
 
 
+def _plain(values, name) -> np.ndarray:
+  """A column without mask and unit."""
+  known = name in ("redshift", "r_mag", "ebv") or name.startswith("z")
+  return plain_arrays.array(values, f"column {name}", plain_arrays.kind_of(
+      name.replace("redshift", "z")) if known else plain_arrays.ANY)
+
+
 def match_by_id(wanted: np.ndarray, ids: np.ndarray, values: np.ndarray, what: str) -> np.ndarray:
   """The value of each galaxy.
 
@@ -213,11 +228,13 @@ def match_by_id(wanted: np.ndarray, ids: np.ndarray, values: np.ndarray, what: s
     ValueError: the columns differ in length, the table has an id twice, or it
       lacks a galaxy.
   """
-  ids, values = np.asarray(ids).astype(str), np.asarray(values, np.float64)
+  ids, values = exact_ids(ids, "ids", what), plain_arrays.numbers(
+      values, what, plain_arrays.REDSHIFT if what == "redshifts" else plain_arrays.ANY)
   if ids.shape != values.shape:
     raise ValueError(f"{ids.size} ids are given for {values.size} {what}")
+  ids, values = ids[ids != ""], values[ids != ""]
   order = np.argsort(ids)
-  ranked, wanted = ids[order], np.asarray(wanted).astype(str)
+  ranked, wanted = ids[order], np.char.strip(np.asarray(wanted).astype(str))
   if np.any(ranked[1:] == ranked[:-1]):
     twice = ranked[1:][ranked[1:] == ranked[:-1]][0]
     raise ValueError(f"id {str(twice)!r} stands in the table of {what} twice; keep one of its rows")

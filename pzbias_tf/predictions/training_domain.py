@@ -9,10 +9,11 @@ import tensorflow as tf
 
 from pzbias_tf.data.apertures import measure_images
 from pzbias_tf.data.dataset import Dataset
-from pzbias_tf.data.pipeline import ordered_batches
+from pzbias_tf.data.shard_batches import shard_batches
 from pzbias_tf.predictions.domain import TrainingDomain
 
 MEASURED = 10_000  # galaxies; five of them then lie beyond each end of a range
+_BATCH = 256
 
 
 def training_domain(data: Dataset, image_size: int, path: str) -> TrainingDomain:
@@ -37,16 +38,18 @@ def training_domain(data: Dataset, image_size: int, path: str) -> TrainingDomain
 
 def _measure(data, image_size):
   """Measurements of the first galaxies: a fair sample, since records are in random order."""
-  measure = tf.function(measure_images, reduce_retracing=True)
-  batches, left = [], MEASURED
+  parts, keep, left = [], [], MEASURED
   for number, shard in enumerate(data.manifest.shards):
     if shard.split != "train" or not shard.records or not left:
       continue
     part = data.shard(number)
-    keep = part.column("copy") == 0
-    keep[np.flatnonzero(keep)[left:]] = False
-    left -= int(keep.sum())
-    if keep.any():
-      batches += [measure(batch["image"]) for batch in ordered_batches(
-          part, "train", keep=keep, labels=None, batch_size=256, image_size=image_size)]
+    first = np.flatnonzero(part.column("copy") == 0)[:left]
+    parts.append(part)
+    keep.append(np.isin(np.arange(shard.records), first))
+    left -= len(first)
+  batches = [_measured(batch["image"]) for batch in shard_batches(
+      parts, keep, batch_size=_BATCH, image_size=image_size)]
   return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+
+
+_measured = tf.function(measure_images, reduce_retracing=True)

@@ -12,6 +12,8 @@ from ceci.config import StageParameter
 import numpy as np
 from rail.core.common_params import SharedParams
 
+from pzbias_tf.compat import plain_arrays
+
 SHARED = ("bands", "err_bands", "id_col", "redshift_col", "nondetect_val", "nonobserved_val")
 
 
@@ -71,7 +73,7 @@ def number_column(table: Mapping[str, np.ndarray], name: str) -> np.ndarray:
   if name not in table:
     raise ValueError(f"the table has no column {name}, only {', '.join(table)}; name another one "
                      "in the configuration of the stage")
-  return np.asarray(table[name], np.float64)
+  return plain_arrays.numbers(table[name], name, plain_arrays.ANY)
 
 
 def optional_column(table: Mapping[str, np.ndarray], name: str) -> np.ndarray:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import os
+import re
 from typing import Any, Mapping, NamedTuple, Sequence
 
 from matplotlib.figure import Figure
@@ -17,6 +18,7 @@ from pzbias_tf.data.galaxy_origin import UNKNOWN, GalaxyOrigin
 from pzbias_tf.files import write_text
 from pzbias_tf.report import captions, page
 from pzbias_tf.report.figures import save_figure
+from pzbias_tf.report.figures.picture_files import FORMATS
 from pzbias_tf.report.stage_table import COLUMNS, table_cells
 from pzbias_tf.report.verdict import cautions
 from pzbias_tf.survey import Survey
@@ -24,6 +26,7 @@ from pzbias_tf.survey import Survey
 PAGE = "index.html"
 TABLE = "table.md"
 
+_PICTURE = re.compile(rf"({'|'.join(captions.HEADINGS)})(_\d+)?\.({'|'.join(FORMATS)})")
 _PIXELS_PER_INCH = 150  # a figure across two columns of a journal fills the page
 
 
@@ -111,6 +114,7 @@ def write_page(folder: str, figures: Sequence[NamedFigure], content: Mapping[str
   Returns:
     The paths of the written files.
   """
+  clear_page(folder)
   os.makedirs(folder, exist_ok=True)
   written, pictures = [os.path.join(folder, TABLE)], []
   write_text(written[0], table + "\n")
@@ -121,6 +125,21 @@ def write_page(folder: str, figures: Sequence[NamedFigure], content: Mapping[str
   written.append(os.path.join(folder, PAGE))
   write_text(written[-1], page.render(page.Page(pictures=pictures, **content)))
   return written
+
+
+def clear_page(folder: str) -> list[str]:
+  """Removes the files of an earlier page, also of figures that a new one lacks; returns them.
+
+  Args:
+    folder: the folder of the report, which need not exist; it is removed if nothing else is there.
+  """
+  earlier = [name for name in (sorted(os.listdir(folder)) if os.path.isdir(folder) else ())
+             if name in (PAGE, TABLE) or _PICTURE.fullmatch(name)]
+  for name in earlier:
+    os.remove(os.path.join(folder, name))
+  if earlier and not os.listdir(folder):
+    os.rmdir(folder)
+  return [os.path.join(folder, name) for name in earlier]
 
 
 def as_picture(figure: NamedFigure, folder: str) -> tuple[page.Picture, list[str]]:

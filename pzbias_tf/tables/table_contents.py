@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Mapping
+import unicodedata
 
 from astropy.io import fits
 import numpy as np
@@ -21,7 +22,7 @@ class TableColumns(dict[str, np.ndarray]):
     skipped: {name: why this column is not among the others}.
     twice: names of several columns that differ; the first of them is among the columns.
     aliases: {another name: the column}, of columns that have a long and a short name.
-    header: units (TUNIT) and the like, as a FITS table has them.
+    header: units (TUNIT), descriptions (TCOMM) and the like, as a FITS table has them.
   """
 
   def __init__(self, columns: Mapping[str, np.ndarray] | None = None):
@@ -80,27 +81,39 @@ class TableColumns(dict[str, np.ndarray]):
     """Notes why a column is not among the others."""
     self.skipped[name.strip()] = reason
 
-  def set_unit(self, name: str, unit: str, ucd: str = "") -> None:
-    """Notes the unit of a column, as in the header of a FITS table."""
+  def set_unit(self, name: str, unit: str, ucd: str = "", description: str = "") -> None:
+    """Notes the unit of a column, and what it is, as in the header of a FITS table."""
     fields = self.header.get("TFIELDS", 0)
-    number = next((number for number in range(1, fields + 1)
-                   if self.header.get(f"TTYPE{number}") == name), fields + 1)
+    number = self._number(name) or fields + 1
     self.header["TFIELDS"] = max(fields, number)
-    for keyword, value in (("TTYPE", name), ("TUNIT", unit), ("TUCD", ucd)):
+    for keyword, value in (("TTYPE", name), ("TUNIT", unit), ("TUCD", ucd),
+                           ("TCOMM", _of_header(description))):
       if value:
         self.header[f"{keyword}{number}"] = value
 
   def unit(self, name: str) -> str:
     """The unit of a column, "" if none is known."""
-    for number in range(1, self.header.get("TFIELDS", 0) + 1):
-      if str(self.header.get(f"TTYPE{number}", "")).strip() == name:
-        return str(self.header.get(f"TUNIT{number}", "")).strip()
-    return ""
+    return str(self.header.get(f"TUNIT{self._number(name)}", "")).strip()
+
+  def description(self, name: str) -> str:
+    """What a column is, in the words of the file; "" if it has none."""
+    return str(self.header.get(f"TCOMM{self._number(name)}", "")).strip()
+
+  def _number(self, name) -> int:
+    """The number of a column in the header, 0 if it has none."""
+    numbers = range(1, self.header.get("TFIELDS", 0) + 1)
+    return next((number for number in numbers
+                 if str(self.header.get(f"TTYPE{number}", "")).strip() == name), 0)
 
   def joined(self, other: Mapping[str, np.ndarray]) -> TableColumns:
     """These columns and those of another table, which replace those of the same name."""
     both = TableColumns({**self, **other})
-    both.header, both.aliases = self.header, dict(self.aliases)
+    both.header, both.aliases = self.header.copy(), dict(self.aliases)
+    if isinstance(other, TableColumns):
+      for name in other:
+        for keyword in ("TTYPE", "TUNIT", "TCOMM"):  # not those of the column that is replaced
+          both.header.remove(f"{keyword}{self._number(name)}", ignore_missing=True)
+        both.set_unit(name, other.unit(name), description=other.description(name))
     for name in ("texts", "skipped"):
       own = {key: value for key, value in getattr(self, name).items() if key not in other}
       setattr(both, name, {**own, **getattr(other, name, {})})
@@ -112,6 +125,12 @@ class TableColumns(dict[str, np.ndarray]):
     other = values if texts is None else texts
     return own.shape == other.shape and bool(np.all(
         (own == other) | ((own != own) & (other != other))))
+
+
+def _of_header(text: str) -> str:
+  """A text as a header takes it, in one line of ASCII."""
+  plain = unicodedata.normalize("NFKD", " ".join(text.split())).encode("ascii", "ignore").decode()
+  return "".join(letter for letter in plain if letter.isprintable())
 
 
 def _as_mask(values: np.ndarray) -> np.ndarray | None:
@@ -126,13 +145,16 @@ def _as_mask(values: np.ndarray) -> np.ndarray | None:
 
 def without_mask(values: Any) -> tuple[np.ndarray, np.ndarray | None]:
   """A column as a plain array, and as texts where masked whole numbers lose digits as doubles."""
-  mask = np.ma.getmaskarray(values) if np.ma.isMaskedArray(values) else np.False_
+  mask: Any = np.ma.getmaskarray(values) if np.ma.isMaskedArray(values) else np.False_
   plain = np.ma.getdata(values) if np.ma.isMaskedArray(values) else np.asarray(values)
   plain = np.asarray(plain)
   if plain.dtype.kind == "O":
     plain, mask = _objects(plain), np.False_
-  if not np.any(mask):
-    return plain, None
+  return filled(plain, mask) if np.any(mask) else (plain, None)
+
+
+def filled(plain: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+  """A column without what is masked, as doubles and texts where it holds whole numbers."""
   if plain.dtype.kind in "iub":
     return (np.where(mask, np.nan, plain.astype(np.float64)),
             np.where(mask, "", plain.astype(str)))

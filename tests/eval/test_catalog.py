@@ -229,8 +229,8 @@ class ColumnsTest(CatalogCase):
     table = columns()
     full = self.estimates(table)["photoZ"]
     table.pop("r")
-    text, metrics = self.run_on(self.write(table), fit_fraction=0.5)
     found = self.estimates(table)["photoZ"]
+    text, metrics = self.run_on(self.write(table), fit_fraction=0.5)
     self.assertEqual(set(full) - set(found), set(BY_MAGNITUDE))
     self.assertEqual(found["sigma_mad"], full["sigma_mad"])
     self.assertIn("no magnitudes", text)
@@ -260,9 +260,41 @@ class ColumnsTest(CatalogCase):
     expected = summarize(sample, SDSS, BOOTSTRAP, weights=table["w"][order])
     found = self.estimates(table, columns={"weights": "w"})["photoZ"]
     self.assertEqual(found, json.loads(json.dumps(to_json(expected))))
-    table["w"][3] = -1.0
-    with self.assertRaisesRegex(ValueError, "catalog.fits: column 'w': weights must not be neg"):
+    table["w"][3], table["w"][8] = -1.0, -2.0
+    with self.assertRaisesRegex(ValueError, "catalog.fits: column 'w': weights must not be negative"
+                                r", but 2 are, in rows 3 \(-1\), 8 \(-2\)"):
       self.run_on(self.write(table), columns={"weights": "w"})
+
+  @parameterized.parameters("catalog.fits", "catalog.csv")
+  def test_weights_that_are_none(self, name):
+    table = Table(columns(), masked=True)
+    table["w"] = np.ma.array(np.random.default_rng(5).uniform(0.5, 100, NUM))
+    for row, value in enumerate((-9999, -999, -99, np.nan, np.inf, 1e20, 99, 999)):
+      table["w"][row] = value
+    table["w"].mask[8:10] = True
+    text, metrics = self.run_on(self.write(table, name), columns={"weights": "w"})
+    self.assertEqual(metrics["missing"], {"w": {
+        "-9999": 1, "-999": 1, "-99": 1, "NaN": 3, "infinite": 1, "1e+15 or above": 1}})
+    self.assertIn("left out: 8 rows with missing values: w -9999 (1)", text)
+    rows = np.r_[6, 7, 10:NUM]
+    expected = self.estimates(Table(table[rows], masked=False), columns={"weights": "w"})
+    self.assertEqual(metrics["estimates"], expected)
+
+  def test_a_missing_weight_is_calibrated_all_the_same(self):
+    table = columns()
+    table["w"] = np.ones(NUM)
+    table["w"][3] = -99
+    self.run_on(self.write(table), columns={"weights": "w"}, fit_fraction=0.5, apply=True)
+    found = Table.read(self.path("out/calibrated.fits"))
+    self.assertTrue(np.isfinite(found["photoZ_calibrated"][3]))
+    self.assertFalse(found["in_fit"][3])
+
+  def test_further_numbers_that_stand_for_missing_weights(self):
+    table = columns()
+    table["w"] = np.ones(NUM)
+    table["w"][:4] = -1.0
+    _, metrics = self.run_on(self.write(table), columns={"weights": "w"}, missing=(-1.0,))
+    self.assertEqual(metrics["missing"], {"w": {"-1": 4}})
 
   def test_a_table_of_truth_is_matched_by_id(self):
     table = columns()
@@ -428,9 +460,134 @@ class Step4Test(CatalogCase):
     self.assertAllEqual(self.calibrated()["photoZ_calibrated"], table["photoZ"])
 
 
+class FittedGalaxiesTest(CatalogCase):
+  """A Step 4 of before that is measured on the galaxies that it was fitted on is told."""
+
+  def share(self, path, **settings):
+    text, metrics = self.run_on(path, "new", **{"calibration": self.path("out/calibration.json"),
+                                                **settings})
+    share = metrics["step4"]["share_fitted_on"]
+    self.assertEqual("not held out: " in text, bool(share))
+    return share, text
+
+  def test_the_catalogue_that_it_was_fitted_on(self):
+    path = self.write(columns())
+    self.run_on(path, fit_fraction=0.5)
+    share, text = self.share(path)
+    self.assertBetween(share, 0.4, 0.6)
+    self.assertRegex(text, "not held out: about [45]..? of the measured galaxies are among those "
+                     "that Step 4 was fitted on.*measure others")
+
+  @parameterized.parameters("csv", "fits")
+  def test_the_same_galaxies_in_another_file(self, suffix):
+    table = columns()
+    self.run_on(self.write(table, "first.csv"), fit_fraction=0.5)
+    turned = {name: own[::-1] for name, own in table.items()}
+    self.assertGreater(self.share(self.write(turned, f"turned.{suffix}"))[0], 0.4)
+    single = {name: own.astype(np.float32) if own.dtype.kind == "f" else own
+              for name, own in turned.items() if name != "objID"}
+    self.assertGreater(self.share(self.write(single, f"single.{suffix}"))[0], 0.4)
+    self.assertGreater(self.share(self.write(turned), z_photo=("other",))[0], 0.4)
+
+  def test_a_fit_to_another_table(self):
+    other, own = self.write(columns(num=6000, seed=2), "other.csv"), self.write(columns())
+    self.run_on(own, fit=other)
+    self.assertEqual(self.share(own)[0], 0.0)
+    self.assertGreater(self.share(other)[0], 0.95)
+
+  def test_other_galaxies(self):
+    table = columns()
+    self.run_on(self.write(table), fit_fraction=0.5, apply=True)
+    rest = ~np.array(Table.read(self.path("out/calibrated.fits"))["in_fit"])
+    self.assertEqual(self.share(self.write({name: own[rest] for name, own in table.items()},
+                                           "rest.fits"))[0], 0.0)
+    new = columns(seed=1)
+    new["objID"] = np.arange(NUM)
+    self.assertEqual(self.share(self.write(new, "new.fits"))[0], 0.0)
+
+  def test_numbers_of_rows_are_no_ids(self):
+    table, new = columns(), columns(seed=1)
+    table["objID"], new["objID"] = np.arange(NUM), np.arange(NUM)
+    self.run_on(self.write(table), fit_fraction=0.5)
+    self.assertEqual(self.share(self.write(new, "new.fits"))[0], 0.0)
+
+  def test_a_file_of_an_earlier_version(self):
+    path = self.write(columns())
+    self.run_on(path, fit_fraction=0.5)
+    step4 = self.path("out/calibration.json")
+    with open(step4, encoding="utf-8") as file:
+      content = json.load(file)
+    del content["provenance"]["galaxies"], content["sha256"]
+    with open(step4, "w", encoding="utf-8") as file:
+      json.dump(content, file)
+    text, metrics = self.run_on(path, "new", calibration=step4)
+    self.assertIsNone(metrics["step4"]["share_fitted_on"])
+    self.assertIn("not held out: perhaps; calibration.json does not tell its galaxies", text)
+
+
+class EarlierFilesTest(CatalogCase):
+  """An output folder holds the files of one command alone."""
+
+  def left(self, output="out"):
+    return sorted(name for name in os.listdir(self.path(output)) if name[0] != ".")
+
+  def test_step_4_of_an_earlier_command_does_not_stay_beside_new_metrics(self):
+    path = self.write(columns())
+    self.run_on(path, z_photo=("photoZ", "other"), fit_fraction=0.5, apply=True)
+    self.assertEqual(self.left(), ["calibrated.fits", "calibration_other.json",
+                                   "calibration_photoZ.json", "metrics.json"])
+    text, _ = self.run_on(path, fit_fraction=0.5)
+    self.assertEqual(self.left(), ["calibration.json", "metrics.json"])
+    for name in ("calibrated.fits", "calibration_other.json", "calibration_photoZ.json"):
+      self.assertIn(f"removed {self.path(f'out/{name}')}, of an earlier command", text)
+    text, _ = self.run_on(path)
+    self.assertEqual(self.left(), ["metrics.json"])
+    self.assertIn(f"removed {self.path('out/calibration.json')}", text)
+    self.assertNotIn("removed", self.run_on(path)[0])
+
+  def test_files_that_are_read_and_those_of_others_stay(self):
+    path = self.write(columns())
+    self.run_on(path, fit_fraction=0.5, apply=True)
+    for name in ("notes.txt", "calibration_notes.json"):
+      with open(self.path(f"out/{name}"), "w", encoding="utf-8") as file:
+        file.write("{}")
+    new = self.write(columns(seed=1), "new.fits")
+    step4 = self.path("out/calibration.json")
+    self.run_on(new, calibration=step4)
+    self.assertEqual(self.left(), ["calibration.json", "calibration_notes.json", "metrics.json",
+                                   "notes.txt"])
+    self.run_on(new, calibration=step4, apply=True)
+    self.run_on(self.path("out/calibrated.fits"))
+    self.assertIn("calibrated.fits", self.left())
+    with self.assertRaisesRegex(ValueError, "calibrated.fits would be written over.*--output"):
+      self.run_on(self.path("out/calibrated.fits"), fit_fraction=0.5, apply=True)
+
+  def test_a_step_4_that_is_read_is_not_written_over(self):
+    table = columns()
+    path = self.write({**table, "photoZ2": table["photoZ"]})
+    self.run_on(path, fit_fraction=0.5)
+    _, metrics = self.run_on(self.write(columns(seed=1), "new.fits"),
+                             calibration=self.path("out/calibration.json"))
+    self.assertIn("calibration.json", metrics["step4"]["fitted_on"])
+
+
 class ReportTest(CatalogCase):
 
   draws = True
+
+  def test_figures_of_an_earlier_command_do_not_stay(self):
+    path = self.write(columns())
+    self.run_on(path, z_photo=("photoZ", "other"), fit_fraction=0.5)
+    with open(self.path("out/report/mine.png"), "wb"):
+      pass
+    self.run_on(path, columns={"r": "none"})
+    self.assertEqual(self.pictures(), ["calibration", "density", "estimates", "mine"])
+    new = {name: column for name, column in columns(seed=1).items() if name != "z"}
+    self.run_on(path, fit_fraction=0.5)
+    step4 = self.path("step4.json")
+    os.replace(self.path("out/calibration.json"), step4)
+    self.run_on(self.write(new, "new.fits"), apply=True, calibration=step4)
+    self.assertEqual(os.listdir(self.path("out/report")), ["mine.png"])
 
   def page(self):
     with open(self.path("out/report/index.html"), encoding="utf-8") as file:

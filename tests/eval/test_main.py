@@ -222,6 +222,14 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
       with self.assertRaisesRegex(ValueError, message):
         self.assertIsNone(EvaluatedStage(step3, weights=table).test)
 
+  def test_fill_values_are_no_weights(self):
+    for number, message in ((-9999.0, "1 of 2 galaxies have no weight, 'b' the first"),
+                            (-99.0, "1 of 2 galaxies have no weight, 'b' the first"),
+                            (-1.0, r"negative, but 1 are, that of 'b' \(-1\) the first")):
+      table = Table({"id": ["a", "b"], "weight": [1.0, number]})
+      with self.assertRaisesRegex(ValueError, message):
+        WeightTable.from_table(table).of(np.array(["a", "b"]))
+
   def test_a_galaxy_without_a_weight_is_named(self):
     step3 = os.path.join(self.run_dir, "step3")
     ids = Predictions.load(os.path.join(step3, "predictions_test.hdf5")).ancil["id"]

@@ -3,11 +3,21 @@
 import os
 
 from absl.testing import parameterized
+from astropy import units
+from astropy.table import Table
+from astropy.utils.masked import Masked
 import numpy as np
 import tensorflow as tf
 
+from pzbias_tf.data.magnitudes import PhotometryInput
+from pzbias_tf.data.manifest import PhotometryColumns
 from pzbias_tf.predictions import galaxy_arrays
 from pzbias_tf.survey import SDSS
+
+try:
+  import pandas
+except ImportError:
+  pandas = None
 
 SIZE = 16
 
@@ -45,6 +55,9 @@ class ImagesTest(tf.test.TestCase, parameterized.TestCase):
       ("NaN", with_pixel(np.nan), r"images\[2\] has pixels that are NaN.* leave that galaxy out"),
       ("infinite", with_pixel(-np.inf), r"images\[2\] has pixels"),
       ("large", with_pixel(1e39, "float64"), r"images\[2\] has pixels .* too large for float32"),
+      ("unit", images() * units.Jy, "images have the unit 'Jy'; pass plain numbers, images.value"),
+      ("fields", np.zeros((3, SIZE, SIZE, 5), [("a", float)]), "images must be real numbers"),
+      ("masked quantity", Masked(images(), mask=with_pixel(1) == 1), "images have masked pixels"),
       ("masked", np.ma.masked_invalid(with_pixel(np.nan)), "images have masked pixels"))
   def test_refused(self, given, message):
     with self.assertRaisesRegex(ValueError, message):
@@ -78,7 +91,7 @@ class ColumnsTest(tf.test.TestCase, parameterized.TestCase):
       (np.nan, "ebv is not finite"),
       ([0.1, 99.0], r"ebv\[1\] is 99, which is no measurement"),
       ([999.0, 0.1], r"ebv\[0\] is 999, which is no measurement"),
-      (["low", "high"], "ebv must be numbers, one per galaxy: could not convert"),
+      (["low", "high"], "ebv must be numbers: could not convert"),
       (np.ma.array([0.1, 0.2], mask=[False, True]), "ebv is not finite .* position 1"))
   def test_ebv_refused(self, ebv, message):
     with self.assertRaisesRegex(ValueError, message):
@@ -113,6 +126,14 @@ class ColumnsTest(tf.test.TestCase, parameterized.TestCase):
                           (np.array(["a", None], object), ["a", ""])):
       self.assertAllEqual(galaxy_arrays.id_column(ids, 2), expected)
 
+  def test_ids_that_are_masked_in_other_ways(self):
+    self.assertAllEqual(galaxy_arrays.id_column(
+        Masked(np.array([2**60 + 1, 8]), mask=[False, True]), 2), [str(2**60 + 1), ""])
+    if pandas is not None:
+      for dtype in ("Int64", "string"):
+        ids = pandas.array([2**60 + 1, None] if dtype == "Int64" else ["007", None], dtype=dtype)
+        self.assertAllEqual(galaxy_arrays.id_column(ids, 2), [str(ids[0]), ""])
+
   def test_ids(self):
     self.assertAllEqual(galaxy_arrays.id_column(None, 2), ["0", "1"])
     for ids in ([7, 8], [b"7", b"8"], ["7", "8"]):
@@ -138,6 +159,69 @@ class ColumnsTest(tf.test.TestCase, parameterized.TestCase):
   def test_extra_values_that_a_network_does_not_take(self):
     with self.assertRaisesRegex(ValueError, "extra has a; this run takes no extra columns"):
       galaxy_arrays.extra_values({"a": 1.0}, (), 2)
+
+
+class PhotometryTest(tf.test.TestCase, parameterized.TestCase):
+  """Magnitudes of any kind: what is masked is missing, and names decide the order of the bands."""
+
+  values = np.array([[19.0, 18.0, 17.0], [20.0, 19.0, 18.5]])
+
+  def inputs(self, magnitudes, errors=None, missing="limit"):
+    columns = PhotometryColumns(magnitudes=("psf_u", "psf_g", "psf_r"),
+                                errors=() if errors is None else ("e_u", "e_g", "e_r"),
+                                missing=missing)
+    photometry = PhotometryInput(bands=("u", "g", "r"), columns=columns, limits=(), mean=(),
+                                 deviation=())
+    return galaxy_arrays.photometry_inputs(None, magnitudes, errors, photometry)
+
+  def test_masked_magnitudes_are_missing(self):
+    mask = self.values == 18.0
+    expected = np.where(mask, np.nan, self.values)
+    for given in (np.ma.array(self.values, mask=mask), Masked(self.values * units.mag, mask=mask),
+                  list(np.ma.array(self.values, mask=mask))):
+      self.assertAllEqual(self.inputs(given)["magnitudes"], expected)
+      with self.assertRaisesRegex(ValueError, r"magnitudes\[0\] has no measurement in g"):
+        self.inputs(given, missing="reject")
+
+  def test_units(self):
+    for given in (self.values * units.mag, self.values * units.ABmag,
+                  1000 * self.values * units.Unit("mmag")):
+      self.assertAllClose(self.inputs(given)["magnitudes"], self.values, rtol=1e-12)
+    with self.assertRaisesRegex(ValueError, "magnitudes has the unit 'Jy', so it holds no magn"):
+      self.inputs(self.values * units.Jy)
+
+  @parameterized.parameters("psf_{}", "mag_{}", "{}")
+  def test_columns_with_names_are_taken_by_these(self, form):
+    order = (2, 0, 1)
+    names = [form.format("ugr"[place]) for place in order]
+    table = Table({**{name: np.ma.array(self.values[:, place], mask=[place == 1, False])
+                      for name, place in zip(names, order)}, "other": ["a", "b"]})
+    expected = np.where(self.values == 18.0, np.nan, self.values)
+    tables = [table, np.rec.fromarrays(self.values[:, order].T, names=names)]
+    if pandas is not None:
+      tables.append(table.to_pandas())
+      tables.append(table.to_pandas().convert_dtypes())
+    for given in tables:
+      own = self.values if given is tables[1] else expected
+      self.assertAllEqual(self.inputs(given)["magnitudes"], own)
+
+  def test_errors_are_taken_by_their_names_as_well(self):
+    errors = Table({"e_r": [0.1, 0.2], "e_u": [0.3, 0.4], "e_g": [0.5, 0.6]})
+    self.assertAllEqual(self.inputs(self.values, errors)["errors"], [[0.3, 0.5, 0.1],
+                                                                   [0.4, 0.6, 0.2]])
+
+  def test_other_names_are_refused(self):
+    table = Table({name: [1.0, 2.0] for name in ("m1", "m2", "m3")})
+    for given in (table, table.as_array()):
+      with self.assertRaisesRegex(ValueError, "magnitudes have the columns m1, m2, m3; call them "
+                                  "psf_u, psf_g, psf_r, as the training did, or u, g, r, or pass"):
+        self.inputs(given)
+
+  def test_exchanged_magnitudes_and_errors(self):
+    errors = np.full((2, 3), 0.03)
+    with self.assertRaisesRegex(ValueError, "magnitudes have the median 0.03 and errors 18.8, so "
+                                "they are exchanged; pass .* the other way round"):
+      self.inputs(errors, self.values)
 
 
 if __name__ == "__main__":

@@ -6,16 +6,19 @@ import re
 from typing import Mapping, Sequence
 
 from absl import logging
-from astropy.table import Table
+from astropy.table import Column, Table
 import numpy as np
 
 from data_tools.flag_groups.layout_words import ROLES, SEVERAL
+from data_tools.readers.parts import compact_ids
 from data_tools.readers.parts.cutout_source import Columns, ReaderOptions
 from pzbias_tf import table_columns, table_ids
 from pzbias_tf.data import catalog as catalog_lib
 from pzbias_tf.data.extra_columns import MISSING, is_missing
 from pzbias_tf.data.reference_columns import columns_for, columns_in
 from pzbias_tf.table_columns import NONE, USUAL_NAMES
+from pzbias_tf.tables import disk_columns
+from pzbias_tf.tables.scratch_file import release_pages
 
 __all__ = ["GROUP", "NONE", "REQUIRED", "ROLES", "SEVERAL", "USUAL_NAMES", "build_catalog",
            "check_extra", "check_names"]
@@ -44,7 +47,8 @@ def build_catalog(columns: Columns, names: Mapping[str, tuple[str, ...]], num: i
       if there is no id column.
 
   Returns:
-    The object table and {role: name of the chosen column}.
+    The object table, long columns on disk and ids as `compact_ids` has them unless the layout
+    defines them, and {role: name of the chosen column}.
 
   Raises:
     ValueError: a required, named or extra column is absent, or holds no numbers.
@@ -60,22 +64,27 @@ def build_catalog(columns: Columns, names: Mapping[str, tuple[str, ...]], num: i
       chosen[role] = name
     if numbers is not None:
       values[ROLES[role]] = numbers
-  values.update({column: table_columns.number_column(columns, name, origin)
+  values.update({column: _numbers(columns, name, options, origin)
                  for column, name in references.items()})
   if references:
     chosen["z_photo"] = ",".join(references.values())
-  if ids is None:
-    ids = _ids(columns, chosen, num, names.get("id", ()), origin=origin)
-  values["id"] = ids
+  if ids is not None:
+    values["id"] = ids
   if options.ebv is not None:
-    values["ebv"] = np.full(num, options.ebv)
+    values["ebv"] = np.broadcast_to(np.float64(options.ebv), num)
     chosen["ebv"] = f"constant {options.ebv:g}"
     logging.warning("%s: E(B-V) = %g for all galaxies, as requested by --ebv", origin, options.ebv)
   catalog = catalog_lib.object_table(num, **values)
+  if ids is None:
+    column = _ids(columns, chosen, num, names.get("id", ()), options=options, origin=origin)
+    column.description = catalog["id"].description
+    catalog.replace_column("id", column, copy=False)
   if GROUP in columns:
-    catalog[GROUP] = np.asarray(columns[GROUP]).astype(str)
+    catalog_lib.put_column(catalog, GROUP, disk_columns.transformed(
+        lambda block: block.astype(str), np.asarray(columns[GROUP]), scratch=options.scratch))
   for name in options.extra_columns:
-    catalog[name] = _extra(columns, name, num, origin)
+    catalog_lib.put_column(catalog, name, _extra(columns, name, num, options, origin))
+  release_pages()
   return catalog, chosen
 
 
@@ -149,12 +158,24 @@ def _role(columns, role, candidates, options, origin) -> tuple[str, np.ndarray |
     optional |= role not in REQUIRED and role not in options.columns
     if role in _WHAT:
       table_columns.check_unit(columns, name, _WHAT[role], origin)
-    return name, table_columns.number_column(columns, name, origin)
+    return name, _numbers(columns, name, options, origin)
   except ValueError as error:
     if not optional:
       raise
     logging.warning("%s. The data set goes without", error)
     return "", None
+
+
+def _numbers(columns, name, options, origin) -> np.ndarray:
+  """A column as `table_columns.number_column` has it."""
+  values = columns[name]
+  if disk_columns.is_on_disk(values) and values.dtype == np.float64:
+    return values
+  if np.ndim(values) != 1:
+    return table_columns.number_column(columns, name, origin)
+  return disk_columns.transformed(
+      lambda block: table_columns.numbers(block, name, origin), values,
+      scratch=options.scratch)
 
 
 def _pick(columns, role, candidates, options, origin) -> str:
@@ -183,7 +204,7 @@ def _raise_if_required(role, candidates, columns, options, origin):
       f"the columns are {table_columns.listing(columns)}. Name it with --{role}_column{remedy}")
 
 
-def _extra(columns, name, num, origin) -> np.ndarray:
+def _extra(columns, name, num, options, origin) -> np.ndarray:
   """An extra column, [num] float64; missing numbers stay as they are."""
   if not table_columns.resolve(columns, name):
     raise ValueError(f"{origin}: no extra column {name!r}; the columns are "
@@ -192,20 +213,27 @@ def _extra(columns, name, num, origin) -> np.ndarray:
   values = np.asarray(columns[table_columns.named(columns, name, "--extra_columns", origin)])
   try:
     if values.dtype.kind in "iufSU" and values.shape == (num,):
-      return table_columns.numbers(values, name, origin)
+      return disk_columns.transformed(
+          lambda block: table_columns.numbers(block, name, origin), values,
+          scratch=options.scratch)
   except ValueError:
     pass  # text that is no number
   raise ValueError(f"{origin}: extra column {name!r} does not hold one number per galaxy, but "
                    f"{values.dtype} of shape {list(values.shape)}; leave it out, or convert it")
 
 
-def _ids(columns, chosen, num, candidates, *, origin) -> np.ndarray:
-  """Ids as text; the row numbers if there is no column, with a warning."""
+def _ids(columns, chosen, num, candidates, *, options, origin) -> Column:
+  """Ids; the row numbers if there is no column, with a warning."""
   if "id" in chosen:
-    return _ascii(table_ids.ids_of(columns, chosen["id"], origin), origin)
+    name = chosen["id"]
+    return compact_ids.packed(
+        table_ids.most_exact(columns, name, origin),
+        lambda block: _ascii(table_ids.exact_ids(block, name, origin), origin),
+        scratch=options.scratch)
   logging.warning("%s: no column of ids (looked for %s): the numbers of the rows are the ids; name "
                   "a column with --id_column", origin, ", ".join(candidates) or "none")
-  return np.arange(num).astype(str)
+  return compact_ids.packed(np.arange(num), lambda block: block.astype(str),
+                            scratch=options.scratch)
 
 
 def _ascii(ids: np.ndarray, origin: str) -> np.ndarray:

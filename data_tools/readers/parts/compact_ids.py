@@ -5,24 +5,44 @@ A catalogue may have them so; whoever uses ids takes them from here, as text.
 
 from __future__ import annotations
 
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator
 
-from astropy.table import Column
+from astropy.table import Column, Table
 import numpy as np
+
+from pzbias_tf.tables.disk_columns import ColumnWriter
+from pzbias_tf.tables.scratch_file import release_pages
 
 WIDTH = "width_of_text"
 """Letters of the text that the ids were; catalogues are written in this width."""
 _BLOCK = 10_000
 
 
-def packed(ids: Column) -> Column:
-  """A column of ids [objects] str as bytes; ids are ASCII."""
-  text = np.asarray(ids)
-  # Encoded, an empty array would become one of numbers.
-  values = np.char.encode(text, "ascii") if text.size else text.astype("S1")
-  column = Column(values, description=ids.description)
-  column.meta[WIDTH] = text.dtype.itemsize // 4
+def packed(values: np.ndarray, text_of: Callable[[np.ndarray], np.ndarray] = np.asarray, *,
+           scratch: str = "") -> Column:
+  """A column of ids as bytes, on disk where it is long.
+
+  Args:
+    values: [objects] what the ids are made from.
+    text_of: returns the ids of some values as text, which is ASCII; by default they are text.
+    scratch: the folder for temporary files.
+  """
+  writer, width = ColumnWriter(scratch, len(values)), 1
+  for start in range(0, len(values) or 1, _BLOCK):
+    text = text_of(values[start:start + _BLOCK])
+    width = max(width, text.dtype.itemsize // 4)
+    # Encoded, an empty array would become one of numbers.
+    writer.append(np.char.encode(text, "ascii") if text.size else text.astype("S1"))
+    release_pages()
+  column = Column(writer.array(), name="id", copy=False)
+  column.meta[WIDTH] = width
   return column
+
+
+def unpack(catalog: Table) -> None:
+  """Makes the ids of a catalogue text."""
+  ids = catalog["id"]
+  catalog.replace_column("id", Column(texts(ids), description=ids.description))
 
 
 def texts(ids: Any, rows: Any = slice(None)) -> np.ndarray:
@@ -44,3 +64,4 @@ def each(ids: Any) -> Iterator[str]:
   """All ids as text, one by one; few are in memory as such at once."""
   for start in range(0, len(ids), _BLOCK):
     yield from texts(ids, slice(start, start + _BLOCK)).tolist()
+    release_pages()

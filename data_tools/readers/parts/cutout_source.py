@@ -60,8 +60,8 @@ class ReaderOptions:
       headers.
     image_dataset: the HDF5 dataset of images; "" looks for it.
     table: file with the columns; "" looks beside the images.
-    scratch: folder for unpacked copies of compressed cubes; "" is the system's temporary
-      folder.
+    scratch: folder for unpacked copies of compressed cubes, and long columns of tables; "" is the
+      system's temporary folder.
     extra_columns: columns that are kept under their own names, for networks that take them.
     extra_fill: what replaces missing values of these; None rejects the galaxies.
     magnitude_columns: columns of a table of photometry that hold the magnitudes, by band.
@@ -103,6 +103,7 @@ class CutoutSource:
     extra_fill: what replaces their missing values; None rejects the galaxies.
     photometry: where the magnitudes came from that the catalogue holds in place of images; None
       for images.
+    scratch: folder for long columns; "" is the system's temporary folder.
   """
 
   catalog: Table
@@ -113,6 +114,7 @@ class CutoutSource:
   extra_columns: tuple[str, ...] = ()
   extra_fill: float | None = None
   photometry: PhotometryColumns | None = None
+  scratch: str = ""
 
   def __post_init__(self):
     absent = sorted({*self.extra_columns} - {*self.catalog.colnames})

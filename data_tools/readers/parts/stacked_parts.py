@@ -14,18 +14,19 @@ from data_tools.readers.parts import columns as columns_lib
 from data_tools.readers.parts import compact_ids, table_files
 from data_tools.readers.parts.cutout_source import ReaderOptions
 from pzbias_tf.tables import TableColumns
+from pzbias_tf.tables.disk_columns import ColumnWriter
+from pzbias_tf.tables.scratch_file import release_pages
 
 
 class Parts:
   """The catalogues of several files, which must have the same columns.
 
-  Only the columns of the catalogue are kept, ids of several files as bytes, so that a galaxy takes
-  less than 100 bytes however many columns its files have.
+  Only the columns of the catalogue are kept, on disk where they are long.
   """
 
   def __init__(self, files: Sequence[str]):
     self._files = files
-    self._parts: dict[str, list[Column]] = {}
+    self._parts: dict[str, _StackedColumn] = {}
     self._chosen: dict[str, str] | None = None
     self._num = 0
 
@@ -48,9 +49,10 @@ class Parts:
     with _silent() if self._parts else contextlib.nullcontext():
       catalog, chosen = columns_lib.build_catalog(
           table, columns_lib.USUAL_NAMES, num, options, origin=origin)
-      sky_columns.correct(catalog, chosen, table, origin)
+      sky_columns.correct(catalog, chosen, table, origin, options.scratch)
     if "id" not in chosen:
-      catalog["id"] = (self._num + np.arange(num)).astype(str)
+      catalog.replace_column("id", compact_ids.packed(
+          self._num + np.arange(num), lambda rows: rows.astype(str)))
     if self._chosen not in (None, chosen):
       raise ValueError(
           f"{origin}: the columns {_differences(chosen, self._chosen)}; name them with "
@@ -58,8 +60,8 @@ class Parts:
     self._chosen, self._num = chosen, self._num + num
     for name in catalog.colnames:
       column = catalog[name]
-      self._parts.setdefault(name, []).append(
-          compact_ids.packed(column) if name == "id" and len(self._files) > 1 else column)
+      self._parts.setdefault(name, _StackedColumn(column, options.scratch)).append(column)
+    release_pages()
 
   def catalog(self) -> tuple[Table, dict[str, str]]:
     """The catalogue of all objects and {role: name of its column}.
@@ -69,21 +71,50 @@ class Parts:
     """
     if not self._parts:
       raise ValueError(f"{self._files[0]} and {len(self._files) - 1} others hold no objects")
-    columns = {name: _joined(self._parts.pop(name)) for name in list(self._parts)}
+    columns = {name: self._parts.pop(name).column() for name in list(self._parts)}
     return Table(columns, copy=False), dict(self._chosen or {})
 
 
-def _joined(parts: list[Column]) -> Column:
-  """One column from those of the files; a column without values takes no memory."""
-  values = np.asarray(parts[0])
-  if all(np.asarray(part).strides == (0,) for part in parts):
-    values = np.broadcast_to(values[:1].ravel()[0], sum(map(len, parts)))
-  elif len(parts) > 1:
-    values = np.concatenate([np.asarray(part) for part in parts])
-  column = Column(values, copy=False, description=parts[0].description)
-  widths = [part.meta[compact_ids.WIDTH] for part in parts if compact_ids.WIDTH in part.meta]
-  column.meta.update({compact_ids.WIDTH: max(widths)} if widths else {})
-  return column
+class _StackedColumn:
+  """One column from those of the files; one value for all rows takes no space.
+
+  Args:
+    first: the first file's.
+    scratch: folder for a long column.
+  """
+
+  def __init__(self, first: Column, scratch: str):
+    self._first, self._writer = first, ColumnWriter(scratch)
+    self._num_same, self._width = 0, 0  # rows so far that have one value, none written
+
+  def append(self, column: Column) -> None:
+    """Adds the rows of the next file."""
+    values = np.asarray(column)
+    self._width = max(self._width, column.meta.get(compact_ids.WIDTH, 0))
+    if values.strides == (0,) and not self._writer.rows and (
+        not self._num_same or _equal(values[0], self._same())):
+      self._num_same += len(values)
+      return
+    if self._num_same:
+      self._writer.append(np.broadcast_to(self._same(), self._num_same))
+      self._num_same = 0
+    self._writer.append(values)
+
+  def column(self) -> Column:
+    """The column of all files."""
+    values = (np.broadcast_to(self._same(), self._num_same) if self._num_same else
+              self._writer.array())
+    column = Column(values, copy=False, description=self._first.description)
+    column.meta.update({compact_ids.WIDTH: self._width} if self._width else {})
+    return column
+
+  def _same(self):
+    """The value of all rows so far."""
+    return np.asarray(self._first)[0]
+
+
+def _equal(first, second) -> bool:
+  return bool(first == second or first != first and second != second)
 
 
 def _differences(chosen: dict[str, str], first: dict[str, str]) -> str:

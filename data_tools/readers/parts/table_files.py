@@ -38,8 +38,12 @@ def find(folder: str) -> str:
   return ""
 
 
-def columns_of(path: str) -> TableColumns:
+def columns_of(path: str, scratch: str = "") -> TableColumns:
   """All columns of a table file that hold one value per row.
+
+  Args:
+    path: the file, or a folder of Parquet files.
+    scratch: folder for long columns; "" is the system's folder for temporary files.
 
   Raises:
     OSError, ValueError: the file cannot be read.
@@ -54,7 +58,7 @@ def columns_of(path: str) -> TableColumns:
     if not array.dtype.names:
       raise ValueError(f"{path}: not a record array; its type is {array.dtype}")
     return _with_fields(TableColumns(), array).apply_masks()
-  return tables.read_table(path)
+  return tables.read_table(path, scratch)
 
 
 def _add_member(columns: TableColumns, path: str, name: str) -> None:

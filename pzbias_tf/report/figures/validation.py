@@ -34,7 +34,8 @@ def draw_validation(z_spec: np.ndarray, z_photo: np.ndarray, survey: Survey, sta
     ax.set(xlabel=label, ylabel=style.RESIDUAL_LABEL, ylim=(-limit, limit))
   ax = figure.add_subplot(1, 3, 3)
   edges = survey.edges()
-  ax.hist(z_spec, edges, density=True, color=style.Z_SPEC_COLOR, label=r"$z_\mathrm{spec}$")
+  ax.hist(z_spec, edges, density=True, histtype="stepfilled", color=style.Z_SPEC_COLOR,
+          label=r"$z_\mathrm{spec}$")  # one shape: bars take ten times as long to draw
   ax.hist(z_photo, edges, density=True, histtype="step", color=look.color,
           label=r"$z_\mathrm{photo}$")
   ax.set(xlabel="redshift", ylabel="n(z)")
