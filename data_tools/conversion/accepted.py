@@ -25,6 +25,7 @@ from pzbias_tf.survey import Survey
 NO_ID = "no id in the table"
 DUPLICATE = "duplicate id"
 BAD_EBV = "E(B-V) negative or not finite"
+LARGE_EBV = f"E(B-V) above {missing_values.LARGEST_EBV:g} mag"
 OUTSIDE_GRID = "z outside the redshift grid"
 NO_BAND = "no magnitude in any band"
 NO_R = f"r magnitude {NO_MAGNITUDE}"
@@ -164,6 +165,8 @@ def rejection_reasons(catalog: Table, source: CutoutSource, survey: Survey, *,
   _reject(reasons, np.char.str_len(catalog["id"]) == 0, NO_ID)
   _reject(reasons, hashing.repeated(catalog["id"]), DUPLICATE)
   _reject(reasons, extra_columns.is_missing(ebv) | ~(np.asarray(ebv) >= 0), BAD_EBV)
+  missing_values.check_reddening(np.asarray(ebv), np.asarray(catalog["id"]))
+  _reject(reasons, np.asarray(ebv) > missing_values.LARGEST_EBV, LARGE_EBV)
   _reject(reasons, outside(catalog["r_mag"]), NO_R)
   for name in source.extra_columns:
     _reject(reasons, extra_columns.is_missing(catalog[name]), missing_extra(name))

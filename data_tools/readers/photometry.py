@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 
 from astropy.table import Table
 import numpy as np
@@ -35,6 +36,8 @@ _NAMES = {**columns_lib.USUAL_NAMES,
           "id": ("id", "objid", "specobjid", *columns_lib.USUAL_NAMES["id"][2:]),
           "z": ("z", "z_spec", "zspec", "zs", "redshift"), "r": (), "i": (), "r_err": (),
           "i_err": ()}
+_SMALLEST_MEDIAN = 1.0  # mag: errors are smaller, magnitudes larger
+_MOST_BY_CHANCE = 3  # galaxies
 _LARGEST_MEDIAN_ERROR = 2.0  # mag
 _MARK = " (checked)"  # of columns whose missing values have become NaN
 
@@ -49,6 +52,7 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
   photometry = _named_columns(path, survey, options)
   table = table_files.columns_of(path)
   num = table_files.num_rows(table, path)
+  _refuse_twice(table, photometry, path)
   magnitudes, errors = _values(table, photometry, num, path)
   options = _check_redshift(table, photometry, options, path)
   own = _own_labels(survey, photometry, magnitudes, errors)
@@ -87,10 +91,37 @@ def _check_flags(photometry, survey):
       raise ValueError(f"--{flag}_columns={','.join(names)}: {len(names)} columns, but survey "
                        f"{survey.name} has the bands {', '.join(survey.bands)}; name one for each, "
                        "in this order, or give another --survey")
+  for flag, names in (("magnitude", photometry.magnitudes), ("error", photometry.errors)):
+    _refuse_other_order(flag, names, survey)
   names = (*photometry.magnitudes, *photometry.errors)
   twice = sorted({name for name in names if names.count(name) > 1})
   if twice:
     raise ValueError(f"--magnitude_columns and --error_columns name {', '.join(twice)} twice")
+
+
+def _refuse_other_order(flag, names, survey) -> None:
+  """Raises ValueError if the names are those of the bands, in another order."""
+  found = [{band for band in survey.bands if band in re.split(r"[^A-Za-z0-9]+", name)}
+           for name in names]
+  bands = [next(iter(own)) for own in found if len(own) == 1]
+  if len(bands) == len(names) and sorted(bands) == sorted(survey.bands) and (
+      tuple(bands) != tuple(survey.bands)):
+    right = [names[bands.index(band)] for band in survey.bands]
+    raise ValueError(f"--{flag}_columns={','.join(names)}: the bands of survey {survey.name} are "
+                     f"{', '.join(survey.bands)}, in this order; give "
+                     f"--{flag}_columns={','.join(right)}")
+
+
+def _refuse_twice(table, photometry, path) -> None:
+  """Raises ValueError if two names mean one column, such as two spellings of a path of HDF5."""
+  means: dict[str, str] = {}
+  for flag, names in (("magnitude", photometry.magnitudes), ("error", photometry.errors)):
+    for name in names:
+      own = table_columns.named(table, name, f"--{flag}_columns", path)
+      if own in means:
+        raise ValueError(f"{path}: {means[own]} and {name} are one column, {own}, and each is "
+                         "named as another band; name the columns of different bands")
+      means[own] = name
 
 
 def _values(table: Columns, photometry: manifest_lib.PhotometryColumns, num: int,
@@ -102,6 +133,7 @@ def _values(table: Columns, photometry: manifest_lib.PhotometryColumns, num: int
   magnitudes, errors = with_nan(
       stacked("magnitude", photometry.magnitudes),
       stacked("error", photometry.errors) if photometry.errors else None)
+  _refuse_exchanged(photometry, magnitudes, errors, path)
   _refuse_other_errors(photometry, errors, path)
   for name, values in zip(photometry.magnitudes, magnitudes.T):
     if missing_values.are_too_bright(values):
@@ -118,14 +150,40 @@ def _values(table: Columns, photometry: manifest_lib.PhotometryColumns, num: int
   return magnitudes, errors
 
 
+def _refuse_exchanged(photometry, magnitudes, errors, path) -> None:
+  """Raises ValueError if columns hold errors in place of magnitudes, or one of them twice."""
+  for name, values in zip(photometry.magnitudes, magnitudes.T):
+    if np.isfinite(values).any() and np.nanmedian(values) < _SMALLEST_MEDIAN:
+      beside = (f", and --error_columns={','.join(photometry.errors)}: are the two exchanged?"
+                if photometry.errors else "")
+      raise ValueError(f"{path}: the values of {name} have the median {np.nanmedian(values):.3g}, "
+                       "as errors of magnitudes have, and no magnitudes. It is named by "
+                       f"--magnitude_columns={','.join(photometry.magnitudes)}{beside}")
+  for names, table in ((photometry.magnitudes, magnitudes), (photometry.errors, errors)):
+    for place, name in enumerate(names):
+      for other, earlier in enumerate(names[:place]):
+        if _are_copies(table[:, place], table[:, other]):
+          raise ValueError(f"{path}: columns {earlier} and {name} hold the same numbers, so one "
+                           "band is named twice; name the columns of different bands")
+
+
+def _are_copies(values, others) -> bool:
+  """Whether two columns have the same numbers, enough of them and no constant."""
+  known = np.isfinite(values) & np.isfinite(others)
+  return bool(np.sum(known) >= _MOST_BY_CHANCE and np.ptp(values[known]) > 0
+              and np.array_equal(values, others, equal_nan=True))
+
+
 def _refuse_other_errors(photometry, errors, path) -> None:
   """Raises ValueError if what is named as errors is larger than errors of magnitudes are."""
   for name, values in zip(photometry.errors, () if errors is None else errors.T):
     known = values[np.isfinite(values)]
     if known.size and np.median(known) > _LARGEST_MEDIAN_ERROR:
       raise ValueError(f"{path}: the values of {name} have the median {np.median(known):.3g}, too "
-                       "much for errors of magnitudes. If they are errors of fluxes, or signal to "
-                       "noise, turn them into magnitudes first, 1.0857 flux_error / flux")
+                       f"much for errors of magnitudes. If they are magnitudes, exchange {name} "
+                       f"with one of --magnitude_columns={','.join(photometry.magnitudes)}. If "
+                       "they are errors of fluxes, or signal to noise, turn them into magnitudes first, "
+                       "1.0857 flux_error / flux")
 
 
 def _column(table, name, flag, num, path):
