@@ -67,7 +67,8 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
       images=_no_image, image_shape=(), photometry=photometry,
       description={"path": path, "layout": "photometry",
                    "columns": {role: name.removesuffix(_MARK) for role, name in chosen.items()},
-                   "photometry": dataclasses.asdict(photometry)})
+                   "photometry": {name: value for name, value in photometry.to_json().items()
+                                  if name not in ("r", "ebv")}})
 
 
 def _named_columns(path, survey, options) -> manifest_lib.PhotometryColumns:
@@ -79,7 +80,9 @@ def _named_columns(path, survey, options) -> manifest_lib.PhotometryColumns:
     raise FileNotFoundError(f"{path}: not a file; --magnitude_columns is for {FILES}")
   photometry = manifest_lib.PhotometryColumns(
       magnitudes=options.magnitude_columns, errors=options.error_columns,
-      missing=options.missing_magnitudes or manifest_lib.REJECT)
+      missing=options.missing_magnitudes or manifest_lib.REJECT,
+      **{role: name for role in ("r", "ebv")
+         if (name := options.columns.get(role, "")) != columns_lib.NONE})
   _check_flags(photometry, survey)
   return photometry
 
@@ -182,8 +185,8 @@ def _refuse_other_errors(photometry, errors, path) -> None:
       raise ValueError(f"{path}: the values of {name} have the median {np.median(known):.3g}, too "
                        f"much for errors of magnitudes. If they are magnitudes, exchange {name} "
                        f"with one of --magnitude_columns={','.join(photometry.magnitudes)}. If "
-                       "they are errors of fluxes, or signal to noise, turn them into magnitudes first, "
-                       "1.0857 flux_error / flux")
+                       "they are errors of fluxes, or signal to noise, turn them into magnitudes "
+                       "first, 1.0857 flux_error / flux")
 
 
 def _column(table, name, flag, num, path):
