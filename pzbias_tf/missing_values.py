@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Callable, Sequence
 
 import numpy as np
 
@@ -16,11 +16,17 @@ SENTINELS = (-9999.0, -999.0, -99.0, *NINES)
 FILL = 1e15
 """Missing are 1e20, 9.96921e36 and the like; nothing that is measured here is as large."""
 
+NO_BRIGHTNESS = 0.0
+"""A magnitude of exactly this is a placeholder: no galaxy is as bright."""
+
 BRIGHTEST, FAINTEST = 0.0, 40.0
 """Ends of what can be a magnitude; other numbers are fluxes, or wrong."""
 NO_MAGNITUDE = f"outside of {BRIGHTEST:g} to {FAINTEST:g}, so no magnitude"
 TOO_MANY = 0.1
 """Share of such numbers in a column, beyond which it holds something else."""
+
+LARGEST_EBV = 10.0
+"""Mag: no galaxy is seen through as much dust; larger numbers are something else."""
 
 HIGHEST = 20.0
 """No redshift of a galaxy is above; velocities, percentages and the like are."""
@@ -35,6 +41,8 @@ def find_missing(values: np.ndarray, *, redshifts: bool,
                  further: Sequence[float] = ()) -> tuple[np.ndarray, dict[str, int]]:
   """Finds missing values: SENTINELS, NaN, infinite ones, and impossible redshifts and magnitudes.
 
+  A magnitude of exactly 0 stands for none; a redshift of 0 is that of a star.
+
   Args:
     values: a column, [n] float64; masked values are NaN.
     redshifts: whether they are redshifts, of which -1 and below are impossible.
@@ -48,7 +56,8 @@ def find_missing(values: np.ndarray, *, redshifts: bool,
   missing, found = np.zeros(values.shape, bool), {}
   lowest = _LOWEST_REDSHIFT if redshifts else LOWEST
   # One at a time, since columns may be long.
-  for number in (*SENTINELS, *further):
+  placeholders = (*SENTINELS, *further, *(() if redshifts else (NO_BRIGHTNESS,)))
+  for number in placeholders:
     own = single == np.float32(number)
     found[f"{number:g}"] = int(own.sum())
     missing |= own
@@ -66,7 +75,7 @@ def find_missing(values: np.ndarray, *, redshifts: bool,
 
 def find_missing_weights(values: np.ndarray, *,
                          further: Sequence[float] = ()) -> tuple[np.ndarray, dict[str, int]]:
-  """Finds missing weights: all of `find_missing` but 99, 999 and the like, which may be weights.
+  """Finds missing weights: all of `find_missing` but 0, 99, 999 and the like, which may be weights.
 
   Args:
     values: a column, [n] float64; masked values are NaN.
@@ -75,7 +84,8 @@ def find_missing_weights(values: np.ndarray, *,
   Returns:
     As `find_missing`.
   """
-  is_weight = np.isin(values, [number for number in NINES if number not in further])
+  is_weight = np.isin(values, [number for number in (NO_BRIGHTNESS, *NINES)
+                               if number not in further])
   return find_missing(np.where(is_weight, 1.0, values), redshifts=False, further=further)
 
 
@@ -101,6 +111,23 @@ def check_no_velocities(values: np.ndarray, what: str) -> None:
     raise ValueError(
         f"{what}: {wrong.size} of {values.size} numbers are above {HIGHEST:g}, so no redshifts, "
         f"e.g. {wrong[0]:g}. Turn velocities c z (km/s) into redshifts, or name another column")
+
+
+def check_reddening(ebv: np.ndarray, id_of: Callable[[int], str]) -> None:
+  """Refuses a column of which more than TOO_MANY are too large for E(B-V).
+
+  Args:
+    ebv: E(B-V), mag, [n]; NaN where missing.
+    id_of: returns the id of a galaxy.
+
+  Raises:
+    ValueError: it may hold something else.
+  """
+  wrong = np.flatnonzero((ebv > LARGEST_EBV) & (ebv < FILL) & ~np.isin(ebv, NINES))
+  if wrong.size > TOO_MANY * np.sum(np.isfinite(ebv)):
+    raise ValueError(f"E(B-V) is above {LARGEST_EBV:g} mag in {wrong.size} of {len(ebv)} galaxies, "
+                     f"{ebv[wrong[0]]:g} in {id_of(wrong[0])!r} for one; name another column "
+                     "with --ebv_column, or turn it into mag")
 
 
 def check_no_fluxes(magnitudes: np.ndarray, what: str) -> None:

@@ -62,11 +62,15 @@ def find_one(columns: Columns, candidates: Sequence[str], flag: str, origin: str
     origin: the file, for the message.
 
   Raises:
-    ValueError: several columns may be meant, and they differ.
+    ValueError: several columns may be meant, and they differ; or all have the unit of
+      velocities.
   """
   found = _found(columns, candidates)
   if "z" in candidates and "redshift" in candidates:
-    found = [name for name in found if not _is_magnitude(columns, name)]
+    slow = [name for name in found if not plain_arrays.VELOCITY.search(_unit(columns, name))]
+    if found and not slow:  # velocities would pass for magnitudes
+      check_unit(columns, found[0], "redshifts", origin)
+    found = [name for name in slow if not _is_magnitude(columns, name)]
   for other in found[1:]:
     if not _same(columns[found[0]], columns[other]):
       raise ValueError(f"{origin}: columns {', '.join(found)} differ, and each may be meant; name "
@@ -222,11 +226,15 @@ def check_unit(table: Any, name: str, what: str, origin: str) -> None:
   Raises:
     ValueError: magnitudes have the unit of a flux, or redshifts that of a velocity.
   """
-  unit = table.unit(name) if hasattr(table, "set_unit") else ""
+  unit = _unit(table, name)
   kind = plain_arrays.REDSHIFT if what == "redshifts" else plain_arrays.MAGNITUDE
   if unit and plain_arrays.OTHER_UNITS[kind].search(unit):
     raise ValueError(f"{origin}: column {name!r} has the unit {unit!r}, so it holds no {what}; "
                      "turn it into such, name another column, or correct its unit")
+
+
+def _unit(table, name) -> str:
+  return table.unit(name) if hasattr(table, "set_unit") else ""
 
 
 def number_column(table: Mapping[str, Any], name: str, origin: str,

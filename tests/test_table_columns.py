@@ -33,6 +33,17 @@ class OneOfSeveralTest(tf.test.TestCase, parameterized.TestCase):
   def test_a_magnitude_is_never_the_redshift(self, columns, name):
     self.assertEqual(self.find({key: np.array(values) for key, values in columns.items()}), name)
 
+  @parameterized.parameters("km/s", "km s-1", "km s^-1", "km.s**-1", "m / s", "km s**(-1)", "kmps",
+                            "km/sec")
+  def test_velocities_are_told_by_their_unit(self, unit):
+    table = TableColumns({"r": np.full(3, 18.0), "z": np.array([3e4, 4e4, 5e4])})
+    table.set_unit("z", unit)
+    with self.assertRaisesRegex(ValueError, r"x: column 'z' has the unit '.*', so it holds no "
+                                "redshifts"):
+      self.find(table)
+    table["redshift"] = np.array([0.1, 0.2, 0.3])
+    self.assertEqual(self.find(table), "redshift")
+
   @parameterized.parameters(
       ({"z": 0.1, "z_spec": 0.2}, "z", "columns z, z_spec differ.*--z_column"),
       ({"zspec": 0.1, "ZSPEC": 0.2, "redshift": 0.3}, "z", "columns zspec, redshift differ"),

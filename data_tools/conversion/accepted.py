@@ -14,6 +14,7 @@ import numpy as np
 
 from data_tools.conversion import hashing
 from data_tools.conversion import splits as splits_lib
+from data_tools.readers.parts import compact_ids
 from data_tools.readers.parts.cutout_source import EXCLUDED, CutoutSource
 from pzbias_tf import missing_values
 from pzbias_tf.data import catalog as catalog_lib
@@ -28,6 +29,7 @@ from pzbias_tf.tables.scratch_file import release_pages
 NO_ID = "no id in the table"
 DUPLICATE = "duplicate id"
 BAD_EBV = "E(B-V) negative or not finite"
+LARGE_EBV = f"E(B-V) above {missing_values.LARGEST_EBV:g} mag"
 OUTSIDE_GRID = "z outside the redshift grid"
 NO_BAND = "no magnitude in any band"
 NO_R = f"r magnitude {NO_MAGNITUDE}"
@@ -175,6 +177,9 @@ def rejection_reasons(catalog: Table, source: CutoutSource, survey: Survey, *,
   _reject(reasons, np.asarray(catalog["id"]) == np.asarray(catalog["id"]).dtype.type(), NO_ID)
   _reject(reasons, hashing.repeated(catalog["id"]), DUPLICATE)
   _reject(reasons, _is_missing(ebv, source.scratch) | ~(np.asarray(ebv) >= 0), BAD_EBV)
+  missing_values.check_reddening(
+      np.asarray(ebv), lambda row: str(compact_ids.texts(catalog["id"], [row])[0]))
+  _reject(reasons, np.asarray(ebv) > missing_values.LARGEST_EBV, LARGE_EBV)
   _reject(reasons, outside(catalog["r_mag"]), NO_R)
   for name in source.extra_columns:
     _reject(reasons, _is_missing(catalog[name], source.scratch), missing_extra(name))

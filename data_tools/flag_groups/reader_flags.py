@@ -30,7 +30,7 @@ def define(values: flags.FlagValues = flags.FLAGS) -> None:
                  + " Several, separated by commas, keep their names." * (role in SEVERAL))
   columns.alias("z_photo_ref_column", "z_photo_column")
   columns.real("ebv", None, "One E(B-V) (mag) for all galaxies, instead of a column.",
-               lower_bound=0.0)
+               lower_bound=0.0, upper_bound=10.0)
   columns.switch("r_from_image", False, "r magnitude from the summed r band of each image, which "
                  "must be in nanomaggies.")
   columns.real("extra_fill", None, "What replaces missing values of extra columns. Default: those "

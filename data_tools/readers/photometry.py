@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from typing import Sequence
 
 from astropy.table import Table
@@ -39,6 +40,8 @@ _NAMES = {**columns_lib.USUAL_NAMES,
           "id": ("id", "objid", "specobjid", *columns_lib.USUAL_NAMES["id"][2:]),
           "z": ("z", "z_spec", "zspec", "zs", "redshift"), "r": (), "i": (), "r_err": (),
           "i_err": ()}
+_SMALLEST_MEDIAN = 1.0  # mag: errors are smaller, magnitudes larger
+_MOST_BY_CHANCE = 3  # galaxies
 _LARGEST_MEDIAN_ERROR = 2.0  # mag
 _MARK = " (checked)"  # of columns whose missing values have become NaN
 
@@ -56,6 +59,7 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
   photometry = _named_columns(path, survey, options)
   table = table_files.columns_of(path, options.scratch)
   num = table_files.num_rows(table, path)
+  _refuse_twice(table, photometry, path)
   magnitudes, errors = _values(table, photometry, num, path, options.scratch)
   options = _check_redshift(table, photometry, options, path)
   own = _own_labels(survey, photometry, magnitudes, errors, options.scratch)
@@ -70,7 +74,8 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
       images=_no_image, image_shape=(), photometry=photometry,
       description={"path": path, "layout": "photometry",
                    "columns": {role: name.removesuffix(_MARK) for role, name in chosen.items()},
-                   "photometry": dataclasses.asdict(photometry)})
+                   "photometry": {name: value for name, value in photometry.to_json().items()
+                                  if name not in ("r", "ebv")}})
 
 
 def _named_columns(path, survey, options) -> manifest_lib.PhotometryColumns:
@@ -82,7 +87,9 @@ def _named_columns(path, survey, options) -> manifest_lib.PhotometryColumns:
     raise FileNotFoundError(f"{path}: not a file; --magnitude_columns is for {FILES}")
   photometry = manifest_lib.PhotometryColumns(
       magnitudes=options.magnitude_columns, errors=options.error_columns,
-      missing=options.missing_magnitudes or manifest_lib.REJECT)
+      missing=options.missing_magnitudes or manifest_lib.REJECT,
+      **{role: name for role in ("r", "ebv")
+         if (name := options.columns.get(role, "")) != columns_lib.NONE})
   _check_flags(photometry, survey)
   return photometry
 
@@ -94,10 +101,37 @@ def _check_flags(photometry, survey):
       raise ValueError(f"--{flag}_columns={','.join(names)}: {len(names)} columns, but survey "
                        f"{survey.name} has the bands {', '.join(survey.bands)}; name one for each, "
                        "in this order, or give another --survey")
+  for flag, names in (("magnitude", photometry.magnitudes), ("error", photometry.errors)):
+    _refuse_other_order(flag, names, survey)
   names = (*photometry.magnitudes, *photometry.errors)
   twice = sorted({name for name in names if names.count(name) > 1})
   if twice:
     raise ValueError(f"--magnitude_columns and --error_columns name {', '.join(twice)} twice")
+
+
+def _refuse_other_order(flag, names, survey) -> None:
+  """Raises ValueError if the names are those of the bands, in another order."""
+  found = [{band for band in survey.bands if band in re.split(r"[^A-Za-z0-9]+", name)}
+           for name in names]
+  bands = [next(iter(own)) for own in found if len(own) == 1]
+  if len(bands) == len(names) and sorted(bands) == sorted(survey.bands) and (
+      tuple(bands) != tuple(survey.bands)):
+    right = [names[bands.index(band)] for band in survey.bands]
+    raise ValueError(f"--{flag}_columns={','.join(names)}: the bands of survey {survey.name} are "
+                     f"{', '.join(survey.bands)}, in this order; give "
+                     f"--{flag}_columns={','.join(right)}")
+
+
+def _refuse_twice(table, photometry, path) -> None:
+  """Raises ValueError if two names mean one column, such as two spellings of a path of HDF5."""
+  means: dict[str, str] = {}
+  for flag, names in (("magnitude", photometry.magnitudes), ("error", photometry.errors)):
+    for name in names:
+      own = table_columns.named(table, name, f"--{flag}_columns", path)
+      if own in means:
+        raise ValueError(f"{path}: {means[own]} and {name} are one column, {own}, and each is "
+                         "named as another band; name the columns of different bands")
+      means[own] = name
 
 
 def _values(table: Columns, photometry: manifest_lib.PhotometryColumns, num: int, path: str,
@@ -112,6 +146,7 @@ def _values(table: Columns, photometry: manifest_lib.PhotometryColumns, num: int
   else:
     magnitudes, errors = [disk_columns.transformed(
         lambda block: with_nan(block, None)[0], own, scratch=scratch) for own in given], ()
+  _refuse_exchanged(photometry, magnitudes, errors, path)
   _refuse_other_errors(photometry, errors, path)
   for name, values in zip(photometry.magnitudes, magnitudes):
     if missing_values.are_too_bright(values):
@@ -135,14 +170,40 @@ def _with_nan(magnitudes: np.ndarray, errors: np.ndarray) -> tuple[np.ndarray, n
   return own, own_errors
 
 
+def _refuse_exchanged(photometry, magnitudes, errors, path) -> None:
+  """Raises ValueError if columns hold errors in place of magnitudes, or one of them twice."""
+  for name, values in zip(photometry.magnitudes, magnitudes):
+    if np.isfinite(values).any() and np.nanmedian(values) < _SMALLEST_MEDIAN:
+      beside = (f", and --error_columns={','.join(photometry.errors)}: are the two exchanged?"
+                if photometry.errors else "")
+      raise ValueError(f"{path}: the values of {name} have the median {np.nanmedian(values):.3g}, "
+                       "as errors of magnitudes have, and no magnitudes. It is named by "
+                       f"--magnitude_columns={','.join(photometry.magnitudes)}{beside}")
+  for names, table in ((photometry.magnitudes, magnitudes), (photometry.errors, errors)):
+    for place, name in enumerate(names):
+      for other, earlier in enumerate(names[:place]):
+        if _are_copies(table[place], table[other]):
+          raise ValueError(f"{path}: columns {earlier} and {name} hold the same numbers, so one "
+                           "band is named twice; name the columns of different bands")
+
+
+def _are_copies(values, others) -> bool:
+  """Whether two columns have the same numbers, enough of them and no constant."""
+  known = np.isfinite(values) & np.isfinite(others)
+  return bool(np.sum(known) >= _MOST_BY_CHANCE and np.ptp(values[known]) > 0
+              and np.array_equal(values, others, equal_nan=True))
+
+
 def _refuse_other_errors(photometry, errors, path) -> None:
   """Raises ValueError if what is named as errors is larger than errors of magnitudes are."""
   for name, values in zip(photometry.errors, errors):
     known = values[np.isfinite(values)]
     if known.size and np.median(known) > _LARGEST_MEDIAN_ERROR:
       raise ValueError(f"{path}: the values of {name} have the median {np.median(known):.3g}, too "
-                       "much for errors of magnitudes. If they are errors of fluxes, or signal to "
-                       "noise, turn them into magnitudes first, 1.0857 flux_error / flux")
+                       f"much for errors of magnitudes. If they are magnitudes, exchange {name} "
+                       f"with one of --magnitude_columns={','.join(photometry.magnitudes)}. If "
+                       "they are errors of fluxes, or signal to noise, turn them into magnitudes "
+                       "first, 1.0857 flux_error / flux")
 
 
 def _column(table, name, flag, num, path, scratch):

@@ -100,6 +100,10 @@ def _photometry_faults(table: Table, manifest: Manifest) -> Iterator[str]:
       wrong |= outside(values)
     if missing_is_wrong:
       wrong |= np.isnan(values)
+    zero = values == 0.0
+    if name in map(magnitude_column, manifest.bands) and zero.any():
+      yield (f"{name} is 0 in row {np.argmax(zero)} ({zero.sum()} such rows), which stands for no "
+             "measurement; convert the data set again")
     if wrong.any():
       yield f"{name} is {values[np.argmax(wrong)]} in row {np.argmax(wrong)}"
 

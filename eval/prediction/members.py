@@ -159,6 +159,12 @@ def _check_kind(data, config):
   if data.manifest.bands != wanted.bands:
     raise ValueError(f"{data.folder} has magnitudes in {', '.join(data.manifest.bands)}, the run "
                      f"was trained on {', '.join(wanted.bands)}; convert it with the run's survey")
+  for role in ("r", "ebv"):
+    names = [getattr(columns, role) for columns in (own, wanted.columns)]
+    if names[0] != names[1]:
+      what = [f"--{role}_column={name}" if name else f"without --{role}_column" for name in names]
+      logging.warning("%s was converted %s, the run's galaxies %s; mind that both mean the same",
+                      data.folder, *what)
   if wanted.with_errors and not own.errors:
     raise ValueError(f"{data.folder} has magnitudes without errors, the run was trained with "
                      "errors; convert it with --error_columns")

@@ -33,23 +33,29 @@ class Cutouts:
     path: file or folder.
     layout: a key of readers.READERS, or "auto".
     options: how the reader finds columns.
+    of_run: roles whose columns are named as those of the run's training galaxies.
   """
 
   path: str
   layout: str = readers.AUTO
   options: readers.ReaderOptions = readers.ReaderOptions()
+  of_run: tuple[str, ...] = ()
 
   def for_run(self, config: TrainConfig) -> Cutouts:
     """The same, with the extra columns of a run and, of photometry, its columns unless named."""
+    own: dict[str, str] = {}
     options = dataclasses.replace(self.options, extra_columns=config.extra_columns.names,
                                   optional=("z",))
     if config.photometry:
       columns = config.photometry.columns
+      own = {role: name for role, name in (("r", columns.r), ("ebv", columns.ebv))
+             if name and role not in options.columns and (role != "ebv" or options.ebv is None)}
       options = dataclasses.replace(
-          options, magnitude_columns=options.magnitude_columns or columns.magnitudes,
+          options, columns={**own, **options.columns},
+          magnitude_columns=options.magnitude_columns or columns.magnitudes,
           error_columns=_errors(options, columns),
           missing_magnitudes=options.missing_magnitudes or columns.missing)
-    return dataclasses.replace(self, options=options)
+    return dataclasses.replace(self, options=options, of_run=tuple(own))
 
 
 def _errors(options, columns):
@@ -75,7 +81,12 @@ def convert_cutouts(cutouts: Cutouts, survey: Survey, folder: str, rejected: str
     OSError: a file is missing or cannot be read.
     ValueError: the files are not what the layout says.
   """
-  source = readers.read(cutouts.path, survey, cutouts.options, layout=cutouts.layout)
+  try:
+    source = readers.read(cutouts.path, survey, cutouts.options, layout=cutouts.layout)
+  except ValueError as error:
+    asked = [f"--{role}_column" for role in cutouts.of_run if f"--{role}_column" in str(error)]
+    raise ValueError(f"{error}. The run was trained with this column; name that of this table with "
+                     f"{asked[0]}") from error if asked else error
   _forget_redshifts(source.catalog, survey)
   name = hashlib.sha256(repr((os.path.abspath(cutouts.path), cutouts)).encode()).hexdigest()[:16]
   output = os.path.join(folder, f"{DATA_SET}{name}")

@@ -14,11 +14,13 @@ import numpy as np
 REDSHIFT, MAGNITUDE, ANY, PURE = "redshift", "magnitude", "any", "number"
 """Kinds of numbers: units of ANY are left alone, PURE numbers have none."""
 
+VELOCITY = re.compile(r"m\s*/\s*s(?:ec)?\b|m\s*[.*]?\s*s(?:ec)?\s*\^?\s*(?:\*\*)?\s*\(?-1|\bkmps\b",
+                      re.IGNORECASE)
+"""Units of velocities, as they are spelled in files."""
 OTHER_UNITS = {
     MAGNITUDE: re.compile(r"jy\b|jansky|magg|\bn?mgy|^(?!.*mag).*\b(?:counts?|adu|dn|electrons?|"
                           r"erg|ct)\b", re.IGNORECASE),
-    REDSHIFT: re.compile(r"m\s*/\s*s|m\s*\.?\s*s\s*\^?\s*(?:\*\*)?\s*-1|mpc|angstrom",
-                         re.IGNORECASE)}
+    REDSHIFT: re.compile(rf"{VELOCITY.pattern}|pc\b|angstrom", re.IGNORECASE)}
 """{what a column should hold: units of something else, as they are spelled in files}."""
 _MISSING_TYPES = ("NAType", "NaTType", "MaskedConstant", "NoneType")
 

@@ -11,7 +11,7 @@ from typing import Any, Mapping, Sequence
 
 import numpy as np
 
-from pzbias_tf.missing_values import FILL, LOWEST, NINES
+from pzbias_tf.missing_values import FILL, LOWEST, NINES, NO_BRIGHTNESS
 
 MISSING = ("not finite, -90 or less, 1e15 or more, or one of the numbers that stand for no "
            "measurement: 99, 99.9, 99.99, 999, 999.9, 9999")
@@ -99,7 +99,8 @@ def with_nan(magnitudes: np.ndarray,
              errors: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
   """Magnitudes and errors with NaN in the bands that have no measurement.
 
-  A band without a magnitude or, where there are errors, without one of 0 or more has none.
+  A band without a magnitude or, where there are errors, without one of 0 or more has none.  A
+  magnitude of exactly 0 is a placeholder.
 
   Args:
     magnitudes: as delivered [n, bands], mag.
@@ -108,7 +109,7 @@ def with_nan(magnitudes: np.ndarray,
   Returns:
     Both, as float64.
   """
-  missing = is_missing(magnitudes)
+  missing = is_missing(magnitudes) | (np.ma.filled(magnitudes, np.nan) == NO_BRIGHTNESS)
   if errors is not None:
     missing |= is_missing(errors) | (np.ma.filled(errors, np.nan) < 0.0)
   return tuple(  # type: ignore[return-value]

@@ -15,7 +15,15 @@ import numpy as np
 import tensorflow as tf
 
 from pzbias_tf.data.manifest import LIMIT, PhotometryColumns
-from pzbias_tf.missing_values import BRIGHTEST, FAINTEST, FILL, LOWEST, NINES, NO_MAGNITUDE
+from pzbias_tf.missing_values import (
+  BRIGHTEST,
+  FAINTEST,
+  FILL,
+  LOWEST,
+  NINES,
+  NO_BRIGHTNESS,
+  NO_MAGNITUDE,
+)
 
 SMALLEST_ERROR = 1e-3
 """Mag; smaller errors count as this, so that the logarithm of an error of 0 exists."""
@@ -135,7 +143,7 @@ def with_nan_in_graph(magnitudes: tf.Tensor, errors: tf.Tensor | None, *,
     errors: the same of their errors; None without.
     with_missing: whether bands may be missing.
   """
-  missing = _is_missing_in_graph(magnitudes)
+  missing = _is_missing_in_graph(magnitudes) | (magnitudes == NO_BRIGHTNESS)
   if errors is not None:
     missing |= _is_missing_in_graph(errors) | (errors < 0.0)
   wrong = ~missing & ((magnitudes < BRIGHTEST) | (magnitudes > FAINTEST))

@@ -40,7 +40,10 @@ _SCHEMA = {
     "seed": int, "split_rule": str, "source": {}, "galaxies": json_files.Each(int),
     "replaced": json_files.Each(int), "shards": [_SHARD], "catalogs": [str],
     "catalog_sha256": [str], "preset": {}, "extra_columns?": [str],
-    "photometry?": {"magnitudes": [str], "errors": [str], "missing": str}}
+    "photometry?": {"magnitudes": [str], "errors": [str], "missing": str, "r?": str,
+                    "ebv?": str}}
+_NAMED = ("r", "ebv")
+"""Columns of `PhotometryColumns` that a user may name."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,17 +54,27 @@ class PhotometryColumns:
     magnitudes: names of the magnitudes, in the order of the bands.
     errors: names of their errors; () without.
     missing: REJECT, or LIMIT where magnitudes may be missing.
+    r: the column of r magnitudes that the user named; "" for that of the band r.
+    ebv: the column of E(B-V) that the user named; "" for the usual one.
   """
 
   magnitudes: tuple[str, ...]
   errors: tuple[str, ...] = ()
   missing: str = REJECT
+  r: str = ""
+  ebv: str = ""
+
+  def to_json(self) -> dict[str, Any]:
+    """The columns as JSON values, without those that the user did not name."""
+    return {name: value for name, value in dataclasses.asdict(self).items()
+            if value or name not in _NAMED}
 
   @classmethod
   def from_json(cls, fields: Mapping[str, Any]) -> PhotometryColumns:
-    """The inverse of `dataclasses.asdict`."""
+    """The inverse of `to_json`, and of `dataclasses.asdict`."""
     return cls(magnitudes=tuple(fields["magnitudes"]), errors=tuple(fields["errors"]),
-               missing=str(fields["missing"]))
+               missing=str(fields["missing"]), **{name: str(fields.get(name, ""))
+                                                  for name in _NAMED})
 
 
 def magnitude_column(band: str) -> str:
@@ -197,6 +210,8 @@ class Manifest:
       del fields["extra_columns"]
     if not self.photometry:
       del fields["photometry"], fields["kind"]
+    else:
+      fields["photometry"] = self.photometry.to_json()
     return fields
 
   @classmethod

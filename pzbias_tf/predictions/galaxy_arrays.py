@@ -10,7 +10,13 @@ from pzbias_tf import arguments
 from pzbias_tf.compat import plain_arrays
 from pzbias_tf.data.extra_columns import MISSING, is_missing, with_nan
 from pzbias_tf.data.magnitudes import PhotometryInput
-from pzbias_tf.missing_values import NO_MAGNITUDE, are_exchanged, outside
+from pzbias_tf.missing_values import (
+  LARGEST_EBV,
+  NO_BRIGHTNESS,
+  NO_MAGNITUDE,
+  are_exchanged,
+  outside,
+)
 from pzbias_tf.survey import Survey
 from pzbias_tf.table_ids import exact_ids
 
@@ -169,6 +175,9 @@ def ebv_column(ebv: np.ndarray | float | None, num: int) -> np.ndarray:
   if ebv.min() < 0.0:
     raise ValueError(f"ebv[{np.argmin(ebv)}] is {ebv.min()}; E(B-V) is 0 or more, in mag")
   _refuse_missing("ebv", ebv)
+  if ebv.max() > LARGEST_EBV:
+    raise ValueError(f"ebv[{np.argmax(ebv)}] is {ebv.max():g}, and no E(B-V) is above "
+                     f"{LARGEST_EBV:g} mag; correct it, or leave that galaxy out")
   return ebv
 
 
@@ -180,6 +189,10 @@ def r_column(r_mag: np.ndarray | float, num: int) -> np.ndarray:
   """
   r_mag = number_column("r_mag", r_mag, num)
   _refuse_missing("r_mag", r_mag)
+  zeros = np.flatnonzero(r_mag == NO_BRIGHTNESS)
+  if len(zeros):
+    raise ValueError(f"r_mag[{zeros[0]}] is 0, which stands for no measurement; leave that galaxy "
+                     "out")
   wrong = np.flatnonzero(outside(r_mag))
   if len(wrong):
     raise ValueError(f"r_mag[{wrong[0]}] is {r_mag[wrong[0]]:g}, {NO_MAGNITUDE}; turn fluxes into "

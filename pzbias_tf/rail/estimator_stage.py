@@ -11,7 +11,7 @@ from rail.estimation.estimator import CatEstimator
 
 from pzbias_tf.data.extra_columns import is_missing, with_nan
 from pzbias_tf.guards.sealed_folder import SEAL
-from pzbias_tf.missing_values import outside
+from pzbias_tf.missing_values import LARGEST_EBV, NO_BRIGHTNESS, outside
 from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.rail import rail_tables
 from pzbias_tf.rail.bundle_model import trained_from
@@ -88,7 +88,7 @@ class PzbiasEstimator(CatEstimator):
     """Predictions of all galaxies, and which of them have what the network needs."""
     trained, config = self._trained, self.config
     ebv = rail_tables.optional_column(table, config.ebv_col)
-    usable = ~is_missing(ebv) & (ebv >= 0.0)
+    usable = ~is_missing(ebv) & (ebv >= 0.0) & (ebv <= LARGEST_EBV)
     photometry = trained.config.photometry
     inputs, complete = (self._photometry(table, photometry) if photometry
                         else self._images(table))
@@ -99,7 +99,7 @@ class PzbiasEstimator(CatEstimator):
       usable &= ~missing
       values[missing] = mean
     r_mag = rail_tables.magnitude_column(table, config.r_col, config)
-    known = ~is_missing(r_mag) & ~outside(r_mag)
+    known = ~is_missing(r_mag) & ~outside(r_mag) & (r_mag != NO_BRIGHTNESS)
     # As conversion does: a galaxy that was not seen in r counts as faint.
     predictions = trained.predict(
         **inputs, ebv=np.where(usable, np.nan_to_num(ebv), 0.0), extra=extra or None,

@@ -193,6 +193,12 @@ class ColumnsTest(CatalogCase):
     expected = self.estimates({name: column[12:] for name, column in table.items()}, "b.fits")
     self.assertEqual(metrics["estimates"], expected)
 
+  def test_r_of_exactly_0_is_missing(self):
+    table = columns()
+    table["r"][:4] = 0.0
+    table["z"][5] = 0.0
+    self.assertEqual(self.run_on(self.write(table))[1]["missing"], {"r": {"0": 4}})
+
   def test_masked_values_are_missing(self):
     table = Table(columns(), masked=True)
     table["photoZ"].mask[:7] = True
@@ -650,6 +656,19 @@ class MistakesTest(CatalogCase):
     table[name] = table[name] * factor
     self.check(f"catalog.fits: column '{name}': .* are above 20, so no redshifts, .*km/s", table,
                columns={"z_spec": "z"})
+
+  @parameterized.parameters("fits", "ecsv", "vot", "parquet")
+  def test_velocities_are_told_by_the_unit_in_the_header(self, suffix):
+    if suffix == "parquet" and not HAS_PYARROW:
+      self.skipTest("pyarrow is not installed")
+    table = Table(columns(num=50))
+    table["z"] = table["z"] * 299792.458
+    table["z"].unit = "km/s"
+    path = self.path(f"catalog.{suffix}")
+    table.write(path, format={"vot": "votable"}.get(suffix))
+    with self.assertRaisesRegex(ValueError, "column 'z' has the unit 'km ?/? ?s.*', so it holds no "
+                                "redshifts"):
+      self.run_on(path)
 
   def test_no_galaxies_left(self):
     table = columns(num=20)

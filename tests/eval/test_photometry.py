@@ -1,6 +1,7 @@
 """Runs of photometry: every way to predict gives the same numbers, or says what is missing."""
 
 import csv
+import dataclasses
 import json
 import os
 import tempfile
@@ -20,7 +21,7 @@ from eval.prediction.temporary_data_set import Cutouts
 import pzbias_tf as pz
 from pzbias_tf.data.extra_columns import ExtraColumns
 from pzbias_tf.data.magnitudes import PhotometryInput
-from pzbias_tf.data.manifest import PhotometryColumns
+from pzbias_tf.data.manifest import Manifest
 from pzbias_tf.predictions.training_domain import training_domain
 from pzbias_tf.survey import SDSS
 from pzbias_tf.training.checkpoints import StageFiles, save_weights
@@ -37,8 +38,8 @@ EXTRA = ExtraColumns(("mag_J",), (16.0,), (1.5,))
 def make_stage(run, data, seed=0, *, errors=True, missing="limit", extra=EXTRA):
   """Writes a Step 1 of random weights; returns its folder."""
   stage = os.path.join(run, "step1")
-  columns = PhotometryColumns(magnitudes=tuple(BANDS), errors=ERRORS if errors else (),
-                              missing=missing)
+  columns = dataclasses.replace(data.manifest.photometry, magnitudes=tuple(BANDS),
+                                errors=ERRORS if errors else (), missing=missing)
   magnitudes, sigma = data.photometry()
   photometry = PhotometryInput.fit(BANDS, columns, magnitudes, sigma if errors else None,
                                    data.column("ebv"))
@@ -150,6 +151,41 @@ class PhotometryTest(tf.test.TestCase, parameterized.TestCase):
     options = ReaderOptions(magnitude_columns=tuple(f"psf_{band}" for band in BANDS))
     found = self.command("renamed.hdf5", cutouts=Cutouts(path=path, options=options))
     self.assertAllClose(found.pdf, self.expected.pdf, atol=1e-6, rtol=0)
+
+  def test_columns_that_the_conversion_named(self):
+    """A run of --r_column=petro_r takes petro_r of a table, or says that there is none."""
+    folder = tempfile.mkdtemp()
+    table = self.table.copy()
+    table["petro_r"], table["sfd"] = table["r"] + 0.5, table["ebv"] + 0.1
+    data = make_photometry(os.path.join(folder, "data"), table, split=(0.5, 0, 0.5),
+                           missing_magnitudes="limit", extra_columns=("mag_J",),
+                           columns={"r": "petro_r", "ebv": "sfd"})
+    self.assertEqual((data.manifest.photometry.r, data.manifest.photometry.ebv),
+                     ("petro_r", "sfd"))
+    self.assertEqual(Manifest.load(data.folder), data.manifest)
+    stage = make_stage(os.path.join(folder, "run"), data)
+    path = data.folder + ".fits"
+    found = self.command("petro.hdf5", stage, cutouts=Cutouts(path=path))
+    self.assertAllClose(found.r_mag, table["petro_r"])
+    self.assertAllClose(found.ancil["ebv"], table["sfd"])
+    given = self.command("given.hdf5", stage, cutouts=Cutouts(
+        path=path, options=ReaderOptions(columns={"r": "r", "ebv": "ebv"})))
+    self.assertAllClose(given.r_mag, table["r"])
+    self.assertAllClose(given.ancil["ebv"], table["ebv"])
+    constant = self.command("constant.hdf5", stage, cutouts=Cutouts(
+        path=path, options=ReaderOptions(ebv=0.25)))
+    self.assertAllClose(constant.ancil["ebv"], np.full(NUM, 0.25))
+    for name, flag in (("petro_r", "--r_column"), ("sfd", "--ebv_column")):
+      other = os.path.join(folder, f"no_{name}.fits")
+      table[[own for own in table.colnames if own != name]].write(other)
+      with self.assertRaisesRegex(ValueError, f"no column '{name}', named by {flag}.*The run was "
+                                  f"trained with this column; name that of this table with {flag}"):
+        self.command("none.hdf5", stage, cutouts=Cutouts(path=other))
+
+  def test_a_run_of_before_takes_the_surveys_own_r(self):
+    self.assertEqual(self.data.manifest.photometry.r, "")
+    self.assertNotIn("r", self.data.manifest.photometry.to_json())
+    self.assertAllClose(self.expected.r_mag, self.table["r"])
 
   def test_a_network_that_needs_all_bands_rejects_galaxies_without(self):
     stage = make_stage(os.path.join(self.folder, "strict"), self.data, 5, missing="reject")

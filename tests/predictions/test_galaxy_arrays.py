@@ -105,6 +105,7 @@ class ColumnsTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters(
       ([15.0, 99.0], r"r_mag\[1\] is 99, which is no measurement"),
       ([-99.0, 15.0], r"r_mag\[0\] is -99, which is no measurement"),
+      ([15.0, 0.0], r"r_mag\[1\] is 0, which stands for no measurement"),
       (-9999.0, r"r_mag\[0\] is -9999, which is no measurement"),
       ([15.0, 456.0], r"r_mag\[1\] is 456, outside of 0 to 40, so no magnitude; turn fluxes"),
       ([15.0, -17.5], r"r_mag\[1\] is -17.5, outside"))
@@ -119,6 +120,12 @@ class ColumnsTest(tf.test.TestCase, parameterized.TestCase):
   def test_ids_that_have_lost_digits(self, ids):
     with self.assertRaisesRegex(ValueError, "predict: ids in column 'ids' .* lost digits"):
       galaxy_arrays.id_column(ids, 2)
+
+  def test_reddening_that_is_none(self):
+    for ebv, message in (([0.1, 456.0], r"ebv\[1\] is 456, and no E\(B-V\) is above 10 mag"),
+                         ([0.1, -9999.0], r"ebv\[1\] is -9999"), (999.0, r"ebv\[0\] is 999")):
+      with self.assertRaisesRegex(ValueError, message):
+        galaxy_arrays.ebv_column(ebv, 2)
 
   def test_ids_of_other_kinds(self):
     for ids, expected in (([7.0, 8.0], ["7", "8"]), ([2**60 + 1, 8], [str(2**60 + 1), "8"]),
@@ -216,6 +223,13 @@ class PhotometryTest(tf.test.TestCase, parameterized.TestCase):
       with self.assertRaisesRegex(ValueError, "magnitudes have the columns m1, m2, m3; call them "
                                   "psf_u, psf_g, psf_r, as the training did, or u, g, r, or pass"):
         self.inputs(given)
+
+  def test_a_magnitude_of_exactly_0_is_missing(self):
+    values = self.values.copy()
+    values[0, 1] = 0.0
+    self.assertAllEqual(np.isnan(self.inputs(values)["magnitudes"]), values == 0.0)
+    with self.assertRaisesRegex(ValueError, r"magnitudes\[0\] has no measurement in g"):
+      self.inputs(values, missing="reject")
 
   def test_exchanged_magnitudes_and_errors(self):
     errors = np.full((2, 3), 0.03)

@@ -55,7 +55,8 @@ def _of_source(manifest) -> dict[str, Any]:
            **_of_columns(source.get("columns", {}), bool(photometry))}
   if photometry:
     flags |= {"magnitude_columns": photometry.magnitudes, "error_columns": photometry.errors,
-              "missing_magnitudes": photometry.missing * (photometry.missing != REJECT)}
+              "missing_magnitudes": photometry.missing * (photometry.missing != REJECT),
+              "r_column": photometry.r}
   return flags
 
 

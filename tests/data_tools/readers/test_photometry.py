@@ -144,6 +144,50 @@ class ConversionTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(data.manifest.replaced, {"r_mag": 1})
     self.assertEqual(verify(self.output).problems, [])
 
+  def test_a_magnitude_of_exactly_0_is_missing(self):
+    self.table["g"][3] = 0.0
+    self.table["r"][4] = 0.0
+    data = convert_table(self.write(), self.output)
+    self.assertEqual(self.rejected(), {"g00003": "no measurement in g",
+                                       "g00004": "no measurement in r"})
+    self.assertEqual(verify(self.output).problems, [])
+    other = os.path.join(self.folder, "limit")
+    data = convert_table(self.write("again.fits"), other, missing_magnitudes="limit")
+    rows = self.own_rows(data)
+    self.assertAllEqual(np.isnan(data.column("mag_g")), rows == 3)
+    self.assertAllEqual(data.column("r_mag")[rows == 4], [np.delete(self.table["r"], 4).max()])
+    self.assertEqual(data.manifest.replaced, {"r_mag": 1})
+    self.assertEqual(verify(other).problems, [])
+
+  def test_r_of_its_own_column_that_is_exactly_0(self):
+    self.table["petro_r"] = self.table["r"] + 0.1
+    self.table["petro_r"][4] = 0.0
+    data = convert_table(self.write(), self.output, columns={"r": "petro_r"})
+    self.assertEqual(data.manifest.replaced, {"r_mag": 1})
+    self.assertGreater(data.column("r_mag").min(), 10.0)
+
+  def test_verify_tells_of_zeros_in_an_older_data_set(self):
+    data = make_photometry(self.output, self.table)
+    catalog = data.catalog.copy()
+    catalog["mag_g"][2] = 0.0
+    catalog.write(os.path.join(self.output, "catalog.fits"), format="fits", overwrite=True)
+    self.assertIn("mag_g is 0 in row 2 (1 such rows), which stands for no measurement; convert",
+                  "\n".join(verify(self.output).problems))
+
+  def test_reddening_that_is_none(self):
+    self.table["ebv"][:6] = [456.0, -9999.0, 999.0, np.nan, 0.1, 1e20]
+    data = convert_table(self.write(), self.output)
+    self.assertEqual(self.rejected(), {
+        "g00000": "E(B-V) above 10 mag",
+        **{f"g0000{row}": "E(B-V) negative or not finite" for row in (1, 2, 3, 5)}})
+    self.assertLess(data.column("ebv").max(), 1.0)
+
+  def test_a_column_that_is_no_reddening(self):
+    self.table["ebv"][5:] = 456.0
+    with self.assertRaisesRegex(ValueError, r"E\(B-V\) is above 10 mag in 35 of 40 galaxies, "
+                                "456 in 'g00005' for one; name another column with --ebv_column"):
+      convert_table(self.write(), self.output)
+
   def test_one_impossible_magnitude_rejects_its_galaxy(self):
     self.table["g"][1], self.table["i"][2] = -3.0, 55.0
     convert_table(self.write(), self.output, missing_magnitudes="limit")
@@ -218,6 +262,50 @@ class ConversionTest(tf.test.TestCase, parameterized.TestCase):
     self.table[name] = change(self.table[name])
     with self.assertRaisesRegex(ValueError, message):
       convert_table(self.write(), self.output)
+
+  @parameterized.parameters(40, 3)
+  def test_exchanged_magnitudes_and_errors(self, num):
+    path = self.write(table=self.table[:num])
+    with self.assertRaisesRegex(ValueError, "the values of eu have the median 0.0.*no magnitudes.*"
+                                "--magnitude_columns=eu,eg,er,ei,ez, and "
+                                "--error_columns=u,g,r,i,z: are the two exchanged"):
+      convert_table(path, self.output, magnitude_columns=ERRORS, error_columns=tuple(BANDS))
+    with self.assertRaisesRegex(ValueError, "values of eu have the median 0.0.*=eu,eg,er,ei,ez$"):
+      convert_table(path, self.output, magnitude_columns=ERRORS, error_columns=())
+    with self.assertRaisesRegex(ValueError, "values of eg have the median 0.0.*no magnitudes"):
+      convert_table(path, self.output, magnitude_columns=("u", "eg", "r", "i", "z"),
+                    error_columns=("eu", "g", "er", "ei", "ez"))
+    with self.assertRaisesRegex(ValueError, "values of u have the median [12].*exchange u with "
+                                "one of --magnitude_columns=mag_J,g,r,i,z"):
+      convert_table(path, self.output, error_columns=("u", "eg", "er", "ei", "ez"),
+                    magnitude_columns=("mag_J", "g", "r", "i", "z"))
+
+  def test_bands_that_are_repeated(self):
+    with self.assertRaisesRegex(ValueError, "name g twice"):
+      convert_table(self.write(), self.output, magnitude_columns=("u", "g", "g", "i", "z"))
+    self.table["g2"], self.table["eg2"] = self.table["g"], self.table["eg"]
+    path = self.write("copies.fits")
+    with self.assertRaisesRegex(ValueError, "copies.fits: columns g and g2 hold the same numbers"):
+      convert_table(path, self.output, magnitude_columns=("u", "g", "g2", "i", "z"))
+    with self.assertRaisesRegex(ValueError, "columns eg and eg2 hold the same numbers"):
+      convert_table(path, self.output, error_columns=("eu", "eg", "eg2", "ei", "ez"))
+
+  def test_errors_that_are_all_the_same(self):
+    for name in ERRORS:
+      self.table[name] = 0.02
+    self.assertLen(convert_table(self.write(), self.output).catalog, NUM)
+
+  @parameterized.parameters("{}", "psf_{}", "mag_{}_dered", "modelMag.{}")
+  def test_bands_in_another_order(self, form):
+    names = {band: form.format(band) for band in BANDS}
+    for band, name in names.items():
+      self.table[name] = self.table[band]
+    given = tuple(names[band] for band in "zirgu")
+    right = ",".join(names[band] for band in BANDS)
+    with self.assertRaisesRegex(ValueError, "the bands of survey sdss are u, g, r, i, z, in this "
+                                f"order; give --magnitude_columns={right}$"):
+      convert_table(self.write("names.fits"), self.output, magnitude_columns=given,
+                    columns={"z": "zs"})
 
   @parameterized.parameters(("g", "nJy", "magnitudes"), ("zs", "km/s", "redshifts"),
                             ("er", "uJy", "magnitudes"))
