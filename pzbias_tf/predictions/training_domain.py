@@ -27,8 +27,10 @@ def training_domain(data: Dataset, image_size: int, path: str) -> TrainingDomain
     return TrainingDomain.load(path)
   trained = (data.column("split") == "train") & (data.column("copy") == 0)
   if data.manifest.photometry:
-    magnitudes, _ = data.photometry()
-    domain = TrainingDomain.fit_photometry(data.column("r_mag")[trained], magnitudes[trained])
+    magnitudes, errors = data.photometry()
+    domain = TrainingDomain.fit_photometry(
+        data.column("r_mag")[trained], magnitudes[trained],
+        None if errors is None else errors[trained], data.column("ebv")[trained])
   else:
     domain = TrainingDomain.fit(data.column("r_mag")[trained], _measure(data, image_size))
   domain.save(path)
@@ -38,7 +40,7 @@ def training_domain(data: Dataset, image_size: int, path: str) -> TrainingDomain
 def _measure(data, image_size):
   """Measurements of the first galaxies: a fair sample, since records are in random order."""
   measure = tf.function(measure_images, reduce_retracing=True)
-  batches, left = [], MEASURED
+  batches, labels, left = [], [], MEASURED
   for number, shard in enumerate(data.manifest.shards):
     if shard.split != "train" or not shard.records or not left:
       continue
@@ -49,4 +51,6 @@ def _measure(data, image_size):
     if keep.any():
       batches += [measure(batch["image"]) for batch in ordered_batches(
           part, "train", keep=keep, labels=None, batch_size=256, image_size=image_size)]
-  return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+      labels.append({name: part.column(name)[keep] for name in ("r_mag", "ebv")})
+  return {name: np.concatenate([one[name] for one in parts])
+          for parts in (batches, labels) for name in parts[0]}
