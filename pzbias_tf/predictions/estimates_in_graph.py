@@ -23,7 +23,6 @@ from pzbias_tf.predictions.estimates import INTERVALS, loss_table
 from pzbias_tf.predictions.input_ranges import (
   MEASURED,
   SMALLEST,
-  TOGETHER,
   Ranges,
   from_columns,
 )
@@ -156,8 +155,6 @@ def _are_other(ranges: Ranges, r_mag: tf.Tensor, measured: Mapping[str, tf.Tenso
   other = tf.zeros(tf.shape(r_mag), tf.bool)
   for name in sorted(set(found) & set(ranges)):
     low, high = (tf.constant(ends, tf.float64) for ends in zip(*ranges[name]))
-    known = tf.math.is_finite(found[name])
     outside = (found[name] < low) | (found[name] > high)
-    other |= (tf.reduce_all(outside | ~known, 1) & tf.reduce_any(known, 1) if name in TOGETHER
-              else tf.reduce_any(outside & known, 1))
+    other |= tf.reduce_any(tf.math.is_finite(found[name]) & outside, 1)
   return other

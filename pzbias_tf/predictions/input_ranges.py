@@ -18,9 +18,6 @@ MARGINS = {"corners": 0.3, "zero_point": 0.5, "magnitudes": 0.5, "errors": 0.3, 
            "r_offset": 0.5, "ebv": 0.2}
 """{statistic: margin on either side of its range}: dex of fluxes and errors, else mag."""
 
-TOGETHER = ("r_offset",)
-"""Statistics that are unusual where they are so in all bands: one band alone has a colour."""
-
 MEASURED = ("corner_flux", "aperture_flux", "magnitudes", "errors", "ebv")
 """What is looked at of the measurements of galaxies."""
 
@@ -89,6 +86,9 @@ def fit(r_mag: np.ndarray, measured: Mapping[str, np.ndarray], share: float) -> 
   for name, columns in statistics(r_mag, measured).items():
     known = [column[np.isfinite(column)] for column in columns.T]
     edges = [np.quantile(column, ends) if column.size else (-np.inf, np.inf) for column in known]
+    if name == "r_offset":  # of the band that is nearest to r: the others have a colour beside it
+      nearest = int(np.argmin([high - low for low, high in edges]))
+      edges = [ends if band == nearest else (-np.inf, np.inf) for band, ends in enumerate(edges)]
     ranges[name] = tuple((float(low) - MARGINS[name], float(high) + MARGINS[name])
                          for low, high in edges)
   return ranges
@@ -100,7 +100,5 @@ def are_other(ranges: Ranges, r_mag: np.ndarray, measured: Mapping[str, np.ndarr
   for name, values in statistics(r_mag, measured).items():
     if name in ranges:
       low, high = np.array(ranges[name]).T
-      known, outside = np.isfinite(values), (values < low) | (values > high)
-      other |= ((outside | ~known).all(1) & known.any(1) if name in TOGETHER
-                else (outside & known).any(1))
+      other |= (np.isfinite(values) & ((values < low) | (values > high))).any(1)
   return other
