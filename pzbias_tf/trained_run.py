@@ -15,6 +15,7 @@ import dataclasses
 import os
 from typing import Mapping
 
+from absl import logging
 import numpy as np
 
 from pzbias_tf import arguments
@@ -22,7 +23,7 @@ from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.guards.sealed_folder import SEAL, check_seal
 from pzbias_tf.models.representation import network_name
 from pzbias_tf.predictions import galaxy_arrays
-from pzbias_tf.predictions.domain import TrainingDomain
+from pzbias_tf.predictions.domain import TrainingDomain, about_many
 from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.predictions.predictor import BATCH_SIZE, Predictor, collect
 from pzbias_tf.survey import Survey
@@ -177,7 +178,8 @@ class TrainedRun:
       ebv: Galactic reddening E(B-V), mag: [n], or one number for all.  It must be
         given.
       r_mag: r magnitudes (AB): [n], or one number for all.  Without them there
-        are no flags, since one of these compares the magnitude, and no Step 4.
+        are no flags, since some of these compare the magnitude, and no Step 4; a
+        warning says so.
       ids: ids of the galaxies [n]; None numbers them from 0.
       extra: the run's `extra_columns`, {name: [n], or one number for all}, in the
         unit of the training; None for a run that has none.
@@ -212,7 +214,14 @@ class TrainedRun:
       batches = self.predictor.array_batches(
           inputs["image"], columns, flux_divisor=self.survey.flux_divisor, extra=values,
           batch_size=batch_size)
-    return self._with_step_4(collect(self.edges, batches))
+    predictions = collect(self.edges, batches)
+    many = about_many(predictions.ancil["flags"]) if "flags" in predictions.ancil else ""
+    if many:
+      logging.warning("%s", many)
+    if r_mag is None:
+      logging.warning("without r_mag there are no flags of galaxies that are unlike the training's"
+                      "%s; pass r_mag=...", ", and no Step 4" if self.calibration else "")
+    return self._with_step_4(predictions)
 
   def _with_step_4(self, predictions):
     if self.calibration is None or "r_mag" not in predictions.ancil:

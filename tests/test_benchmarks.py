@@ -9,7 +9,7 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
-from benchmarks import evaluation, gpu, timing
+from benchmarks import evaluation, gpu, start_up, timing
 from benchmarks.padded_network import PaddedCase, copy_network
 from benchmarks.steps import IMAGE_SIZE, NET_P, Case, operations, random_images, repeated
 from pzbias_tf.survey import SDSS
@@ -65,6 +65,13 @@ class BenchmarksTest(tf.test.TestCase, parameterized.TestCase):
                                  block_s=6.0)
     self.assertEqual(times, {"one": timing.Timing(1.0, 2.0), "two": timing.Timing(2.0, 4.0)})
     self.assertEqual(done[4:], 3 * [("one", 6), ("two", 3)])
+
+  def test_a_command_until_a_function(self):
+    """Each command reads its flags first, and a command that does not is told."""
+    took_s = start_up.until("before", "pzbias_tf.command_line.command_flags", "read", "eval.main")
+    self.assertBetween(took_s, 0.0, start_up.HELP_S)
+    with self.assertRaisesRegex(RuntimeError, "eval.nothing did not come to .*read"):
+      start_up.until("before", "pzbias_tf.command_line.command_flags", "read", "eval.nothing")
 
 
 @functools.cache

@@ -92,11 +92,25 @@ class TrainedRunTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_without_magnitudes(self):
     columns, model = galaxies(), pz.load_run(self.run_folder)
-    table = model.predict(columns["cube"], ebv=0.0)
+    with self.assertLogs("absl", "WARNING") as logs:
+      table = model.predict(columns["cube"], ebv=0.0)
+    self.assertIn("without r_mag there are no flags", "".join(logs.output))
     self.assertNoCommonElements(table.ancil, ("r_mag", "flags", "zmode_calibrated"))
     known = model.predict(columns["cube"].astype(np.float64), ebv=np.zeros(NUM), r_mag=16.0)
     self.assertAllEqual(table.pdf, known.pdf)
     self.assertAllEqual(table.ancil["id"], np.arange(NUM).astype(str))
+
+  def test_images_in_another_flux_unit_are_flagged_and_told(self):
+    columns, model = galaxies(), pz.load_run(self.run_folder)
+    given = dict(ebv=columns["ebv"], r_mag=columns["r"])
+    table = model.predict(columns["cube"], **given)
+    self.assertLess(np.mean(table.ancil["flags"] & FLAGS["other input"] > 0), 0.5)
+    for factor in (100.0, 0.01):
+      with self.assertLogs("absl", "WARNING") as logs:
+        table = model.predict(factor * columns["cube"], **given)
+      self.assertGreater(np.mean(table.ancil["flags"] & FLAGS["other input"] > 0), 0.9)
+      self.assertRegex("".join(logs.output), f"{NUM} of {NUM} galaxies are outside of the training "
+                       "domain, most often for .*Their redshifts may be wrong")
 
   def test_large_images_are_cropped_and_small_ones_refused(self):
     columns, model = galaxies(), pz.load_run(self.run_folder, "baseline")

@@ -12,7 +12,7 @@ from eval.evaluation.calibrations import counted
 from eval.run import own_part
 from pzbias_tf.bias.target_counts import TargetCounts
 from pzbias_tf.predictions.combination import BY_MEAN
-from pzbias_tf.predictions.domain import count_flags
+from pzbias_tf.predictions.domain import about_many, count_flags
 from pzbias_tf.predictions.predictions import Estimates
 from pzbias_tf.survey import Survey
 from pzbias_tf.training.run_folder import DOMAIN
@@ -80,6 +80,9 @@ class Tally:
       return (f"no flags: the stage has no {DOMAIN}; delete its predictions and give its python -m "
               "train.main again, which measures without training anew")
     values, times = (np.array(part) for part in zip(*self._flags.items()))
+    many = about_many(values, times)
+    if many:
+      logging.warning("%s", many)
     return f"outside of the training domain: {count_flags(values, times)}"
 
 

@@ -9,6 +9,10 @@ APERTURE = 0.25
 """Radius of the central aperture, as a fraction of the image's side."""
 
 
+CORNER = 0.15
+"""Side of a corner, as a fraction of the image's side."""
+
+
 def measure_images(flux: tf.Tensor) -> dict[str, tf.Tensor]:
   """Measures a batch of images; compiles under XLA.
 
@@ -19,6 +23,8 @@ def measure_images(flux: tf.Tensor) -> dict[str, tf.Tensor]:
     "aperture_flux" [batch, band], flux summed over the central aperture;
     "peak_offset" [batch], distance in pixels between the image's centre and the
     brightest place of the sum of bands, averaged over 3 x 3 pixels;
+    "corner_flux" [batch, band], the lowest mean of absolute fluxes in one of the four
+    corners, which is that of noise and sky where no neighbour stands;
     "plateau" [batch] int32, the largest number of pixels in one band that share
     the band's highest value: more than one or two mean saturation.
   """
@@ -30,9 +36,17 @@ def measure_images(flux: tf.Tensor) -> dict[str, tf.Tensor]:
   smooth = _sums_of_9(tf.reshape(tf.reduce_sum(bands, 1), [-1, size, size]))
   brightest = tf.argmax(tf.reshape(smooth, [-1, (size - 2) ** 2]), -1)
   equal = tf.cast(tf.equal(bands, tf.reduce_max(bands, -1, keepdims=True)), tf.float32)
-  return {"aperture_flux": tf.linalg.matvec(bands, disc),
+  return {"aperture_flux": tf.linalg.matvec(bands, disc), "corner_flux": _corners(flux),
           "peak_offset": tf.gather(tf.constant(away[1:-1, 1:-1].ravel()), brightest),
           "plateau": tf.cast(tf.reduce_max(tf.reduce_sum(equal, -1), -1), tf.int32)}
+
+
+def _corners(flux):
+  """The lowest mean of absolute fluxes in a corner [batch, band]."""
+  side = max(1, round(CORNER * flux.shape[1]))
+  rows = (slice(None, side), slice(-side, None))
+  return tf.reduce_min(tf.stack([tf.reduce_mean(tf.abs(flux[:, row, column]), axis=(1, 2))
+                                 for row in rows for column in rows]), axis=0)
 
 
 def _sums_of_9(image):

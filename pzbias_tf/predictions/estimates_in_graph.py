@@ -20,6 +20,12 @@ from pzbias_tf.predictions.domain import (
   TrainingDomain,
 )
 from pzbias_tf.predictions.estimates import INTERVALS, loss_table
+from pzbias_tf.predictions.input_ranges import (
+  MEASURED,
+  SMALLEST,
+  Ranges,
+  from_columns,
+)
 
 NO_ESTIMATE = 32
 """The flag of a galaxy whose estimates are NaN; none of FLAGS, since arrays and data sets with
@@ -69,7 +75,8 @@ def flags_in_graph(domain: TrainingDomain, r_mag: tf.Tensor, measured: Mapping[s
   Returns:
     [n] int32: sums of FLAGS; NO_ESTIMATE where p(z) is not finite.
   """
-  reasons = {"magnitude": _outside(r_mag, *domain.r_mag), "p(z) at edge": _piled_up(pdf)}
+  reasons = {"magnitude": _outside(r_mag, *domain.r_mag), "p(z) at edge": _piled_up(pdf),
+             "other input": _are_other(domain.input, r_mag, measured)}
   if "magnitudes" in measured:
     magnitudes = tf.cast(measured["magnitudes"], tf.float64)
     colours = magnitudes[:, :-1] - magnitudes[:, 1:]
@@ -137,3 +144,17 @@ def _piled_up(pdf: tf.Tensor) -> tf.Tensor:
   bins = max(1, round(EDGE_BINS * pdf.shape[1]))
   ends = [tf.reduce_sum(part, axis=-1) for part in (pdf[:, :bins], pdf[:, -bins:])]
   return tf.maximum(*ends) > EDGE_PROBABILITY
+
+
+def _are_other(ranges: Ranges, r_mag: tf.Tensor, measured: Mapping[str, tf.Tensor]) -> tf.Tensor:
+  """`input_ranges.are_other`, [n] bool."""
+  own = {name: tf.cast(measured[name], tf.float64) for name in MEASURED if name in measured}
+  log10 = lambda values: tf.math.log(tf.where(values > SMALLEST, values, np.nan)) / np.log(10.0)
+  found = from_columns(tf.cast(r_mag, tf.float64)[:, tf.newaxis], own, log10,
+                       lambda flux: tf.reduce_sum(flux, 1, keepdims=True))
+  other = tf.zeros(tf.shape(r_mag), tf.bool)
+  for name in sorted(set(found) & set(ranges)):
+    low, high = (tf.constant(ends, tf.float64) for ends in zip(*ranges[name]))
+    outside = (found[name] < low) | (found[name] > high)
+    other |= tf.reduce_any(tf.math.is_finite(found[name]) & outside, 1)
+  return other

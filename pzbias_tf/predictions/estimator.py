@@ -75,7 +75,8 @@ class Estimator(tf.Module):
 
     def with_flags(r_mag, **values):
       found, inputs = estimates(**values)
-      measured = measure_images(inputs["image"]) if photometry is None else inputs
+      measured = ({**measure_images(inputs["image"]), "ebv": inputs["ebv"]} if photometry is None
+                  else inputs)
       return {**found, "flags": flags_in_graph(domain, r_mag, measured, found["pdf"])}
 
     self.estimate_with_flags = _function(with_flags, [*names, R_MAG], shapes)

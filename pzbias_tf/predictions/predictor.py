@@ -254,7 +254,10 @@ class Predictor:
     """What flags are made of."""
     if not self._domain:
       return {}
-    return measure_images(image) if self.size else {"magnitudes": batch["magnitudes"]}
+    if self.size:
+      return {**measure_images(image), "ebv": batch["ebv"]}
+    taken = ("magnitudes", *(("errors",) if "errors" in self.networks[0].input else ()), "ebv")
+    return {name: batch[name] for name in taken}
 
   def _sum_of_views(self, network, batch, image):
     """p(z) of a batch, summed over the views of each image."""

@@ -28,8 +28,10 @@ def training_domain(data: Dataset, image_size: int, path: str) -> TrainingDomain
     return TrainingDomain.load(path)
   trained = (data.column("split") == "train") & (data.column("copy") == 0)
   if data.manifest.photometry:
-    magnitudes, _ = data.photometry()
-    domain = TrainingDomain.fit_photometry(data.column("r_mag")[trained], magnitudes[trained])
+    magnitudes, errors = data.photometry()
+    domain = TrainingDomain.fit_photometry(
+        data.column("r_mag")[trained], magnitudes[trained],
+        None if errors is None else errors[trained], data.column("ebv")[trained])
   else:
     domain = TrainingDomain.fit(data.column("r_mag")[trained], _measure(data, image_size))
   domain.save(path)
@@ -38,7 +40,7 @@ def training_domain(data: Dataset, image_size: int, path: str) -> TrainingDomain
 
 def _measure(data, image_size):
   """Measurements of the first galaxies: a fair sample, since records are in random order."""
-  parts, keep, left = [], [], MEASURED
+  parts, keep, labels, left = [], [], [], MEASURED
   for number, shard in enumerate(data.manifest.shards):
     if shard.split != "train" or not shard.records or not left:
       continue
@@ -46,10 +48,12 @@ def _measure(data, image_size):
     first = np.flatnonzero(part.column("copy") == 0)[:left]
     parts.append(part)
     keep.append(np.isin(np.arange(shard.records), first))
+    labels.append({name: part.column(name)[first] for name in ("r_mag", "ebv")})
     left -= len(first)
   batches = [_measured(batch["image"]) for batch in shard_batches(
       parts, keep, batch_size=_BATCH, image_size=image_size)]
-  return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+  return {name: np.concatenate([one[name] for one in several])
+          for several in (batches, labels) for name in several[0]}
 
 
 _measured = tf.function(measure_images, reduce_retracing=True)

@@ -96,7 +96,13 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
     images[20:40] = np.minimum(images[20:40], 10.0)
     images[40:60, ..., 2] *= 8
     images[60:80, ..., 1] = 0.0
-    return {name: value.numpy() for name, value in measure_images(tf.constant(images)).items()}
+    self.r_mag = (20.0 - 2.5 * np.log10(images[..., 0].sum((1, 2)) / 1000)
+                  + rng.normal(0, 0.1, 200)).astype(np.float32)
+    self.r_mag[100:120] += np.linspace(-2, 2, 20)
+    images[120:130] *= 30
+    measured = measure_images(tf.constant(images))
+    return {**{name: value.numpy() for name, value in measured.items()},
+            "ebv": rng.uniform(0, 0.1, 200).astype(np.float32)}
 
   def check(self, domain, measured, reasons):
     own = domain.flags(self.r_mag.astype(np.float64), measured, self.pdf)
@@ -110,19 +116,27 @@ class FlagsTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_images(self):
     measured = self.images()
-    domain = TrainingDomain.fit(np.linspace(13.0, 18.0, 50), {
-        name: value[80:] for name, value in measured.items()})
+    good = slice(130, None)
+    domain = TrainingDomain.fit(self.r_mag[good], {
+        "r_mag": self.r_mag[good], **{name: value[good] for name, value in measured.items()}})
+    measured["ebv"][140] = 3.0
     self.check(domain, measured, FLAGS)
+    self.check(dataclasses.replace(domain, input={}), measured, ("magnitude",))
     self.check(dataclasses.replace(domain, peak_offset=5.5), measured, ("off-centre",))
     self.r_mag[::3] = np.nan
     self.check(domain, measured, ("magnitude",))
 
   def test_photometry(self):
     magnitudes = np.random.default_rng(3).normal(18.0, 1.0, (200, 5)).astype(np.float32)
-    domain = TrainingDomain.fit_photometry(np.linspace(13.0, 18.0, 50), magnitudes[100:])
+    errors = np.random.default_rng(4).uniform(0.01, 0.1, (200, 5)).astype(np.float32)
+    ebv = np.zeros(200, np.float32)
+    domain = TrainingDomain.fit_photometry(
+        np.linspace(13.0, 18.0, 100), magnitudes[100:], errors[100:], ebv[100:])
+    errors[70:80], errors[80, 2], ebv[90], magnitudes[95:99] = 5.0, 0.0, 1.0, 8.0
     magnitudes[:30, 1], magnitudes[30:60, 3] = np.nan, 30.0
-    measured = {"magnitudes": magnitudes, "ebv": np.zeros(200, np.float32)}
-    self.check(domain, measured, ("magnitude", "colour", "p(z) at edge"))
+    measured = {"magnitudes": magnitudes, "errors": errors, "ebv": ebv}
+    self.check(domain, measured, ("magnitude", "colour", "p(z) at edge", "other input"))
+    self.check(domain, {"magnitudes": magnitudes}, ("other input",))
     endless = dataclasses.replace(domain, colours=((-np.inf, np.inf),) * 4)
     self.check(endless, measured, ("magnitude",))
 

@@ -1,6 +1,7 @@
 """What is counted of predicted galaxies, shard by shard."""
 
 import dataclasses
+from unittest import mock
 
 from absl.testing import parameterized
 import numpy as np
@@ -48,6 +49,15 @@ class TallyTest(tf.test.TestCase, parameterized.TestCase):
     remarks = self.tally(None, pieces).remarks()
     self.assertEqual(remarks, ["outside of the training domain: "
                                + count_flags(predictions().ancil["flags"])])
+
+  def test_many_flags_are_a_warning(self):
+    for flags, told in ((np.array([64, 64, 0]), True), (np.array([64, 0]), False)):
+      tally = Tally(None)
+      for flag in flags:
+        tally.add({"zmode": np.zeros(1), "flags": np.array([flag])})
+      with mock.patch("absl.logging.warning") as warned:
+        tally.remarks()
+      self.assertEqual(warned.call_count, int(told))
 
   @parameterized.parameters(0, 5)
   def test_galaxies_that_have_the_mean_are_told(self, number):
