@@ -40,6 +40,19 @@ OUTSIDE_SAMPLE = (TOO_FAINT, NO_SPLIT, EXCLUDED)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class AcceptedFacts:
+  """What the manifest tells of them.
+
+  Attributes:
+    rule: how the splits were made, in words.
+    replaced: {column: [objects] bool, whether its value was replaced}.
+  """
+
+  rule: str
+  replaced: dict[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class AcceptedGalaxies:
   """What is to be converted, before any image is read.
 
@@ -48,17 +61,15 @@ class AcceptedGalaxies:
       values of extra columns replaced.
     rows: [galaxies] rows of the catalogue to write.
     splits: [galaxies] uint8, their splits as numbers of `manifest.SPLITS`.
-    rule: how the splits were made, in words.
     reasons: [objects] object, "" for an accepted object.
-    replaced: {column: [objects] bool, whether its value was replaced}.
+    facts: what the manifest tells of them.
   """
 
   catalog: Table
   rows: np.ndarray
   splits: np.ndarray
-  rule: str
   reasons: np.ndarray
-  replaced: dict[str, np.ndarray]
+  facts: AcceptedFacts
 
 
 def accept_galaxies(source: CutoutSource, survey: Survey, *, seed: int,
@@ -92,8 +103,8 @@ def accept_galaxies(source: CutoutSource, survey: Survey, *, seed: int,
   if bad_r.any():
     logging.warning("%d galaxies have no usable r magnitude and take the largest of the "
                     "sample, %.3f", bad_r.sum(), catalog["r_mag"][bad_r][0])
-  return AcceptedGalaxies(catalog=catalog, rows=rows, splits=splits, rule=rule, reasons=reasons,
-                          replaced={"r_mag": bad_r, **filled})
+  return AcceptedGalaxies(catalog=catalog, rows=rows, splits=splits, reasons=reasons,
+                          facts=AcceptedFacts(rule=rule, replaced={"r_mag": bad_r, **filled}))
 
 
 def replace_bad_r(catalog: Table, *, max_r_mag: float | None = None,

@@ -15,7 +15,7 @@ from typing import Any, Mapping
 import numpy as np
 
 from data_tools.conversion import disk, identity, lock, record_plan, resume, shard_tasks
-from data_tools.conversion.accepted import AcceptedGalaxies, accept_galaxies
+from data_tools.conversion.accepted import AcceptedFacts, AcceptedGalaxies, accept_galaxies
 from data_tools.conversion.catalog_rows import WrittenCatalog
 from data_tools.conversion.conversion_settings import ConversionSettings
 from data_tools.conversion.executors import choose
@@ -103,14 +103,15 @@ class _Conversion:
       manifest = self.request.existing()
       if manifest is not None:
         return manifest
-    tasks = self._plan(accepted)
+    tasks, facts = self._plan(accepted), accepted.facts
+    del accepted  # its rows and splits stand in the plan
     if self.source.photometry:
-      return self._publish(accepted, rejects, tasks, shard_tasks.without_files(tasks.plan))
+      return self._publish(facts, rejects, tasks, shard_tasks.without_files(tasks.plan))
     with choose.shard_map(self.settings.num_workers, self.settings.runner,
                           self.settings.runner_options) as mapper:
       written = shard_tasks.write_shards(tasks, rejects, mapper)
       shard_tasks.drop_duplicate_images(tasks, written, rejects, mapper)
-    return self._publish(accepted, rejects, tasks, written)
+    return self._publish(facts, rejects, tasks, written)
 
   def _check_shape(self) -> None:
     if self.source.photometry:
@@ -153,7 +154,7 @@ class _Conversion:
     """Fluxes are divided by this before storing: float16 could not hold them unscaled."""
     return self.survey.flux_divisor if self.settings.dtype == "float16" else 1.0
 
-  def _publish(self, accepted: AcceptedGalaxies, rejects: Rejects, tasks: shard_tasks.ShardTasks,
+  def _publish(self, facts: AcceptedFacts, rejects: Rejects, tasks: shard_tasks.ShardTasks,
                written: shard_tasks.WrittenShards) -> manifest_lib.Manifest:
     """Writes the catalogue and the list of rejects, moves all to the output, writes the manifest.
 
@@ -167,7 +168,7 @@ class _Conversion:
     names = catalog_lib.save_catalog(catalog, folder)
     digests = tuple(storage.sha256(os.path.join(folder, name)) for name in names)
     manifest = dataclasses.replace(
-        self._manifest(accepted, rejects, written), catalogs=names, catalog_sha256=digests)
+        self._manifest(facts, rejects, written), catalogs=names, catalog_sha256=digests)
     described = description_files.save_descriptions(manifest, catalog[:0].colnames, folder)
     self.owner.check()
     description_files.remove_others(self.request.output, described)
@@ -186,7 +187,7 @@ class _Conversion:
             f"({shard.name} has {shard.records} records instead of {count}); give the same "
             "command again")
 
-  def _manifest(self, accepted: AcceptedGalaxies, rejects: Rejects,
+  def _manifest(self, facts: AcceptedFacts, rejects: Rejects,
                 written: shard_tasks.WrittenShards) -> manifest_lib.Manifest:
     """The manifest without the catalogue's files."""
     survey, settings, divisor = self.survey, self.settings, self._divisor()
@@ -195,13 +196,13 @@ class _Conversion:
     if settings.dtype == "float16":
       description.update(divided_by=divisor, float16_largest_error=written.float16_error)
     replaced = {name: int(np.sum(rows & (rejects.reasons == "")))
-                for name, rows in accepted.replaced.items()}
+                for name, rows in facts.replaced.items()}
     return manifest_lib.Manifest(
         dataset=survey.dataset, survey=survey.name, bands=tuple(survey.bands),
         image_shape=tuple(int(side) for side in self.source.image_shape), dtype=settings.dtype,
         compression=settings.compression,
         flux_divisor=1.0 if photometry else survey.flux_divisor / divisor,
-        augment_copies=settings.augment_copies, seed=settings.seed, split_rule=accepted.rule,
+        augment_copies=settings.augment_copies, seed=settings.seed, split_rule=facts.rule,
         source=description, galaxies=rejects.counts(),
         replaced={name: number for name, number in replaced.items() if number},
         shards=tuple(written.shards), preset=self.request.preset,

@@ -74,9 +74,16 @@ class Plan:
 
   def elements(self, part: slice) -> np.ndarray:
     """Dihedral elements of the images of some records, uint8."""
-    ids, copies = compact_ids.texts(self.catalog["id"], self.rows[part]), self.copies[part]
+    ids, copies = self.values("id", self.rows[part]), self.copies[part]
     return np.fromiter((augmentation_element(str(object_id), int(copy), self.seed)
                         for object_id, copy in zip(ids, copies)), np.uint8, len(ids))
+
+  def values(self, name: str, rows: np.ndarray) -> np.ndarray:
+    """Some rows of a column of the catalogue, in any order; ids are text."""
+    column = self.catalog[name]
+    values = compact_ids.texts(column, rows) if name == "id" else np.asarray(column)[rows]
+    release_pages()  # any of them were in use
+    return values
 
   def digest(self) -> str:
     """SHA-256 that identifies this plan."""

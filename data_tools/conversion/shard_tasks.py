@@ -11,10 +11,8 @@ from data_tools.conversion import duplicate_images, resume
 from data_tools.conversion.record_plan import Plan
 from data_tools.conversion.rejects import Rejects
 from data_tools.conversion.shard_writer import ShardResult, ShardTask
-from data_tools.readers.parts import compact_ids
 from pzbias_tf.data import manifest as manifest_lib
 from pzbias_tf.progress import Progress
-from pzbias_tf.tables.scratch_file import release_pages
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,14 +31,12 @@ class ShardTasks:
     """The task of one shard."""
     split, name, part = self.plan.shard(number)
     rows = self.plan.rows[part]
-    z_spec, r_mag, ebv = (np.asarray(self.plan.catalog[column])[rows]
-                          for column in ("z_spec", "r_mag", "ebv"))
-    task = ShardTask(
+    z_spec, r_mag, ebv, ids = (self.plan.values(column, rows)
+                               for column in ("z_spec", "r_mag", "ebv", "id"))
+    return ShardTask(
         split=split, name=name, first_number=part.start, rows=rows,
-        elements=self.plan.elements(part), ids=compact_ids.texts(self.plan.catalog["id"], rows),
-        z_spec=z_spec, r_mag=r_mag, ebv=ebv, left_out=left_out, **self.shared)
-    release_pages()
-    return task
+        elements=self.plan.elements(part), ids=ids, z_spec=z_spec, r_mag=r_mag, ebv=ebv,
+        left_out=left_out, **self.shared)
 
   def in_order(self) -> Iterator[ShardTask]:
     """All tasks in record order, each made on demand."""
@@ -139,6 +135,7 @@ def drop_duplicate_images(tasks: ShardTasks, written: WrittenShards, rejects: Re
   again = (tasks.task(number, left_out.get(number, ())) for number in changed)
   for number, result in zip(changed, mapper(resume.rewrite, again)):
     written.shards[number] = result.shard
+  written.marks = np.zeros(0, np.uint64)  # they have done their work
 
 
 def _positions(plan: Plan, rows: np.ndarray) -> dict[int, tuple[int, ...]]:

@@ -153,6 +153,7 @@ def _values(table: Columns, photometry: manifest_lib.PhotometryColumns, num: int
       raise ValueError(f"{path}: the values of {name} have the median {np.nanmedian(values):.3g}, "
                        "and no sample of galaxies is as bright. If they are fluxes, turn them into "
                        "magnitudes first")
+    release_pages()
     wrong = np.flatnonzero(outside(values))
     if wrong.size > TOO_MANY * num:
       raise ValueError(

@@ -44,7 +44,7 @@ RECORD_COLUMNS = {
 ROWS_PER_FILE = 10_000_000
 """Longer catalogues are split into catalog-00000-of-00003.fits and so on."""
 
-_ROWS_PER_BLOCK = 100_000
+_ROWS_PER_BLOCK = 50_000
 _FITS_BLOCK_BYTES = 2880
 
 
