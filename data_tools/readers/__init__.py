@@ -19,7 +19,7 @@ from data_tools.readers import (
   sdss_research,
   zphoto_catalog,
 )
-from data_tools.readers.parts.columns import check_extra, check_names
+from data_tools.readers.parts.columns import NAMED, check_extra, check_names
 from data_tools.readers.parts.cutout_source import CutoutSource, Reader, ReaderOptions
 from data_tools.readers.parts.images import BandsFirst, r_from_images
 from pzbias_tf.data.data_set_facts import R_FROM_IMAGE
@@ -92,7 +92,7 @@ def read(path: str, survey: Survey, options: ReaderOptions = ReaderOptions(), *,
     source = _with_bands_last(source, survey, path)
   if options.r_from_image:
     _sum_r(source, survey, path)
-  named = {role: name for role in ("r", "ebv") if (name := options.columns.get(role, ""))}
+  named = source.catalog.meta.pop(NAMED, {})
   if named or options.r_from_image:  # prediction from files of the same kind takes these, too
     named |= {"r": R_FROM_IMAGE} if options.r_from_image else {}
     source = dataclasses.replace(

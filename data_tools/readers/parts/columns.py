@@ -23,6 +23,9 @@ __all__ = ["GROUP", "NONE", "REQUIRED", "ROLES", "SEVERAL", "USUAL_NAMES", "buil
 REQUIRED = ("z", "r", "ebv")
 _WHAT = {"z": "redshifts", "z_photo": "redshifts", "r": "magnitudes", "i": "magnitudes"}
 
+NAMED = "named columns"
+"""Key of a catalogue's meta: {role: column} of r and E(B-V), where the user named unusual ones."""
+
 GROUP = "split_group"
 """Optional column: galaxies of equal value go into the same split (see `splits`)."""
 
@@ -72,11 +75,22 @@ def build_catalog(columns: Columns, names: Mapping[str, tuple[str, ...]], num: i
     chosen["ebv"] = f"constant {options.ebv:g}"
     logging.warning("%s: E(B-V) = %g for all galaxies, as requested by --ebv", origin, options.ebv)
   catalog = catalog_lib.object_table(num, **values)
+  catalog.meta[NAMED] = {
+      role: chosen[role] for role in ("r", "ebv") if options.columns.get(role) and role in chosen
+      and not _is_usual(columns, role, names.get(role, ()), chosen[role], origin)}
   if GROUP in columns:
     catalog[GROUP] = np.asarray(columns[GROUP]).astype(str)
   for name in options.extra_columns:
     catalog[name] = _extra(columns, name, num, origin)
   return catalog, chosen
+
+
+def _is_usual(columns, role, candidates, name, origin) -> bool:
+  """Whether a column is the one that would be taken if nobody named it."""
+  try:
+    return table_columns.find_one(columns, candidates, f"--{role}_column", origin) == name
+  except ValueError:  # several, of which the user had to name one
+    return False
 
 
 def check_names(columns: Mapping[str, str]) -> None:
