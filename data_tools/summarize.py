@@ -68,9 +68,12 @@ def summarize(folder: str, output: str = "", *, sample: int = 1000) -> list[str]
   print(summary_text(data, galaxies, images), flush=True)
   with own_folders.output_folder(output, (f"{_DISTRIBUTION}.*", _CONTACT_SHEET)):
     paths = save_figure(distribution_figure.draw_distribution(galaxies), output, _DISTRIBUTION)
+    sheet = os.path.join(output, _CONTACT_SHEET)
     if not data.manifest.photometry:
-      paths.append(os.path.join(output, _CONTACT_SHEET))
-      draw_contact_sheet(data, images, rows, paths[-1])
+      paths.append(sheet)
+      draw_contact_sheet(data, images, rows, sheet)
+    elif os.path.exists(sheet):  # of another data set
+      os.remove(sheet)
   print(f"wrote {', '.join(paths)}")
   return paths
 

@@ -15,7 +15,7 @@ the last stage is calibrated as well, and pdf_calibration.json is written.
 
 from __future__ import annotations
 
-from absl import flags
+from absl import flags, logging
 
 from pzbias_tf.bias.calibration import CELLS
 from pzbias_tf.command_line import command, command_flags
@@ -146,6 +146,9 @@ def _evaluate(run, folder, bootstrap, options):
   for left in (folder, os.path.join(folder, REPORT), *_own_folders(run)):
     clear_files(left)
   results, written, remarks = _measure(run, bootstrap, options)
+  remarks = [*run.trained_anew, *_earlier(run.folder, written), *remarks]
+  for line in run.trained_anew:
+    logging.warning("%s", line)
   commands = commands_of(run, _command(folder, bootstrap, options))
   written.insert(0, _save_metrics(run, bootstrap, options, results, commands))
   outliers, why_not = worst_outliers(run.last)
@@ -158,6 +161,14 @@ def _evaluate(run, folder, bootstrap, options):
       format_table({result.title: result.summary for result in results}), "", DIRECTION, "",
       *remarks, *(f"wrote {path}" for path in written),
       f"look at: tensorboard --logdir {os.path.dirname(folder) or folder}"])
+
+
+def _earlier(folder, written) -> list[str]:
+  """Calibrations that an earlier evaluation wrote, and this one not, in words."""
+  return [f"{path} is of an earlier evaluation, and does not belong to these numbers"
+          for path in (os.path.join(folder, name) for name in (CALIBRATION, CATALOG,
+                                                                PDF_CALIBRATION))
+          if path not in written and os.path.exists(path)]
 
 
 def _weights(path: str) -> WeightTable | None:

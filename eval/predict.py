@@ -155,7 +155,8 @@ def _working_folder(path: str) -> Iterator[str]:
 def _open(request, members, folder):
   """The data set, which fits the stage."""
   survey = members.config.survey
-  cutouts = request.cutouts and request.cutouts.for_run(members.config)
+  cutouts = request.cutouts and request.cutouts.for_run(
+      members.config, members.stages[0].data_set)
   data = Dataset.open(convert_cutouts(cutouts, survey, folder, request.beside("_rejected.csv"))
                       if cutouts else request.data)
   check_data_fit(data, members.config, force=request.force)

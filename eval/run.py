@@ -103,6 +103,11 @@ class EvaluatedStage:
                         "has kept no record of it.")
 
   @property
+  def started_from(self) -> str:
+    """Folder of the stage whose weights it started from; "" for none."""
+    return self._config[1].get("init_from", "")
+
+  @property
   def command(self) -> str:
     """The command that trained it; "" where none is recorded."""
     return self._config[1].get("command", "")
@@ -239,6 +244,23 @@ class EvaluatedRun:
   def last(self) -> EvaluatedStage:
     """The last stage: its p(z) is calibrated, and where it is Step 3, Step 4 follows."""
     return self.stages[-1]
+
+  @property
+  def trained_anew(self) -> list[str]:
+    """Stages whose weights have changed since a later stage started from them, in words."""
+    now = {os.path.abspath(stage.folder): stage for stage in self.stages}
+    found = []
+    for stage in self.stages:
+      first = now.get(os.path.abspath(stage.started_from or "."))
+      digest = stage.config.init_weights_digest
+      if not (first and first is not stage and digest
+              and os.path.exists(StageFiles(first.folder).last)):
+        continue
+      if digest != first.weights_digest:
+        found.append(f"{stage.spec.title} started from other weights than {first.spec.title} has "
+                     f"now, which was trained anew: the two do not belong together; delete "
+                     f"{stage.folder} and later stages, and train them again")
+    return found
 
   @property
   def sigma_disp(self) -> np.ndarray | None:

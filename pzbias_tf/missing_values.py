@@ -32,6 +32,7 @@ HIGHEST = 20.0
 """No redshift of a galaxy is above; velocities, percentages and the like are."""
 _BRIGHTEST_MEDIAN = 9.0  # no sample of galaxies is as bright; fluxes of faint ones are 0 to 40, too
 _LARGEST_ERROR = 2.0  # median of errors, mag
+_FEWEST_ZEROS, _ZEROS = 3, 0.005  # redshifts and their share; those of stars are seldom exactly 0
 _MEDIAN_OF = 10  # magnitudes, of which a median tells something
 _LOWEST_REDSHIFT = -1.0  # at which 1 + z is 0
 _FEW = 3  # different numbers above HIGHEST, which stand for no redshift rather than are velocities
@@ -71,6 +72,15 @@ def find_missing(values: np.ndarray, *, redshifts: bool,
     found[reason] = int(own.sum())
     missing |= own
   return missing, {reason: number for reason, number in found.items() if number}
+
+
+def many_zeros(redshifts: np.ndarray) -> str:
+  """A warning where many redshifts [n] are exactly 0, which may stand for none; "" else."""
+  zeros = int(np.sum(redshifts == 0.0))
+  if zeros < _FEWEST_ZEROS or zeros < _ZEROS * redshifts.size:
+    return ""
+  return (f"{zeros} of {redshifts.size} redshifts are exactly 0, and are taken for redshifts; if 0 "
+          "stands for none")
 
 
 def find_missing_weights(values: np.ndarray, *,

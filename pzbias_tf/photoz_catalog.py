@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Mapping, Sequence
 
+from absl import logging
 import numpy as np
 
 from pzbias_tf import missing_values, table_columns, table_ids
@@ -225,6 +226,9 @@ def _complete(columns, redshifts, r_mag, weights, further, origin, without):
       lost |= _no_redshifts(columns[name], lost, reasons[name], f"{origin}: column {name!r}")
     if name == r_mag:
       lost |= _no_magnitudes(columns[name], lost, reasons[name], origin)
+    zeros = missing_values.many_zeros(columns[name][~lost]) if name in redshifts else ""
+    if zeros:
+      logging.warning("%s: column %r: %s, name it with --missing=0", origin, name, zeros)
     keep &= ~lost
   if weights:
     lost, reasons[weights] = missing_values.find_missing_weights(columns[weights], further=further)

@@ -45,6 +45,13 @@ class FindMissingTest(tf.test.TestCase):
     missing_values.check_no_fluxes(faint, "r magnitudes")
     missing_values.check_no_fluxes(np.array([8.0, 8.5]), "r magnitudes")
 
+  def test_many_redshifts_of_exactly_0(self):
+    for zeros, told in ((0, False), (2, False), (4, False), (10, True), (1000, True)):
+      z = np.full(1000, 0.1)
+      z[:zeros] = 0.0
+      self.assertEqual(bool(missing_values.many_zeros(z)), told, zeros)
+    self.assertStartsWith(missing_values.many_zeros(np.zeros(4)), "4 of 4 redshifts are exactly 0")
+
   def test_nothing_is_missing(self):
     missing, reasons = missing_values.find_missing(np.ones(3), redshifts=True)
     self.assertEqual((missing.sum(), reasons), (0, {}))

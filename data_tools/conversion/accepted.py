@@ -226,6 +226,9 @@ def _reject_photometry(reasons, catalog, missing, survey):
 
 def _list_sentinels(z) -> None:
   """Says how many redshifts are numbers that stand for none."""
+  zeros = missing_values.many_zeros(z)
+  if zeros:
+    logging.warning("%s, make these values empty or NaN first", zeros)
   _, found = missing_values.find_missing(z, redshifts=True)
   listed = [f"{reason} ({number})" for reason, number in found.items() if reason != "NaN"]
   if listed:

@@ -19,9 +19,10 @@ from data_tools.readers import (
   sdss_research,
   zphoto_catalog,
 )
-from data_tools.readers.parts.columns import check_extra, check_names
+from data_tools.readers.parts.columns import NAMED, check_extra, check_names
 from data_tools.readers.parts.cutout_source import CutoutSource, Reader, ReaderOptions
 from data_tools.readers.parts.images import BandsFirst, r_from_images
+from pzbias_tf.data.data_set_facts import R_FROM_IMAGE
 from pzbias_tf.data.manifest import PhotometryColumns, photometry_names
 from pzbias_tf.survey import Survey
 
@@ -91,6 +92,11 @@ def read(path: str, survey: Survey, options: ReaderOptions = ReaderOptions(), *,
     source = _with_bands_last(source, survey, path)
   if options.r_from_image:
     _sum_r(source, survey, path)
+  named = source.catalog.meta.pop(NAMED, {})
+  if named or options.r_from_image:  # prediction from files of the same kind takes these, too
+    named |= {"r": R_FROM_IMAGE} if options.r_from_image else {}
+    source = dataclasses.replace(
+        source, description={**source.description, "named_columns": named})
   return dataclasses.replace(
       source, extra_columns=options.extra_columns, extra_fill=options.extra_fill,
       scratch=options.scratch)

@@ -69,6 +69,8 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
       table.joined(dict(own.values())), _names(photometry), num,
       dataclasses.replace(options, columns={**roles, **options.columns}), origin=path)
   sky_columns.correct(catalog, chosen, table, path, options.scratch)
+  photometry = dataclasses.replace(photometry, r=_named_r(survey, photometry, options),
+                                   ebv=catalog.meta.pop(columns_lib.NAMED).get("ebv", ""))
   return CutoutSource(
       catalog=_with_photometry(with_split(catalog), survey, magnitudes, errors),
       images=_no_image, image_shape=(), photometry=photometry,
@@ -87,11 +89,16 @@ def _named_columns(path, survey, options) -> manifest_lib.PhotometryColumns:
     raise FileNotFoundError(f"{path}: not a file; --magnitude_columns is for {FILES}")
   photometry = manifest_lib.PhotometryColumns(
       magnitudes=options.magnitude_columns, errors=options.error_columns,
-      missing=options.missing_magnitudes or manifest_lib.REJECT,
-      **{role: name for role in ("r", "ebv")
-         if (name := options.columns.get(role, "")) != columns_lib.NONE})
+      missing=options.missing_magnitudes or manifest_lib.REJECT)
   _check_flags(photometry, survey)
   return photometry
+
+
+def _named_r(survey, photometry, options) -> str:
+  """The column of r magnitudes that the user named; "" for that of the band r."""
+  name = options.columns.get("r", "")
+  own = photometry.magnitudes[survey.bands.index("r")] if "r" in survey.bands else ""
+  return "" if name in (own, columns_lib.NONE) else name
 
 
 def _check_flags(photometry, survey):

@@ -17,7 +17,7 @@ from eval.catalogs.calibrated_table import write_table
 from eval.catalogs.catalog_request import CatalogRequest
 from eval.catalogs.catalog_source import Source
 from eval.catalogs.catalog_steps import Measured, Step4
-from eval.catalogs.fitted_galaxies import KEY, sample
+from eval.catalogs.fitted_galaxies import KEY, fitted_estimate, sample
 import pzbias_tf
 from pzbias_tf.bias.calibration import is_calibration
 from pzbias_tf.data.galaxy_origin import (
@@ -113,6 +113,7 @@ def _about_results(outcome):
   if outcome.step4.fitted_on:
     facts["Step 4"] = f"fitted on {outcome.step4.fitted_on}"
     facts |= _not_held_out(outcome) if outcome.measured else {}
+    facts |= _other_estimate(outcome)
     facts["Corrections"] = "; ".join(_corrections(outcome.step4))
   if any(own.change for own in outcome.measured):
     facts["Residual against z_photo"] = ("root mean square, weighted by galaxies: "
@@ -130,6 +131,16 @@ def _not_held_out(outcome):
                             "tell its galaxies. Measure others than those it was fitted on"}
   return {"Not held out": f"about {share:.0%} of the measured galaxies are among those that Step 4 "
                           "was fitted on, so its numbers are too good; measure others"}
+
+
+def _other_estimate(outcome):
+  """Whether a Step 4 of before was fitted to another column, in words."""
+  request, (name, *_) = outcome.request, outcome.step4.calibrations
+  fitted = fitted_estimate(request.calibration) if request.calibration else ""
+  if fitted in ("", name):
+    return {}
+  return {"Other estimate": f"Step 4 was fitted to {fitted}, and is applied to {name}: mind that "
+                            "both are estimates of the same kind"}
 
 
 def save_all(outcome: Outcome) -> list[str]:

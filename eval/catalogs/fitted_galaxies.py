@@ -52,6 +52,16 @@ def share_fitted_on(path: str, catalog: Catalog) -> float | None:
   return max((share for share in shares if share > _BY_CHANCE), default=0.0)
 
 
+def fitted_estimate(path: str) -> str:
+  """The column of estimates that a calibration was fitted to; "" where the file does not tell.
+
+  Raises:
+    OSError, ValueError: the file cannot be read.
+  """
+  content = json_files.read(path, {"provenance": {}}, f"{path} is not a calibration ({{problem}})")
+  return str(content["provenance"].get("z_photo", ""))
+
+
 def _share(fitted, hashes) -> float:
   """Of the galaxies whose hashes are as low as those of the sample, the share that is in it."""
   low = hashes[hashes <= fitted.max()]

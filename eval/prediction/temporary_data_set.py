@@ -16,6 +16,7 @@ import numpy as np
 from data_tools import readers
 from data_tools.conversion.accepted import on_grid
 from data_tools.conversion.convert import ConversionSettings, convert
+from pzbias_tf.data.data_set_facts import R_FROM_IMAGE, DataSetFacts
 from pzbias_tf.data.manifest import REJECTED_NAME, Manifest
 from pzbias_tf.files import whole_file
 from pzbias_tf.survey import Survey
@@ -41,20 +42,35 @@ class Cutouts:
   options: readers.ReaderOptions = readers.ReaderOptions()
   of_run: tuple[str, ...] = ()
 
-  def for_run(self, config: TrainConfig) -> Cutouts:
-    """The same, with the extra columns of a run and, of photometry, its columns unless named."""
-    own: dict[str, str] = {}
+  def for_run(self, config: TrainConfig, facts: DataSetFacts | None = None) -> Cutouts:
+    """The same, with the columns of a run unless the user names others.
+
+    These are its extra columns, r and E(B-V) where its conversion named them and, of photometry,
+    magnitudes and errors.
+
+    Args:
+      config: settings of the run.
+      facts: of the data set that it was trained on; None where nothing is known.
+    """
+    named = dict(facts.named_columns if facts else {})
     options = dataclasses.replace(self.options, extra_columns=config.extra_columns.names,
                                   optional=("z",))
     if config.photometry:
       columns = config.photometry.columns
-      own = {role: name for role, name in (("r", columns.r), ("ebv", columns.ebv))
-             if name and role not in options.columns and (role != "ebv" or options.ebv is None)}
+      named |= {role: name for role, name in (("r", columns.r), ("ebv", columns.ebv)) if name}
       options = dataclasses.replace(
-          options, columns={**own, **options.columns},
+          options,
           magnitude_columns=options.magnitude_columns or columns.magnitudes,
           error_columns=_errors(options, columns),
           missing_magnitudes=options.missing_magnitudes or columns.missing)
+    given = {*options.columns, *(["ebv"] if options.ebv is not None else []),
+             *(["r"] if options.r_from_image else [])}
+    own = {role: name for role, name in named.items() if role not in given}
+    from_image = own.get("r") == R_FROM_IMAGE
+    if from_image:
+      del own["r"]
+    options = dataclasses.replace(options, columns={**own, **options.columns},
+                                  r_from_image=options.r_from_image or from_image)
     return dataclasses.replace(self, options=options, of_run=tuple(own))
 
 

@@ -9,6 +9,9 @@ from typing import Any, Mapping
 from pzbias_tf.data.galaxy_origin import GalaxyOrigin, origin_of_record, simulation_record
 from pzbias_tf.data.manifest import Manifest
 
+R_FROM_IMAGE = "(image)"
+"""In place of a column: r magnitudes are sums of the image's r band."""
+
 _SHOWN_DIGITS = 16  # of a digest
 
 
@@ -28,6 +31,8 @@ class DataSetFacts:
     source: name of the file or folder that it was made from.
     reference: the source's column of photometric redshifts, "" for none or several.
     simulated: record of the simulation; None for none.
+    named_columns: {role: column} of r and E(B-V) where the user named them in the conversion, or
+      R_FROM_IMAGE.
   """
 
   name: str
@@ -41,6 +46,7 @@ class DataSetFacts:
   source: str
   reference: str = ""
   simulated: Mapping[str, Any] | None = None
+  named_columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
   @classmethod
   def of(cls, manifest: Manifest, folder: str) -> DataSetFacts:
@@ -57,7 +63,8 @@ class DataSetFacts:
         training=manifest.records("train") // manifest.augment_copies,
         bytes=sum(shard.bytes for shard in manifest.shards), digest=manifest.digest(),
         source=os.path.basename(os.path.normpath(str(manifest.source.get("path", "")))),
-        reference=_reference(manifest), simulated=_simulation(manifest))
+        reference=_reference(manifest), simulated=_simulation(manifest),
+        named_columns=dict(manifest.source.get("named_columns", {})))
 
   @classmethod
   def from_json(cls, fields: Mapping[str, Any]) -> DataSetFacts:

@@ -193,6 +193,17 @@ class ColumnsTest(CatalogCase):
     expected = self.estimates({name: column[12:] for name, column in table.items()}, "b.fits")
     self.assertEqual(metrics["estimates"], expected)
 
+  def test_many_redshifts_of_exactly_0_are_told(self):
+    table = columns()
+    table["photoZ"][:50] = 0.0
+    path = self.write(table)
+    with self.assertLogs("absl", "WARNING") as logs:
+      self.run_on(path)
+    self.assertRegex("".join(logs.output), "column 'photoZ': 50 of 3000 redshifts are exactly 0, "
+                     ".*--missing=0")
+    with self.assertNoLogs("absl", "WARNING"):
+      self.run_on(path, missing=(0.0,), columns={"r": "none"})
+
   def test_r_of_exactly_0_is_missing(self):
     table = columns()
     table["r"][:4] = 0.0
@@ -494,6 +505,13 @@ class FittedGalaxiesTest(CatalogCase):
               for name, own in turned.items() if name != "objID"}
     self.assertGreater(self.share(self.write(single, f"single.{suffix}"))[0], 0.4)
     self.assertGreater(self.share(self.write(turned), z_photo=("other",))[0], 0.4)
+
+  def test_a_fit_to_another_estimate(self):
+    self.run_on(self.write(columns()), fit_fraction=0.5)
+    new, step4 = self.write(columns(seed=1), "new.fits"), self.path("out/calibration.json")
+    self.assertIn("other estimate: Step 4 was fitted to photoZ, and is applied to other: mind",
+                  self.run_on(new, "new", calibration=step4, z_photo=("other",))[0])
+    self.assertNotIn("other estimate", self.run_on(new, "new", calibration=step4)[0])
 
   def test_a_fit_to_another_table(self):
     other, own = self.write(columns(num=6000, seed=2), "other.csv"), self.write(columns())

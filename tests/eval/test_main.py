@@ -23,7 +23,7 @@ from eval.evaluation import calibrations
 from eval.evaluation import worst_outliers as eval_outliers
 from eval.evaluation.weight_table import WeightTable
 from eval.evaluation.worst_outliers import read_images
-from eval.run import EvaluatedStage
+from eval.run import EvaluatedRun, EvaluatedStage
 from pzbias_tf.bias import pdf_calibration
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.bias.pdf_calibration import PdfCalibration
@@ -221,6 +221,22 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
         (Table({"id": ids, "w": np.ones(len(ids))}), "has no column weight, only id, w")):
       with self.assertRaisesRegex(ValueError, message):
         self.assertIsNone(EvaluatedStage(step3, weights=table).test)
+
+  def test_stages_that_do_not_belong_together_are_told(self):
+    run = os.path.join(self.create_tempdir().full_path, "mine")
+    shutil.copytree(small_run().run, run)
+    path, step1 = os.path.join(run, "step2", "config.json"), os.path.join(run, "step1")
+    with open(path, encoding="utf-8") as file:
+      fields = json.load(file)
+    fields["provenance"]["init_from"] = step1
+    del fields[json_files.DIGEST]
+    json_files.write(path, fields)
+    self.assertEqual(EvaluatedRun.open(run).trained_anew, [])
+    weights = os.path.join("checkpoints", "weights.h5")
+    shutil.copy(os.path.join(run, "baseline", weights), os.path.join(step1, weights))
+    (told,) = EvaluatedRun.open(run).trained_anew
+    self.assertRegex(told, "Step 2 started from other weights than Step 1 has now, .*do not belong "
+                     "together; delete .*step2 and later stages")
 
   def test_fill_values_are_no_weights(self):
     for number, message in ((-9999.0, "1 of 2 galaxies have no weight, 'b' the first"),

@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 import tensorflow as tf
 
+from data_tools import readers
 from data_tools.readers import ReaderOptions
 from eval import predict as eval_predict
 from eval.evaluation.calibrations import fit_step4, step4_result
@@ -22,6 +23,7 @@ from eval.prediction.temporary_data_set import Cutouts
 from eval.run import EvaluatedStage, own_part
 from pzbias_tf.bias.calibration import Calibration
 from pzbias_tf.bias.pdf_calibration import KNOTS, PdfCalibration
+from pzbias_tf.data.data_set_facts import R_FROM_IMAGE
 from pzbias_tf.data.galaxy_origin import read_mark
 from pzbias_tf.guards import json_files
 from pzbias_tf.metrics.stage_metrics import Bootstrap
@@ -370,6 +372,46 @@ class PredictTest(tf.test.TestCase, parameterized.TestCase):
     rejected = Table.read(self.path.replace(".hdf5", "_rejected.csv"), format="ascii.csv")
     self.assertEqual(list(rejected["id"]), ["n5"])
     self.assertNotIn(".out.hdf5.unfinished", os.listdir(os.path.dirname(self.path)))
+
+  def test_columns_that_the_conversion_named(self):
+    """A run of --r_column=petro_r takes petro_r of new files, too, or says that there is none."""
+    folder, rng = self.create_tempdir().full_path, np.random.default_rng(0)
+    columns = {"cube": make_cube(np.full(6, 0.1), len(BANDS)), "id": np.arange(6),
+               "z": np.full(6, 0.1), "r": np.full(6, 16.0), "petro_r": rng.uniform(16.2, 17, 6),
+               "ebv": np.zeros(6), "sfd": rng.uniform(0.1, 0.2, 6)}
+    path = os.path.join(folder, "new.npz")
+    np.savez(path, **columns)
+    source = readers.read(path, SDSS, ReaderOptions(columns={"r": "petro_r", "ebv": "sfd"}))
+    self.assertEqual(source.description["named_columns"], {"r": "petro_r", "ebv": "sfd"})
+    self.assertNotIn("named_columns", readers.read(path, SDSS).description)
+    stage = os.path.join(folder, "run", "baseline")
+    shutil.copytree(self.baseline, stage)
+    settings = os.path.join(stage, "config.json")
+
+    def found(named, options=ReaderOptions(), file=path):
+      with open(settings, encoding="utf-8") as config:
+        fields = json.load(config)
+      fields["provenance"]["data_set"]["named_columns"] = named
+      fields.pop(json_files.DIGEST)
+      json_files.write(settings, fields)
+      self.predict(stage, cutouts=Cutouts(path=file, options=options))
+      ancil = Predictions.load(self.path).ancil
+      order = np.argsort(ancil["id"].astype(int))
+      return ancil["r_mag"][order], ancil["ebv"][order]
+
+    named = {"r": "petro_r", "ebv": "sfd"}
+    self.assertAllClose(found({}), [columns["r"], columns["ebv"]])
+    self.assertAllClose(found(named), [columns["petro_r"], columns["sfd"]])
+    self.assertAllClose(found(named, ReaderOptions(columns={"r": "r"}, ebv=0.05)),
+                        [columns["r"], np.full(6, 0.05)])
+    from_image = found({"r": R_FROM_IMAGE})[0]
+    self.assertAllClose(from_image, found({}, ReaderOptions(r_from_image=True))[0])
+    self.assertNotAllClose(from_image, columns["r"])
+    other = os.path.join(folder, "other.npz")
+    np.savez(other, **{name: own for name, own in columns.items() if name != "petro_r"})
+    with self.assertRaisesRegex(ValueError, "no column 'petro_r', named by --r_column.*The run was "
+                                "trained with this column; name that of this table with --r_col"):
+      found(named, file=other)
 
   @parameterized.parameters(True, False)
   def test_predictions_of_simulated_galaxies_are_marked(self, simulated):

@@ -26,6 +26,9 @@ __all__ = ["GROUP", "NONE", "REQUIRED", "ROLES", "SEVERAL", "USUAL_NAMES", "buil
 REQUIRED = ("z", "r", "ebv")
 _WHAT = {"z": "redshifts", "z_photo": "redshifts", "r": "magnitudes", "i": "magnitudes"}
 
+NAMED = "named columns"
+"""Key of a catalogue's meta: {role: column} of r and E(B-V), where the user named unusual ones."""
+
 GROUP = "split_group"
 """Optional column: galaxies of equal value go into the same split (see `splits`)."""
 
@@ -79,6 +82,9 @@ def build_catalog(columns: Columns, names: Mapping[str, tuple[str, ...]], num: i
     column = _ids(columns, chosen, num, names.get("id", ()), options=options, origin=origin)
     column.description = catalog["id"].description
     catalog.replace_column("id", column, copy=False)
+  catalog.meta[NAMED] = {
+      role: chosen[role] for role in ("r", "ebv") if options.columns.get(role) and role in chosen
+      and not _is_usual(columns, role, names.get(role, ()), chosen[role], origin)}
   if GROUP in columns:
     catalog_lib.put_column(catalog, GROUP, disk_columns.transformed(
         lambda block: block.astype(str), np.asarray(columns[GROUP]), scratch=options.scratch))
@@ -86,6 +92,14 @@ def build_catalog(columns: Columns, names: Mapping[str, tuple[str, ...]], num: i
     catalog_lib.put_column(catalog, name, _extra(columns, name, num, options, origin))
   release_pages()
   return catalog, chosen
+
+
+def _is_usual(columns, role, candidates, name, origin) -> bool:
+  """Whether a column is the one that would be taken if nobody named it."""
+  try:
+    return table_columns.find_one(columns, candidates, f"--{role}_column", origin) == name
+  except ValueError:  # several, of which the user had to name one
+    return False
 
 
 def check_names(columns: Mapping[str, str]) -> None:

@@ -52,16 +52,18 @@ class CommandAgainTest(sample_conversions.ConversionTest, parameterized.TestCase
     again = self.run_command(*shlex.split(command)[3:])
     self.assertEqual(again.digest(), manifest.digest())
 
-  @parameterized.parameters((("--error_columns=eu,eg,er,ei,ez",),),
-                            (("--missing_magnitudes=limit",),), ((),))
+  @parameterized.parameters((("--error_columns=eu,eg,er,ei,ez", "--ebv=0"),),
+                            (("--missing_magnitudes=limit", "--ebv=0"),), ((),),
+                            (("--r_column=petro", "--ebv_column=sfd"),), (("--r_column=r",),))
   def test_photometry(self, arguments):
     rng = np.random.default_rng(0)
-    table = {"id": np.arange(60), "redshift": rng.uniform(0.05, 0.3, 60),
+    table = {"id": np.arange(60), "redshift": rng.uniform(0.05, 0.3, 60), "ebv": np.zeros(60),
+             "sfd": np.full(60, 0.1), "petro": rng.uniform(15.0, 17.0, 60),
              **{band: rng.uniform(15.0, 17.0, 60) for band in "ugriz"},
              **{f"e{band}": rng.uniform(0.01, 0.1, 60) for band in "ugriz"}}
     source = os.path.join(self.create_tempdir().full_path, "spec.csv")
     Table(table).write(source, format="ascii.csv")
-    command = self.check(f"--input={source}", "--ebv=0", "--magnitude_columns=u,g,r,i,z",
+    command = self.check(f"--input={source}", "--magnitude_columns=u,g,r,i,z",
                          "--z_column=redshift", "--split=0.5,0.25,0.25", *arguments, source=source)
     self.assertIn("--magnitude_columns=u,g,r,i,z", command)
 
