@@ -11,7 +11,7 @@ from benchmarks import catalog_memory
 from tests import programs
 from tests.data_tools.conversion import measured_memory
 
-SIZES = (20_000, 100_000)
+SIZES = (15_000, 60_000)
 LARGEST = 100.0
 """Bytes a galaxy; about half of it are in use."""
 
