@@ -5,9 +5,9 @@
 Each format is converted in two sizes, each by a process of its own.  What is printed is the slope
 between the two: bytes a galaxy of the peak of resident memory (as the system counts it, pages of
 temporary files that are mapped among them), and of the part of it that is no file.  Tables hold
-ids, redshift, E(B-V), position, five magnitudes and their errors; HDF5 files hold 20,000 images of
-4 x 4 pixels in five bands each, and columns of the same kinds.  Shards have 5 MB, so that a shard's
-images are a small part.  Needs 500 bytes of disk space per galaxy, and pyarrow.
+ids, redshift, E(B-V), position, five magnitudes and their errors; parts hold 3,000 galaxies, those
+in HDF5 images of 4 x 4 pixels in five bands beside the same columns.  Shards have 5 MB, so that
+what is done by the shard takes little.  Needs 1500 bytes of disk space per galaxy, and pyarrow.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import numpy as np
 
 BANDS = "ugriz"
 _GOAL = 100  # bytes a galaxy
-_PART = 20_000  # galaxies of a part of a catalogue
+PART = 3_000  # galaxies of a file, so that there are more files than are kept open
 _SIZE = 4  # pixels
 _INTERVAL_S = 0.01
 _PHOTOMETRY = [f"--magnitude_columns={','.join(BANDS)}", "--z_column=redshift",
@@ -124,8 +124,8 @@ def columns(start: int, num: int) -> dict[str, np.ndarray]:
 
 
 def _blocks(num: int) -> Iterator[dict[str, np.ndarray]]:
-  for start in range(0, num, _PART):
-    yield columns(start, min(_PART, num - start))
+  for start in range(0, num, PART):
+    yield columns(start, min(PART, num - start))
 
 
 def _parquet(path: str, num: int) -> list[str]:

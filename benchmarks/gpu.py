@@ -28,7 +28,7 @@ import time
 import tensorflow as tf
 
 from benchmarks import cached_step, devices, predict, train_step
-from benchmarks.padded_network import PaddedCase
+from benchmarks.networks.padded_network import PaddedCase
 from benchmarks.steps import NET_P, NET_Q, Case, Do, random_images, repeated
 from benchmarks.timing import interleaved
 from pzbias_tf.choices import NETWORKS

@@ -168,7 +168,7 @@ def compare(folder: str, values: argparse.Namespace) -> None:
            "SavedModel": saved_model(network, folder, data, size)}
   single = {"bare": bare(network, {name: tf.constant(v) for name, v in inputs.items()})}
   if importlib.util.find_spec("torch"):
-    from benchmarks import torch_networks
+    from benchmarks.networks import torch_networks
     single |= torch_networks.predictions(inputs, values.bins)
   todo = {name: functools.partial(times_of, do) for name, do in {**single, **whole}.items()}
   times = interleaved(todo, repeats=values.repeats)

@@ -61,7 +61,7 @@ def against_torch(repeats: int, networks: tuple = LARGE) -> None:
   if not importlib.util.find_spec("torch"):
     print("\nPyTorch is not installed, so there is nothing to compare with")
     return
-  from benchmarks import torch_networks
+  from benchmarks.networks import torch_networks
 
   for name, net, batch_size, image_size in networks:
     images = random_images(SDSS, batch_size, image_size)

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks import evaluation, gpu, start_up, timing
-from benchmarks.padded_network import PaddedCase, copy_network
+from benchmarks.networks.padded_network import PaddedCase, copy_network
 from benchmarks.steps import IMAGE_SIZE, NET_P, Case, operations, random_images, repeated
 from pzbias_tf.survey import SDSS
 from tests import programs

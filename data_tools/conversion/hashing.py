@@ -69,7 +69,7 @@ def _decoded(keys: np.ndarray) -> Iterable[str]:
   if keys.dtype.kind != "S":
     return keys
   blocks = (keys[start:start + _TEXTS] for start in range(0, len(keys), _TEXTS))
-  return (text for block in blocks for text in np.char.decode(block, "latin-1").tolist())
+  return (key.decode("latin-1") for block in blocks for key in block.tolist())
 
 
 def rows_of_repeated(hashes: np.ndarray) -> np.ndarray:

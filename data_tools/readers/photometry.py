@@ -173,9 +173,7 @@ def _values(table: Columns, photometry: manifest_lib.PhotometryColumns, num: int
 
 
 def _with_nan(magnitudes: np.ndarray, errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-  own, own_errors = with_nan(magnitudes, errors)
-  assert own_errors is not None
-  return own, own_errors
+  return with_nan(magnitudes, errors)  # type: ignore[return-value]
 
 
 def _refuse_exchanged(photometry, magnitudes, errors, path) -> None:

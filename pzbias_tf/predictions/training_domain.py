@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 
 import numpy as np
@@ -50,10 +51,15 @@ def _measure(data, image_size):
     keep.append(np.isin(np.arange(shard.records), first))
     labels.append({name: part.column(name)[first] for name in ("r_mag", "ebv")})
     left -= len(first)
-  batches = [_measured(batch["image"]) for batch in shard_batches(
+  measure = _measurer(image_size, data.manifest.image_shape[-1])
+  batches = [measure(batch["image"]) for batch in shard_batches(
       parts, keep, batch_size=_BATCH, image_size=image_size)]
   return {name: np.concatenate([one[name] for one in several])
           for several in (batches, labels) for name in several[0]}
 
 
-_measured = tf.function(measure_images, reduce_retracing=True)
+@functools.lru_cache(maxsize=8)
+def _measurer(image_size, bands):
+  """`measure_images`, with one graph for all stages of a process."""
+  return tf.function(measure_images, input_signature=[
+      tf.TensorSpec([None, image_size, image_size, bands], tf.float32)])

@@ -72,7 +72,9 @@ class ColumnWriter:
   def _joined(self) -> np.ndarray:
     """What is in memory, as one array."""
     if len(self._in_memory) > 1:
-      self._in_memory = [np.concatenate(self._in_memory)]
+      dtype = self._in_memory[0].dtype  # of which numpy would not keep the byte order
+      self._in_memory = [np.concatenate(
+          self._in_memory, dtype=None if dtype.kind in "SU" else dtype)]
     return self._in_memory[0] if self._in_memory else np.zeros(0)
 
   def _common_type(self, dtype: np.dtype) -> np.dtype:

@@ -253,7 +253,7 @@ def _ids(columns, chosen, num, candidates, *, options, origin) -> Column:
 def _ascii(ids: np.ndarray, origin: str) -> np.ndarray:
   """The ids, if catalog.fits can hold them: text in FITS tables is ASCII."""
   try:
-    np.char.encode(ids, "ascii")
+    ids.astype("S")  # numpy's bytes are ASCII
   except UnicodeEncodeError as error:
     raise ValueError(f"{origin}: id {error.object!r} is not plain ASCII; name another "
                      "--id_column") from error

@@ -1,0 +1,34 @@
+"""The memory of a conversion hardly grows with the number of galaxies."""
+
+import importlib.util
+import tempfile
+import unittest
+
+from absl.testing import parameterized
+import tensorflow as tf
+
+from benchmarks import catalog_memory
+from tests import programs
+from tests.data_tools.conversion import measured_memory
+
+SIZES = (15_000, 60_000)
+LARGEST = 100.0
+"""Bytes a galaxy; about half of it are in use."""
+
+
+@unittest.skipUnless(measured_memory.can_reset(), "needs /proc with the peak of resident memory")
+class MemoryTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.parameters("parquet_parts", "fits", "hdf5_folder")
+  def test_bytes_a_galaxy(self, name):
+    if "parquet" in name and not importlib.util.find_spec("pyarrow"):
+      self.skipTest("needs the extra parquet")
+    folder = tempfile.mkdtemp(dir=self.get_temp_dir())
+    with programs.FORKS.Pool(1, maxtasksperchild=1) as pool:
+      paths = [pool.apply(measured_memory.write, (name, folder, num)) for num in SIZES]
+      peaks = pool.apply(measured_memory.peaks, (name, paths))
+    self.assertLess(catalog_memory.slope(SIZES, peaks), LARGEST)
+
+
+if __name__ == "__main__":
+  tf.test.main()
