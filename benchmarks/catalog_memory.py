@@ -5,9 +5,10 @@
 Each format is converted in two sizes, each by a process of its own.  What is printed is the slope
 between the two: bytes a galaxy of the peak of resident memory (as the system counts it, pages of
 temporary files that are mapped among them), and of the part of it that is no file.  Tables hold
-ids, redshift, E(B-V), position, five magnitudes and their errors; parts hold 3,000 galaxies, those
-in HDF5 images of 4 x 4 pixels in five bands beside the same columns.  Shards have 5 MB, so that
-what is done by the shard takes little.  Needs 1500 bytes of disk space per galaxy, and pyarrow.
+ids, redshift, E(B-V), position, five magnitudes and their errors; parts of Parquet hold 20,000
+galaxies, and 20 files of HDF5 images of 4 x 4 pixels in five bands beside the same columns.  Shards
+have 5 MB, so that what is done by the shard takes little.  Needs 1500 bytes of disk space per
+galaxy, and pyarrow.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ import numpy as np
 
 BANDS = "ugriz"
 _GOAL = 100  # bytes a galaxy
-PART = 3_000  # galaxies of a file, so that there are more files than are kept open
+PART = 20_000  # galaxies of a part
+_HDF5_FILES = 20  # in any size, since some MB belong to each that is open
 _SIZE = 4  # pixels
 _INTERVAL_S = 0.01
 _PHOTOMETRY = [f"--magnitude_columns={','.join(BANDS)}", "--z_column=redshift",
@@ -123,9 +125,10 @@ def columns(start: int, num: int) -> dict[str, np.ndarray]:
   return made
 
 
-def _blocks(num: int) -> Iterator[dict[str, np.ndarray]]:
-  for start in range(0, num, PART):
-    yield columns(start, min(PART, num - start))
+def _blocks(num: int, size: int = 0) -> Iterator[dict[str, np.ndarray]]:
+  size = size or PART
+  for start in range(0, num, size):
+    yield columns(start, min(size, num - start))
 
 
 def _parquet(path: str, num: int) -> list[str]:
@@ -165,7 +168,7 @@ def _csv(path: str, num: int) -> list[str]:
 def _hdf5(path: str, num: int) -> list[str]:
   import h5py
   os.makedirs(path)
-  for number, block in enumerate(_blocks(num)):
+  for number, block in enumerate(_blocks(num, -(-num // _HDF5_FILES))):
     with h5py.File(os.path.join(path, f"{number:05d}.hdf5"), "w") as file:
       rng = np.random.default_rng(number)
       file["images"] = rng.standard_normal(

@@ -16,7 +16,7 @@ from pzbias_tf.tables.table_contents import TableColumns, filled
 PARQUET = (".parquet", ".parq", ".pq")
 """Endings of Parquet files."""
 _HATS_SAMPLE = "data_thumbnail.parquet"
-_BUFFER_BYTES = 1 << 18  # of each column; without a buffer, a whole row group is read at once
+_BUFFER_BYTES = 1 << 18  # of each column; else, or with pre_buffer, a row group is read as a whole
 
 
 def parquet_parts(folder: str) -> list[str]:
@@ -142,7 +142,7 @@ def _opened(file: str) -> Any:
   from pyarrow import parquet
   plain_files.check(file)
   try:
-    return parquet.ParquetFile(file, buffer_size=_BUFFER_BYTES)
+    return parquet.ParquetFile(file, buffer_size=_BUFFER_BYTES, pre_buffer=False)
   except FileNotFoundError:
     raise
   except Exception as error:  # pyarrow raises many kinds of errors

@@ -10,7 +10,8 @@ from data_tools import make_tfrecords
 from data_tools.conversion import record_plan
 from data_tools.conversion.command_line.conversion_config import ConversionConfig
 from data_tools.conversion.conversion_settings import ConversionSettings
-from data_tools.readers import ReaderOptions, hdf5
+from data_tools.readers import ReaderOptions
+from pzbias_tf import tables
 from pzbias_tf.data import catalog as catalog_lib
 from pzbias_tf.tables import disk_columns
 from tests.tables.small_blocks import read_in_blocks
@@ -33,6 +34,14 @@ def peaks(name: str, paths: list[str]) -> list[int]:
   """Peaks of resident memory of conversions, in bytes, after a first one that warms up."""
   with _small_scale():
     return [_peak(name, path) for path in (paths[0], *paths)][1:]
+
+
+def arrow_bytes(path: str) -> int:
+  """What pyarrow takes at most while a Parquet table is read."""
+  import pyarrow
+  with _small_scale():
+    tables.read_table(path)
+  return pyarrow.default_memory_pool().max_memory()
 
 
 def can_reset() -> bool:
@@ -66,7 +75,7 @@ def _small_scale():
   with contextlib.ExitStack() as stack:
     stack.enter_context(read_in_blocks(BLOCK))
     for module, name, value in ((disk_columns, "SMALLEST_BYTES", 1 << 16),
-                                (record_plan, "_BLOCK", BLOCK), (hdf5, "_MOST_OPEN", 2),
+                                (record_plan, "_BLOCK", BLOCK),
                                 (catalog_lib, "_ROWS_PER_BLOCK", BLOCK)):
       stack.enter_context(mock.patch.object(module, name, value))
     yield

@@ -1,10 +1,12 @@
 """The memory of a conversion hardly grows with the number of galaxies."""
 
 import importlib.util
+import os
 import tempfile
 import unittest
 
 from absl.testing import parameterized
+import numpy as np
 import tensorflow as tf
 
 from benchmarks import catalog_memory
@@ -28,6 +30,17 @@ class MemoryTest(tf.test.TestCase, parameterized.TestCase):
       paths = [pool.apply(measured_memory.write, (name, folder, num)) for num in SIZES]
       peaks = pool.apply(measured_memory.peaks, (name, paths))
     self.assertLess(catalog_memory.slope(SIZES, peaks), LARGEST)
+
+  def test_a_row_group_is_never_in_memory_as_a_whole(self):
+    if not importlib.util.find_spec("pyarrow"):
+      self.skipTest("needs the extra parquet")
+    import pyarrow
+    from pyarrow import parquet
+    path = os.path.join(tempfile.mkdtemp(dir=self.get_temp_dir()), "table.parquet")
+    table = pyarrow.table({name: np.random.default_rng(0).random(150_000) for name in "abcdefgh"})
+    parquet.write_table(table, path, use_dictionary=False, data_page_size=1 << 14)
+    with programs.FORKS.Pool(1) as pool:
+      self.assertLess(pool.apply(measured_memory.arrow_bytes, (path,)), 0.5 * table.nbytes)
 
 
 if __name__ == "__main__":
