@@ -99,6 +99,7 @@ class MissingTest(tf.test.TestCase, parameterized.TestCase):
     given.flat[::7] = rng.choice([np.nan, -99, 99, 99.9, -9999, 999, np.inf], len(given.flat[::7]))
     errors = rng.uniform(0.0, 0.1, (50, 5)).astype(np.float32)
     errors.flat[::11] = -9999.0
+    given.flat[::13] = 0.0
     for error in (None, errors):
       own = with_nan_in_graph(tf.constant(given), None if error is None else tf.constant(error),
                               with_missing=True)
@@ -108,7 +109,8 @@ class MissingTest(tf.test.TestCase, parameterized.TestCase):
           self.assertAllClose(np.nan_to_num(values), np.nan_to_num(expected))
 
   @parameterized.parameters((-5.0, "are they fluxes"), (50.0, "are they fluxes"),
-                            (np.nan, "a band has no measurement"))
+                            (np.nan, "a band has no measurement"),
+                            (0.0, "a band has no measurement"))
   def test_a_graph_refuses(self, value, message):
     with self.assertRaisesRegex(tf.errors.InvalidArgumentError, message):
       with_nan_in_graph(tf.constant([[18.0, value]]), None, with_missing=False)

@@ -82,7 +82,13 @@ class SummarizeTest(tf.test.TestCase):
     table["u"][3] = -99.0
     self.folder = os.path.join(tempfile.mkdtemp(), "photometry")
     make_photometry(self.folder, table, missing_magnitudes="limit")
+    summary = os.path.join(self.folder, "summary")
+    os.makedirs(summary)
+    with open(os.path.join(summary, "contact_sheet.png"), "wb"):  # of an earlier data set of images
+      pass
     paths, printed = self.summarize()
+    self.assertCountEqual([name for name in os.listdir(summary) if name[0] != "."],
+                          ["distribution.png", "distribution.svg"])
     self.assertEqual([os.path.basename(path) for path in paths],
                      ["distribution.png", "distribution.svg"])
     for words in ("magnitudes and errors in u g r i z", "Magnitudes: number of galaxies without",

@@ -222,6 +222,17 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
       with self.assertRaisesRegex(ValueError, message):
         self.assertIsNone(EvaluatedStage(step3, weights=table).test)
 
+  def test_calibrations_of_an_earlier_evaluation_are_told(self):
+    run = os.path.join(self.create_tempdir().full_path, "mine")
+    for name in ("baseline", "step1"):
+      shutil.copytree(small_run().stage(name), os.path.join(run, name))
+    for name in ("calibration.json", "calibrated_test.fits"):
+      with open(os.path.join(run, name), "w", encoding="utf-8"):
+        pass
+    text = eval_main.evaluate(run, Bootstrap(number=2))
+    for name in ("calibration.json", "calibrated_test.fits"):
+      self.assertIn(f"{os.path.join(run, name)} is of an earlier evaluation, and does not", text)
+
   def test_stages_that_do_not_belong_together_are_told(self):
     run = os.path.join(self.create_tempdir().full_path, "mine")
     shutil.copytree(small_run().run, run)

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from pzbias_tf.bias.balance import balanced_subset, threshold_that_keeps
 from pzbias_tf.metrics.point import sigma_mad
-from pzbias_tf.predictions.domain import TrainingDomain
+from pzbias_tf.predictions.domain import FLAGS, TrainingDomain
 from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.survey import SDSS
 from pzbias_tf.training.config import load_config
@@ -87,7 +87,10 @@ class StagesTest(tf.test.TestCase, parameterized.TestCase):
     magnitudes[1, 1] += 3.0
     magnitudes[2, 0] = np.nan
     r_mag = np.array([16.0, 16.0, 16.0, 25.0])
-    self.assertAllEqual(domain.flags(r_mag, {"magnitudes": magnitudes}, pdf), [0, 2, 0, 1])
+    flags = domain.flags(r_mag, {"magnitudes": magnitudes}, pdf)
+    self.assertAllEqual(flags & ~FLAGS["other input"], [0, 2, 0, 1])
+    self.assertTrue(flags[3] & FLAGS["other input"])  # r is far from the magnitude in its band
+    self.assertCountEqual(domain.input, ["magnitudes", "errors", "depth", "r_offset", "ebv"])
 
   @parameterized.parameters(
       (dict(net=5), r"--net=5 \(Net_Q\) takes images, and this is photometry; leave --net out"),
