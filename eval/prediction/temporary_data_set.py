@@ -101,8 +101,10 @@ def convert_cutouts(cutouts: Cutouts, survey: Survey, folder: str, rejected: str
     source = readers.read(cutouts.path, survey, cutouts.options, layout=cutouts.layout)
   except ValueError as error:
     asked = [f"--{role}_column" for role in cutouts.of_run if f"--{role}_column" in str(error)]
+    if not asked:
+      raise
     raise ValueError(f"{error}. The run was trained with this column; name that of this table with "
-                     f"{asked[0]}") from error if asked else error
+                     f"{asked[0]}") from error
   _forget_redshifts(source.catalog, survey)
   name = hashlib.sha256(repr((os.path.abspath(cutouts.path), cutouts)).encode()).hexdigest()[:16]
   output = os.path.join(folder, f"{DATA_SET}{name}")
