@@ -12,6 +12,7 @@ import tensorflow as tf
 from data_tools import readers
 from data_tools.readers import hdf5
 from data_tools.readers.parts import compact_ids
+from data_tools.readers.parts.cutout_source import ImageError
 from pzbias_tf.data.catalog import load_catalog
 from pzbias_tf.survey import SDSS
 from tests.data_tools import sample_formats, sample_surveys
@@ -98,6 +99,48 @@ class Hdf5PartsTest(sample_formats.FormatsTest, parameterized.TestCase):
       for row in (*range(NUM), 0, 11, 5):
         self.assertAllEqual(source.images(row), self.images[row])
         self.assertLessEqual(len(source.images._open), 3)
+
+  @parameterized.named_parameters(
+      ("one_piece", {}, np.float32, True), ("large_first", {}, np.dtype(">f4"), True),
+      ("doubles", {}, np.float64, True), ("numbers", {}, np.int16, True),
+      ("chunks", dict(chunks=(1, 8, 8, 5)), np.float32, False),
+      ("packed", dict(compression="gzip"), np.float32, False),
+      ("checked", dict(fletcher32=True), np.float32, False))
+  def test_images_however_they_are_stored(self, layout, dtype, in_one_piece):
+    expected = (100 * self.images).astype(dtype)
+    for user_block in (0, 512):
+      path = self.path(f"b{user_block}.hdf5")
+      with h5py.File(path, "w", userblock_size=user_block) as file:
+        file.create_dataset("other", data=np.arange(7.0))
+        file.create_dataset("image_array", data=expected, **layout)
+      images = hdf5.Hdf5Images([path], [0], "image_array", bands_first=False)
+      for row in (3, 0, NUM - 1):
+        self.assertAllEqual(images(row), expected[row])
+        self.assertEqual(images(row).dtype, expected.dtype)
+      self.assertEqual(images._places[0] is not None, in_one_piece)
+
+  def test_numbers_of_a_kind_that_only_hdf5_knows(self):
+    path, kind = self.path("half.hdf5"), h5py.h5t.IEEE_F32LE.copy()
+    kind.set_fields(15, 7, 8, 0, 7)  # bfloat16
+    kind.set_size(2)
+    kind.set_ebias(127)
+    with h5py.File(path, "w") as file:
+      space = h5py.h5s.create_simple((2, 4, 4, 5))
+      h5py.h5d.create(file.id, b"image_array", kind, space).write(
+          h5py.h5s.ALL, h5py.h5s.ALL, np.full((2, 4, 4, 5), 1.5, np.float32))
+    images = hdf5.Hdf5Images([path], [0], "image_array", bands_first=False)
+    self.assertAllEqual(images(1), np.full((4, 4, 5), 1.5))
+    self.assertIsNone(images._places[0])
+
+  def test_a_file_that_becomes_shorter(self):
+    path = self.path("a.hdf5")
+    with h5py.File(path, "w") as file:
+      file["image_array"] = self.images
+    images = hdf5.Hdf5Images([path], [0], "image_array", bands_first=False)
+    images(0)
+    os.truncate(path, os.path.getsize(path) - 1)
+    with self.assertRaisesRegex(ImageError, hdf5.REASON_DAMAGED):
+      images(NUM - 1)
 
   @parameterized.parameters(
       (dict(r=None, r_mag=np.full(6, 16.0)), r"r = r_mag \(in the first file r\)"),

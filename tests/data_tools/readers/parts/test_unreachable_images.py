@@ -53,10 +53,10 @@ class UnreachableTest(tf.test.TestCase, parameterized.TestCase):
       with self.assertRaisesRegex(ImageError, REASON_NO_IMAGE):
         read(0)
 
-  def hdf5_images(self):
+  def hdf5_images(self, **layout):
     path = os.path.join(self.create_tempdir().full_path, "set.h5")
     with h5py.File(path, "w") as file:
-      file["cube"] = np.ones((2, 4, 4, 2), np.float32)
+      file.create_dataset("cube", data=np.ones((2, 4, 4, 2), np.float32), **layout)
     return path, hdf5.Hdf5Images([path], [0], "cube", bands_first=False)
 
   @parameterized.parameters(
@@ -64,12 +64,18 @@ class UnreachableTest(tf.test.TestCase, parameterized.TestCase):
        False),
       ("Can't read data (inflate() failed)", True))
   def test_hdf5_reports_the_system_error_in_its_message(self, words, is_image_error):
-    _, read = self.hdf5_images()
+    _, read = self.hdf5_images(chunks=(1, 4, 4, 2))
     read(0)
     with mock.patch.object(h5py.Dataset, "__getitem__", side_effect=OSError(words)):
       with self.assertRaises(OSError) as caught:
         read(0)
     self.assertEqual(isinstance(caught.exception, ImageError), is_image_error)
+
+  @parameterized.parameters(*_ENVIRONMENT)
+  def test_images_in_one_piece(self, number):
+    _, read = self.hdf5_images()
+    with mock.patch.object(os, "preadv", failing(number)):
+      self.assertIn("set.h5", self.assert_stops(number, read))
 
   def test_missing_hdf5_file(self):
     path, read = self.hdf5_images()
