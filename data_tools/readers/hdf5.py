@@ -11,6 +11,7 @@ import bisect
 import collections
 import dataclasses
 import glob
+import math
 import os
 from typing import Any, BinaryIO, Sequence
 
@@ -69,15 +70,14 @@ class _Place:
       ImageError: the file has become shorter.
       OSError: an error of the disk or the network, which names the file.
     """
-    image = np.empty(self.shape, self.dtype)
+    size = math.prod(self.shape) * self.dtype.itemsize
     try:
-      size = os.preadv(file.fileno(), [image.reshape(-1).view(np.uint8).data],
-                       self.offset + row * image.nbytes)
+      content = os.pread(file.fileno(), size, self.offset + row * size)
     except OSError as error:
       raise OSError(error.errno, error.strerror, file.name) from error
-    if size < image.nbytes:
+    if len(content) < size:
       raise ImageError(REASON_DAMAGED)
-    return image
+    return np.frombuffer(content, self.dtype).reshape(self.shape)
 
 
 class Hdf5Images:

@@ -74,7 +74,7 @@ class UnreachableTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters(*_ENVIRONMENT)
   def test_images_in_one_piece(self, number):
     _, read = self.hdf5_images()
-    with mock.patch.object(os, "preadv", failing(number)):
+    with mock.patch.object(os, "pread", failing(number)):
       self.assertIn("set.h5", self.assert_stops(number, read))
 
   def test_missing_hdf5_file(self):
