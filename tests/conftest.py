@@ -36,11 +36,25 @@ LONGEST = (
     "test_own_survey.py", "training/test_monitoring.py", "eval/test_export.py",
 )
 
+# Folders that outlive a file of tests: those of multiprocessing, of matplotlib, and of
+# tests/eval/small_run.py.
+OUTLIVE = ("pymp-", "matplotlib", "kept_")
+
 # Removed at the end, after multiprocessing (-100) has removed its own folder in it.
 util.Finalize(None, shutil.rmtree, args=(tempfile.tempdir,), exitpriority=-200)
 flags.FLAGS.mark_as_parsed()
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _remove_folders():
+  """Removes what a file of tests has written: all files together write tens of GB."""
+  before = {*os.listdir(tempfile.tempdir)}
+  yield
+  for name in {*os.listdir(tempfile.tempdir)} - before:
+    if not name.startswith(OUTLIVE):
+      shutil.rmtree(os.path.join(tempfile.tempdir, name), ignore_errors=True)
 
 
 def pytest_collection_modifyitems(items):

@@ -11,6 +11,9 @@ from tests.small_data import make_dataset
 from tests.small_runs import request
 from train import main as train_main
 
+KEPT = "kept_"
+"""Beginning of the names of folders that several files of tests use."""
+
 
 class SmallRun(NamedTuple):
   """Where things are; only what the commands write may change."""
@@ -27,7 +30,7 @@ class SmallRun(NamedTuple):
 @functools.cache
 def small_run() -> SmallRun:
   """500 galaxies, every second one with a photometric redshift of the catalogue's own."""
-  folder = tempfile.mkdtemp()
+  folder = tempfile.mkdtemp(prefix=KEPT)
   data, workdir = os.path.join(folder, "data"), os.path.join(folder, "runs")
   make_dataset(data, num=500, columns={
       "z_photo_ref": np.where(np.arange(500) % 2, 0.1, -9999.0)})
@@ -39,4 +42,4 @@ def small_run() -> SmallRun:
 @functools.cache
 def other_fold() -> str:
   """Folder of the Baseline of another fold on the same galaxies."""
-  return train_main.run(request(0, small_run().data, tempfile.mkdtemp(), ne=2))
+  return train_main.run(request(0, small_run().data, tempfile.mkdtemp(prefix=KEPT), ne=2))
