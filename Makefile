@@ -162,6 +162,7 @@ ifdef ZCOSMOS
 	  --output=$(STUDY_DATA)/real_zcosmos --ebv=0 --split=0.5,0.1,0.4 \
 	  --magnitude_columns=$(call ugriz,mag) --error_columns=$(call ugriz,err)
 	$(call real,real_zcosmos,label_width --values=1$(,)auto --survey=docs/zcosmos.toml)
+	$(call real,real_zcosmos,folds --survey=docs/zcosmos.toml)
 endif
 	$(call study,sdss,folds$(,)label_errors$(,)modified_sample$(,)sample_size$(,)iterations$(,)bin_size$(,)network)
 
