@@ -133,8 +133,8 @@ def clear_errors(folder: str) -> Iterator[None]:
                          ) from error
     what = "the disk is full" if error.errno in _FULL else "no place for temporary files"
     raise ScratchError(f"{folder}: {what} ({error}), and columns of large tables are kept there; "
-                       "make room, or name another folder with --scratch_dir or the variable "
-                       "TMPDIR") from error
+                       "make room, or name another folder with the variable TMPDIR or, where "
+                       "the command has it, --scratch_dir") from error
 
 
 def release_pages() -> None:
