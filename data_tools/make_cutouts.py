@@ -35,7 +35,8 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
                "default: by their headers.")
   frames.text("reference_band", "", "Band whose pixel grid the cutouts use; default: r, or the "
               "middle band.")
-  frames.text("scratch_dir", "", "Folder for unpacked frames.")
+  frames.text("scratch_dir", "", "Folder for unpacked frames, and for long columns of the "
+             "table.")
 
 
 if __name__ == "__main__":  # TensorFlow is imported once the flags are read
@@ -73,7 +74,8 @@ class CutoutConfig:
     size: side of a cutout, pixels; 0 is the survey's.
     columns: {"id", "ra" or "dec": column name}, for unusual names.
     extension: names or numbers of the extensions with images; () goes by the headers.
-    scratch: folder for unpacked frames; "" is a hidden one beside the output.
+    scratch: folder for unpacked frames and long columns; "" is a hidden one beside the output,
+      and for columns the system's folder for temporary files.
   """
 
   frames: str
@@ -103,7 +105,7 @@ def run(config: CutoutConfig) -> str:
   if os.path.lexists(output) and not (os.path.isdir(output) and not os.listdir(output)):
     raise FileExistsError(f"{output} already exists; name another --output, or remove it")
   settings = _settings(config)
-  positions = positions_lib.read_positions(config.positions, config.columns)
+  positions = positions_lib.read_positions(config.positions, config.columns, config.scratch)
   fields = fields_lib.find_fields(config.frames, settings.bands, config.frame_template)
   assigned = assignment.assign(positions, fields, choice=settings.choice,
                                reference=settings.reference, size=settings.size)

@@ -94,9 +94,11 @@ def find_missing_weights(values: np.ndarray, *,
   Returns:
     As `find_missing`.
   """
-  is_weight = np.isin(values, [number for number in (NO_BRIGHTNESS, *NINES)
-                               if number not in further])
-  return find_missing(np.where(is_weight, 1.0, values), redshifts=False, further=further)
+  weights = [number for number in (NO_BRIGHTNESS, *NINES) if number not in further]
+  with np.errstate(over="ignore"):
+    is_weight = np.isin(values.astype(np.float32), np.array(weights, np.float32))
+  usual = next(number for number in range(1, len(further) + 2) if number not in further)
+  return find_missing(np.where(is_weight, usual, values), redshifts=False, further=further)
 
 
 def outside(magnitudes: np.ndarray) -> np.ndarray:

@@ -35,6 +35,14 @@ class FindMissingTest(tf.test.TestCase):
       self.assertEqual(reasons, {"1e+15 or above": 4})
     self.assertAllEqual(is_missing(values), missing)
 
+  def test_weights_that_look_like_numbers_for_none(self):
+    values = np.array([0.0, 99.0, 99.9, 9999.0, 1.0, 2.0, 1e-50, -99.0, np.nan, 1e20])
+    for column in (values, values.astype(np.float32).astype(np.float64)):
+      self.assertAllEqual(missing_values.find_missing_weights(column)[0], [False] * 7 + [True] * 3)
+      missing, reasons = missing_values.find_missing_weights(column, further=(1.0, 2.0, 99.9))
+      self.assertAllEqual(np.flatnonzero(~missing), [0, 1, 3, 6])
+      self.assertEqual((reasons["1"], reasons["2"], reasons["99.9"]), (1, 1, 1))
+
   def test_medians_that_no_sample_of_galaxies_has(self):
     rng = np.random.default_rng(0)
     faint = rng.uniform(20, 24, 100)

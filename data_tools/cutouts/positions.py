@@ -51,18 +51,20 @@ class Positions:
       return (np.abs(self.dec) <= 90) & (self.ra >= -180) & (self.ra <= 360)
 
 
-def read_positions(path: str, names: Mapping[str, str] | None = None) -> Positions:
+def read_positions(path: str, names: Mapping[str, str] | None = None,
+                   scratch: str = "") -> Positions:
   """Reads a table, as `table_files.columns_of` does.
 
   Args:
     path: the file.
     names: {"id", "ra" or "dec": column name}; usual names are tried for the others.
+    scratch: folder for long columns; "" is the system's folder for temporary files.
 
   Raises:
-    OSError: the file is missing.
+    OSError: the file is missing, or the scratch folder is full.
     ValueError: a column is missing, does not hold numbers, or has a unit that is no angle.
   """
-  columns = table_files.columns_of(path)
+  columns = table_files.columns_of(path, scratch)
   num = table_files.num_rows(columns, path)
   given = {**(_pair(columns) if not {"ra", "dec"} & set(names or {}) else {}), **(names or {})}
   names_of = {role: _pick(columns, role, given.get(role, ""), path) for role in _NAMES}

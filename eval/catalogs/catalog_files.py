@@ -148,11 +148,12 @@ def save_all(outcome: Outcome) -> list[str]:
 
   Raises:
     OSError: the folder holds files of others, or another process is at work there.
-    ValueError: the catalogue is a file that would be written over.
+    ValueError: a table that was read is a file that would be written over.
   """
   request = outcome.request
-  if request.apply and _same(request.input, os.path.join(request.output, CALIBRATED)):
-    raise ValueError(f"{request.input} would be written over; name another --output")
+  for path in (request.input, request.truth, request.fit) if request.apply else ():
+    if path and _same(path, os.path.join(request.output, CALIBRATED)):
+      raise ValueError(f"{path} would be written over; name another --output")
   with own_folders.output_folder(request.output, WRITTEN):
     removed, written = _clear_earlier(request), _save(outcome)
   gone = [path for path in removed if path not in written

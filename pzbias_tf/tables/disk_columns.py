@@ -51,7 +51,7 @@ class ColumnWriter:
     else:
       self._in_memory.append(values)
       self.rows += len(values)
-      if max(self.rows, self._announced) * dtype.itemsize >= SMALLEST_BYTES:
+      if self.rows and max(self.rows, self._announced) * dtype.itemsize >= SMALLEST_BYTES:
         self._move(dtype)
     self._dtype = dtype
 

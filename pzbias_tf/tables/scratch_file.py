@@ -6,19 +6,23 @@ import contextlib
 import errno
 import mmap
 import os
+import sys
 import tempfile
-from typing import BinaryIO, Iterator
+from typing import Any, BinaryIO, Iterator
 import weakref
 
 import numpy as np
 
 _PAGE = mmap.ALLOCATIONGRANULARITY
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_TOO_MANY = (errno.EMFILE, errno.ENFILE)
+_NO_DESCRIPTOR: dict[str, Any] = {"trackfd": False} if sys.version_info >= (3, 13) else {}
+"""Of a map, which otherwise keeps its file open a second time."""
 _MAPS: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()
 
 
 class ScratchError(OSError):
-  """The folder for temporary files is missing or full; the message names the flag."""
+  """No temporary file can be written; the message names the remedy."""
 
 
 class ScratchFile:
@@ -74,9 +78,14 @@ class ScratchFile:
     return values
 
   def array(self, start: int, dtype: np.dtype, rows: int) -> np.ndarray:
-    """Values that were written, mapped read-only; the regions written before share one map."""
+    """Values that were written, mapped read-only; the regions written before share one map.
+
+    Raises:
+      ScratchError: too many files are open.
+    """
     if self._map is None or len(self._map) < start + rows * dtype.itemsize:
-      self._map = mmap.mmap(self.file().fileno(), 0, access=mmap.ACCESS_READ)
+      with clear_errors(self._folder):
+        self._map = mmap.mmap(self.file().fileno(), 0, access=mmap.ACCESS_READ, **_NO_DESCRIPTOR)
       _MAPS.add(self._map)
     return np.frombuffer(self._map, dtype, rows, start)
 
@@ -118,10 +127,14 @@ def clear_errors(folder: str) -> Iterator[None]:
   try:
     yield
   except OSError as error:
+    if error.errno in _TOO_MANY:
+      raise ScratchError(f"too many files are open ({error}), and each long column of a large "
+                         "table is one; raise the limit with ulimit -n, or name fewer columns"
+                         ) from error
     what = "the disk is full" if error.errno in _FULL else "no place for temporary files"
     raise ScratchError(f"{folder}: {what} ({error}), and columns of large tables are kept there; "
-                       "make room, or name another folder with --scratch_dir or the variable "
-                       "TMPDIR") from error
+                       "make room, or name another folder with the variable TMPDIR or, where "
+                       "the command has it, --scratch_dir") from error
 
 
 def release_pages() -> None:

@@ -585,6 +585,8 @@ class EarlierFilesTest(CatalogCase):
     self.assertIn("calibrated.fits", self.left())
     with self.assertRaisesRegex(ValueError, "calibrated.fits would be written over.*--output"):
       self.run_on(self.path("out/calibrated.fits"), fit_fraction=0.5, apply=True)
+    with self.assertRaisesRegex(ValueError, "calibrated.fits would be written over.*--output"):
+      self.run_on(path, fit=self.path("out/calibrated.fits"), apply=True)
 
   def test_a_step_4_that_is_read_is_not_written_over(self):
     table = columns()

@@ -101,6 +101,10 @@ class DiskColumnsTest(tf.test.TestCase, parameterized.TestCase):
     writer = ColumnWriter(self.folder)
     writer.append(np.zeros(0, "U3"))
     self.assertEqual(writer.array().dtype, np.dtype("U3"))
+    writer = ColumnWriter(self.folder, NUM)
+    for values in (np.zeros(0), column("f8")):
+      writer.append(values)
+    np.testing.assert_array_equal(writer.array(), column("f8"))
 
   def test_a_file_has_no_name_and_is_freed_with_the_last_array(self):
     descriptors = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else None
@@ -156,6 +160,15 @@ class DiskColumnsTest(tf.test.TestCase, parameterized.TestCase):
     with mock.patch.object(os, "pwrite", side_effect=OSError(number, os.strerror(number))):
       with self.assertRaisesRegex(ScratchError, f"{self.folder}: {message}.*--scratch_dir"):
         stored(column("f8"), self.folder)
+
+  def test_too_many_files(self):
+    error, writer = OSError(errno.EMFILE, os.strerror(errno.EMFILE)), ColumnWriter(self.folder)
+    writer.append(column("f8"))
+    for module, name, action in ((tempfile, "TemporaryFile", lambda: stored(column("f8"))),
+                                 (scratch_file.mmap, "mmap", writer.array)):
+      with mock.patch.object(module, name, side_effect=error):
+        with self.assertRaisesRegex(ScratchError, "too many files are open .*ulimit -n"):
+          action()
 
   def test_half_a_write_goes_on(self):
     write = os.pwrite

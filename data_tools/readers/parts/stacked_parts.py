@@ -28,6 +28,7 @@ class Parts:
     self._files = files
     self._parts: dict[str, _StackedColumn] = {}
     self._chosen: dict[str, str] | None = None
+    self._named: dict[str, str] = {}
     self._num = 0
 
   def add(self, origin: str, table: TableColumns, num: int, options: ReaderOptions) -> None:
@@ -52,12 +53,13 @@ class Parts:
       sky_columns.correct(catalog, chosen, table, origin, options.scratch)
     if "id" not in chosen:
       catalog.replace_column("id", compact_ids.packed(
-          self._num + np.arange(num), lambda rows: rows.astype(str)))
+          self._num + np.arange(num), lambda rows: rows.astype(str), scratch=options.scratch))
     if self._chosen not in (None, chosen):
       raise ValueError(
           f"{origin}: the columns {_differences(chosen, self._chosen)}; name them with "
           f"--id_column, --r_column and so on, or with {columns_lib.NONE} to go without")
     self._chosen, self._num = chosen, self._num + num
+    self._named |= catalog.meta[columns_lib.NAMED]
     for name in catalog.colnames:
       column = catalog[name]
       self._parts.setdefault(name, _StackedColumn(column, options.scratch)).append(column)
@@ -72,7 +74,8 @@ class Parts:
     if not self._parts:
       raise ValueError(f"{self._files[0]} and {len(self._files) - 1} others hold no objects")
     columns = {name: self._parts.pop(name).column() for name in list(self._parts)}
-    return Table(columns, copy=False), dict(self._chosen or {})
+    catalog = Table(columns, copy=False, meta={columns_lib.NAMED: self._named})
+    return catalog, dict(self._chosen or {})
 
 
 class _StackedColumn:

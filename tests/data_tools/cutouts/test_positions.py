@@ -9,6 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from data_tools.cutouts.positions import read_positions
+from pzbias_tf.tables.scratch_file import ScratchError
+from tests.tables.small_blocks import read_in_blocks
 
 LARGE = 1237648720693755918
 FORMATS = {"a.fits": "fits", "a.ecsv": "ascii.ecsv", "a.vot": "votable"}
@@ -56,6 +58,16 @@ class PositionsTest(tf.test.TestCase, parameterized.TestCase):
     found = read_positions(self.write("a.csv", text))
     self.assertEqual(found.ids.tolist(), ids)
     self.assertAllEqual((found.ra, found.dec), (RA, DEC))
+
+  def test_long_columns_go_to_the_scratch_folder(self):
+    path = self.write("a.fits", "")
+    Table({"id": np.arange(20), "ra": np.full(20, 150.0), "dec": np.zeros(20)}).write(
+        path, overwrite=True)
+    folder = self.create_tempdir().full_path
+    with read_in_blocks(7):
+      self.assertAllEqual(read_positions(path, scratch=folder).ra, np.full(20, 150.0))
+      with self.assertRaisesRegex(ScratchError, "nowhere: .*--scratch_dir"):
+        read_positions(path, scratch=os.path.join(folder, "nowhere"))
 
   def test_rows_are_counted_where_there_are_no_ids(self):
     with self.assertLogs("absl", "INFO") as logged:

@@ -83,6 +83,14 @@ class Hdf5PartsTest(sample_formats.FormatsTest, parameterized.TestCase):
     ids = compact_ids.texts(readers.read(self.input, SDSS).catalog["id"])
     self.assertAllEqual(ids, np.arange(NUM).astype(str))
 
+  def test_columns_that_the_user_named_are_kept_for_predictions(self):
+    self.table["petro_r"] = np.linspace(16.0, 17.0, NUM)
+    self.split(PLACES[0], [0, 4, 9])
+    options = readers.ReaderOptions(columns={"r": "petro_r", "ebv": "ebv"})
+    self.assertEqual(readers.read(self.input, SDSS, options).description["named_columns"],
+                     {"r": "petro_r"})
+    self.assertNotIn("named_columns", readers.read(self.input, SDSS).description)
+
   def test_a_galaxy_takes_less_than_100_bytes(self):
     for name in ("r_err", "i", "i_err", "ra", "dec", *(f"other{number}" for number in range(30))):
       self.table[name] = np.full(NUM, 0.5)
