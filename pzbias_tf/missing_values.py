@@ -125,21 +125,22 @@ def check_no_velocities(values: np.ndarray, what: str) -> None:
         f"e.g. {wrong[0]:g}. Turn velocities c z (km/s) into redshifts, or name another column")
 
 
-def check_reddening(ebv: np.ndarray, id_of: Callable[[int], str]) -> None:
+def check_reddening(ebv: np.ndarray, id_of: Callable[[int], str], *, origin: str) -> None:
   """Refuses a column of which more than TOO_MANY are too large for E(B-V).
 
   Args:
     ebv: E(B-V), mag, [n]; NaN where missing.
     id_of: returns the id of a galaxy.
+    origin: the file, for messages.
 
   Raises:
     ValueError: it may hold something else.
   """
   wrong = np.flatnonzero((ebv > LARGEST_EBV) & (ebv < FILL) & ~np.isin(ebv, NINES))
   if wrong.size > TOO_MANY * np.sum(np.isfinite(ebv)):
-    raise ValueError(f"E(B-V) is above {LARGEST_EBV:g} mag in {wrong.size} of {len(ebv)} galaxies, "
-                     f"{ebv[wrong[0]]:g} in {id_of(wrong[0])!r} for one; name another column "
-                     "with --ebv_column, or turn it into mag")
+    raise ValueError(f"{origin}: E(B-V) is above {LARGEST_EBV:g} mag in {wrong.size} of {len(ebv)} "
+                     f"galaxies, {ebv[wrong[0]]:g} in {id_of(wrong[0])!r} for one; name another "
+                     "column with --ebv_column, or turn it into mag")
 
 
 def check_no_fluxes(magnitudes: np.ndarray, what: str) -> None:

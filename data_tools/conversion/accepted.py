@@ -189,7 +189,8 @@ def rejection_reasons(catalog: Table, source: CutoutSource, survey: Survey, *,
   _reject(reasons, hashing.repeated(catalog["id"]), DUPLICATE)
   _reject(reasons, _is_missing(ebv, source.scratch) | ~(np.asarray(ebv) >= 0), BAD_EBV)
   missing_values.check_reddening(
-      np.asarray(ebv), lambda row: str(compact_ids.texts(catalog["id"], [row])[0]))
+      np.asarray(ebv), lambda row: str(compact_ids.texts(catalog["id"], [row])[0]),
+      origin=source.origin)
   _reject(reasons, np.asarray(ebv) > missing_values.LARGEST_EBV, LARGE_EBV)
   _reject(reasons, outside(catalog["r_mag"]), NO_R)
   for name in source.extra_columns:

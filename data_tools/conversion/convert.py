@@ -96,7 +96,8 @@ class _Conversion:
                                fractions=self.settings.split,
                                validation_share=self.settings.validation_share,
                                max_r_mag=self.settings.max_r_mag)
-    rejects = Rejects(accepted.catalog["id"], accepted.reasons, self.settings.max_rejected)
+    rejects = Rejects(accepted.catalog["id"], accepted.reasons, self.settings.max_rejected,
+                      origin=self.source.origin)
     if storage.is_remote(self.request.output):
       self.owner.claim()
       # Nothing locks the folder: another conversion may have ended there in the meantime.

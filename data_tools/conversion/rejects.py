@@ -23,6 +23,7 @@ class Rejects:
     ids: [objects] as catalogues have them, see `compact_ids`.
     reasons: [objects] object, those that follow from the catalogue; changed in place.
     largest: largest fraction of the objects that may be rejected; None for no limit.
+    origin: where the objects came from, for messages.
 
   Attributes:
     ids: as above.
@@ -33,8 +34,9 @@ class Rejects:
     ValueError: too many are rejected already, or nothing is left.
   """
 
-  def __init__(self, ids: np.ndarray, reasons: np.ndarray, largest: float | None = None):
-    self.ids, self._largest = ids, largest
+  def __init__(self, ids: np.ndarray, reasons: np.ndarray, largest: float | None = None, *,
+               origin: str = "input"):
+    self.ids, self._largest, self._origin = ids, largest, origin
     self.reasons = reasons
     self._bad = sum(reason not in ("", *accepted.OUTSIDE_SAMPLE) for reason in reasons)
     self.number = int(np.sum(reasons != ""))
@@ -83,8 +85,10 @@ class Rejects:
   def _check(self):
     read = len(self.reasons)
     if self.number == read:
-      raise ValueError(f"none of {read} objects can be converted: {self.by_reason()}; correct the "
-                       "input, or the flags that choose its columns and galaxies")
+      raise ValueError(f"{self._origin}: none of {read} objects can be converted: "
+                       f"{self.by_reason()}; correct the input, or the flags that choose its "
+                       "columns and galaxies")
     if self._largest is not None and self._bad > self._largest * read:
-      raise ValueError(f"--max_rejected={self._largest:g}: {self._bad} of {read} objects are "
-                       f"rejected so far: {self.by_reason()}; correct the input, or allow more")
+      raise ValueError(f"{self._origin}: --max_rejected={self._largest:g}: {self._bad} of {read} "
+                       f"objects are rejected so far: {self.by_reason()}; correct the input, or "
+                       "allow more")

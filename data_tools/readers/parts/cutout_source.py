@@ -116,6 +116,11 @@ class CutoutSource:
   photometry: PhotometryColumns | None = None
   scratch: str = ""
 
+  @property
+  def origin(self) -> str:
+    """Where the galaxies came from, for messages."""
+    return str(self.description.get("path", "input"))
+
   def __post_init__(self):
     absent = sorted({*self.extra_columns} - {*self.catalog.colnames})
     if absent:
