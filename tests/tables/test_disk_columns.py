@@ -107,6 +107,7 @@ class DiskColumnsTest(tf.test.TestCase, parameterized.TestCase):
     np.testing.assert_array_equal(writer.array(), column("f8"))
 
   def test_a_file_has_no_name_and_is_freed_with_the_last_array(self):
+    gc.collect()  # what earlier tests left
     descriptors = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else None
     array = stored(column("f8"), self.folder)
     part, maps = array[3:5], len(scratch_file._MAPS)
@@ -119,7 +120,7 @@ class DiskColumnsTest(tf.test.TestCase, parameterized.TestCase):
     gc.collect()
     self.assertLen(scratch_file._MAPS, maps - 1)
     if descriptors is not None:
-      self.assertLen(os.listdir("/proc/self/fd"), descriptors)
+      self.assertLessEqual(len(os.listdir("/proc/self/fd")), descriptors)  # others may have ended
 
   def test_columns_of_one_file_share_a_map(self):
     shared, maps = ScratchFile(self.folder), len(scratch_file._MAPS)
