@@ -135,6 +135,9 @@ study: setup
 	$(call study,sdss,sdss_main$(,)$(LABELS)$(,)without_step2$(,)balancing_threshold)
 	$(call study,cfhtls,cfhtls_wide$(,)cfhtls_deep)
 	$(call study,cfhtls,$(LABELS)$(,)balancing_threshold --survey=cfhtls_wide)
+	$(call study,sdss,label_width --values=1$(,)auto)
+	$(call study,cfhtls,label_width --values=1$(,)auto --survey=cfhtls_wide)
+	$(call study,cfhtls,label_width --values=1$(,)auto --survey=cfhtls_deep)
 ifdef PHOTOMETRY
 	$(RUN) -m data_tools.make_tfrecords --output=$(STUDY_DATA)/sdss_photometry $(STUDY_SDSS) \
 	  --photometry=$(PHOTOMETRY)
