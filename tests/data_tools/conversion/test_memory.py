@@ -13,9 +13,11 @@ from benchmarks import catalog_memory
 from tests import programs
 from tests.data_tools.conversion import measured_memory
 
-SIZES = (15_000, 60_000)
+SIZES = (15_000, 90_000)
 LARGEST = 100.0
 """Bytes a galaxy; about half of it are in use."""
+ATTEMPTS = 3
+"""The system counts resident pages to one or two MB: the smallest of so many processes counts."""
 
 
 @unittest.skipUnless(measured_memory.can_reset(), "needs /proc with the peak of resident memory")
@@ -28,8 +30,11 @@ class MemoryTest(tf.test.TestCase, parameterized.TestCase):
     folder = tempfile.mkdtemp(dir=self.get_temp_dir())
     with programs.FORKS.Pool(1, maxtasksperchild=1) as pool:
       paths = [pool.apply(measured_memory.write, (name, folder, num)) for num in SIZES]
-      peaks = pool.apply(measured_memory.peaks, (name, paths))
-    self.assertLess(catalog_memory.slope(SIZES, peaks), LARGEST)
+      slopes = []
+      while len(slopes) < ATTEMPTS and min(slopes, default=LARGEST) >= LARGEST:
+        peaks = pool.apply(measured_memory.peaks, (name, paths))
+        slopes.append(catalog_memory.slope(SIZES, peaks))
+    self.assertLess(min(slopes), LARGEST, slopes)
 
   def test_a_row_group_is_never_in_memory_as_a_whole(self):
     if not importlib.util.find_spec("pyarrow"):
