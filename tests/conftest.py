@@ -31,7 +31,7 @@ LONGEST = (
     "eval/prediction/test_on_cluster.py", "data_tools/conversion/executors/test_dask_cluster.py",
     "eval/test_results.py", "training/test_photometry.py", "training/test_damaged_checkpoints.py",
     "training/test_cfhtls.py", "test_commands.py", "train/test_experiments.py",
-    "data/test_data_service.py", "data/test_pipeline.py", "eval/test_catalog.py",
+    "data/test_data_service.py", "data/test_pipeline.py",
     "data_tools/conversion/executors/test_beam.py", "training/test_step.py",
     "test_own_survey.py", "training/test_monitoring.py", "eval/test_export.py",
 )
