@@ -7,10 +7,14 @@ from typing import Any, Callable, Sequence
 
 # Neither the import nor the runners' lines, which repeat those of the workers, say much of use.
 logging.getLogger("apache_beam").setLevel(logging.WARNING)
+_WITHOUT_BIGQUERY = lambda record: "bigquery" not in record.getMessage()
+logging.getLogger().addFilter(_WITHOUT_BIGQUERY)
 try:
   import apache_beam as beam
 except ImportError as import_error:
   raise ValueError("--runner needs Apache Beam: pip install '.[beam]'") from import_error
+finally:
+  logging.getLogger().removeFilter(_WITHOUT_BIGQUERY)
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
 from data_tools.conversion.executors.runners import DASK

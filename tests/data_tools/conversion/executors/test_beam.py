@@ -4,6 +4,8 @@ import builtins
 import dataclasses
 import glob
 import os
+import subprocess
+import sys
 from unittest import mock
 
 from absl.testing import parameterized
@@ -18,6 +20,7 @@ from data_tools.conversion.executors import beam, choose, pipelines
 from data_tools.conversion.image_rules import ImageRules
 from pzbias_tf.survey import SDSS
 from tests.data_tools import sample_surveys
+from tests.data_tools.conversion.executors import real_clusters
 from tests.data_tools.sample_conversions import files_of
 
 NUM = 60
@@ -123,6 +126,11 @@ class OptionsTest(tf.test.TestCase, parameterized.TestCase):
   def test_settings_that_do_not_fit(self, fields, message):
     with self.assertRaisesRegex(ValueError, message):
       ConversionSettings(**fields)
+
+  def test_the_import_of_beam_says_nothing(self):
+    said = subprocess.run([sys.executable, "-c", f"import {pipelines.__name__}"],
+                          cwd=real_clusters.ROOT, capture_output=True, text=True, check=True)
+    self.assertEqual((said.stdout, said.stderr), ("", ""))
 
   def test_without_beam(self):
     original = builtins.__import__
