@@ -1,7 +1,7 @@
 """Positions in tables as degrees (ICRS): by TUNIT, RADESYS, EQUINOX and the columns' names.
 
-Columns without a unit are degrees, and without a system ICRS.  VOTable, ECSV, Parquet of astropy
-and HDF5 with attributes `unit` have units as well; other formats have none.
+Columns without a unit are degrees, and without a system ICRS.  VOTable, ECSV, Parquet and HDF5 may
+have units as well.
 """
 
 from __future__ import annotations

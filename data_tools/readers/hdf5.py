@@ -19,7 +19,8 @@ import h5py
 import numpy as np
 
 from data_tools.fits_headers import band_words
-from data_tools.readers.parts import folder_listing, hdf5_access, stacked_parts, table_files
+from data_tools.readers.hdf5_files import hdf5_access, hdf5_columns
+from data_tools.readers.parts import folder_listing, stacked_parts, table_files
 from data_tools.readers.parts.cutout_source import (
   CutoutSource,
   ImageError,
@@ -29,8 +30,6 @@ from data_tools.readers.parts.cutout_source import (
 )
 from pzbias_tf.guards.hdf5_locks import open_hdf5
 from pzbias_tf.survey import Survey
-from pzbias_tf.tables import TableColumns
-from pzbias_tf.tables.table_contents import MANY
 
 FILES = ("one .h5 or .hdf5 file with a 4-D dataset of images and one-dimensional datasets, or a "
          "folder of such files, also as healpix=*/*.hdf5")
@@ -170,7 +169,7 @@ def read(path: str, survey: Survey, options: ReaderOptions) -> CutoutSource:
       part = _image_part(datasets, options.image_dataset, file, bands)
       image_parts.append(part)
       if not options.table:
-        parts.add(file, _columns(datasets, part.num), part.num, options)
+        parts.add(file, hdf5_columns.columns_of(datasets, part.num), part.num, options)
   first, num = _alike(image_parts, files), sum(part.num for part in image_parts)
   if options.table:
     table = table_files.columns_of(options.table, options.scratch)
@@ -255,68 +254,6 @@ def _image_dataset(datasets, wanted: str, path: str) -> str:
                      f"4-D datasets are {', '.join(cubes) or 'none at all'}; name one with "
                      "--image_dataset")
   return usual[0] if usual else cubes[0]
-
-
-def _columns(datasets, num: int) -> TableColumns:
-  """The datasets of one value per image, and the fields of those.
-
-  A column has the last part of its path as its name where no other has; else that at the top has
-  it, and the others have their whole paths.
-  """
-  values: dict[str, np.ndarray] = {}
-  columns = TableColumns()
-  for path, dataset in datasets.items():
-    if dataset.shape in ((num,), (num, 1)):
-      _read_dataset(values, columns, path, dataset)
-    elif dataset.shape and dataset.shape[0] == num and dataset.ndim < 4:
-      columns.skip(path, MANY.format(" x ".join(map(str, dataset.shape[1:]))))
-  ends = collections.Counter(path.rpartition("/")[2] for path in values)
-  for path, array in values.items():
-    name = path.rpartition("/")[2]
-    name = name if ends[name] == 1 else path
-    columns.add(name, array)
-    columns.aliases.update({path: name} if path != name else {})
-    columns.set_unit(name, _unit(datasets.get(path)))
-  return columns.apply_masks()
-
-
-def _read_dataset(values, columns, path, dataset) -> None:
-  """Adds a dataset, or its fields, to the values; skips what is no text."""
-  hdf5_access.check_stored(dataset, dataset.file.filename)
-  try:
-    array = dataset.asstr()[()] if h5py.check_string_dtype(dataset.dtype) else dataset[()]
-  except (UnicodeDecodeError, TypeError, OSError) as error:
-    if isinstance(error, OSError) and (error.errno or hdf5_access.SYSTEM_ERROR in str(error)):
-      raise  # an error of the disk or the network
-    columns.skip(path, str(error))
-    return
-  for field in array.dtype.names or ():
-    values[f"{path}/{field}"] = array[field]
-  if not array.dtype.names:
-    values[path] = array.astype(str) if array.dtype == object else _as_netcdf(array, dataset.attrs)
-
-
-def _as_netcdf(array: np.ndarray, attributes) -> np.ndarray:
-  """Numbers as netCDF means them: masked where they are a fill value, scaled, with an offset."""
-  if array.dtype.kind not in "iuf":
-    return array
-  fills = [np.ravel(attributes[name]) for name in ("_FillValue", "missing_value")
-           if name in attributes and np.asarray(attributes[name]).dtype.kind in "iuf"]
-  mask = np.isin(array, np.concatenate(fills)) if fills else np.zeros(array.shape, bool)
-  scale, offset = (float(np.ravel(attributes.get(name, neutral))[0])
-                   for name, neutral in (("scale_factor", 1), ("add_offset", 0)))
-  if (scale, offset) != (1, 0):
-    array = array * scale + offset
-  return np.ma.MaskedArray(array, mask) if mask.any() else array
-
-
-def _unit(dataset) -> str:
-  """The unit of a dataset, where an attribute names one."""
-  for name, value in dataset.attrs.items() if dataset is not None else ():
-    if name.lower() in ("unit", "units"):
-      unit = np.ravel(value)[0] if np.size(value) == 1 else ""
-      return unit.decode("utf-8", "replace") if isinstance(unit, bytes) else str(unit)
-  return ""
 
 
 READER = Reader(files=FILES, matches=matches, read=read,

@@ -9,16 +9,13 @@ from typing import Mapping, Sequence
 from absl import logging
 import numpy as np
 
+from data_tools.readers.hdf5_files import hdf5_columns
 from data_tools.readers.parts import table_files
 from pzbias_tf import table_columns, table_ids, tables
 from pzbias_tf.guards.hdf5_locks import open_hdf5
 from pzbias_tf.photoz_catalog import Catalog
 from pzbias_tf.predictions.estimates import modes
-from pzbias_tf.predictions.parts.part_folder import (
-  part_names,
-  read_part_columns,
-  read_part_pdf,
-)
+from pzbias_tf.predictions.parts.part_folder import part_names, read_part_pdf
 from pzbias_tf.predictions.parts.part_schema import PDF, QUANTILES
 from pzbias_tf.predictions.predictions_file import has_pdf, read_columns, read_pdf
 from pzbias_tf.survey import Survey
@@ -154,8 +151,8 @@ def _read(path):
 
 
 def _read_parts(path):
-  columns = read_part_columns(path, without=(PDF, QUANTILES))
   names = part_names(path)
+  columns = tables.read_table(path)
   if PDF not in names:
     return columns, None, None, "not a histogram, and not measured" * (QUANTILES in names)
   edges, pdf = read_part_pdf(path)
@@ -166,16 +163,28 @@ def _read_qp(path):
   try:
     with open_hdf5(path) as file:
       groups = set(file)
-    columns = read_columns([path]) if "ancil" in groups else {}
+    columns = _columns_of_qp(path) if "ancil" in groups else tables.TableColumns()
     edges, pdf = read_pdf(path) if has_pdf(path) else (None, None)
   except OSError as error:
     raise OSError(f"{path}: {error}") from error
-  columns = {name: column for name, column in columns.items() if column.ndim == 1}
+  if not columns and pdf is None:
+    raise ValueError(f"{path}: neither columns (ancil) nor p(z) of qp, but {', '.join(groups)}; "
+                     "save the columns as FITS, CSV or Parquet")
   if edges is None or pdf is None:
     return columns, None, None, "not a histogram, and not measured" if "data" in groups else ""
   if not _column(columns, "z_photo", "", path):
     columns[_MODE] = modes(edges, pdf)
   return columns, edges, pdf, f"histogram of {len(edges) - 1} bins"
+
+
+def _columns_of_qp(path) -> tables.TableColumns:
+  """The columns of the group `ancil`, with their units."""
+  columns = tables.TableColumns()
+  with open_hdf5(path) as file:
+    for name, values in read_columns([path]).items():
+      columns.add(name, values)
+      columns.set_unit(name, hdf5_columns.unit_of(file[f"ancil/{name}"]))
+  return columns.apply_masks()
 
 
 def _column(columns, role, name, path):

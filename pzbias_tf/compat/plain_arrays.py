@@ -71,6 +71,8 @@ def array(values: Any, name: str, kind: str = PURE) -> np.ndarray:
   """
   if type(values) is np.ndarray and values.dtype.names is None:
     return values
+  if isinstance(values, (list, tuple)) and any(map(_holds_unit, values)):
+    values = [array(own, name, kind) for own in values]  # numpy itself would drop the units
   if isinstance(values, (list, tuple)) and any(np.ma.isMaskedArray(own) for own in values):
     values = np.ma.array(values)  # numpy itself would drop the masks
   if hasattr(values, "units") and hasattr(values, "magnitude"):  # of pint
@@ -118,6 +120,13 @@ def unit_of(values: Any) -> str:
 
 def _is_of(values, package) -> bool:
   return any(own.__module__.partition(".")[0] == package for own in type(values).__mro__)
+
+
+def _holds_unit(values) -> bool:
+  """Whether something has a unit, or is a list in which something has one."""
+  if isinstance(values, (list, tuple)):
+    return any(map(_holds_unit, values))
+  return hasattr(values, "unmasked") or hasattr(values, "magnitude") or hasattr(values, "unit")
 
 
 def _mask(values):

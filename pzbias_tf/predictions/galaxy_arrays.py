@@ -37,11 +37,12 @@ def check_images(images: np.ndarray, survey: Survey, size: int) -> np.ndarray:
   Raises:
     ValueError: they are no such images or too small, or a pixel is not known.
   """
-  if np.ma.is_masked(images) or np.any(getattr(images, "mask", False)):
-    raise ValueError("images have masked pixels; fill them, or leave those galaxies out")
-  if plain_arrays.unit_of(images):
-    raise ValueError(f"images have the unit {plain_arrays.unit_of(images)!r}; pass plain numbers, "
-                     "images.value, in the flux unit of the training images")
+  for own in images if isinstance(images, (list, tuple)) else [images]:
+    if np.ma.is_masked(own) or np.any(getattr(own, "mask", False)):
+      raise ValueError("images have masked pixels; fill them, or leave those galaxies out")
+    if plain_arrays.unit_of(own):
+      raise ValueError(f"images have the unit {plain_arrays.unit_of(own)!r}; pass plain numbers, "
+                       "images.value, in the flux unit of the training images")
   images, bands = np.asanyarray(images), len(survey.bands)
   if images.ndim != 4 or not images.size:
     raise ValueError(f"images must have the shape [n, size, size, {bands}], got "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Sequence
 import warnings
 
 from absl import logging
@@ -47,6 +48,26 @@ def _check_status(document, path: str) -> None:
     if info.name == "QUERY_STATUS" and str(info.value).upper() == "OVERFLOW":
       logging.warning("%s: the archive says that this is not all (OVERFLOW); ask for more rows",
                       path)
+
+
+def set_notes(columns: TableColumns, lines: Sequence[str], path: str) -> None:
+  """Sets units and descriptions that astropy keeps beside a table, where the file has no others.
+
+  Args:
+    columns: the table.
+    lines: the notes, in YAML.
+    path: the file, for a warning where they cannot be read: the numbers do not need them.
+  """
+  from astropy.table import meta
+  try:
+    notes = {str(note["name"]): note for note in meta.get_header_from_yaml(lines)["datatype"]}
+  except Exception as error:  # of many kinds
+    logging.warning("%s: descriptions of columns that astropy wrote cannot be read: %s", path,
+                    error)
+    return
+  for name, note in notes.items():
+    columns.set_unit(name, "" if columns.unit(name) else str(note.get("unit") or ""),
+                     description=str(note.get("description") or ""))
 
 
 def from_astropy(table: Table) -> TableColumns:

@@ -15,6 +15,7 @@ from absl import logging
 from astropy.io import fits
 import numpy as np
 
+from pzbias_tf.tables.binary_tables import set_notes
 from pzbias_tf.tables.disk_columns import BLOCK
 from pzbias_tf.tables.masked_columns import MaskedColumnWriter
 from pzbias_tf.tables.scratch_file import ScratchFile
@@ -54,7 +55,7 @@ def read_fits(path: str, file: BinaryIO, scratch: str = "") -> TableColumns:
   with warnings.catch_warnings(action="ignore"), fits.open(file, memmap=False) as units:
     unit = _chosen(units, path, size)
     if unit.header["NAXIS2"] < 2:
-      return _from_whole(unit)
+      return _from_whole(unit, path)
     place = unit.fileinfo()
     if place["datLoc"] + unit.header["NAXIS1"] * unit.header["NAXIS2"] > size:
       raise ValueError(f"the file is too small for its {unit.header['NAXIS2']} rows, cut short; "
@@ -62,7 +63,7 @@ def read_fits(path: str, file: BinaryIO, scratch: str = "") -> TableColumns:
     encodings: dict[int, str] = {}
     while True:
       try:
-        return _from_blocks(unit, _blocks(file, place), encodings, scratch)
+        return _from_blocks(unit, _blocks(file, place), encodings, path, scratch)
       except _OtherEncoding as error:
         number, = error.args
         encodings[number] = _ENCODINGS[encodings.get(number, "ascii")]
@@ -89,11 +90,11 @@ def _holds_objects(unit) -> bool:
   return unit.header["NAXIS2"] > 1 and kinds != {"A"}
 
 
-def _from_whole(unit) -> TableColumns:
+def _from_whole(unit, path: str) -> TableColumns:
   """The columns of a table of one row, or none."""
   columns = TableColumns()
   columns.header = unit.header.copy()
-  _add_astropy_notes(columns)
+  _add_astropy_notes(columns, path)
   cells = {}
   _ = unit.data  # raises an error of the whole table
   for number, column in enumerate(unit.columns):
@@ -120,24 +121,15 @@ def _decoded_values(unit, number, column) -> Any:
       encoding = _ENCODINGS[encoding]
 
 
-def _add_astropy_notes(columns: TableColumns) -> None:
+def _add_astropy_notes(columns: TableColumns, path: str) -> None:
   """Units and descriptions that astropy writes into comments of the header."""
-  from astropy.table import meta
   comments = [str(comment) for comment in columns.header.get("COMMENT", ())]
   if not {_BEGIN, _END} <= set(comments):
     return
   own = comments[comments.index(_BEGIN) + 1:comments.index(_END)]
   lines = "".join(comment[:_COMMENT] + "\n" * (len(comment) <= _COMMENT)  # else it goes on
                   for comment in own).splitlines()
-  try:
-    notes = meta.get_header_from_yaml(lines)["datatype"]
-  except Exception as error:  # of the YAML; the numbers do not need it
-    logging.warning("descriptions of columns that astropy wrote cannot be read: %s", error)
-    return
-  for column in notes:
-    name = str(column["name"])
-    columns.set_unit(name, "" if columns.unit(name) else str(column.get("unit") or ""),
-                     description=str(column.get("description") or ""))
+  set_notes(columns, lines, path)
 
 
 def _rows_in_cells(unit, values) -> int:
@@ -147,11 +139,12 @@ def _rows_in_cells(unit, values) -> int:
   return lengths[0] if unit.header["NAXIS2"] == 1 and most and len(set(lengths)) == 1 else 0
 
 
-def _from_blocks(unit, blocks, encodings: dict[int, str], scratch: str) -> TableColumns:
+def _from_blocks(unit, blocks, encodings: dict[int, str], path: str,
+                 scratch: str) -> TableColumns:
   """The columns of a table of several rows."""
   columns, names = TableColumns(), [column.name for column in unit.columns]
   columns.header = unit.header.copy()
-  _add_astropy_notes(columns)
+  _add_astropy_notes(columns, path)
   file, num = ScratchFile(scratch), unit.header["NAXIS2"]
   writers = {number: MaskedColumnWriter(file, num) for number in range(len(names))}
   for block in blocks:

@@ -8,6 +8,7 @@ from typing import Any, Iterator, Sequence
 import numpy as np
 
 from pzbias_tf.guards import plain_files
+from pzbias_tf.tables.binary_tables import set_notes
 from pzbias_tf.tables.disk_columns import BLOCK, ColumnWriter
 from pzbias_tf.tables.masked_columns import MaskedColumnWriter
 from pzbias_tf.tables.scratch_file import ScratchError, ScratchFile
@@ -16,6 +17,7 @@ from pzbias_tf.tables.table_contents import TableColumns, filled
 PARQUET = (".parquet", ".parq", ".pq")
 """Endings of Parquet files."""
 _HATS_SAMPLE = "data_thumbnail.parquet"
+_SEVERAL = "several values per row"
 _BUFFER_BYTES = 1 << 18  # of each column; else, or with pre_buffer, a row group is read as a whole
 
 
@@ -53,16 +55,33 @@ def read_parquet(path: str, scratch: str = "") -> TableColumns:
   file = ScratchFile(scratch)
   readers = [_ColumnReader(kind, file, rows) for kind in schema.types]
   for part in files:
-    for batch in _batches(part):
-      # Of one file, several columns may have the same name; parts may have another order.
-      places = (range(len(readers)) if len(files) == 1 else
-                map(batch.schema.get_field_index, schema.names))
-      for reader, place in zip(readers, places):
-        reader.append(batch.column(place))
-  return _table(schema, readers)
+    _read_part(part, schema, readers, is_only=len(files) == 1)
+  return _table(schema, readers, path)
 
 
-def _table(schema, readers) -> TableColumns:
+def _read_part(part: str, schema, readers: Sequence[_ColumnReader], *, is_only: bool) -> None:
+  """Reads the columns of one file; those that may have several values per row one by one.
+
+  Of lists that are missing, pyarrow raises an error, which would take the other columns along.
+  """
+  plain = [name for name, reader in zip(schema.names, readers) if not reader.is_apart]
+  chosen = [reader for name, reader in zip(schema.names, readers) if name in plain]
+  for batch in _batches(part, list(dict.fromkeys(plain))) if plain else ():
+    # Of one file, several columns may have the same name; parts may have another order.
+    places = (range(len(chosen)) if is_only else
+              map(batch.schema.get_field_index, plain))
+    for reader, place in zip(chosen, places):
+      reader.append(batch.column(place))
+  for name, reader in zip(schema.names, readers):
+    if reader.is_apart and not reader.problem and name not in plain:
+      try:
+        for batch in _batches(part, [name]):
+          reader.append(batch.column(0))
+      except ValueError as error:
+        reader.problem = f"{schema.field(name).type}: {error.__cause__}"
+
+
+def _table(schema, readers, path: str) -> TableColumns:
   """The columns that were read, and why others were not."""
   columns = TableColumns()
   read = [reader.finish() for reader in readers]  # before any is mapped, so that all share a map
@@ -71,7 +90,7 @@ def _table(schema, readers) -> TableColumns:
       columns.skip(name, reader.problem)
     else:
       columns.add(name, values.array(), None if texts is None else texts.array())
-  _set_units(schema, columns)
+  _set_units(schema, columns, path)
   return columns
 
 
@@ -84,13 +103,19 @@ class _ColumnReader:
     rows: the number of rows.
 
   Attributes:
+    is_apart: whether it is read by itself, as lists are.
     problem: why it cannot be used; "" if it can.
   """
 
   def __init__(self, kind: Any, file: ScratchFile, rows: int):
+    import pyarrow
     self._kind = kind
     self._values, self._texts = MaskedColumnWriter(file, rows), ColumnWriter(file, rows)
-    self.problem = ""
+    storage = getattr(kind, "storage_type", kind)
+    self.is_apart = pyarrow.types.is_nested(storage)
+    # Nothing of these is read.
+    self.problem = f"{kind}: {_SEVERAL}" if self.is_apart and (
+        getattr(storage, "list_size", 0) != 1) else ""
     if not rows:
       self.append(_no_values(kind))
 
@@ -149,10 +174,10 @@ def _opened(file: str) -> Any:
     raise ValueError(f"{file}: not a readable table: {error}") from error
 
 
-def _batches(file: str) -> Iterator[Any]:
-  """The rows of a file, some at a time."""
+def _batches(file: str, names: Sequence[str]) -> Iterator[Any]:
+  """The rows of some columns of a file, some at a time."""
   with _opened(file) as opened:
-    batches = opened.iter_batches(batch_size=BLOCK)
+    batches = opened.iter_batches(batch_size=BLOCK, columns=names)
     while True:
       try:
         batch = next(batches, None)
@@ -194,7 +219,7 @@ def _values(values) -> tuple[np.ndarray, np.ndarray | None]:
     return np.array([(value or b"").decode("utf-8").rstrip("\0") for value in values.to_pylist()],
                     str), None
   if types.is_nested(kind):
-    raise ValueError("several values per row")
+    raise ValueError(_SEVERAL)
   return _texts(values.cast("string")), None
 
 
@@ -210,14 +235,12 @@ def _texts(values) -> np.ndarray:
   return np.array([value or "" for value in values.to_pylist()], str)
 
 
-def _set_units(schema, columns: TableColumns) -> None:
-  """Units and descriptions that astropy has written into the file, or that stand with a column."""
-  from astropy.table import meta
-  described = (schema.metadata or {}).get(b"table_meta_yaml", b"").decode().splitlines()
-  known = {column["name"]: column
-           for column in (meta.get_header_from_yaml(described)["datatype"] if described else ())}
+def _set_units(schema, columns: TableColumns, path: str) -> None:
+  """Units and descriptions that stand with a column, or that astropy has written into the file."""
   for field in schema:
-    own = {key: str(known.get(field.name, {}).get(key) or "")
-           or (field.metadata or {}).get(key.encode(), b"").decode()
-           for key in ("unit", "description")}
-    columns.set_unit(field.name, own["unit"], description=own["description"])
+    unit, description = ((field.metadata or {}).get(key, b"").decode("utf-8", "replace")
+                         for key in (b"unit", b"description"))
+    columns.set_unit(field.name, unit, description=description)
+  notes = (schema.metadata or {}).get(b"table_meta_yaml", b"").decode("utf-8", "replace")
+  if notes:
+    set_notes(columns, notes.splitlines(), path)

@@ -99,6 +99,31 @@ class UnitsTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, message):
       plain_arrays.numbers(values, "r_mag", kind)
 
+  @parameterized.named_parameters(
+      ("list", [17.0 * units.mag, 18000.0 * units.Unit("mmag")], MAGNITUDE, [17.0, 18.0]),
+      ("tuple", (17.0 * units.ABmag, 18.0 * units.mag), MAGNITUDE, [17.0, 18.0]),
+      ("plain numbers, too", [17.0 * units.mag, 18.0, None], MAGNITUDE, [17.0, 18.0, np.nan]),
+      ("percent", [10.0 * units.percent, 0.2 * units.one], REDSHIFT, [0.1, 0.2]),
+      ("masked", [Masked(17.0 * units.mag, mask=True), 18.0 * units.mag], MAGNITUDE,
+       [np.nan, 18.0]),
+      ("rows", [[17.0, 18.0] * units.mag, [19.0, 2e4] * units.Unit("mmag")], MAGNITUDE,
+       [[17.0, 18.0], [0.019, 20.0]]),
+      ("lists of lists", [[17.0 * units.mag], [18.0 * units.mag]], MAGNITUDE, [[17.0], [18.0]]),
+      ("columns", [Column([17.0], unit="mmag"), Column([18.0], unit="mag")], MAGNITUDE,
+       [[0.017], [18.0]]))
+  def test_lists_of_quantities(self, values, kind, expected):
+    self.assertAllClose(plain_arrays.numbers(values, "a", kind), expected, rtol=1e-12)
+
+  @parameterized.named_parameters(
+      ("list", [17.0 * units.Jy], MAGNITUDE, "r_mag has the unit 'Jy', so it holds no magnitudes"),
+      ("rows", [[17.0] * units.Jy], MAGNITUDE, "r_mag has the unit 'Jy', so it holds no magn"),
+      ("lists of lists", [[17.0 * units.mag, 17.0 * units.Jy]], MAGNITUDE, "the unit 'Jy'"),
+      ("velocities", [0.1, 3e4 * units.km / units.s], REDSHIFT, "the unit 'km / s', so it"),
+      ("objects", np.array([17.0 * units.mag, None], object), MAGNITUDE, "r_mag must be numbers"))
+  def test_lists_of_other_quantities(self, values, kind, message):
+    with self.assertRaisesRegex(ValueError, message):
+      plain_arrays.numbers(values, "r_mag", kind)
+
   def test_kinds_of_arguments(self):
     for name, kind in (("z_spec", REDSHIFT), ("r_mag_target", MAGNITUDE), ("ebv", MAGNITUDE),
                        ("weights", ANY), ("pit", PURE), ("errors", MAGNITUDE)):

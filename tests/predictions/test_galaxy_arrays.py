@@ -56,6 +56,8 @@ class ImagesTest(tf.test.TestCase, parameterized.TestCase):
       ("infinite", with_pixel(-np.inf), r"images\[2\] has pixels"),
       ("large", with_pixel(1e39, "float64"), r"images\[2\] has pixels .* too large for float32"),
       ("unit", images() * units.Jy, "images have the unit 'Jy'; pass plain numbers, images.value"),
+      ("list with units", list(images() * units.Jy), "images have the unit 'Jy'; pass plain num"),
+      ("list of masked", list(np.ma.masked_equal(with_pixel(1), 1)), "images have masked pixels"),
       ("fields", np.zeros((3, SIZE, SIZE, 5), [("a", float)]), "images must be real numbers"),
       ("masked quantity", Masked(images(), mask=with_pixel(1) == 1), "images have masked pixels"),
       ("masked", np.ma.masked_invalid(with_pixel(np.nan)), "images have masked pixels"))

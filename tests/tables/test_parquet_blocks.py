@@ -13,7 +13,7 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
-from pzbias_tf import tables
+from pzbias_tf import table_columns, tables
 from pzbias_tf.tables.disk_columns import is_on_disk
 from pzbias_tf.tables.scratch_file import ScratchError
 from tests.tables.small_blocks import assert_same_tables, read_in_blocks
@@ -94,6 +94,39 @@ class ParquetBlocksTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(set(columns.skipped), {"several", "record", "late_bytes"})
     self.assertIn("several values per row", columns.skipped["several"])
     self.assertIn("decode byte 0xff", columns.skipped["late_bytes"])
+
+  @parameterized.parameters(
+      (1, None), (3, None), (1, "list"), (3, "struct"), (2, "tensor"))
+  def test_lists_that_are_missing_leave_the_others_alone(self, size, kind):
+    import pyarrow as pa
+    from pyarrow import parquet
+    rows = [None if row == 7 else [float(row)] * size for row in range(NUM)]
+    values = (pa.array(rows) if kind == "list" else
+              pa.array([row and {"a": row} for row in rows], pa.struct(
+                  {"a": pa.list_(pa.float64(), size)})) if kind == "struct" else
+              pa.array(rows, pa.list_(pa.float64(), size)))
+    if kind == "tensor":
+      values = pa.ExtensionArray.from_storage(pa.fixed_shape_tensor(pa.float64(), [size]), values)
+    path = os.path.join(self.folder, "lists.parquet")
+    parquet.write_table(pa.table({"id": pa.array(range(NUM)), "v": values, "z": pa.array(
+        np.linspace(0, 1, NUM))}), path, row_group_size=9)
+    with read_in_blocks(7):
+      columns = tables.read_table(path)
+    self.assertEqual(list(columns), ["id", "z"])
+    self.assertAllEqual(columns["id"], np.arange(NUM))
+    self.assertAllEqual(columns["z"], np.linspace(0, 1, NUM))
+    with self.assertRaisesRegex(ValueError, "column 'v', named by --r_column, cannot be used: .*"
+                                "name a column of one value per galaxy"):
+      table_columns.named(columns, "v", "--r_column", path)
+
+  def test_notes_of_astropy_that_cannot_be_read(self):
+    import pyarrow as pa
+    from pyarrow import parquet
+    path = os.path.join(self.folder, "notes.parquet")
+    parquet.write_table(pa.table({"z": [0.25]}, metadata={"table_meta_yaml": "{"}), path)
+    with self.assertLogs(level="WARNING") as logs:
+      self.assertAllEqual(tables.read_table(path)["z"], [0.25])
+    self.assertIn("descriptions of columns that astropy wrote cannot be read", logs.output[0])
 
   def test_parts(self):
     whole = self.write()

@@ -17,7 +17,8 @@ import numpy as np
 import tensorflow as tf
 
 from data_tools import readers
-from data_tools.readers.parts import fits_reading, hdf5_access, images, npy_access, templates
+from data_tools.readers.hdf5_files import hdf5_access
+from data_tools.readers.parts import fits_reading, images, npy_access, templates
 from data_tools.readers.parts.cutout_source import ImageError
 from pzbias_tf import tables
 from pzbias_tf.guards import unpacking

@@ -1,0 +1,1 @@
+"""HDF5 files that may be damaged or made to do harm: their datasets, and columns with units."""
