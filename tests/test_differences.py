@@ -167,12 +167,11 @@ class MetricDifferencesTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllClose(curve.r_mag, centers)
     self.assertAllClose(curve.mean, (np.arange(m) + 1) * survey.bin_width)
 
-  def test_empty_bins_do_not_spread_nan(self):
-    z_spec, r_mag = np.array([0.105, 0.106, 0.11]), np.array([15.2, 15.2, 15.2])
+  def test_a_width_of_zero_leaves_the_variances_finite(self):
+    z_spec, r_mag = np.array([0.105, 0.106, 0.11]), np.full(3, 15.2)
     of_galaxy, grid = residuals.variances(
-        z_spec, z_spec + 0.01, r_mag, dispersion.fit_dispersions(
-            z_spec, z_spec + 0.01, r_mag, SDSS), SDSS)
-    self.assertAllGreater(of_galaxy, 0.0)
+        z_spec, z_spec + 0.01, r_mag, np.zeros(SDSS.outputs), SDSS)
+    self.assertAllClose(of_galaxy, np.full(3, 1e-4))
     self.assertAllEqual(np.isfinite(grid), np.ones_like(grid, bool))
 
 
