@@ -229,6 +229,9 @@ def _complete(columns, redshifts, r_mag, weights, further, origin, without):
     zeros = missing_values.many_zeros(columns[name][~lost]) if name in redshifts else ""
     if zeros:
       logging.warning("%s: column %r: %s, name it with --missing=0", origin, name, zeros)
+    lone = missing_values.lone_largest(columns[name][~lost])
+    if lone:
+      logging.warning("%s: column %r: %s, name that number with --missing", origin, name, lone)
     keep &= ~lost
   if weights:
     lost, reasons[weights] = missing_values.find_missing_weights(columns[weights], further=further)

@@ -11,7 +11,7 @@ from pzbias_tf.compat.plain_arrays import exact, is_na
 from pzbias_tf.table_columns import NONE, column
 
 _EXACT_BITS = {2: 11, 4: 24}  # of floating-point numbers of so many bytes; 53 of longer ones
-_ROUNDED = re.compile(rb"[+-]?\d[.,]\d+[eE]\+?\d+")
+_ROUNDED = re.compile(rb"[+-]?\d[.,]\d+[eE]\+?\d+|[+-]?\d[eE]\+\d+")
 
 
 def unique_ids(table: Mapping[str, Any], name: str, origin: str) -> np.ndarray:

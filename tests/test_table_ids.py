@@ -13,6 +13,7 @@ class ExactIdsTest(tf.test.TestCase, parameterized.TestCase):
       (np.array([7.0, np.nan]), ["7", ""]), (np.array([7, 8], np.float32), ["7", "8"]),
       (np.array([b"007", b" a "]), ["007", "a"]), (np.array(["007", None], object), ["007", ""]),
       (np.ma.MaskedArray([2**60 + 1, 2], [False, True]), [str(2**60 + 1), ""]),
+      (np.array(["102e5", "1e5"]), ["102e5", "1e5"]),
       (np.array([2**63 + 1], np.uint64), [str(2**63 + 1)]))
   def test_ids_of_many_kinds(self, values, ids):
     self.assertEqual(table_ids.exact_ids(values, "id", "x").tolist(), ids)
@@ -20,7 +21,7 @@ class ExactIdsTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters(
       (np.array([2.0**24 + 2], np.float32),), (np.array([1.5]),), (np.array([2.0**53]),),
       (np.array([np.inf]),), (np.array([4096], np.float16),), (np.array(["1.5E+18"]),),
-      (np.array([b"\xff\xfe"]),))
+      (np.array(["1E+18"]),), (np.array([b"\xff\xfe"]),))
   def test_ids_that_cannot_be_kept(self, values):
     with self.assertRaisesRegex(ValueError, "x: ids in column 'id' .*--id_column"):
       table_ids.exact_ids(values, "id", "x")
