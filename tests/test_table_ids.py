@@ -26,6 +26,18 @@ class ExactIdsTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, "x: ids in column 'id' .*--id_column"):
       table_ids.exact_ids(values, "id", "x")
 
+  def test_digits_that_a_spreadsheet_has_cut(self):
+    ids = (1237648720693755904 + 7 * np.arange(12)) // 10**4 * 10**4 + 10**4 * np.arange(12)
+    for values in (ids, ids.astype(str), ids.astype("S"), -ids, ids.astype(np.uint64),
+                   np.ma.MaskedArray(ids, np.arange(12) == 0)):
+      if values.dtype == np.uint64:
+        values = np.abs(values)
+      with self.assertRaisesRegex(ValueError, "x: ids in column 'id' have lost digits: all end on "
+                                  "zeros behind the 15th, -?12376.*--id_column=none"):
+        table_ids.exact_ids(values, "id", "x")
+    for values in (ids[:9], np.append(ids, ids[0] + 1), ids // 10**4, ids // 1000):
+      self.assertEqual(table_ids.exact_ids(values, "id", "x").tolist(), values.astype(str).tolist())
+
   def test_ids_keep_all_their_digits(self):
     self.assertEqual(list(table_ids.exact_ids(np.array([2**60 + 1]), "id", "x")),
                      [str(2**60 + 1)])

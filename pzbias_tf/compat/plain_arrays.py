@@ -24,6 +24,7 @@ OTHER_UNITS = {
     REDSHIFT: re.compile(rf"{VELOCITY.pattern}|(?<![a-z])[kmg]?pc\b|angstrom", re.IGNORECASE)}
 """{what a column should hold: units of something else, as they are spelled in files}."""
 _AB = re.compile(r"[\s_(]*\bAB[)\s_]*|[\s_(]+AB[)\s_]*|^AB", re.IGNORECASE)
+_WHAT = {MAGNITUDE: "magnitudes", REDSHIFT: "redshifts"}
 _MISSING_TYPES = ("NAType", "NaTType", "MaskedConstant", "NoneType")
 
 
@@ -50,6 +51,8 @@ def numbers(values: Any, name: str, kind: str = PURE) -> np.ndarray:
   plain = array(values, name, kind)
   if plain.dtype.kind in "cmMV":
     raise ValueError(f"{name} must be numbers, got {plain.dtype}; pass one column of numbers")
+  if plain.dtype.kind == "b" and kind in (REDSHIFT, MAGNITUDE):
+    raise ValueError(f"{name} must be {_WHAT[kind]}, got truth values; pass another column")
   try:
     if plain.dtype.kind == "O":
       flat = [np.nan if is_na(value) else value for value in plain.ravel().tolist()]
@@ -201,6 +204,6 @@ def _factor_to(unit, kind) -> float | None:
 
 
 def _other_unit(name, unit, kind) -> ValueError:
-  what = {MAGNITUDE: "magnitudes", REDSHIFT: "redshifts"}.get(kind, "plain numbers")
+  what = _WHAT.get(kind, "plain numbers")
   return ValueError(f"{name} has the unit {str(unit)!r}, so it holds no {what}; turn it into such, "
                     "or pass another column")

@@ -238,9 +238,10 @@ def _texts(values) -> np.ndarray:
 def _set_units(schema, columns: TableColumns, path: str) -> None:
   """Units and descriptions that stand with a column, or that astropy has written into the file."""
   for field in schema:
-    unit, description = ((field.metadata or {}).get(key, b"").decode("utf-8", "replace")
-                         for key in (b"unit", b"description"))
-    columns.set_unit(field.name, unit, description=description)
+    words = {key.lower(): word.decode("utf-8", "replace")
+             for key, word in (field.metadata or {}).items()}
+    columns.set_unit(field.name, words.get(b"unit") or words.get(b"units", ""),
+                     description=words.get(b"description", ""))
   notes = (schema.metadata or {}).get(b"table_meta_yaml", b"").decode("utf-8", "replace")
   if notes:
     set_notes(columns, notes.splitlines(), path)
