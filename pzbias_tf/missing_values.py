@@ -93,15 +93,16 @@ def lone_largest(values: np.ndarray) -> str:
   Args:
     values: redshifts or magnitudes [n]; NaN where missing.
   """
-  known = values[np.isfinite(values)]
-  if not known.size:
+  known = np.isfinite(values)
+  largest = np.max(values, initial=-np.inf, where=known)
+  number = np.count_nonzero(values == largest)
+  if number < _FEWEST_LONE:
     return ""
-  largest = known.max()
-  number, others = int(np.sum(known == largest)), known[known < largest]
-  if number < _FEWEST_LONE or not others.size or largest - others.max() < _LONE_GAP:
+  next_smaller = np.max(values, initial=-np.inf, where=known & (values < largest))
+  if not _LONE_GAP <= largest - next_smaller < np.inf:
     return ""
-  return (f"{number} of {known.size} values are exactly {largest:g}, the next smaller one is "
-          f"{others.max():.4g}, and they are taken for measurements; if they stand for none")
+  return (f"{number} of {np.count_nonzero(known)} values are exactly {largest:g}, the next smaller "
+          f"one is {next_smaller:.4g}, and they are taken for measurements; if they stand for none")
 
 
 def find_missing_weights(values: np.ndarray, *,

@@ -23,7 +23,8 @@ from pzbias_tf.table_ids import exact_ids
 _CHUNK = 1024  # images at a time
 
 
-def check_images(images: np.ndarray, survey: Survey, size: int) -> np.ndarray:
+def check_images(images: np.ndarray | Sequence[np.ndarray], survey: Survey,
+                 size: int) -> np.ndarray:
   """Checks shape, type and pixels of images.
 
   Args:
