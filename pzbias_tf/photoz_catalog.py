@@ -237,6 +237,8 @@ def _complete(columns, redshifts, r_mag, weights, further, origin, without):
     lost, reasons[weights] = missing_values.find_missing_weights(columns[weights], further=further)
     _check_weights(columns[weights], ~lost, f"{origin}: column {weights!r}")
     keep &= ~lost
+  if not keep.size:
+    raise ValueError(f"{origin}: no rows; name a file with galaxies")
   if not keep.any():
     raise ValueError(f"{origin}: no galaxy is left, since all {keep.size} have a missing value "
                      f"({listed(reasons)}); name other columns")

@@ -78,6 +78,10 @@ class CatalogTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual(table()["zp"][found.rows], found.z_photo["zp"])
     self.assertAllEqual(catalog(ids="").rows, np.arange(NUM))
 
+  def test_no_rows(self):
+    with self.assertRaisesRegex(ValueError, "the table: no rows; name a file"):
+      catalog(Table(table())[:0])
+
   def test_galaxies_without_an_id_are_left_out_and_counted(self):
     names = np.ma.MaskedArray(np.arange(NUM), np.arange(NUM) < 3)
     found = catalog(Table(table(name=names)))

@@ -290,6 +290,11 @@ class ConversionTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, "columns eg and eg2 hold the same numbers"):
       convert_table(path, self.output, error_columns=("eu", "eg", "eg2", "ei", "ez"))
 
+  @parameterized.parameters("csv", "fits", "parquet")
+  def test_no_rows(self, suffix):
+    with self.assertRaisesRegex(ValueError, f"mine.{suffix}: its table has no rows; name a file"):
+      convert_table(self.write(f"mine.{suffix}", self.table[:0]), self.output)
+
   def test_errors_that_are_all_the_same(self):
     for name in ERRORS:
       self.table[name] = 0.02
