@@ -87,6 +87,8 @@ class TableColumns(dict[str, np.ndarray]):
 
   def set_unit(self, name: str, unit: str, ucd: str = "", description: str = "") -> None:
     """Notes the unit of a column, and what it is, as in the header of a FITS table."""
+    if not (unit or ucd or description):
+      return  # a header of many columns is slow
     fields = self.header.get("TFIELDS", 0)
     number = self._number(name) or fields + 1
     self.header["TFIELDS"] = max(fields, number)
