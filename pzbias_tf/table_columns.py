@@ -225,7 +225,7 @@ def check_unit(table: Any, name: str, what: str, origin: str) -> None:
   """Refuses a column whose unit or name says that it holds something else.
 
   Args:
-    table: the table; only `TableColumns` know units.
+    table: the table; `TableColumns` and arrays of astropy.io.fits know units.
     name: name of the column.
     what: "magnitudes" or "redshifts".
     origin: the file, for the message.
@@ -249,7 +249,10 @@ def check_unit(table: Any, name: str, what: str, origin: str) -> None:
 
 
 def _unit(table, name) -> str:
-  return table.unit(name) if hasattr(table, "set_unit") else ""
+  if hasattr(table, "set_unit"):
+    return table.unit(name)
+  definitions: Any = getattr(table, "columns", None)  # of astropy.io.fits: its arrays lack units
+  return str(definitions[name].unit or "") if type(definitions).__name__ == "ColDefs" else ""
 
 
 def number_column(table: Mapping[str, Any], name: str, origin: str,
@@ -265,7 +268,10 @@ def number_column(table: Mapping[str, Any], name: str, origin: str,
   Raises:
     ValueError: there is no such column, or it is not one of numbers.
   """
-  values = numbers(column(table, name, origin), name, origin, kind)
+  values = column(table, name, origin)
+  if kind in plain_arrays.OTHER_UNITS:
+    check_unit(table, name, "redshifts" if kind == plain_arrays.REDSHIFT else "magnitudes", origin)
+  values = numbers(values, name, origin, kind)
   if values.ndim != 1:
     raise ValueError(f"{origin}: column {name!r} has shape {list(values.shape)}; name a column of "
                      "one number per galaxy")

@@ -4,6 +4,7 @@ import os
 
 from absl.testing import parameterized
 from astropy import units
+from astropy.io import fits
 from astropy.table import MaskedColumn, QTable, Table
 from astropy.utils.masked import Masked
 import numpy as np
@@ -67,6 +68,14 @@ class CatalogTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, f"the table: column '{name}' has the unit '{unit}', so "
                                 f"it holds {message}"):
       catalog(given)
+
+  def test_units_of_an_array_of_fits(self):
+    for name, unit, message in (("mag", "nJy", "no magnitudes"), ("zp", "km/s", "no redshifts")):
+      given = Table(table())
+      given[name].unit = unit
+      with self.assertRaisesRegex(ValueError, f"column '{name}' has the unit .*holds {message}"):
+        catalog(fits.table_to_hdu(given).data)
+    self.assertLen(catalog(fits.table_to_hdu(Table(table())).data), NUM)
 
   def test_arrays_with_fields_in_place_of_a_column(self):
     with self.assertRaisesRegex(ValueError, "column 'mag' have the fields a"):
