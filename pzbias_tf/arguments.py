@@ -13,9 +13,9 @@ from pzbias_tf.compat import plain_arrays
 
 MISSING_WORDS = (
     b"", b"nan", b"null", b"none", b"n/a", b"na", b"<na>", b"--", b"-", b"---", b"...", b"masked",
-    b"\\n", b"(null)", b"nil", b"undef", b"undefined", b"missing", b"#n/a", b"#div/0!", b"#num!",
-    b"#value!", b"#ref!", b"#null!", b"#name?", b"-nan(ind)", b"1.#qnan", b"-1.#ind", b"***",
-    b"****", b"*****", b"******", b"*******", b"********")
+    b"\\n", b"(null)", b"nil", b"indef", b"undef", b"undefined", b"missing", b"#n/a", b"#div/0!",
+    b"#num!", b"#value!", b"#ref!", b"#null!", b"#name?", b"-nan(ind)", b"1.#qnan", b"-1.#ind",
+    b"***", b"****", b"*****", b"******", b"*******", b"********")
 """Words that stand for a missing number, in small letters; * and # of numbers without room, too."""
 
 

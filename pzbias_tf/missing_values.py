@@ -33,6 +33,7 @@ HIGHEST = 20.0
 _BRIGHTEST_MEDIAN = 9.0  # no sample of galaxies is as bright; fluxes of faint ones are 0 to 40, too
 _LARGEST_ERROR = 2.0  # median of errors, mag
 _FEWEST_ZEROS, _ZEROS = 3, 0.005  # redshifts and their share; those of stars are seldom exactly 0
+_FEWEST_LONE, _LONE_GAP = 3, 2.0  # rows of one number; its distance from others, mag or redshift
 _MEDIAN_OF = 10  # magnitudes, of which a median tells something
 _LOWEST_REDSHIFT = -1.0  # at which 1 + z is 0
 _FEW = 3  # different numbers above HIGHEST, which stand for no redshift rather than are velocities
@@ -81,6 +82,27 @@ def many_zeros(redshifts: np.ndarray) -> str:
     return ""
   return (f"{zeros} of {redshifts.size} redshifts are exactly 0, and are taken for redshifts; if 0 "
           "stands for none")
+
+
+def lone_largest(values: np.ndarray) -> str:
+  """What a placeholder looks like, in words; "" where there is none.
+
+  Several rows have the same number, which is the largest and far from all others, as 37.5 is among
+  magnitudes and 9.99 among redshifts.
+
+  Args:
+    values: redshifts or magnitudes [n]; NaN where missing.
+  """
+  known = np.isfinite(values)
+  largest = np.max(values, initial=-np.inf, where=known)
+  number = np.count_nonzero(values == largest)
+  if number < _FEWEST_LONE:
+    return ""
+  next_smaller = np.max(values, initial=-np.inf, where=known & (values < largest))
+  if not _LONE_GAP <= largest - next_smaller < np.inf:
+    return ""
+  return (f"{number} of {np.count_nonzero(known)} values are exactly {largest:g}, the next smaller "
+          f"one is {next_smaller:.4g}, and they are taken for measurements; if they stand for none")
 
 
 def find_missing_weights(values: np.ndarray, *,

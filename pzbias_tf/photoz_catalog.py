@@ -229,11 +229,16 @@ def _complete(columns, redshifts, r_mag, weights, further, origin, without):
     zeros = missing_values.many_zeros(columns[name][~lost]) if name in redshifts else ""
     if zeros:
       logging.warning("%s: column %r: %s, name it with --missing=0", origin, name, zeros)
+    lone = missing_values.lone_largest(columns[name][~lost])
+    if lone:
+      logging.warning("%s: column %r: %s, name that number with --missing", origin, name, lone)
     keep &= ~lost
   if weights:
     lost, reasons[weights] = missing_values.find_missing_weights(columns[weights], further=further)
     _check_weights(columns[weights], ~lost, f"{origin}: column {weights!r}")
     keep &= ~lost
+  if not keep.size:
+    raise ValueError(f"{origin}: no rows; name a file with galaxies")
   if not keep.any():
     raise ValueError(f"{origin}: no galaxy is left, since all {keep.size} have a missing value "
                      f"({listed(reasons)}); name other columns")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
 import numpy as np
@@ -15,7 +16,7 @@ if TYPE_CHECKING:  # it imports astropy, which takes a third of a second
 
 USUAL_NAMES = {
     "id": ("id", "objid", "name", "object_id", "objectid", "obj_id", "source_id", "galaxy_id",
-           "specobjid", "targetid", "cataid", "ident"),
+           "coadd_object_id", "specobjid", "targetid", "cataid", "ident"),
     "z": ("z", "z_spec", "zspec", "redshift"),
     "ebv": ("ebv", "E(B-V)"), "r": ("r", "r_mag", "mag_r"),
     "r_err": ("r_err", "mag_err_r"), "i": ("i", "i_mag", "mag_i"),
@@ -29,6 +30,9 @@ NONE = "none"
 
 _BANDS = ("u", "g", "r", "i", "y", "j", "h", "k", "ks")
 """Bands beside which a column z may be a band as well."""
+_FLUX_NAME = re.compile(r"flux|ivar|invvar", re.IGNORECASE)
+_MAGNITUDE_WORD = re.compile(r"mag(?!g)", re.IGNORECASE)
+_IN_BRACKETS = re.compile(r"[\[(]([^\])]*)[\])]")
 _HIGHEST_REDSHIFT = 9.0  # the median of magnitudes is beyond, that of redshifts is not
 
 
@@ -94,13 +98,16 @@ def _found(columns, candidates) -> list[str]:
 
 
 def _is_magnitude(columns, name) -> bool:
-  """Whether a column called z is a band: its numbers are magnitudes, or those of fluxes beside it.
+  """Whether a column called z is a band, by its unit, or its numbers and those of bands beside it.
 
   Beside redshifts, bands that are magnitudes have far larger numbers.
   """
   group, _, last = name.rpartition("/")
   if last.lower() != "z":
     return False
+  unit = _unit(columns, name)
+  if _MAGNITUDE_WORD.search(unit) or plain_arrays.OTHER_UNITS[plain_arrays.MAGNITUDE].search(unit):
+    return True
   beside = [other for other in columns if other.rpartition("/")[0] == group
             and other.rpartition("/")[2].lower() in _BANDS]
   own, others = _median(columns[name]), [_median(columns[other]) for other in beside]
@@ -198,7 +205,7 @@ def numbers(values: Any, name: str, origin: str, kind: str = plain_arrays.ANY) -
   try:
     if plain.dtype.kind in "SU" and plain.ndim == 1:
       return _from_words(plain)
-    if plain.dtype.kind in "cmMV":  # numpy would make numbers of some of these
+    if plain.dtype.kind in "cmMV" + "b" * (kind != plain_arrays.ANY):  # numpy would make numbers
       raise ValueError(f"its type is {plain.dtype}")
     return plain_arrays.numbers(plain, "it")
   except (TypeError, ValueError) as error:
@@ -215,26 +222,37 @@ def _from_words(values: np.ndarray) -> np.ndarray:
 
 
 def check_unit(table: Any, name: str, what: str, origin: str) -> None:
-  """Refuses a column whose unit says that it holds something else.
+  """Refuses a column whose unit or name says that it holds something else.
 
   Args:
-    table: the table; only `TableColumns` know units.
+    table: the table; `TableColumns` and arrays of astropy.io.fits know units.
     name: name of the column.
     what: "magnitudes" or "redshifts".
     origin: the file, for the message.
 
   Raises:
-    ValueError: magnitudes have the unit of a flux, or redshifts that of a velocity.
+    ValueError: magnitudes have the unit of a flux, or redshifts that of a velocity, or the like.
   """
-  unit = _unit(table, name)
   kind = plain_arrays.REDSHIFT if what == "redshifts" else plain_arrays.MAGNITUDE
-  if unit and plain_arrays.OTHER_UNITS[kind].search(unit):
+  last, unit = name.rpartition("/")[2], _unit(table, name)
+  if kind == plain_arrays.MAGNITUDE and _FLUX_NAME.search(last) and not (
+      _MAGNITUDE_WORD.search(last + unit)):
+    raise ValueError(f"{origin}: column {name!r} holds fluxes or their errors, by its name. Turn "
+                     "them into magnitudes first, e.g. 22.5 - 2.5 log10(flux) from nanomaggies, "
+                     "with errors 1.0857 flux_error / flux; if it holds magnitudes, rename it")
+  in_name = [word for word in _IN_BRACKETS.findall(name) if not unit
+             and plain_arrays.OTHER_UNITS[kind].search(word)]
+  unit = unit or "".join(in_name)
+  if unit and plain_arrays.is_other_unit(unit, kind):
     raise ValueError(f"{origin}: column {name!r} has the unit {unit!r}, so it holds no {what}; "
                      "turn it into such, name another column, or correct its unit")
 
 
 def _unit(table, name) -> str:
-  return table.unit(name) if hasattr(table, "set_unit") else ""
+  if hasattr(table, "set_unit"):
+    return table.unit(name)
+  definitions: Any = getattr(table, "columns", None)  # of astropy.io.fits: its arrays lack units
+  return str(definitions[name].unit or "") if type(definitions).__name__ == "ColDefs" else ""
 
 
 def number_column(table: Mapping[str, Any], name: str, origin: str,
@@ -250,7 +268,10 @@ def number_column(table: Mapping[str, Any], name: str, origin: str,
   Raises:
     ValueError: there is no such column, or it is not one of numbers.
   """
-  values = numbers(column(table, name, origin), name, origin, kind)
+  values = column(table, name, origin)
+  if kind in plain_arrays.OTHER_UNITS:
+    check_unit(table, name, "redshifts" if kind == plain_arrays.REDSHIFT else "magnitudes", origin)
+  values = numbers(values, name, origin, kind)
   if values.ndim != 1:
     raise ValueError(f"{origin}: column {name!r} has shape {list(values.shape)}; name a column of "
                      "one number per galaxy")

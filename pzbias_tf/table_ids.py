@@ -11,7 +11,10 @@ from pzbias_tf.compat.plain_arrays import exact, is_na
 from pzbias_tf.table_columns import NONE, column
 
 _EXACT_BITS = {2: 11, 4: 24}  # of floating-point numbers of so many bytes; 53 of longer ones
-_ROUNDED = re.compile(rb"[+-]?\d[.,]\d+[eE]\+?\d+")
+_ROUNDED = re.compile(rb"[+-]?\d[.,]\d+[eE]\+?\d+|[+-]?\d[eE]\+\d+")
+
+_CUT = re.compile(r"[+-]?\d{15}0{2,}")  # what spreadsheets leave of longer numbers
+_FEWEST_CUT = 10  # ids; fewer may end on zeros by chance
 
 
 def unique_ids(table: Mapping[str, Any], name: str, origin: str) -> np.ndarray:
@@ -81,7 +84,21 @@ def exact_ids(values: Any, name: str, origin: str) -> np.ndarray:
     if any(map(_ROUNDED.fullmatch, np.char.encode(texts, "utf-8"))):
       raise _lost(name, origin)
     texts = np.char.strip(texts)
-  return np.where(mask, "", texts)
+  texts = np.where(mask, "", texts)
+  if _are_cut(texts):
+    raise ValueError(f"{origin}: ids in column {name!r} have lost digits: all end on zeros behind "
+                     f"the 15th, {next(filter(None, texts.tolist()))} for one, as a spreadsheet "
+                     "leaves them; take the file that it was made of, or name another --id_column, "
+                     f"or --id_column={NONE} for the numbers of the rows")
+  return texts
+
+
+def _are_cut(texts: np.ndarray) -> bool:
+  """Whether all ids that are not missing have zeros behind the 15th digit."""
+  some = [text for text in texts[:1000].ravel().tolist() if text]
+  if len(some) < _FEWEST_CUT or not all(map(_CUT.fullmatch, some)):
+    return False
+  return all(map(_CUT.fullmatch, filter(None, texts.ravel().tolist())))
 
 
 def _whole(values, mask, name, origin) -> np.ndarray:

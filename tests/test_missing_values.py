@@ -60,6 +60,17 @@ class FindMissingTest(tf.test.TestCase):
       self.assertEqual(bool(missing_values.many_zeros(z)), told, zeros)
     self.assertStartsWith(missing_values.many_zeros(np.zeros(4)), "4 of 4 redshifts are exactly 0")
 
+  def test_the_largest_number_far_from_all_others(self):
+    values = np.append(np.linspace(15, 23, 500), np.full(5, np.nan))
+    for sentinel, number, told in ((37.5, 3, True), (30.0, 100, True), (37.5, 2, False),
+                                   (23.5, 50, False), (23.0, 50, False)):
+      found = missing_values.lone_largest(np.append(values, np.full(number, sentinel)))
+      self.assertEqual(bool(found), told, (sentinel, number))
+    self.assertStartsWith(missing_values.lone_largest(np.array([0.1, 9.99, 9.99, 9.99])),
+                          "3 of 4 values are exactly 9.99, the next smaller one is 0.1")
+    for values in ([], [np.nan], [1.0], [2.0] * 5, [5.0, 5.0, 5.0, 5.0]):
+      self.assertEqual(missing_values.lone_largest(np.array(values)), "")
+
   def test_nothing_is_missing(self):
     missing, reasons = missing_values.find_missing(np.ones(3), redshifts=True)
     self.assertEqual((missing.sum(), reasons), (0, {}))

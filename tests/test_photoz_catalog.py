@@ -4,6 +4,7 @@ import os
 
 from absl.testing import parameterized
 from astropy import units
+from astropy.io import fits
 from astropy.table import MaskedColumn, QTable, Table
 from astropy.utils.masked import Masked
 import numpy as np
@@ -68,6 +69,14 @@ class CatalogTest(tf.test.TestCase, parameterized.TestCase):
                                 f"it holds {message}"):
       catalog(given)
 
+  def test_units_of_an_array_of_fits(self):
+    for name, unit, message in (("mag", "nJy", "no magnitudes"), ("zp", "km/s", "no redshifts")):
+      given = Table(table())
+      given[name].unit = unit
+      with self.assertRaisesRegex(ValueError, f"column '{name}' has the unit .*holds {message}"):
+        catalog(fits.table_to_hdu(given).data)
+    self.assertLen(catalog(fits.table_to_hdu(Table(table())).data), NUM)
+
   def test_arrays_with_fields_in_place_of_a_column(self):
     with self.assertRaisesRegex(ValueError, "column 'mag' have the fields a"):
       catalog(table(mag=np.zeros(NUM, [("a", float)])))
@@ -77,6 +86,10 @@ class CatalogTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual(found.ids, np.sort(np.arange(NUM).astype(str)))
     self.assertAllEqual(table()["zp"][found.rows], found.z_photo["zp"])
     self.assertAllEqual(catalog(ids="").rows, np.arange(NUM))
+
+  def test_no_rows(self):
+    with self.assertRaisesRegex(ValueError, "the table: no rows; name a file"):
+      catalog(Table(table())[:0])
 
   def test_galaxies_without_an_id_are_left_out_and_counted(self):
     names = np.ma.MaskedArray(np.arange(NUM), np.arange(NUM) < 3)

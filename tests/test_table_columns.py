@@ -28,10 +28,14 @@ class OneOfSeveralTest(tf.test.TestCase, parameterized.TestCase):
       ({"r": [18.0, 19.0], "z": [0.1, 0.2], "z_spec": [0.1, 0.2]}, "z"),
       ({"r": [18.0, 19.0], "z": [np.nan, np.nan]}, "z"),
       ({"r": [18.0, 19.0, 18.5, 18.2], "z": [9.99, 9.99, 9.99, 0.1]}, "z"),
+      ({"z": [8.0, 8.5], "redshift": [0.1, 0.2]}, "redshift", "mag"),
+      ({"z": [8.0, 8.5]}, "", "mag(AB)"), ({"z": [8.0, 8.5]}, "", "nJy"),
       ({"phot/z": [20.0, 19.0], "phot/r": [20.0, 19.0], "truth/redshift": [0.1, 0.2]},
        "truth/redshift"))
-  def test_a_magnitude_is_never_the_redshift(self, columns, name):
-    self.assertEqual(self.find({key: np.array(values) for key, values in columns.items()}), name)
+  def test_a_magnitude_is_never_the_redshift(self, columns, name, unit=""):
+    table = TableColumns({key: np.array(values) for key, values in columns.items()})
+    table.set_unit("z", unit)
+    self.assertEqual(self.find(table), name)
 
   @parameterized.parameters("km/s", "km s-1", "km s^-1", "km.s**-1", "m / s", "km s**(-1)", "kmps",
                             "km/sec")
@@ -92,7 +96,10 @@ class ColumnsTest(tf.test.TestCase, parameterized.TestCase):
       ("magnitudes", "nJy"), ("magnitudes", "uJy"), ("magnitudes", "nanomaggy"),
       ("magnitudes", "nanomaggies"), ("magnitudes", "adu"), ("magnitudes", "count/s"),
       ("magnitudes", "erg/s/cm2/Angstrom"), ("redshifts", "km/s"), ("redshifts", "km s-1"),
-      ("redshifts", "km.s**-1"), ("redshifts", "Mpc"))
+      ("redshifts", "km.s**-1"), ("redshifts", "Mpc"), ("magnitudes", "mmag"),
+      ("magnitudes", "arcsec"), ("magnitudes", "kpc"), ("magnitudes", "mag/arcsec2"),
+      ("magnitudes", "mag(ST)"), ("redshifts", "mag"), ("redshifts", "Gyr"), ("redshifts", "%"),
+      ("redshifts", "deg"))
   def test_units_of_something_else(self, what, unit):
     table = TableColumns({"a": np.ones(2), "b": np.ones(2)})
     table.set_unit("a", unit)
@@ -104,19 +111,49 @@ class ColumnsTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters(
       ("magnitudes", "mag"), ("magnitudes", "mag(AB)"), ("magnitudes", "ABmag"),
       ("magnitudes", "AB mag"), ("magnitudes", "luptitude"), ("magnitudes", ""),
-      ("magnitudes", "mag(Vega)"),
+      ("magnitudes", "mag(Vega)"), ("magnitudes", "AB"), ("magnitudes", "mag_AB"),
+      ("magnitudes", "mag AB"), ("magnitudes", "m"), ("magnitudes", "1"), ("magnitudes", "---"),
+      ("redshifts", "redshift"), ("redshifts", "1"), ("redshifts", "n/a"),
       ("redshifts", ""), ("redshifts", "dimensionless"), ("redshifts", "z"))
   def test_units_that_fit(self, what, unit):
     table = TableColumns({"a": np.ones(2)})
     table.set_unit("a", unit)
     table_columns.check_unit(table, "a", what, "x")
 
+  @parameterized.parameters("FLUX_R", "flux_ivar_r", "r_cModelFlux", "HSC_r_FLUXERR", "phot/FLUX_R",
+                            "R_INVVAR", "ivar_g")
+  def test_names_of_fluxes(self, name):
+    with self.assertRaisesRegex(ValueError, f"x: column '{name}' holds fluxes .* by its name.*22.5 "
+                                "- 2.5 log10.flux.*; if it holds magnitudes, rename it"):
+      table_columns.check_unit({name: np.ones(2)}, name, "magnitudes", "x")
+    table_columns.check_unit({name: np.ones(2)}, name, "redshifts", "x")
+    table = TableColumns({name: np.ones(2)})
+    table.set_unit(name, "mag")
+    table_columns.check_unit(table, name, "magnitudes", "x")
+
+  @parameterized.parameters("mag_of_flux_r", "MAG_FLUX_RADIUS", "r", "mag_r", "flux/r")
+  def test_names_of_magnitudes(self, name):
+    table_columns.check_unit({name: np.ones(2)}, name, "magnitudes", "x")
+
+  @parameterized.parameters(("magnitudes", "r (nJy)"), ("magnitudes", "r [uJy]"),
+                            ("redshifts", "z [km/s]"))
+  def test_units_in_names(self, what, name):
+    with self.assertRaisesRegex(ValueError, f"has the unit '.*', so it holds no {what}"):
+      table_columns.check_unit({name: np.ones(2)}, name, what, "x")
+    for other in ("r (mag)", "MAG_APER(2.0)", "E(B-V)", "z [spec]"):
+      table_columns.check_unit({other: np.ones(2)}, other, what, "x")
+
+  def test_truth_values_are_weights_and_nothing_else(self):
+    table = {"a": np.array([True, False])}
+    self.assertAllEqual(table_columns.number_column(table, "a", "x"), [1.0, 0.0])
+    with self.assertRaisesRegex(ValueError, "column 'a' does not hold numbers: its type is bool"):
+      table_columns.number_column(table, "a", "x", "redshift")
+
   def test_usual_names_in_any_case(self):
     columns = {"OBJID": 1, "Z": 2, "z_spec": 3}
     self.assertEqual(table_columns.find(columns, ("id", "objid")), "OBJID")
     self.assertEqual(table_columns.find(columns, ("z", "z_spec")), "Z")
     self.assertEqual(table_columns.find(columns, ("r",)), "")
-
 
 
 if __name__ == "__main__":

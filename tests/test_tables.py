@@ -4,6 +4,7 @@ import gzip
 import os
 import warnings
 
+from astropy.io import fits
 from astropy.table import Table
 import numpy as np
 import tensorflow as tf
@@ -47,6 +48,37 @@ class TablesTest(tf.test.TestCase):
       warnings.simplefilter("error")
       columns = tables.read_table(self.path("a.csv"))
     self.assertEqual(list(columns["id"]), ["12345678901234567890", "5"])
+
+  def test_files_that_are_no_tables_of_text(self):
+    for start, message in ((b"ARROW1\0\0", "a Feather file; save the table as Parquet"),
+                           (b"FEA1", "a Feather file"), (b"SQLite format 3\0", "a database; exp"),
+                           (b"\x89HDF\r\n", "an HDF5 file; save the columns as FITS")):
+      with open(self.path("a.dat"), "wb") as file:
+        file.write(start + bytes(100))
+      with self.assertRaisesRegex(ValueError, f"a.dat: not a readable table: it is {message}"):
+        tables.read_table(self.path("a.dat"))
+
+  def test_packed_rows_of_fits(self):
+    unit = fits.table_to_hdu(Table({"id": [1, 2], "z": [0.1, 0.2]}))
+    unit.header["ZTABLE"] = True
+    unit.writeto(self.path("a.fits"))
+    with self.assertRaisesRegex(ValueError, "its table is compressed .*unpack it with funpack"):
+      tables.read_table(self.path("a.fits"))
+
+  def test_columns_that_say_where_others_have_no_value(self):
+    null = np.array([True, False])
+    table = Table({"z": [0.1, 0.2], "z_isnull": null, "id": [2**60 + 1, 2**60 + 3],
+                   "id_isnull": null, "r": [17.0, 18.0], "r_isnull": [5, 6]})
+    table.write(self.path("a.fits"))
+    words = ["id,z,z_isnull", "5,0.1,t", "6,0.2,f"]
+    with open(self.path("a.csv"), "w", encoding="utf-8") as file:
+      file.write("\n".join(words))
+    for name in ("a.fits", "a.csv"):
+      self.assertAllEqual(np.isnan(tables.read_table(self.path(name))["z"]), null)
+    columns = tables.read_table(self.path("a.fits"))
+    self.assertEqual(columns.texts["id"].tolist(), ["", str(2**60 + 3)])
+    self.assertAllEqual(columns["r"], [17.0, 18.0])
+    self.assertEqual(list(columns), table.colnames)
 
   def test_which_files_are_tables(self):
     for name in ("a.fits", "a.fits.gz", "a.csv", "a.csv.gz", "a.parquet", "a.txt", "a.dat.gz"):

@@ -130,6 +130,9 @@ def replace_bad_r(catalog: Table, *, max_r_mag: float | None = None,
                      "name another column with --r_column")
   usable = r_mag[~bad & ~outside(r_mag)]
   missing_values.check_no_fluxes(r_mag[~bad], "r magnitudes")
+  lone = missing_values.lone_largest(usable)
+  if lone:
+    logging.warning("r magnitudes: %s, make them empty or NaN first", lone)
   if bad.any():
     logging.warning("r stands for no measurement, or is negative, in %d galaxies%s", bad.sum(),
                     "".join(f"; {reason}: {number}" for reason, number in reasons.items()))

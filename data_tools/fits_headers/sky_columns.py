@@ -70,17 +70,17 @@ def correct(catalog: Table, chosen: Mapping[str, str], columns: Mapping[str, np.
     path: the table's file.
     scratch: folder for long columns; "" is the system's folder for temporary files.
   """
-  header = getattr(columns, "header", None)
   if not {"ra", "dec"} & set(chosen):
     return
-  if not (header or _is_fits(path)):
+  names = chosen.get("ra", ""), chosen.get("dec", "")
+  header = getattr(columns, "header", None) or _table_header(path)
+  if not header and isinstance(_frame(header, names, path), ICRS):  # degrees already
     _blank_off_sky(catalog, path, scratch)
     return
   nothing = np.broadcast_to(np.nan, len(catalog))
   ra, dec = (columns[chosen[role]] if role in chosen else nothing for role in ("ra", "dec"))
-  names = chosen.get("ra", ""), chosen.get("dec", "")
   try:
-    ra, dec = _positions(ra, dec, names, path, header or _table_header(path), scratch)
+    ra, dec = _positions(ra, dec, names, path, header, scratch)
   except ValueError as error:
     logging.warning("%s. The data set goes without ra and dec", error)
     ra, dec = nothing, nothing

@@ -87,6 +87,8 @@ def read(path: str, survey: Survey, options: ReaderOptions = ReaderOptions(), *,
     layout = PHOTOMETRY if options.magnitude_columns else detect(path)
   _check_options(options, layout)
   source = READERS[layout].read(path, survey, options)
+  if not len(source.catalog):
+    raise ValueError(f"{options.table or path}: its table has no rows; name a file with galaxies")
   logging.info("%s: columns %s", path, _named(source.description.get("columns", {})))
   if not source.photometry:
     source = _with_bands_last(source, survey, path)

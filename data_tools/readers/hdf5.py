@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, Sequence
 import h5py
 import numpy as np
 
-from data_tools.fits_headers import band_words
+from data_tools.fits_headers import band_words, pixel_units
 from data_tools.readers.hdf5_files import hdf5_access, hdf5_columns
 from data_tools.readers.parts import folder_listing, stacked_parts, table_files
 from data_tools.readers.parts.cutout_source import (
@@ -206,11 +206,12 @@ def _files(path: str) -> list[str]:
 
 @dataclasses.dataclass(frozen=True)
 class ImagePart:
-  """The images of one file: dataset, number, and the shape of one image."""
+  """The images of one file: dataset, number, the shape of one image, and the unit of pixels."""
 
   name: str
   num: int
   shape: tuple[int, ...]
+  unit: str
 
 
 def _image_part(datasets, wanted: str, path: str, bands: tuple[str, ...]) -> ImagePart:
@@ -220,7 +221,10 @@ def _image_part(datasets, wanted: str, path: str, bands: tuple[str, ...]) -> Ima
   labels = datasets.get(f"{name.removesuffix('array')}band")
   if labels is not None and h5py.check_string_dtype(labels.dtype) and labels.ndim == 2:
     _check_bands(labels, bands, path)
-  return ImagePart(name, dataset.shape[0], dataset.shape[1:])
+  unit = hdf5_columns.unit_of(dataset)
+  if pixel_units.kind_of(unit) == pixel_units.PixelUnit.MAGNITUDE:
+    raise ValueError(f"{path}: {name} has the unit {unit!r}; convert its pixels to flux")
+  return ImagePart(name, dataset.shape[0], dataset.shape[1:], unit)
 
 
 def _check_bands(labels: h5py.Dataset, bands: tuple[str, ...], path: str) -> None:
@@ -240,6 +244,11 @@ def _alike(parts: Sequence[ImagePart], files: Sequence[str]) -> ImagePart:
       raise ValueError(f"{file}: images of {list(part.shape)} in {part.name}, but {files[0]} has "
                        f"{list(first.shape)} in {first.name}; convert them as two data sets, or "
                        "move one of these files out of the folder")
+  stated = [(part.unit, file) for part, file in zip(parts, files) if part.unit]
+  for unit, file in stated:
+    if unit != stated[0][0]:
+      raise ValueError(f"{file}: images in the unit {unit!r}, but {stated[0][1]} has "
+                       f"{stated[0][0]!r}; convert them to one unit")
   return first
 
 

@@ -12,6 +12,7 @@ import os
 import re
 from typing import Sequence
 
+from absl import logging
 from astropy.table import Table
 import numpy as np
 
@@ -160,6 +161,9 @@ def _values(table: Columns, photometry: manifest_lib.PhotometryColumns, num: int
       raise ValueError(f"{path}: the values of {name} have the median {np.nanmedian(values):.3g}, "
                        "and no sample of galaxies is as bright. If they are fluxes, turn them into "
                        "magnitudes first")
+    lone = missing_values.lone_largest(values)
+    if lone:
+      logging.warning("%s: column %s: %s, make them empty or NaN first", path, name, lone)
     release_pages()
     wrong = np.flatnonzero(outside(values))
     if wrong.size > TOO_MANY * num:

@@ -113,6 +113,9 @@ def _columns(table: TableColumns, wanted: PhotometryTable) -> list[np.ndarray]:
   if len(set(names)) < len(names):
     raise ValueError(f"{wanted.path}: one column has two meanings ({', '.join(names)} for "
                      "redshift and ugriz); name the columns with --photometry_..._column")
+  for name in names:
+    table_columns.check_unit(table, name, "redshifts" if name == names[0] else "magnitudes",
+                             wanted.path)
   logging.info("%s: columns %s", wanted.path, ", ".join(
       f"{role} = {name}" for role, name in zip(("redshift", *BANDS), names)))
   return [table_columns.number_column(table, name, wanted.path) for name in names]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+import warnings
 
 import numpy as np
 
@@ -20,8 +21,10 @@ VELOCITY = re.compile(r"m\s*/\s*s(?:ec)?\b|m\s*[.*]?\s*s(?:ec)?\s*\^?\s*(?:\*\*)
 OTHER_UNITS = {
     MAGNITUDE: re.compile(r"jy\b|jansky|magg|\bn?mgy|^(?!.*mag).*\b(?:counts?|adu|dn|electrons?|"
                           r"erg|ct)\b", re.IGNORECASE),
-    REDSHIFT: re.compile(rf"{VELOCITY.pattern}|pc\b|angstrom", re.IGNORECASE)}
+    REDSHIFT: re.compile(rf"{VELOCITY.pattern}|(?<![a-z])[kmg]?pc\b|angstrom", re.IGNORECASE)}
 """{what a column should hold: units of something else, as they are spelled in files}."""
+_AB = re.compile(r"[\s_(]*\bAB[)\s_]*|[\s_(]+AB[)\s_]*|^AB", re.IGNORECASE)
+_WHAT = {MAGNITUDE: "magnitudes", REDSHIFT: "redshifts"}
 _MISSING_TYPES = ("NAType", "NaTType", "MaskedConstant", "NoneType")
 
 
@@ -48,6 +51,8 @@ def numbers(values: Any, name: str, kind: str = PURE) -> np.ndarray:
   plain = array(values, name, kind)
   if plain.dtype.kind in "cmMV":
     raise ValueError(f"{name} must be numbers, got {plain.dtype}; pass one column of numbers")
+  if plain.dtype.kind == "b" and kind in (REDSHIFT, MAGNITUDE):
+    raise ValueError(f"{name} must be {_WHAT[kind]}, got truth values; pass another column")
   try:
     if plain.dtype.kind == "O":
       flat = [np.nan if is_na(value) else value for value in plain.ravel().tolist()]
@@ -113,6 +118,24 @@ def is_na(value: Any) -> bool:
   return type(value).__name__ in _MISSING_TYPES or isinstance(value, float) and value != value
 
 
+def is_other_unit(text: str, kind: str) -> bool:
+  """Whether a unit says that a column holds something else than its kind, or on another scale.
+
+  Args:
+    text: the unit as a file spells it; one that nobody knows says nothing.
+    kind: REDSHIFT or MAGNITUDE.
+  """
+  if OTHER_UNITS[kind].search(text):
+    return True
+  text = (_AB.sub("", text) if kind == MAGNITUDE else text).strip()
+  if len(text) == 1 and text.isalpha():  # m may be magnitudes as well as metres
+    return False
+  from astropy import units
+  with warnings.catch_warnings(action="ignore"):  # about several slashes
+    unit = units.Unit(text, parse_strict="silent")
+  return not isinstance(unit, units.UnrecognizedUnit) and _factor_to(unit, kind) != 1.0
+
+
 def unit_of(values: Any) -> str:
   """The unit of an array of astropy, "" of others."""
   return str(getattr(values, "unit", None) or "") if _is_of(values, "astropy") else ""
@@ -160,6 +183,16 @@ def _factor(values, name, kind) -> float:
     if kind in OTHER_UNITS and OTHER_UNITS[kind].search(str(unit)):
       raise _other_unit(name, unit, kind)
     return 1.0
+  factor = _factor_to(unit, kind)
+  if factor is None:
+    raise _other_unit(name, unit, kind)
+  return factor
+
+
+def _factor_to(unit, kind) -> float | None:
+  """By what numbers in a unit of astropy are multiplied; None if the kind has no such unit."""
+  from astropy import units
+
   own = getattr(unit, "function_unit", unit)  # of mag(AB)
   physical = getattr(unit, "physical_unit", None)
   wanted = {MAGNITUDE: units.mag}.get(kind, units.dimensionless_unscaled)
@@ -167,12 +200,10 @@ def _factor(values, name, kind) -> float:
       physical.is_equivalent(units.AB) and np.isclose(physical.to(units.AB), 1.0))
   if kind == MAGNITUDE and own.is_equivalent(units.dimensionless_unscaled):
     wanted = units.dimensionless_unscaled
-  if not (is_ab and own.is_equivalent(wanted)):
-    raise _other_unit(name, unit, kind)
-  return float(own.to(wanted))
+  return float(own.to(wanted)) if is_ab and own.is_equivalent(wanted) else None
 
 
 def _other_unit(name, unit, kind) -> ValueError:
-  what = {MAGNITUDE: "magnitudes", REDSHIFT: "redshifts"}.get(kind, "plain numbers")
+  what = _WHAT.get(kind, "plain numbers")
   return ValueError(f"{name} has the unit {str(unit)!r}, so it holds no {what}; turn it into such, "
                     "or pass another column")

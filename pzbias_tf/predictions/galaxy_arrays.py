@@ -6,7 +6,7 @@ from typing import Mapping, Sequence
 
 import numpy as np
 
-from pzbias_tf import arguments
+from pzbias_tf import arguments, table_columns
 from pzbias_tf.compat import plain_arrays
 from pzbias_tf.data.extra_columns import MISSING, is_missing, with_nan
 from pzbias_tf.data.magnitudes import PhotometryInput
@@ -23,7 +23,8 @@ from pzbias_tf.table_ids import exact_ids
 _CHUNK = 1024  # images at a time
 
 
-def check_images(images: np.ndarray, survey: Survey, size: int) -> np.ndarray:
+def check_images(images: np.ndarray | Sequence[np.ndarray], survey: Survey,
+                 size: int) -> np.ndarray:
   """Checks shape, type and pixels of images.
 
   Args:
@@ -140,6 +141,8 @@ def _by_band(values, name, photometry) -> np.ndarray:
     raise ValueError(f"{name} have the columns {', '.join(map(str, names))}; call them "
                      f"{', '.join(known[0] or known[1])}, as the training did, or "
                      f"{', '.join(photometry.bands)}, or pass an array [n, bands] in this order")
+  for own in chosen:
+    table_columns.check_unit(values, own, "magnitudes", name)
   return np.stack([plain_arrays.numbers(values[own], f"{name}[{own!r}]", plain_arrays.MAGNITUDE)
                    for own in chosen], 1)
 

@@ -83,6 +83,10 @@ def _reader_of(content: bytes):
     raise ValueError("it is a Parquet file; call it .parquet")
   if content.startswith(b"\x89HDF"):
     raise ValueError("it is an HDF5 file; save the columns as FITS, CSV or Parquet")
+  if content.startswith((b"ARROW1", b"FEA1")):
+    raise ValueError("it is a Feather file; save the table as Parquet")
+  if content.startswith(b"SQLite format"):
+    raise ValueError("it is a database; export the table as CSV")
   if content.startswith(b"PK\x03\x04"):
     raise ValueError("it is an Excel or zip file; save the table as CSV, or unpack it")
   if re.match(rb"[{\[]\s*[{\"]", head):

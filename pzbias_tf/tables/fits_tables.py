@@ -78,6 +78,8 @@ def _chosen(units, path: str, size: int):
         size % _FITS_BLOCK_BYTES))
   with_rows = [unit for unit in tables if unit.header["NAXIS2"]] or tables
   unit = next(filter(_holds_objects, with_rows), with_rows[0])
+  if unit.header.get("ZTABLE", False):
+    raise ValueError("its table is compressed (ZTABLE); unpack it with funpack")
   if len(with_rows) > 1:
     logging.warning("%s: %d tables; the one of extension %s is read", path, len(with_rows),
                     unit.name or units.index_of(unit))

@@ -51,12 +51,12 @@ def read_parquet(path: str, scratch: str = "") -> TableColumns:
   except ImportError as error:
     raise ValueError(f"{path}: Parquet needs pyarrow: pip install '.[parquet]'") from error
   files = parquet_parts(path) or [path]
-  schema, rows = _schema_of(files)
+  schema, rows, noted = _schema_of(files)
   file = ScratchFile(scratch)
   readers = [_ColumnReader(kind, file, rows) for kind in schema.types]
   for part in files:
     _read_part(part, schema, readers, is_only=len(files) == 1)
-  return _table(schema, readers, path)
+  return _table(schema, readers, noted)
 
 
 def _read_part(part: str, schema, readers: Sequence[_ColumnReader], *, is_only: bool) -> None:
@@ -81,8 +81,8 @@ def _read_part(part: str, schema, readers: Sequence[_ColumnReader], *, is_only: 
         reader.problem = f"{schema.field(name).type}: {error.__cause__}"
 
 
-def _table(schema, readers, path: str) -> TableColumns:
-  """The columns that were read, and why others were not."""
+def _table(schema, readers, noted: TableColumns) -> TableColumns:
+  """The columns that were read, with the units that are noted, and why others were not."""
   columns = TableColumns()
   read = [reader.finish() for reader in readers]  # before any is mapped, so that all share a map
   for name, reader, (values, texts) in zip(schema.names, readers, read):
@@ -90,7 +90,7 @@ def _table(schema, readers, path: str) -> TableColumns:
       columns.skip(name, reader.problem)
     else:
       columns.add(name, values.array(), None if texts is None else texts.array())
-  _set_units(schema, columns, path)
+  columns.header = noted.header
   return columns
 
 
@@ -139,16 +139,18 @@ class _ColumnReader:
     return values, self._texts if self._texts.rows else texts
 
 
-def _schema_of(files: Sequence[str]) -> tuple[Any, int]:
-  """The types of all files together, and their number of rows."""
+def _schema_of(files: Sequence[str]) -> tuple[Any, int, TableColumns]:
+  """The types of all files together, their number of rows, and what they say of columns."""
   import pyarrow
-  first, schema, rows = files[0], None, 0
+  first, schema, rows, of_first, noted = files[0], None, 0, None, TableColumns()
   for file in files:
     with _opened(file) as opened:
       own, num = opened.schema_arrow, opened.metadata.num_rows
     rows += num
+    if of_first is None or not own.equals(of_first, check_metadata=True):
+      _note_units(noted, own, file)
     if schema is None:
-      schema = own
+      schema = of_first = own
       continue
     differing = sorted({*schema.names} ^ {*own.names})
     if differing:
@@ -159,7 +161,26 @@ def _schema_of(files: Sequence[str]) -> tuple[Any, int]:
     except pyarrow.ArrowException as error:
       raise ValueError(f"{file}: other types than {first} has: {error}; write the parts with the "
                        "same types") from error
-  return schema, rows
+  return schema, rows, noted
+
+
+def _note_units(noted: TableColumns, schema, file: str) -> None:
+  """Adds units and descriptions that a file states.
+
+  Raises:
+    ValueError: an earlier file states another unit of a column.
+  """
+  own = TableColumns()
+  _set_units(schema, own, file)
+  if not noted.header:
+    noted.header = own.header
+    return
+  for name in schema.names:
+    unit = own.unit(name)
+    if unit and noted.unit(name) not in ("", unit):
+      raise ValueError(f"{file}: column {name!r} has the unit {unit!r}, but {noted.unit(name)!r} "
+                       "in an earlier part; write the parts with the same units")
+    noted.set_unit(name, unit, description=own.description(name))
 
 
 def _opened(file: str) -> Any:
@@ -238,9 +259,10 @@ def _texts(values) -> np.ndarray:
 def _set_units(schema, columns: TableColumns, path: str) -> None:
   """Units and descriptions that stand with a column, or that astropy has written into the file."""
   for field in schema:
-    unit, description = ((field.metadata or {}).get(key, b"").decode("utf-8", "replace")
-                         for key in (b"unit", b"description"))
-    columns.set_unit(field.name, unit, description=description)
+    words = {key.lower(): word.decode("utf-8", "replace")
+             for key, word in (field.metadata or {}).items()}
+    columns.set_unit(field.name, words.get(b"unit") or words.get(b"units", ""),
+                     description=words.get(b"description", ""))
   notes = (schema.metadata or {}).get(b"table_meta_yaml", b"").decode("utf-8", "replace")
   if notes:
     set_notes(columns, notes.splitlines(), path)

@@ -11,6 +11,8 @@ import numpy as np
 MANY = "{} values per row"
 MASK = ".mask"
 """Ending of the column that says where another one has no value."""
+_IS_NULL = "_isnull"
+"""The same in tables of HSC."""
 
 
 class TableColumns(dict[str, np.ndarray]):
@@ -58,12 +60,13 @@ class TableColumns(dict[str, np.ndarray]):
       self.texts[name] = texts
 
   def apply_masks(self) -> TableColumns:
-    """These columns, missing where a column `name.mask` says so, as astropy writes them.
+    """These columns, missing where a column `name.mask` or `name_isnull` says so.
 
-    HDF5 and Parquet have no masks of their own.
+    The first are astropy's, since HDF5 and Parquet have no masks of their own.
     """
-    for name in [name for name in self if name.endswith(MASK) and name.removesuffix(MASK) in self]:
-      mask, masked = _as_mask(self[name]), name.removesuffix(MASK)
+    for name in list(self):
+      masked = name.removesuffix(MASK).removesuffix(_IS_NULL)
+      mask = _as_mask(self[name]) if masked != name and masked in self else None
       if mask is None:
         continue
       values, texts = without_mask(np.ma.MaskedArray(
@@ -73,8 +76,9 @@ class TableColumns(dict[str, np.ndarray]):
         texts = np.where(mask, self.texts[masked].dtype.type(), self.texts[masked])
       self[masked] = values
       self.texts.update({masked: texts} if texts is not None else {})
-      del self[name]
-      self.texts.pop(name, None)
+      if name.endswith(MASK):
+        del self[name]
+        self.texts.pop(name, None)
     return self
 
   def skip(self, name: str, reason: str) -> None:
@@ -83,6 +87,8 @@ class TableColumns(dict[str, np.ndarray]):
 
   def set_unit(self, name: str, unit: str, ucd: str = "", description: str = "") -> None:
     """Notes the unit of a column, and what it is, as in the header of a FITS table."""
+    if not (unit or ucd or description):
+      return  # a header of many columns is slow
     fields = self.header.get("TFIELDS", 0)
     number = self._number(name) or fields + 1
     self.header["TFIELDS"] = max(fields, number)
@@ -137,7 +143,8 @@ def _as_mask(values: np.ndarray) -> np.ndarray | None:
   """A column of truth values, also as 0 and 1 or as text; None if it holds anything else."""
   if values.dtype.kind == "U":
     words = np.char.lower(values)
-    return words == "true" if np.all((words == "true") | (words == "false")) else None
+    true = np.isin(words, ("true", "t"))
+    return true if np.all(true | np.isin(words, ("false", "f"))) else None
   if values.dtype.kind in "biu" and np.all((values == 0) | (values == 1)):
     return values.astype(bool)
   return None

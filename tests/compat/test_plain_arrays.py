@@ -124,6 +124,12 @@ class UnitsTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, message):
       plain_arrays.numbers(values, "r_mag", kind)
 
+  def test_truth_values(self):
+    for kind, what in ((REDSHIFT, "redshifts"), (MAGNITUDE, "magnitudes")):
+      with self.assertRaisesRegex(ValueError, f"a must be {what}, got truth values"):
+        plain_arrays.numbers([True, False], "a", kind)
+    self.assertAllEqual(plain_arrays.numbers([True, False], "weights", ANY), [1.0, 0.0])
+
   def test_kinds_of_arguments(self):
     for name, kind in (("z_spec", REDSHIFT), ("r_mag_target", MAGNITUDE), ("ebv", MAGNITUDE),
                        ("weights", ANY), ("pit", PURE), ("errors", MAGNITUDE)):

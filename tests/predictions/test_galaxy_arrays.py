@@ -4,6 +4,7 @@ import os
 
 from absl.testing import parameterized
 from astropy import units
+from astropy.io import fits
 from astropy.table import Table
 from astropy.utils.masked import Masked
 import numpy as np
@@ -198,6 +199,13 @@ class PhotometryTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllClose(self.inputs(given)["magnitudes"], self.values, rtol=1e-12)
     with self.assertRaisesRegex(ValueError, "magnitudes has the unit 'Jy', so it holds no magn"):
       self.inputs(self.values * units.Jy)
+
+  def test_units_of_an_array_of_fits(self):
+    table = Table(self.values, names=("psf_u", "psf_g", "psf_r"))
+    self.assertAllEqual(self.inputs(fits.table_to_hdu(table).data)["magnitudes"], self.values)
+    table["psf_g"].unit = "nJy"
+    with self.assertRaisesRegex(ValueError, "magnitudes: column 'psf_g' has the unit 'nJy'"):
+      self.inputs(fits.table_to_hdu(table).data)
 
   @parameterized.parameters("psf_{}", "mag_{}", "{}")
   def test_columns_with_names_are_taken_by_these(self, form):

@@ -119,6 +119,16 @@ class ParquetBlocksTest(tf.test.TestCase, parameterized.TestCase):
                                 "name a column of one value per galaxy"):
       table_columns.named(columns, "v", "--r_column", path)
 
+  @parameterized.parameters("unit", "units", "UNIT", "Units")
+  def test_units_of_fields(self, key):
+    import pyarrow as pa
+    from pyarrow import parquet
+    path = os.path.join(self.folder, "units.parquet")
+    schema = pa.schema([pa.field("z", pa.float64(), metadata={key: "km/s", "description": "cz"})])
+    parquet.write_table(pa.table([pa.array([0.25])], schema), path)
+    columns = tables.read_table(path)
+    self.assertEqual((columns.unit("z"), columns.description("z")), ("km/s", "cz"))
+
   def test_notes_of_astropy_that_cannot_be_read(self):
     import pyarrow as pa
     from pyarrow import parquet

@@ -50,6 +50,18 @@ class ParquetPartsTest(sample_formats.FormatsTest, parameterized.TestCase):
     self.assertTrue(tables.is_table(self.input))
     self.assertLen(tables.parquet_parts(self.input), 3)
 
+  def test_units_that_differ(self):
+    import pyarrow as pa
+    from pyarrow import parquet
+    for number, unit in enumerate(("", "km/s", "", "Mpc")):
+      schema = pa.schema([pa.field("z", pa.float64(), metadata={"unit": unit, "of": str(number)})])
+      if number == 3:
+        self.assertEqual(tables.read_table(self.input).unit("z"), "km/s")
+      parquet.write_table(pa.table([pa.array([0.25])], schema), self.path(f"{number}.parquet"))
+    with self.assertRaisesRegex(ValueError, "3.parquet: column 'z' has the unit 'Mpc', but 'km/s' "
+                                "in an earlier part; write the parts with the same units"):
+      tables.read_table(self.input)
+
   def test_units_and_a_part_of_missing_values(self):
     self.table["z"].unit = "deg"
     self.write(self.input)

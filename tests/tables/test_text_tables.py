@@ -165,7 +165,7 @@ class TextTablesTest(tf.test.TestCase, parameterized.TestCase):
     columns = self.read(text)
     self.assertEqual({name: values.tolist() for name, values in columns.items()},
                      {"ident": [7, 8], "MAG_R": [16.25, 17.5]})
-    self.assertEqual(columns.header["TUNIT2"], "mag")
+    self.assertEqual(columns.unit("MAG_R"), "mag")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from data_tools.flag_groups.layout_words import ROLES, SEVERAL
 from data_tools.readers.parts import compact_ids
 from data_tools.readers.parts.cutout_source import Columns, ReaderOptions
 from pzbias_tf import table_columns, table_ids
+from pzbias_tf.compat.plain_arrays import PURE
 from pzbias_tf.data import catalog as catalog_lib
 from pzbias_tf.data.extra_columns import MISSING, is_missing
 from pzbias_tf.data.reference_columns import columns_for, columns_in
@@ -24,7 +25,10 @@ __all__ = ["GROUP", "NONE", "REQUIRED", "ROLES", "SEVERAL", "USUAL_NAMES", "buil
            "check_extra", "check_names"]
 
 REQUIRED = ("z", "r", "ebv")
-_WHAT = {"z": "redshifts", "z_photo": "redshifts", "r": "magnitudes", "i": "magnitudes"}
+_WHAT = {"z": "redshifts", "z_photo": "redshifts", "ebv": "magnitudes",
+         **dict.fromkeys(("r", "r_err", "i", "i_err"), "magnitudes")}
+_EXTINCTION = re.compile(  # of a band
+    r"(?!.*ebv)(?:a_?[ugrizyvb]|(gal(actic)?_?)?ext(inction)?(_?[a-z]{1,3}\d?)?)", re.IGNORECASE)
 
 NAMED = "named columns"
 """Key of a catalogue's meta: {role: column} of r and E(B-V), where the user named unusual ones."""
@@ -172,6 +176,10 @@ def _role(columns, role, candidates, options, origin) -> tuple[str, np.ndarray |
     optional |= role not in REQUIRED and role not in options.columns
     if role in _WHAT:
       table_columns.check_unit(columns, name, _WHAT[role], origin)
+    if role == "ebv" and _EXTINCTION.fullmatch(name.rpartition("/")[2]):
+      raise ValueError(f"{origin}: column {name!r} holds the extinction in a band, by its name, "
+                       "and no E(B-V). Divide it by that of E(B-V) = 1 mag, 3.1 for V, and name "
+                       "the result with --ebv_column; if it holds E(B-V), rename it")
     return name, _numbers(columns, name, options, origin)
   except ValueError as error:
     if not optional:
@@ -186,9 +194,9 @@ def _numbers(columns, name, options, origin) -> np.ndarray:
   if disk_columns.is_on_disk(values) and values.dtype == np.float64:
     return values
   if np.ndim(values) != 1:
-    return table_columns.number_column(columns, name, origin)
+    return table_columns.number_column(columns, name, origin, PURE)
   return disk_columns.transformed(
-      lambda block: table_columns.numbers(block, name, origin), values,
+      lambda block: table_columns.numbers(block, name, origin, PURE), values,
       scratch=options.scratch)
 
 

@@ -4,7 +4,7 @@ import os
 
 from absl.testing import parameterized
 from astropy import units
-from astropy.coordinates import SkyCoord
+from astropy.coordinates import FK4, SkyCoord
 from astropy.io import fits
 from astropy.table import Table
 import numpy as np
@@ -139,6 +139,17 @@ class SkyColumnsTest(tf.test.TestCase, parameterized.TestCase):
     catalog = Table({"ra": np.zeros(3), "dec": np.zeros(3)})
     sky_columns.correct(catalog, {"ra": "ra", "dec": "dec"}, read_table(path), path)
     self.assertAllClose((catalog["ra"], catalog["dec"]), (RA, DEC), atol=1e-9)
+
+  @parameterized.parameters(
+      ("glon", "glat", "galactic"), ("l", "b", "galactic"), ("ra_b1950", "dec_b1950", "fk4"),
+      ("ra", "dec", "icrs"))
+  def test_systems_that_names_tell_in_tables_without_units(self, ra, dec, system):
+    path = os.path.join(self.create_tempdir().full_path, "table.csv")
+    native = SKY.transform_to(FK4(equinox="B1950") if system == "fk4" else system).spherical
+    Table({ra: native.lon.deg, dec: native.lat.deg}).write(path)
+    catalog = Table({"ra": native.lon.deg, "dec": native.lat.deg})
+    sky_columns.correct(catalog, {"ra": ra, "dec": dec}, read_table(path), path)
+    self.assertAllClose((catalog["ra"], catalog["dec"]), (RA, DEC), atol=1e-8)
 
 
 if __name__ == "__main__":

@@ -84,6 +84,17 @@ class Hdf5Test(sample_formats.FormatsTest, parameterized.TestCase):
       catalog = readers.read(self.input, SDSS).catalog
       self.assertAllClose((catalog["ra"][0], catalog["dec"][0]), (90.0, 45.0))
 
+  @parameterized.parameters("mag", "mag(AB)", "mag/arcsec2")
+  def test_pixels_in_magnitudes(self, unit):
+    self.write()
+    with h5py.File(self.path("survey.hdf5"), "a") as file:
+      file["cube"].attrs["unit"] = "nanomaggy"
+    self.assertLen(readers.read(self.input, SDSS).catalog, 5)
+    with h5py.File(self.path("survey.hdf5"), "a") as file:
+      file["cube"].attrs["unit"] = unit
+    with self.assertRaisesRegex(ValueError, "survey.hdf5: cube has the unit .*pixels to flux"):
+      readers.read(self.input, SDSS)
+
   def add(self, **datasets):
     with h5py.File(self.path("survey.hdf5"), "a") as file:
       for name, values in datasets.items():

@@ -61,6 +61,16 @@ class Hdf5PartsTest(sample_formats.FormatsTest, parameterized.TestCase):
     del files["manifest.json"]  # it names the path
     return files
 
+  def test_units_of_images_that_differ(self):
+    paths = [self.write(f"{number}.hdf5", slice(4 * number, 4 * number + 4)) for number in range(3)]
+    for path, unit in ((paths[1], "nanomaggy"), (paths[2], "nJy")):
+      self.assertLen(readers.read(self.input, SDSS).catalog, NUM)
+      with h5py.File(path, "a") as file:
+        file["image_array"].attrs["units"] = unit
+    with self.assertRaisesRegex(ValueError, "2.hdf5: images in the unit 'nJy', but .*1.hdf5 has "
+                                "'nanomaggy'; convert them to one unit"):
+      readers.read(self.input, SDSS)
+
   @parameterized.parameters(*PLACES)
   def test_any_number_of_files_gives_the_same_data_set(self, place):
     one = self.files_made(place, [0])

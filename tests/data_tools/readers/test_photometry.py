@@ -290,6 +290,11 @@ class ConversionTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, "columns eg and eg2 hold the same numbers"):
       convert_table(path, self.output, error_columns=("eu", "eg", "eg2", "ei", "ez"))
 
+  @parameterized.parameters("csv", "fits", "parquet")
+  def test_no_rows(self, suffix):
+    with self.assertRaisesRegex(ValueError, f"mine.{suffix}: its table has no rows; name a file"):
+      convert_table(self.write(f"mine.{suffix}", self.table[:0]), self.output)
+
   def test_errors_that_are_all_the_same(self):
     for name in ERRORS:
       self.table[name] = 0.02
@@ -313,6 +318,24 @@ class ConversionTest(tf.test.TestCase, parameterized.TestCase):
     self.table[name].unit = unit
     with self.assertRaisesRegex(ValueError, f"column '{name}' has the unit .*holds no {what}"):
       convert_table(self.write(), self.output)
+
+  @parameterized.parameters("FLUX_{}", "{} (nJy)", "{}_cModelFlux")
+  def test_fluxes_that_look_like_magnitudes(self, form):
+    rng = np.random.default_rng(0)
+    for band in BANDS:
+      self.table[form.format(band)] = rng.uniform(11, 38, NUM)
+    with self.assertRaisesRegex(ValueError, "holds fluxes .*by its name|has the unit 'nJy'"):
+      convert_table(self.write(), self.output, columns={"z": "zs"},
+                    magnitude_columns=tuple(form.format(band) for band in BANDS))
+    with self.assertRaisesRegex(ValueError, "holds fluxes .*by its name|has the unit 'nJy'"):
+      convert_table(self.write("other.fits"), self.output, columns={"r": form.format("r")})
+
+  def test_a_placeholder_that_could_be_a_magnitude(self):
+    self.table["u"][:5] = 37.5
+    with self.assertLogs(level="WARNING") as logs:
+      convert_table(self.write(), self.output)
+    self.assertIn("column u: 5 of 40 values are exactly 37.5, the next smaller one is 2",
+                  "\n".join(logs.output))
 
   @parameterized.parameters(1e20, 9.96921e36, 1e30)
   def test_fill_values_are_missing(self, value):

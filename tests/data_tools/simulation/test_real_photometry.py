@@ -50,6 +50,13 @@ class RealPhotometryTest(parameterized.TestCase, tf.test.TestCase):
     self.assertAllClose(real.z, galaxy_table()["redshift"], atol=1e-12)
     self.assertAllClose(real.mag[:, 1], galaxy_table()["g"], atol=1e-12)
 
+  @parameterized.parameters(("redshift", "km/s", "redshifts"), ("g", "nJy", "magnitudes"))
+  def test_units_of_something_else(self, name, unit, what):
+    table = galaxy_table()
+    table[name].unit = unit
+    with self.assertRaisesRegex(ValueError, f"column '{name}' has the unit .*holds no {what}"):
+      self.read(self.write(table, "table.fits"))
+
   def test_named_columns_and_the_two_meanings_of_z(self):
     table = galaxy_table()
     table.rename_columns(("redshift", "z", "u"), ("photoz", "z_band", "uu"))

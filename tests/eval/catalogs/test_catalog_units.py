@@ -84,6 +84,21 @@ class UnitsTest(tf.test.TestCase, parameterized.TestCase):
         mask, "", np.asarray(self.table["objID"]).astype(str)))
     self.assertAllEqual(np.isnan(source.columns["photoZ"]), mask)
 
+  def test_ids_of_the_name_that_both_tables_have(self):
+    ids, num = np.asarray(self.table["objID"]), np.arange(NUM)
+    own = self.table[["photoZ", "r"]]
+    own["objID"], own["specObjID"] = num, ids
+    own.write(self.path("own.fits"))
+    truth = Table({"specObjID": ids[::-1], "z": np.asarray(self.table["z"])[::-1],
+                   "id": num + NUM})
+    truth.write(self.path("truth.fits"))
+    source = read_source(self.path("own.fits"), {}, (), self.path("truth.fits"))
+    self.assertAllEqual(source.columns["z"], self.table["z"])
+    truth["id"] = num  # of another kind than objID
+    truth.write(self.path("truth.fits"), overwrite=True)
+    source = read_source(self.path("own.fits"), {}, (), self.path("truth.fits"))
+    self.assertAllEqual(source.columns["z"], self.table["z"])
+
   def test_hdf5_of_another_kind(self):
     path = self.write_qp({}, group="photometry")
     with self.assertRaisesRegex(ValueError, r"catalog.hdf5: neither columns \(ancil\) nor p\(z\) "

@@ -110,6 +110,18 @@ class UnitsTest(sample_formats.FormatsTest, parameterized.TestCase):
       self.write_record({})
     self.assertAllEqual(np.isnan(readers.read(self.input, SDSS).catalog["z_spec"]), mask)
 
+  @parameterized.parameters(*WRONG)
+  def test_of_galaxies_to_predict_redshifts_alone_may_be_wrong(self, name, unit, what):
+    self.write_record({name: unit})
+    read = lambda: readers.read(self.input, SDSS, readers.ReaderOptions(optional=("z",)))
+    if name == "r":
+      with self.assertRaisesRegex(ValueError, "column 'r' has the unit"):
+        read()
+      return
+    with self.assertLogs(level="WARNING") as logs:
+      self.assertAllEqual(np.isnan(read().catalog["z_spec"]), np.ones(NUM, bool))
+    self.assertIn(f"holds no {what}", "\n".join(logs.output))
+
   def test_notes_that_cannot_be_read(self):
     self.write_record({"ra": "rad"})
     with h5py.File(self.path("survey.hdf5"), "a") as file:

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from data_tools.readers.parts.columns import build_catalog, check_names
 from data_tools.readers.parts.cutout_source import ReaderOptions
+from pzbias_tf.tables import TableColumns
 
 NAMES = {"z": ("z",), "r": ("r",), "ebv": ("ebv",), "z_photo": ("zphot",)}
 
@@ -36,6 +37,45 @@ class ColumnsThatNobodyNamedTest(tf.test.TestCase, parameterized.TestCase):
     for name in ("z", "r", "ebv"):
       with self.assertRaisesRegex(ValueError, f"column '{name}' does not hold numbers"):
         build(**{name: np.array(["a", "b", "c"])})
+
+
+class OtherColumnsTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.parameters("A_V", "av", "extinction_r", "EXTINCTION", "a_g", "ext_g", "gal_ext",
+                            "galactic_extinction", "group/A_V")
+  def test_an_extinction_is_no_reddening(self, name):
+    options = ReaderOptions(columns={"ebv": name})
+    table = {"z": np.full(3, 0.1), "r": np.full(3, 17.0), name: np.full(3, 0.1)}
+    with self.assertRaisesRegex(ValueError, f"column '{name}' holds the extinction in a band, by "
+                                "its name, and no E.B-V.*--ebv_column; if it holds E.B-V., rename"):
+      build_catalog(table, NAMES, 3, options, origin="file")
+
+  @parameterized.parameters("sfd", "EBV_SFD", "E(B-V)", "extinction_ebv", "reddening", "dust")
+  def test_names_of_reddenings(self, name):
+    table = {"z": np.full(3, 0.1), "r": np.full(3, 17.0), name: np.full(3, 0.2)}
+    catalog, _ = build_catalog(table, NAMES, 3, ReaderOptions(columns={"ebv": name}), origin="file")
+    self.assertAllEqual(catalog["ebv"], np.full(3, 0.2))
+
+  @parameterized.parameters(("ebv", "mmag"), ("ebv", "deg"), ("r", "kpc"))
+  def test_units_of_required_columns(self, name, unit):
+    table = TableColumns({"z": np.full(3, 0.1), "r": np.full(3, 17.0), "ebv": np.full(3, 0.1)})
+    table.set_unit(name, unit)
+    with self.assertRaisesRegex(ValueError, f"column '{name}' has the unit '{unit}'"):
+      build_catalog(table, NAMES, 3, ReaderOptions(), origin="file")
+
+  @parameterized.parameters(("i", "deg"), ("r_err", "nJy"))
+  def test_units_of_columns_that_nobody_named(self, role, unit):
+    table = TableColumns({**{name: np.full(3, 0.1) for name in ("z", "r", "ebv")},
+                          role: np.full(3, 0.3)})
+    table.set_unit(role, unit)
+    with self.assertLogs(level="WARNING") as logged:
+      _, chosen = build_catalog(table, {**NAMES, role: (role,)}, 3, ReaderOptions(), origin="file")
+    self.assertNotIn(role, chosen)
+    self.assertIn(f"column '{role}' has the unit '{unit}'", logged.output[0])
+
+  def test_truth_values_are_no_redshifts(self):
+    with self.assertRaisesRegex(ValueError, "column 'z' does not hold numbers: its type is bool"):
+      build(z=np.array([True, False, True]))
 
 
 class SeveralPhotoZTest(tf.test.TestCase, parameterized.TestCase):
