@@ -107,7 +107,7 @@ class Files:
     self.prediction = ShardPrediction(
         predictor=members.predictor(tf.distribute.get_strategy(), tta=tta, combination=MEAN),
         pdf_format=PdfFormat(), weights_digest=members.weights_digest, simulated="simulated",
-        widths=text_widths(data))
+        widths=text_widths(data), sealed=False)
 
   def batches(self) -> int:
     """Without files; returns the number of galaxies."""

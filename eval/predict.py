@@ -168,7 +168,8 @@ def _prediction(request, members, data, strategy, pdf_calibration):
   return ShardPrediction(
       predictor=members.predictor(strategy, tta=request.tta, combination=request.combine),
       pdf_format=request.pdf_format, weights_digest=members.weights_digest,
-      simulated=_mark(data), widths=_widths(request, data), pdf_calibration=pdf_calibration)
+      simulated=_mark(data), widths=_widths(request, data), pdf_calibration=pdf_calibration,
+      sealed=request.as_folder)
 
 
 def _on_cluster(request, members, data, folder):

@@ -17,6 +17,7 @@ from pzbias_tf import missing_values, table_columns, table_ids
 from pzbias_tf.bias.calibration import Calibration, Corrected, cell_settings
 from pzbias_tf.bias.resampling import resample_to_expected
 from pzbias_tf.compat.plain_arrays import ANY, MAGNITUDE, REDSHIFT, array
+from pzbias_tf.compat.sorting import order_of_texts
 from pzbias_tf.metrics.bootstrap import Bootstrap
 from pzbias_tf.metrics.stage_metrics import Together, measure_together, summarize
 from pzbias_tf.predictions.predictions import Estimates, Predictions
@@ -95,7 +96,7 @@ class Catalog:
     redshifts = [name for name in (*names, z_spec) if name]
     rows, reasons = _complete(columns, redshifts, r_mag, weights, missing, origin,
                               {ids: keys == ""})
-    rows = rows[np.argsort(keys[rows], kind="stable")] if ids else rows
+    rows = rows[order_of_texts(keys[rows])] if ids else rows
     take = lambda name: columns[name][rows] if name else None
     return cls(
         survey=survey if r_mag else survey.without_magnitudes(), rows=rows, ids=keys[rows],

@@ -8,6 +8,7 @@ from typing import Any, Mapping
 import numpy as np
 
 from pzbias_tf.compat.plain_arrays import exact, is_na
+from pzbias_tf.compat.sorting import order_of_texts
 from pzbias_tf.table_columns import NONE, column
 
 _EXACT_BITS = {2: 11, 4: 24}  # of floating-point numbers of so many bytes; 53 of longer ones
@@ -26,7 +27,8 @@ def unique_ids(table: Mapping[str, Any], name: str, origin: str) -> np.ndarray:
       kept exactly.
   """
   ids = ids_of(table, name, origin)
-  ranked = np.sort(ids[ids != ""])
+  known = ids[ids != ""]
+  ranked = known[order_of_texts(known)]
   twice = ranked[1:][ranked[1:] == ranked[:-1]]
   if twice.size:
     raise ValueError(f"{origin}: column {name!r} holds the id {str(twice[0])!r} twice, and "

@@ -71,8 +71,9 @@ def _share(fitted, hashes) -> float:
 def _hashes(catalog) -> dict[str, np.ndarray]:
   """{kind of key: a hash of each galaxy [n]}."""
   columns = [column for column in (catalog.z_spec, catalog.r_mag) if column is not None]
-  found = {"values": [" ".join(f"{value:.5g}" for value in row)
-                      for row in np.column_stack(columns).astype(np.float32).tolist()]}
+  words = " ".join(["%.5g"] * len(columns))
+  found = {"values": [words % row for row in zip(
+      *(column.astype(np.float32).tolist() for column in columns))]}
   if np.char.str_len(catalog.ids).max(initial=0) >= _SHORTEST_ID:
     found["ids"] = catalog.ids.tolist()
   return {kind: hash_fractions(keys, _SALT) for kind, keys in found.items()}

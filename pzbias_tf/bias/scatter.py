@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from pzbias_tf.compat import sorting
+
 
 def grouped_median(
     values: np.ndarray, group: np.ndarray, num_groups: int,
@@ -26,17 +28,22 @@ def grouped_median(
   Returns:
     [num_groups] float64.
   """
+  order = sorting.order_in_groups(values, group, num_groups)
+  return _median_of_sorted(values[order], group[order], num_groups, (
+      np.ones(values.size) if weights is None else weights)[order])
+
+
+def _median_of_sorted(values, group, num_groups, weights):
+  """`grouped_median` of values that are sorted by group and within each group."""
   if not values.size:
     return np.zeros(num_groups)
-  weights = np.ones(values.size) if weights is None else weights
-  order = np.lexsort((values, group))
-  reached = np.cumsum(weights[order])
+  reached = np.cumsum(weights)
   size = np.bincount(group, weights, num_groups)
   counts = np.bincount(group, minlength=num_groups)
   # Taken from the running sum itself, so that rounding cannot put a median outside its group.
   before = np.concatenate([[0.0], reached])[np.cumsum(counts) - counts]
   places = [np.searchsorted(reached, before + 0.5 * size, side) for side in ("left", "right")]
-  middle = values[order][np.minimum(places, values.size - 1)].mean(axis=0)
+  middle = values[np.minimum(places, values.size - 1)].mean(axis=0)
   return np.where(size > 0, middle, 0.0)
 
 
@@ -55,10 +62,14 @@ def typical_square(
     [num_groups] float64, in the unit of `values`.
   """
   weights = np.ones(values.size) if weights is None else weights
+  return 0.5 * (grouped_median(values, group, num_groups, weights)
+                + _grouped_mean(values, group, num_groups, weights))
+
+
+def _grouped_mean(values, group, num_groups, weights):
+  """Mean of each group; 0 for a group without members."""
   size = np.bincount(group, weights, num_groups)
-  sums = np.bincount(group, weights * values, num_groups)
-  mean = sums / np.where(size > 0, size, 1.0)
-  return 0.5 * (grouped_median(values, group, num_groups, weights) + mean)
+  return np.bincount(group, weights * values, num_groups) / np.where(size > 0, size, 1.0)
 
 
 def smooth(v: np.ndarray, sigma: float) -> np.ndarray:
@@ -108,9 +119,15 @@ def smoothed_squares(
     s2, [outputs, bins] float64, in the unit of `squares`.
   """
   smoothed = np.zeros((members.shape[1], bins))
-  weights = np.ones(squares.size) if weights is None else weights
+  columns = (squares, redshift_bin, np.ones(squares.size) if weights is None else weights)
+  order = sorting.order_in_groups(squares, redshift_bin, bins)  # once for all outputs
+  ranked = [column[order] for column in columns]
   for output, sigma in enumerate(sigma_disp):
     own = members[:, output] > 0
-    v = typical_square(squares[own], redshift_bin[own], bins, weights[own])
-    smoothed[output] = smooth(v, sigma)
+    first, second = np.flatnonzero(own), np.flatnonzero(own[order])
+    mean, median = (
+        of_groups(values[places], group[places], bins, weight[places])
+        for of_groups, (values, group, weight), places in (
+            (_grouped_mean, columns, first), (_median_of_sorted, ranked, second)))
+    smoothed[output] = smooth(0.5 * (median + mean), sigma)
   return smoothed

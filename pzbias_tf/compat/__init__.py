@@ -1,1 +1,1 @@
-"""What differs between stacks (Keras 2 with tensorflow-addons, Keras 3) and kinds of arrays."""
+"""Stacks (Keras 2 with tensorflow-addons, Keras 3), kinds of arrays, and numpy's sorts."""

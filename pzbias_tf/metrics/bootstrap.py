@@ -13,6 +13,7 @@ from typing import Callable, Iterator, Mapping, NamedTuple, Sequence
 import numpy as np
 
 from pzbias_tf import arguments
+from pzbias_tf.compat import sorting
 from pzbias_tf.metrics.draws import Draws, effective_number
 
 _BLOCK = 1 << 18  # galaxies drawn at a time: 2 MB of weights, which fit into the cache
@@ -103,7 +104,7 @@ def by_group(
     {name of the metric: its value and error in each group}, in the order of
     their statistics.
   """
-  orders = [np.lexsort((own.values, group)) for own in measured]
+  orders = [sorting.order_in_groups(own.values, group, num_groups) for own in measured]
   ends = np.cumsum(np.bincount(group, minlength=num_groups))
   metrics = {}
   for index in np.unique(group):
@@ -157,38 +158,46 @@ def _counts(size: int, number: int, rng: np.random.Generator) -> Iterator[np.nda
   at_once = max(1, min(number, _BLOCK // size))
   for start in range(0, number, at_once):
     bootstraps = min(at_once, number - start)
-    drawn = rng.integers(size, size=(bootstraps, size))
-    drawn += size * np.arange(bootstraps)[:, None]
-    yield np.bincount(drawn.ravel(), minlength=bootstraps * size).reshape(bootstraps, size)
+    counts = np.empty((bootstraps, size))
+    for own, drawn in zip(counts, rng.integers(size, size=counts.shape)):
+      own[...] = np.bincount(drawn, minlength=size)
+    yield counts
 
 
-def drawn_kinds(
-    code: np.ndarray, weights: np.ndarray, number: int,
-    rng: np.random.Generator) -> tuple[np.ndarray, Iterator[np.ndarray]]:
-  """Bootstraps of a histogram over codes.
+def drawn_histograms(
+    first: np.ndarray, second: np.ndarray, slots: int, weights: np.ndarray, number: int,
+    rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray, float]]:
+  """Bootstraps of two histograms of the same galaxies.
 
-  Galaxies of the same code and weight are of one kind.  How many galaxies of each
+  Galaxies of the same two bins and weight are of one kind.  How many galaxies of each
   kind a bootstrap draws is multinomial, which takes time per kind, not per galaxy.
 
   Args:
-    code: code of each galaxy, [n] integers.
+    first: bin of each galaxy in the first histogram, [n] integers in [0, slots).
+    second: its bin in the second histogram, [n].
+    slots: number of bins.
     weights: weight of each galaxy, [n] float64, positive.
     number: number of bootstraps.
     rng: the generator.
 
-  Returns:
-    The code of each kind, [kinds], and for each bootstrap the total weight drawn of it, [kinds].
+  Yields:
+    Both histograms of a bootstrap, [slots] each, and the weight of all its galaxies.
   """
   weight_of, weight_index = np.unique(weights, return_inverse=True)
   kinds, kind, counts = np.unique(
-      code * weight_of.size + weight_index, return_inverse=True, return_counts=True)
-  kind_code, kind_weight = kinds // weight_of.size, weight_of[kinds % weight_of.size]
-  size, share = code.size, counts / code.size
-
-  def draw():
-    if kinds.size * _KIND_COST < size:
-      return rng.multinomial(size, share)
-    # Hardly any galaxies are alike: drawing each gives the same law, and is faster.
-    return np.bincount(kind[rng.integers(size, size=size)], minlength=kinds.size)
-
-  return kind_code, (draw() * kind_weight for _ in range(number))
+      (first * slots + second) * weight_of.size + weight_index, return_inverse=True,
+      return_counts=True)
+  size, share, kind_weight = first.size, counts / first.size, weight_of[kinds % weight_of.size]
+  alike = kinds.size * _KIND_COST < size  # else, drawing each gives the same law, and is faster
+  if not alike and np.all(weight_of == 1.0):  # nor need kinds be counted
+    for _ in range(number):
+      drawn = rng.integers(size, size=size)
+      yield (np.bincount(first[drawn], minlength=slots),
+             np.bincount(second[drawn], minlength=slots), size)
+    return
+  kind_first, kind_second = np.divmod(kinds // weight_of.size, slots)
+  for _ in range(number):
+    weight = kind_weight * (rng.multinomial(size, share) if alike else np.bincount(
+        kind[rng.integers(size, size=size)], minlength=kinds.size))
+    yield (np.bincount(kind_first, weight, slots), np.bincount(kind_second, weight, slots),
+           weight.sum())

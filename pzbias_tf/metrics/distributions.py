@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from pzbias_tf import arguments, cells
-from pzbias_tf.metrics.bootstrap import Bootstrap, Measurement, drawn_kinds
+from pzbias_tf.metrics.bootstrap import Bootstrap, Measurement, drawn_histograms
 from pzbias_tf.metrics.point import MagnitudeCurve
 from pzbias_tf.metrics.residuals import Curve
 from pzbias_tf.survey import Survey
@@ -67,11 +67,9 @@ def _distances(first, second, slots, weights, number, rng, distance):
     rng: the generator.
     distance: the distance as a function of the difference of the histograms.
   """
-  pair, drawn = drawn_kinds(first * slots + second, weights, number, rng)
-  first, second = np.divmod(pair, slots)  # those of each kind of galaxy
   return np.array([
-      distance(np.bincount(second, weight, slots) - np.bincount(first, weight, slots))
-      / weight.sum() for weight in drawn])
+      distance(other - one) / total
+      for one, other, total in drawn_histograms(first, second, slots, weights, number, rng)])
 
 
 def _measurement(draws, galaxies):

@@ -33,14 +33,15 @@ class Draws:
     Args:
       values: the values, [n] float64, rising.
       weights: weight of each value in each sample, [draws, n] float64, not
-        negative; whole numbers, int64, are summed faster.  No sample's sum is 0.
+        negative.  No sample's sum is 0.
       number: see the attributes.
     """
     self.values, self.number = values, number
-    self._weights = weights.astype(np.float64, copy=False)
+    self._weights = weights
     # A single running sum over all samples, so that one binary search serves all of them.
-    self._total = np.zeros(weights.size + 1)
-    self._total[1:] = np.cumsum(weights)
+    self._total = np.empty(weights.size + 1)
+    self._total[0] = 0.0
+    np.cumsum(weights, out=self._total[1:])
     self._start = values.size * np.arange(len(weights))
     self._before = self._total[self._start]
     self.sum = self._total[self._start + values.size] - self._before

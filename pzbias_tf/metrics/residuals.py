@@ -53,15 +53,14 @@ class LineFit(NamedTuple):
   intercept_error: float
 
 
-def _closed_above_membership(r_mag, survey):
-  """Outputs of each galaxy, for magnitude rows that are closed above: (lower, upper].
+def _closed_above_row(r_mag, survey):
+  """Magnitude row of each galaxy, for rows that are closed above: (lower, upper].
 
   With magnitude rows of 0.5 mag, output k covers r in (r_min - 0.5 + k,
   r_min + 1 + k]; the first and the last output are open-ended.
   """
   magnitude_row = np.ceil((r_mag - survey.r_min) / survey.r_step) - 1
-  return channels.row_membership(survey)[
-      np.clip(magnitude_row, 0, survey.rows - 1).astype(np.int64)]
+  return np.clip(magnitude_row, 0, survey.rows - 1).astype(np.int64)
 
 
 def variances(
@@ -100,15 +99,13 @@ def variances(
         f"sigma_disp must hold {survey.outputs} numbers that are not negative, got "
         f"{sigma_disp}; fit it with dispersion.fit_dispersions")
   weights = arguments.weight_column(weights, z_spec.size)
-  redshift_bin = survey.redshift_bin(z_spec)
-  members = _closed_above_membership(r_mag, survey)
+  redshift_bin, magnitude_row = survey.redshift_bin(z_spec), _closed_above_row(r_mag, survey)
+  members = channels.row_membership(survey)
   by_output = scatter.smoothed_squares(
-      (z_photo - z_spec) ** 2, redshift_bin, members, sigma_disp, survey.bins, weights)
-  shares = members / members.sum(axis=1, keepdims=True)
-  row_members = channels.row_membership(survey)
-  row_shares = row_members / row_members.sum(axis=1, keepdims=True)
-  of_galaxy = np.sum(shares * by_output[:, redshift_bin].T, axis=1)
-  return of_galaxy, row_shares @ by_output
+      (z_photo - z_spec) ** 2, redshift_bin, members[magnitude_row], sigma_disp, survey.bins,
+      weights)
+  by_row = channels.row_magnitude_targets(survey) @ by_output
+  return by_row[magnitude_row, redshift_bin], by_row
 
 
 def _wide_sums(cell, *weights):

@@ -23,6 +23,7 @@ from pzbias_tf.predictions.domain import FLAGS
 from pzbias_tf.predictions.predictions_file import as_bytes
 
 _PHOTO_Z = "src.redshift.phot"
+_FIRST = 1000  # galaxies that tell whether a column's values repeat
 
 
 class ColumnInfo(NamedTuple):
@@ -130,7 +131,14 @@ def write_parquet(path: str, columns: Mapping[str, np.ndarray], *, simulated: st
   from pyarrow import parquet  # an optional dependency
   with whole_file(path) as hidden:
     table = parquet_table(columns, hidden, simulated=simulated)
-    parquet.write_table(table, hidden)
+    parquet.write_table(table, hidden, use_dictionary=_repetitive(table))
+
+
+def _repetitive(table):
+  """Names of the columns whose values repeat; of others, a dictionary takes time and room."""
+  first = table.slice(0, _FIRST)
+  return [name for name, column in zip(first.column_names, first.columns)
+          if len(column.unique()) <= len(column) // 2]
 
 
 def parquet_table(columns: Mapping[str, np.ndarray], scratch: str, *, simulated: str = "") -> Any:

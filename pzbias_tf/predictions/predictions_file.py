@@ -87,13 +87,15 @@ class PredictionsWriter:
     simulated: `GalaxyOrigin.mark` of the galaxies; "" where they are not known to be simulated.
     widths: {column of texts: bytes of each text} where other files of the same galaxies may have
       longer texts; see `text_width`.
+    sealed: whether p(z) gets a digest; a file that `joined_file` takes up needs none, since the
+      joined one has its own.
   """
 
   def __init__(self, file: h5py.File, edges: np.ndarray, num: int,
                pdf_format: PdfFormat = PdfFormat(), *, weights_digest: str = "",
-               simulated: str = "", widths: Mapping[str, int] | None = None):
+               simulated: str = "", widths: Mapping[str, int] | None = None, sealed: bool = True):
     self._file, self._edges, self._num, self._format = file, edges, num, pdf_format
-    self._done, self._widths = 0, dict(widths or {})
+    self._done, self._widths, self._sealed = 0, dict(widths or {}), sealed
     file.attrs[WEIGHTS] = weights_digest
     if simulated:
       file.attrs[MARK] = simulated
@@ -112,7 +114,8 @@ class PredictionsWriter:
     for name, values in self._format.data(self._edges, pdf).items():
       if name not in self._data:
         self._data[name] = GrowingDataset(
-            self._file, f"data/{name}", (self._num, *values.shape[1:]), values.dtype)
+            self._file, f"data/{name}", (self._num, *values.shape[1:]), values.dtype,
+            sealed=self._sealed)
       self._data[name].append(values)
     self._columns.append(columns)
     self._done += len(pdf)
@@ -138,28 +141,32 @@ class PredictionsWriter:
 
 
 class GrowingDataset:
-  """A dataset that is filled from its start, with its digest.
+  """A dataset that is filled from its start.
 
   Args:
     file: open for writing.
     name: of the dataset.
     shape: in the end.
     dtype: of its values.
+    sealed: whether it gets its digest.
   """
 
-  def __init__(self, file: h5py.File, name: str, shape: tuple[int, ...], dtype: np.dtype):
+  def __init__(self, file: h5py.File, name: str, shape: tuple[int, ...], dtype: np.dtype, *,
+               sealed: bool = True):
     self._dataset, self._done = file.create_dataset(name, shape, dtype), 0
-    self._digest = hdf5_files.ValuesDigest(self._dataset.dtype, shape)
+    self._digest = hdf5_files.ValuesDigest(self._dataset.dtype, shape) if sealed else None
 
   def append(self, values: np.ndarray) -> None:
     """Writes the next values."""
     self._dataset[self._done:self._done + len(values)] = values
-    self._digest.update(values)
+    if self._digest:
+      self._digest.update(values)
     self._done += len(values)
 
   def seal(self) -> None:
-    """Writes the digest of a complete dataset."""
-    self._digest.seal(self._dataset)
+    """Writes the digest of a complete dataset, if it is to have one."""
+    if self._digest:
+      self._digest.seal(self._dataset)
 
 
 def write_columns(file: h5py.File, columns: Mapping[str, np.ndarray],

@@ -87,6 +87,7 @@ class ShardPrediction:
     simulated: `GalaxyOrigin.mark` of the galaxies.
     widths: {column of texts: bytes of each text}, the same for all shards.
     pdf_calibration: corrects p(z), and all estimates but "zmode", which Step 4 corrects.
+    sealed: as in `PredictionsWriter`.
   """
 
   predictor: Predictor
@@ -95,6 +96,7 @@ class ShardPrediction:
   simulated: str
   widths: Mapping[str, int]
   pdf_calibration: PdfCalibration | None = None
+  sealed: bool = True
 
   def batches(self, shards: Sequence[Shard]) -> Iterator[Iterator[tuple[np.ndarray, Columns]]]:
     """p(z) and finished columns of shards, a batch at a time, whatever they are written to.
@@ -148,7 +150,7 @@ class ShardPrediction:
     with whole_file(shard.path) as hidden, open_hdf5(hidden, "w") as file:
       writer = PredictionsWriter(file, self.predictor.edges, shard.galaxies, self.pdf_format,
                                  weights_digest=self.weights_digest, simulated=self.simulated,
-                                 widths=self.widths)
+                                 widths=self.widths, sealed=self.sealed)
       file.attrs[PDF_CALIBRATED] = self.pdf_calibration is not None
       file.attrs[COMBINATION] = self.predictor.combination
       for pdf, columns in batches:

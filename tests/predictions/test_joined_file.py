@@ -30,13 +30,14 @@ class JoinedFileTest(tf.test.TestCase, parameterized.TestCase):
     self.pdf = np.random.default_rng(0).dirichlet(
         np.ones(SDSS.bins), sum(NUMBERS)).astype(np.float32)
 
-  def parts(self, pdf_format=PdfFormat(), letter="g"):
+  def parts(self, pdf_format=PdfFormat(), letter="g", **settings):
     """Writes the parts; yields their paths and columns."""
     start = 0
     for number, num in enumerate(NUMBERS):
       path, columns = os.path.join(self.folder, f"{number}.hdf5"), columns_of(start, num, letter)
       with h5py.File(path, "w") as file:
-        writer = PredictionsWriter(file, SDSS.edges(), num, pdf_format, weights_digest="a")
+        writer = PredictionsWriter(file, SDSS.edges(), num, pdf_format, weights_digest="a",
+                                   **settings)
         writer.append(self.pdf[start:start + num], columns)
       start += num
       yield path, columns
@@ -55,11 +56,17 @@ class JoinedFileTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllEqual(found.ancil[name], values, name)
     self.assertEqual(os.listdir(os.path.dirname(self.path)), ["out.hdf5"])
 
-  @parameterized.parameters(("full", ["data", "meta"]), ("quantiles", ["data", "meta"]),
-                            ("none", []))
-  def test_every_dataset_has_its_digest(self, kind, groups):
+  @parameterized.product(
+      kind_and_groups=(("full", ["data", "meta"]), ("quantiles", ["data", "meta"]), ("none", [])),
+      sealed=(True, False))
+  def test_every_dataset_has_its_digest(self, kind_and_groups, sealed):
+    """Whether the parts have theirs or not."""
+    kind, groups = kind_and_groups
     with joined_file(self.path, self.folder, sum(NUMBERS)) as joined:
-      for path, columns in self.parts(PdfFormat(kind=kind)):
+      for path, columns in self.parts(PdfFormat(kind=kind), sealed=sealed):
+        with h5py.File(path) as file:
+          for values in file.get("data", {}).values():
+            self.assertEqual("sha256" in values.attrs, sealed)
         joined.add(path, columns)
       joined.finish(joined.columns())
     with h5py.File(self.path) as file:

@@ -83,6 +83,22 @@ class PointCatalogTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual([part.text.strip() for part in fields["zmode"]],
                      ["centre of the most probable redshift bin"])
 
+  def test_only_what_repeats_has_a_dictionary_in_parquet(self):
+    if parquet is None:
+      self.skipTest("pyarrow is not installed")
+    rng, num = np.random.default_rng(0), 3000
+    columns = {"id": np.arange(num).astype(str), "zmean": rng.random(num),
+               "zmode": rng.integers(180, size=num) / 450, "redshift": np.full(num, np.nan),
+               "flags": rng.integers(3, size=num).astype(np.int16)}
+    point_catalog.write_parquet(self.path, columns)
+    group = parquet.ParquetFile(self.path).metadata.row_group(0)
+    with_dictionary = {group.column(number).path_in_schema for number in range(len(columns))
+                       if group.column(number).has_dictionary_page}
+    self.assertEqual(with_dictionary, {"zmode", "redshift", "flags"})
+    table = parquet.read_table(self.path)
+    for name, column in columns.items():
+      self.assertAllEqual(table[name].to_numpy(), column)
+
   def test_several_photo_z_of_the_source(self):
     columns = {**COLUMNS, "z_photo_ref_b": COLUMNS["zmode"], "z_photo_ref_A": COLUMNS["zmode"]}
     point_catalog.write_fits(self.path, columns)
