@@ -4,6 +4,7 @@ A worker of pytest-xdist has its folder inside that of the process that started 
 process removes everything, even if the worker was killed.
 """
 
+import gc
 from multiprocessing import util
 import os
 import shutil
@@ -65,3 +66,9 @@ def pytest_collection_modifyitems(items):
       raise pytest.UsageError(f"{path} does not exist; correct LONGEST in tests/conftest.py")
   items[:] = sorted((item for item in items if item.name != "test_session"),
                     key=lambda item: place.get(str(item.path), len(place)))
+
+
+def pytest_collection_finish():
+  """Lets the garbage collector look at what tests make alone: TensorFlow is a million objects."""
+  gc.collect()
+  gc.freeze()
