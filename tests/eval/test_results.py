@@ -151,7 +151,8 @@ class PageTest(tf.test.TestCase):
     remarks = kept("remarks")
     remarks.pop("sdss_sdss_main")
     self.write("remarks", remarks)
-    with self.assertRaisesRegex(ValueError, "says nothing about sdss_sdss_main"):
+    with unrendered(), self.assertRaisesRegex(
+        ValueError, "says nothing about sdss_sdss_main"):
       render(self.folder)
     with self.assertRaisesRegex(ValueError, "holds no results of sdss/sdss_main"):
       render(self.create_tempdir().full_path)
