@@ -4,6 +4,7 @@ A worker of pytest-xdist has its folder inside that of the process that started 
 process removes everything, even if the worker was killed.
 """
 
+import gc
 from multiprocessing import util
 import os
 import shutil
@@ -28,10 +29,10 @@ LONGEST = (
     "training/test_multi_worker.py", "test_site.py", "training/test_extra_columns.py",
     "rail/test_images.py", "eval/test_main.py", "eval/test_predict.py",
     "data_tools/conversion/test_resume.py", "training/test_features.py",
-    "eval/prediction/test_on_cluster.py", "data_tools/conversion/executors/test_dask_cluster.py",
-    "eval/test_results.py", "training/test_photometry.py", "training/test_damaged_checkpoints.py",
-    "training/test_cfhtls.py", "test_commands.py", "train/test_experiments.py",
-    "data/test_data_service.py", "data/test_pipeline.py",
+    "eval/prediction/test_on_cluster.py", "eval/test_results.py", "training/test_photometry.py",
+    "data_tools/conversion/executors/test_dask_cluster.py",
+    "training/test_damaged_checkpoints.py", "training/test_cfhtls.py", "test_commands.py",
+    "train/test_experiments.py", "data/test_data_service.py", "data/test_pipeline.py",
     "data_tools/conversion/executors/test_beam.py", "training/test_step.py",
     "test_own_survey.py", "training/test_monitoring.py", "eval/test_export.py",
 )
@@ -65,3 +66,9 @@ def pytest_collection_modifyitems(items):
       raise pytest.UsageError(f"{path} does not exist; correct LONGEST in tests/conftest.py")
   items[:] = sorted((item for item in items if item.name != "test_session"),
                     key=lambda item: place.get(str(item.path), len(place)))
+
+
+def pytest_collection_finish():
+  """Lets the garbage collector look at what tests make alone: TensorFlow is a million objects."""
+  gc.collect()
+  gc.freeze()

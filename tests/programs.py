@@ -17,7 +17,10 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from typing import Mapping
+from typing import ContextManager, Mapping
+from unittest import mock
+
+from data_tools.conversion.executors import local
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FORKS = multiprocessing.get_context("forkserver")
@@ -41,6 +44,11 @@ class Program:
         words, cwd, {**os.environ, **(environment or {})}, self._paths))
     with contextlib.chdir(ROOT):  # where the first one finds what to import
       self._process.start()
+
+  @property
+  def pid(self) -> int | None:
+    """Its number."""
+    return self._process.pid
 
   def poll(self) -> int | None:
     """The status, None while it runs; as of subprocess.Popen."""
@@ -76,6 +84,14 @@ class Program:
 def run(*words: str, **settings) -> subprocess.CompletedProcess:
   """A Program from its start to its end."""
   return Program(*words, **settings).wait()
+
+
+def forked_workers() -> ContextManager:
+  """A context in which the workers of a conversion or a check are such forks.
+
+  Those that begin from nothing, as a user's do, are in test_resume.py.
+  """
+  return mock.patch.object(local.multiprocessing, "get_context", lambda method: FORKS)
 
 
 def _begin(words, cwd, environment, paths):

@@ -8,8 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tests.small_data import make_dataset
-from tests.small_runs import request
-from train import main as train_main
+from tests.small_runs import request, train
 
 KEPT = "kept_"
 """Beginning of the names of folders that several files of tests use."""
@@ -35,11 +34,11 @@ def small_run() -> SmallRun:
   make_dataset(data, num=500, columns={
       "z_photo_ref": np.where(np.arange(500) % 2, 0.1, -9999.0)})
   for number in range(4):
-    train_main.run(request(number, data, workdir))
+    train(request(number, data, workdir))
   return SmallRun(data, workdir, os.path.join(workdir, "sdss_net5_ne1"))
 
 
 @functools.cache
 def other_fold() -> str:
   """Folder of the Baseline of another fold on the same galaxies."""
-  return train_main.run(request(0, small_run().data, tempfile.mkdtemp(prefix=KEPT), ne=2))
+  return train(request(0, small_run().data, tempfile.mkdtemp(prefix=KEPT), ne=2))

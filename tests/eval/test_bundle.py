@@ -18,6 +18,7 @@ from pzbias_tf.metrics.stage_metrics import Bootstrap
 from pzbias_tf.predictions.estimates import INTERVALS
 from pzbias_tf.predictions.estimates_in_graph import NO_ESTIMATE
 from tests.eval.small_run import small_run
+from tests.report.unrendered import unrendered
 from tests.small_data import make_cube
 
 NUM = 40
@@ -58,7 +59,8 @@ class BundleTest(tf.test.TestCase, parameterized.TestCase):
     cls.folder = tempfile.mkdtemp()
     cls.run_folder = os.path.join(cls.folder, "sdss_net5_ne1")
     shutil.copytree(small_run().run, cls.run_folder)
-    eval_main.evaluate(cls.run_folder, Bootstrap(number=3))
+    with unrendered():
+      eval_main.evaluate(cls.run_folder, Bootstrap(number=3))
     cls.bundle = os.path.join(cls.folder, "bundle")
     cls.text = eval_export.export(os.path.join(cls.run_folder, "step3"), cls.bundle)
 

@@ -38,10 +38,17 @@ from pzbias_tf.survey import CFHTLS_WIDE
 from pzbias_tf.training.checkpoints import StageFiles, file_digest
 from pzbias_tf.training.config import load_config
 from tests.eval.small_run import small_run
+from tests.report.unrendered import unrendered
 from tests.small_runs import SMALL_SDSS, request
 from train import main as train_main
 
 BOOTSTRAP = Bootstrap(number=5)
+
+
+def evaluate(*args) -> str:
+  """eval.main's, for tests that look at no picture."""
+  with unrendered():
+    return eval_main.evaluate(*args)
 
 
 class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
@@ -136,7 +143,7 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
   def test_cells_of_step_4_are_shrunk_if_asked_for(self):
     run = os.path.join(self.create_tempdir().full_path, os.path.basename(self.run_dir))
     shutil.copytree(os.path.join(self.run_dir, "step3"), os.path.join(run, "step3"))
-    eval_main.evaluate(run, BOOTSTRAP, eval_main.Options(shrunk=True))
+    evaluate(run, BOOTSTRAP, eval_main.Options(shrunk=True))
     found = [Calibration.load(os.path.join(folder, "calibration.json"), SMALL_SDSS)
              for folder in (self.run_dir, run)]
     self.assertLess(np.abs(found[1].offset).sum(), np.abs(found[0].offset).sum())
@@ -150,7 +157,7 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
     path = os.path.join(run, "step3", "predictions_validation.hdf5")
     with (mock.patch.object(pdf_calibration, "FEWEST", 10),
           mock.patch.object(calibrations, "FEWEST", 10)):
-      text = eval_main.evaluate(run, BOOTSTRAP)
+      text = evaluate(run, BOOTSTRAP)
     self.assertIn("pdf_calibration.json", text)
     found = PdfCalibration.load(os.path.join(run, "pdf_calibration.json"), SMALL_SDSS)
     held_out, test = (Predictions.load(os.path.join(run, "step3", f"predictions_{name}.hdf5"))
@@ -165,10 +172,10 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
     with (mock.patch.object(pdf_calibration, "FEWEST", 10),
           mock.patch.object(calibrations, "FEWEST", 10),
           self.assertRaisesRegex(ValueError, "galaxies of the test set.*must not see those")):
-      eval_main.evaluate(run, BOOTSTRAP)
+      evaluate(run, BOOTSTRAP)
     Predictions.load(path).save(path, weights_digest="another")
     with self.assertRaisesRegex(ValueError, "predicted with other weights.*python -m train.main"):
-      eval_main.evaluate(run, BOOTSTRAP)
+      evaluate(run, BOOTSTRAP)
 
   def test_too_few_validation_galaxies_are_told_in_a_line(self):
     held_out = Predictions.load(
@@ -181,7 +188,7 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
     run = os.path.join(self.create_tempdir().full_path, "without")
     shutil.copytree(os.path.join(self.run_dir, "step3"), os.path.join(run, "step3"))
     os.remove(os.path.join(run, "step3", "predictions_validation.hdf5"))
-    self.assertNotIn("p(z) is not calibrated", eval_main.evaluate(run, BOOTSTRAP))
+    self.assertNotIn("p(z) is not calibrated", evaluate(run, BOOTSTRAP))
 
   def test_each_file_is_read_once(self):
     """Predictions of every stage, and its weights, whatever parts need them."""
@@ -191,7 +198,7 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
           mock.patch.object(calibrations, "FEWEST", 10),
           mock.patch.object(Predictions, "load", side_effect=Predictions.load) as loaded,
           mock.patch.object(eval_run, "file_digest", side_effect=file_digest) as hashed):
-      eval_main.evaluate(run, BOOTSTRAP)
+      evaluate(run, BOOTSTRAP)
     self.assertCountEqual([os.path.relpath(call.args[0], run) for call in loaded.call_args_list], [
         *(f"{stage}/predictions_test.hdf5" for stage in ("baseline", "step1", "step2", "step3")),
         "step3/predictions_validation.hdf5", "step3/predictions_balanced.hdf5"])
@@ -204,7 +211,7 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
     weight = np.where(np.arange(len(test)) % 3, 0.0, 2.0)
     table = os.path.join(run, "weights.csv")
     Table({"id": test.ancil["id"][::-1], "weight": weight[::-1]}).write(table)
-    self.assertIn("Step 4", eval_main.evaluate(run, BOOTSTRAP, eval_main.Options(weights=table)))
+    self.assertIn("Step 4", evaluate(run, BOOTSTRAP, eval_main.Options(weights=table)))
     metrics = self.metrics(run)
     self.assertEqual(metrics["options"]["weights"], table)
     own = summarize(test.select(weight > 0), SMALL_SDSS, BOOTSTRAP)
@@ -229,7 +236,7 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
     for name in ("calibration.json", "calibrated_test.fits"):
       with open(os.path.join(run, name), "w", encoding="utf-8"):
         pass
-    text = eval_main.evaluate(run, Bootstrap(number=2))
+    text = evaluate(run, Bootstrap(number=2))
     for name in ("calibration.json", "calibrated_test.fits"):
       self.assertIn(f"{os.path.join(run, name)} is of an earlier evaluation, and does not", text)
 
@@ -299,7 +306,7 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
       column = file["ancil"].pop("z_photo_ref")[()]
       file["ancil/z_photo_ref_zphot"] = column
       file["ancil/z_photo_ref_bpz"] = np.full(len(column), 0.2)
-    text = eval_main.evaluate(run, BOOTSTRAP)
+    text = evaluate(run, BOOTSTRAP)
     stages = self.metrics(run)["stages"]
     self.assertEqual(list(stages), ["step1", "reference_bpz", "reference_zphot"])
     self.assertEqual(stages["reference_zphot"]["galaxies"], np.sum(column > -1))
@@ -371,14 +378,14 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
   def test_a_run_outlives_its_data_set(self, recorded, readable, headline):
     facts = {**self.metrics()["data_set"], "simulated": {"num": 5}} if recorded else None
     run = self.copied(data_set=facts, **({} if readable else {"data_dir": "/nowhere/gone"}))
-    eval_main.evaluate(run, BOOTSTRAP)
+    evaluate(run, BOOTSTRAP)
     self.assertIn(f"<strong>{headline}</strong>", self.page(run))
     self.assertIn(f"<figcaption><strong>{headline}.</strong>", self.page(run))
     self.assertEqual("make_tfrecords" in self.page(run), readable)
 
   def test_runs_from_before_there_was_a_record(self):
     run = self.copied(data_set=None)
-    eval_main.evaluate(run, BOOTSTRAP)
+    evaluate(run, BOOTSTRAP)
     self.assertIn("<strong>Real galaxies</strong>", self.page(run))
 
   def test_the_calibrated_catalogue_carries_the_mark(self):
@@ -438,7 +445,7 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
     self.assertStartsWith(stages["step3"], self.variant)
     self.assertStartsWith(stages["baseline"], self.run_dir)
     before = os.path.getmtime(os.path.join(self.run_dir, "step1", "metrics.json"))
-    eval_main.evaluate(self.variant, BOOTSTRAP)
+    evaluate(self.variant, BOOTSTRAP)
     self.assertEqual(list(self.metrics(self.variant)["stages"]),
                      ["baseline", "step1", "step2", "step3", "step4", "reference"])
     self.assertEqual(os.path.getmtime(os.path.join(self.run_dir, "step1", "metrics.json")), before)
@@ -448,7 +455,7 @@ class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(FileNotFoundError, "python -m train.main"):
       eval_run.newest_run(os.path.join(self.folder, "nothing"))
     with self.assertRaisesRegex(FileNotFoundError, "holds no stage"):
-      eval_main.evaluate(os.path.join(self.folder, "nothing"), BOOTSTRAP)
+      evaluate(os.path.join(self.folder, "nothing"), BOOTSTRAP)
 
 
 class SummaryTest(tf.test.TestCase):

@@ -14,6 +14,7 @@ from pzbias_tf.guards.locks import exclusive_folder, exclusive_path
 from pzbias_tf.metrics.stage_metrics import Bootstrap
 from tests.eval.evaluated_runs import evaluated
 from tests.eval.small_run import small_run
+from tests.report.unrendered import unrendered
 
 BUSY = "another process is at work in .*; wait for it or end it"
 
@@ -60,7 +61,8 @@ class TwoAtOnceTest(tf.test.TestCase, parameterized.TestCase):
     for path in (*left, notes):
       with open(path, "w", encoding="utf-8") as file:
         file.write("half")
-    eval_main.evaluate(run, Bootstrap(number=2))
+    with unrendered():
+      eval_main.evaluate(run, Bootstrap(number=2))
     for path in left:
       self.assertFalse(os.path.exists(path), path)
     self.assertTrue(os.path.exists(notes))

@@ -27,7 +27,8 @@ class StoppedRunsTest(tf.test.TestCase):
     number = settings.pop("number", 1)
     return small_runs.train(small_runs.request(
         number, os.path.join(self.folder, "data"), os.path.join(self.folder, name),
-        **{"iterations": 120, "steps_per_loop": 10, **settings}), predict=number == 2)
+        **{"iterations": 120, "steps_per_loop": 10, "batch_size": 4, **settings}),
+                            predict=number == 2)
 
   def stop(self, name: str, at: int = 110, **settings) -> Interrupted:
     """Trains until a signal comes at an iteration."""

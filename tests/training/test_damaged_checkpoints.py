@@ -2,6 +2,7 @@
 
 import glob
 import os
+import shutil
 
 from absl.testing import parameterized
 import tensorflow as tf
@@ -12,22 +13,28 @@ from tests.training import stopped_runs
 
 class DamagedTest(stopped_runs.StoppedRunsTest, parameterized.TestCase):
 
+  def stopped(self, name):
+    """A copy of a run that a signal stopped, which is trained once."""
+    if not os.path.exists(os.path.join(self.folder, "stopped")):
+      self.stop("stopped")
+    shutil.copytree(os.path.join(self.folder, "stopped"), os.path.join(self.folder, name))
+
   @parameterized.parameters("cut short", "flipped", "removed")
   def test_a_damaged_checkpoint_is_left_out(self, damage):
     name = damage.replace(" ", "_")
     whole = self.train("undamaged")
-    self.stop(name)
+    self.stopped(name)
     (path,) = glob.glob(os.path.join(
         self.folder, name, "*", "step1", "checkpoints", "ckpt-110.data*"))
     _damage(path, damage)
     with self.assertLogs(level="ERROR") as logs:
-      resumed = self.train(name)
+      resumed = weights(self.train(name))
     self.assertRegex(logs.output[0], "ckpt-110 is damaged and left out")
     for key, value in weights(whole).items():
-      self.assertAllEqual(value, weights(resumed)[key])
+      self.assertAllEqual(value, resumed[key])
 
   def test_nothing_starts_afresh_in_silence(self):
-    self.stop("lost")
+    self.stopped("lost")
     for path in glob.glob(os.path.join(self.folder, "lost", "*", "step1", "checkpoints", "*data*")):
       _damage(path, "cut short")
     with self.assertRaisesRegex(OSError, "no checkpoint can be read; delete that folder"):

@@ -19,7 +19,7 @@ from pzbias_tf.survey import SDSS
 from pzbias_tf.training.config import load_config
 from pzbias_tf.training.monitoring import OUTCOMES, Monitoring, write_outcomes
 from tests.small_data import make_dataset
-from tests.small_runs import request, weights
+from tests.small_runs import request, train, weights
 from train import main as train_main
 
 
@@ -31,7 +31,8 @@ class MonitoringTest(tf.test.TestCase, parameterized.TestCase):
     folder = tempfile.mkdtemp()
     make_dataset(os.path.join(folder, "data"), num=300)
     settings = {"data_dir": os.path.join(folder, "data"), "iterations": 200}
-    cls.plain = train_main.run(request(1, workdir=os.path.join(folder, "plain"), **settings))
+    cls.plain = train(request(1, workdir=os.path.join(folder, "plain"), **settings),
+                      predict=False)
     cls.watched = train_main.run(request(
         1, workdir=os.path.join(folder, "watched"), histograms=True, profile=("50", "53"),
         **settings))

@@ -15,11 +15,11 @@ from pzbias_tf.predictions.predictions import Predictions
 from pzbias_tf.survey import SDSS
 from pzbias_tf.training.config import load_config
 from pzbias_tf.training.stages import photometry_schedule
+from tests import small_runs
 from tests.small_data import make_dataset
 from tests.small_photometry import make_photometry, make_table
 from tests.small_runs import request, weights
 from tests.training import stopped_runs
-from train import main as train_main
 
 OF_PHOTOMETRY = {"net": None, "input_scaling": None}
 
@@ -35,11 +35,11 @@ class StagesTest(tf.test.TestCase, parameterized.TestCase):
     cls.data = make_photometry(os.path.join(cls.folder, "data"), table, missing_magnitudes="limit",
                                extra_columns=("mag_J",))
 
-  def train(self, number, *, data_dir="", **settings):
+  def train(self, number, *, data_dir="", predict=True, **settings):
     """Trains a stage; returns its folder."""
-    return train_main.run(request(
+    return small_runs.train(request(
         number, data_dir or self.data.folder, os.path.join(self.folder, "runs"),
-        **{**OF_PHOTOMETRY, **settings}))
+        **{**OF_PHOTOMETRY, **settings}), predict=predict)
 
   def test_the_whole_chain(self):
     settings = dict(experiment="chain", iterations=150, batch_size=64)
@@ -67,10 +67,11 @@ class StagesTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(np.load(features, mmap_mode="r").shape, (len(self.data.catalog), 1, 512))
 
   def test_cached_features_train_as_the_whole_network_does(self):
-    self.train(1, experiment="cached")
+    self.train(1, experiment="cached", predict=False)
     one = os.path.join(self.folder, "runs", "cached", "step1")
-    cached = weights(self.train(2, experiment="cached"))
-    whole = weights(self.train(2, experiment="whole", init_from=one, cache_features=False))
+    cached = weights(self.train(2, experiment="cached", predict=False))
+    whole = weights(self.train(2, experiment="whole", init_from=one, cache_features=False,
+                               predict=False))
     for name, values in cached.items():
       self.assertAllClose(values, whole[name], atol=1e-5, msg=name)
 
@@ -110,7 +111,7 @@ class StagesTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_the_default_schedule_follows_from_the_number_of_galaxies(self):
     config = load_config(self.train(1, experiment="defaults", iterations=5, batch_size=None,
-                                    learning_rate=None))[0]
+                                    learning_rate=None, predict=False))[0]
     wanted = photometry_schedule(self.data.manifest.records("train"))["step1"]
     self.assertEqual((config.batch_size, config.learning_rate, list(config.lr_drops)),
                      (wanted["batch_size"], wanted["learning_rate"], wanted["lr_drops"]))

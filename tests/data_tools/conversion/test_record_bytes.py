@@ -15,6 +15,7 @@ from pzbias_tf.data import catalog as catalog_lib
 from pzbias_tf.data import pipeline
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.survey import CFHTLS_WIDE, SDSS
+from tests import programs
 from tests.data_tools import sample_conversions, sample_surveys
 
 
@@ -25,8 +26,9 @@ class BytesTest(sample_conversions.ConversionTest, parameterized.TestCase):
     digests = []
     for name, workers in (("one", 1), ("again", 1), ("two", 2)):
       output = os.path.join(self.folder, name)
-      convert(source, SDSS, output, settings=ConversionSettings(
-          num_workers=workers, shard_size_mb=sample_conversions.SMALL_SHARDS, augment_copies=2))
+      with programs.forked_workers():
+        convert(source, SDSS, output, settings=ConversionSettings(
+            num_workers=workers, shard_size_mb=sample_conversions.SMALL_SHARDS, augment_copies=2))
       digests.append(sample_conversions.digests(output))
     self.assertGreater(len(digests[0]), 10)
     self.assertEqual(digests[0], digests[1])

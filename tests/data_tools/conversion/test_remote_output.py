@@ -16,6 +16,7 @@ from data_tools.simulation.options import SimulationOptions
 from data_tools.verification import all_checks
 from pzbias_tf.data.dataset import Dataset
 from pzbias_tf.survey import SDSS
+from tests import programs
 from tests.data_tools import sample_surveys
 from tests.data_tools.conversion import remote_sets
 from tests.data_tools.sample_conversions import files_of
@@ -59,8 +60,9 @@ class RemoteOutputTest(remote_sets.RemoteTest):
   def test_several_processes(self):
     # They share no memory, which ram:// needs; the code takes file:// for remote, too.
     shared = f"{self.folder}/shared"
-    convert(readers.read(self.input, SDSS), SDSS, f"file://{shared}",
-            settings=dataclasses.replace(remote_sets.SETTINGS, num_workers=2))
+    with programs.forked_workers():
+      convert(readers.read(self.input, SDSS), SDSS, f"file://{shared}",
+              settings=dataclasses.replace(remote_sets.SETTINGS, num_workers=2))
     self.assertEqual(remote_sets.remote_files(shared), self.expected())
 
   def test_beam(self):

@@ -76,7 +76,8 @@ class KilledTest(interrupted_sets.InterruptedTest, parameterized.TestCase):
 
   def test_killed_worker_is_reported(self):
     source = self.source(lambda images: killed_conversion.KillingImages(images, 30))
-    with self.assertRaisesRegex(OSError, "a worker process was killed.*the same command"):
+    with programs.forked_workers(), self.assertRaisesRegex(
+        OSError, "a worker process was killed.*the same command"):
       self.convert(workers=2, source=source)
     self.assertEmpty(visible(self.output))
     self.convert()

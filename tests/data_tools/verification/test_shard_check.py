@@ -9,6 +9,7 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
+from tests import programs
 from tests.data_tools.verification import damaged_sets
 from tests.small_data import make_dataset
 
@@ -61,7 +62,8 @@ class ShardsTest(damaged_sets.DamagedSetTest, parameterized.TestCase):
     os.rename(theirs, f"{theirs}.aside")
     os.rename(self.path, theirs)
     os.rename(f"{theirs}.aside", self.path)
-    lines = self.problems(num_workers=2)
+    with programs.forked_workers():
+      lines = self.problems(num_workers=2)
     self.assertLen(lines, 2)
     for line, here, there in zip(lines, (self.shard, other), (other, self.shard)):
       self.assertIn(f"{here.name}: has the contents of {there.name}", line)

@@ -5,28 +5,26 @@ import glob
 import os
 import pathlib
 import signal
-import subprocess
-import sys
 import time
+
+from tests import programs
 
 ROOT = pathlib.Path(__file__).resolve().parents[4]
 _START_S = 120.0
 
 
 class Processes:
-  """Processes that end with the test, and what they wrote."""
+  """Processes that end with the test; they need not import TensorFlow once more."""
 
   def __init__(self, folder):
     self.folder, self.running = folder, []
     os.makedirs(folder, exist_ok=True)
 
-  def start(self, name, *words):
+  def start(self, *words):
     """Starts `python -m WORDS` in the root of the project."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "CUDA_VISIBLE_DEVICES": ""}
-    with open(os.path.join(self.folder, f"{name}.log"), "w", encoding="utf-8") as log:
-      process = subprocess.Popen([sys.executable, "-m", *words], cwd=ROOT, env=environment,
-                                 stdout=log, stderr=subprocess.STDOUT)
+    process = programs.Program("-m", *words, environment={
+        "PYTHONPATH": os.pathsep.join(paths), "CUDA_VISIBLE_DEVICES": ""})
     self.running.append(process)
     return process
 
@@ -44,18 +42,17 @@ class DaskCluster(Processes):
   def __init__(self, folder, workers=2):
     super().__init__(folder)
     self.file = os.path.join(folder, "scheduler.json")
-    self.start("scheduler", "distributed.cli.dask_scheduler", "--host=127.0.0.1", "--port=0",
+    self.start("distributed.cli.dask_scheduler", "--host=127.0.0.1", "--port=0",
                "--no-dashboard", f"--scheduler-file={self.file}")
     wait_for(lambda: os.path.exists(self.file))
-    for number in range(workers):
-      self.add_worker(number)
+    for _ in range(workers):
+      self.add_worker()
 
-  def add_worker(self, number):
+  def add_worker(self):
     """Starts a worker, which is one process with one thread."""
     return self.start(
-        f"worker{number}", "distributed.cli.dask_worker", "--host=127.0.0.1", "--nthreads=1",
-        "--no-nanny", "--no-dashboard", f"--scheduler-file={self.file}",
-        f"--local-directory={self.folder}")
+        "distributed.cli.dask_worker", "--host=127.0.0.1", "--nthreads=1", "--no-nanny",
+        "--no-dashboard", f"--scheduler-file={self.file}", f"--local-directory={self.folder}")
 
   @property
   def option(self):
@@ -69,7 +66,7 @@ class JobServer(Processes):
   def __init__(self, folder):
     super().__init__(folder)
     file = os.path.join(folder, "port")
-    self.start("job_server", "apache_beam.runners.portability.local_job_service_main",
+    self.start("apache_beam.runners.portability.local_job_service_main",
                f"--port_file={file}", f"--staging_dir={os.path.join(folder, 'staged')}")
     wait_for(lambda: os.path.exists(file))
     self.option = f"job_endpoint=localhost:{pathlib.Path(file).read_text(encoding='utf-8')}"
