@@ -97,8 +97,8 @@ def write_catalog_report(
   results = [result for pair in pairs for result in pair if result]
   summaries = {result.title: result.summary for result in results}
   content = words(
-      description, summaries, survey, verdict=_verdict(pairs, changes), stages=False, what="estimate",
-      columns=_columns(summaries), heading="Estimates", subject=SUBJECT,
+      description, summaries, survey, verdict=_verdict(pairs, changes), stages=False,
+      what="estimate", columns=_columns(summaries), heading="Estimates", subject=SUBJECT,
       breakdowns=breakdowns(results, survey, results[0].title, what="estimate"))
   return write_page(folder, draw_catalog_figures(pairs, survey), content,
                     table=catalog_table(summaries))
