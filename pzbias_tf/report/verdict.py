@@ -102,17 +102,19 @@ def about_estimates(summaries: Summaries,
       for before, title, change in after_step4])
 
 
-def cautions(number: int, *, stages: bool) -> list[str]:
+def cautions(number: int, *, stages: bool, same_galaxies: bool = True) -> list[str]:
   """What a reader of the verdict has to know.
 
   Args:
     number: number of bootstraps behind the errors; 0 where it is not known.
     stages: whether stages of a training were compared.
+    same_galaxies: whether their numbers are of the same galaxies.
   """
   words = [f"Errors are one standard deviation of bootstraps of the galaxies; what differs by less "
            f"than {SURE:g} errors is not called a difference. By chance, one of twenty numbers "
-           "that do not differ is called so. The error of a difference takes the two samples for "
-           "independent; they are the same galaxies, so that most differences are known better."]
+           "that do not differ is called so."
+           + (" The error of a difference takes the two samples for independent; they are the "
+              "same galaxies, so that most differences are known better.") * same_galaxies]
   if stages:
     words.append("Each stage was trained once. Other seeds give other numbers, and how far they "
                  "scatter is not part of these errors.")

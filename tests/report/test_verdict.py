@@ -117,6 +117,11 @@ class VerdictTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual("uncertain" in text, bool(words))
 
   @parameterized.parameters(True, False)
+  def test_the_same_galaxies_are_named_where_they_are_the_same(self, same):
+    text = " ".join(cautions(100, stages=True, same_galaxies=same))
+    self.assertEqual("they are the same galaxies" in text, same)
+
+  @parameterized.parameters(True, False)
   def test_a_single_training_is_a_caution_of_stages_alone(self, stages):
     self.assertEqual("Each stage was trained once" in " ".join(cautions(100, stages=stages)),
                      stages)
