@@ -30,6 +30,7 @@ import os
 
 import numpy as np
 
+from data_tools.conversion.command_line import report_text
 from data_tools.summary import distribution_figure, summary_tables
 from data_tools.summary.galaxy_table import Galaxies
 from data_tools.summary.image_sample import read_sample
@@ -84,7 +85,7 @@ def summary_text(data: Dataset, galaxies: Galaxies, images: np.ndarray) -> str:
   return "\n".join([
       f"{data.folder}: {manifest.survey}, {_what(manifest)}, "
       f"from {manifest.source.get('path', 'elsewhere')}",
-      "", *summary_tables.count_lines(manifest),
+      "", *report_text.count_lines(manifest),
       "", f"Splits ({manifest.split_rule})", summary_tables.split_table(galaxies, manifest),
       "", "Galaxies with z_spec by r magnitude and redshift", summary_tables.cell_table(galaxies),
       "", *(_magnitude_lines(data) if manifest.photometry else _pixel_lines(manifest, images)), ""])

@@ -160,7 +160,7 @@ def _evaluate(run, folder, bootstrap, options):
       f"{folder}: {run.survey.name}, test set, {run.last.origin.headline.lower()}", "",
       format_table({result.title: result.summary for result in results}), "", DIRECTION, "",
       *remarks, *(f"wrote {path}" for path in written),
-      f"look at: tensorboard --logdir {os.path.dirname(folder) or folder}"])
+      f"look at: {written[-1]}; tensorboard --logdir {os.path.dirname(folder) or folder}"])
 
 
 def _earlier(folder, written) -> list[str]:

@@ -153,8 +153,7 @@ def make_config(request: Request, settings: dict[str, Any], data: Dataset, input
       "label_predictions_digest": _digest(inputs.label_predictions)})
   return dataclasses.replace(
       config, extra_columns=_extra_columns(request, config, data, inputs, stage_dir),
-      photometry=_photometry(config, data, inputs, stage_dir),
-      augment="none" if data.manifest.photometry else config.augment)
+      photometry=_photometry(config, data, inputs, stage_dir), **of_photometry(data))
 
 
 def _fields(kind):
@@ -163,6 +162,11 @@ def _fields(kind):
 
 def _digest(path):
   return file_digest(path) if path else ""
+
+
+def of_photometry(data: Dataset) -> dict[str, Any]:
+  """The settings that photometry decides, which has one view of a galaxy; {} of images."""
+  return {"augment": "none"} if data.manifest.photometry else {}
 
 
 def what_the_stage_uses(request: Request, settings: dict[str, Any]) -> dict[str, Any]:

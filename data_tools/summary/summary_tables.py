@@ -67,17 +67,6 @@ def magnitude_table(bands: Sequence[str], magnitudes: np.ndarray,
   return _aligned(rows)
 
 
-def count_lines(manifest: Manifest) -> list[str]:
-  """Objects read, written and rejected; reasons, most frequent first; replaced values."""
-  counts = manifest.galaxies
-  reasons = sorted(manifest.source.get("rejected", {}).items(), key=lambda item: -item[1])
-  return [f"{counts['read']} galaxies read, {counts['written']} written, "
-          f"{counts['rejected']} rejected",
-          *(f"  {number} rejected: {reason}" for reason, number in reasons),
-          *(f"  {number} values of {column} replaced"
-            for column, number in manifest.replaced.items())]
-
-
 def _ranges(edges: np.ndarray) -> list[str]:
   return [f"{low:g}-{high:g}" for low, high in zip(edges, edges[1:])]
 

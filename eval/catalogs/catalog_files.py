@@ -194,7 +194,8 @@ def _save(outcome):
             name=os.path.basename(outcome.source.path),
             facts={**outcome.facts, **made_with()}, settings={"Step 4": _settings(outcome.request)},
             origin=outcome.origin, commands=[for_others(outcome.request.command)],
-            metrics=written[0], bootstraps=outcome.request.bootstrap.number))
+            metrics=written[0], bootstraps=outcome.request.bootstrap.number),
+        _changes_of(outcome))
   return written
 
 
@@ -248,7 +249,6 @@ def _settings(request):
 
 def _save_metrics(outcome):
   path, catalog = os.path.join(outcome.request.output, METRICS), outcome.catalog
-  changes = {own.before.title: own.change for own in outcome.measured if own.change}
   content = {
       "request": dataclasses.asdict(outcome.request),
       "columns": {**outcome.source.roles, "z_photo": list(outcome.source.z_photo)},
@@ -261,11 +261,16 @@ def _save_metrics(outcome):
       "step4": {"fitted_on": outcome.step4.fitted_on,
                 "share_fitted_on": outcome.step4.share, "significant_cells": {
           name: own.significant_cells for name, own in outcome.step4.calibrations.items()},
-                "residual_by_galaxies": to_json(changes)},
+                "residual_by_galaxies": to_json(_changes_of(outcome))},
       "estimates": {result.title: to_json(result.summary) for own in outcome.measured
                     for result in (own.before, own.after) if result}}
   write_text(path, json.dumps(content, indent=1) + "\n")
   return path
+
+
+def _changes_of(outcome):
+  """{estimate: what Step 4 changes of its residual against z_photo}."""
+  return {own.before.title: own.change for own in outcome.measured if own.change}
 
 
 def _save_calibrations(outcome):

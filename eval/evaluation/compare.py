@@ -6,7 +6,7 @@ import os
 from typing import Any, Mapping, Sequence
 
 from eval.evaluation.description import stage_settings
-from pzbias_tf.data.galaxy_origin import UNKNOWN, GalaxyOrigin
+from pzbias_tf.data.galaxy_origin import MIXED, UNKNOWN, GalaxyOrigin
 from pzbias_tf.guards import json_files
 from pzbias_tf.guards.own_folders import output_folder
 from pzbias_tf.metrics.stage_result import REFERENCE
@@ -110,7 +110,7 @@ def _write(folder, metrics, chosen, table, remark):
   networks = {name: summary for name, (stage, summary) in chosen.items() if stage != "step4"}
   content = words(description, summaries, next(iter(_configs(metrics).values())).survey,
                   verdict=[f"{remark}."] if remark else about_estimates(networks), stages=True,
-                  what="run", heading="Metrics")
+                  same_galaxies=not remark, what="run", heading="Metrics")
   return write_page(folder, [NamedFigure(FOLDER, draw_comparison(chosen), captions.COMPARISON)],
                     content, table=table)
 
@@ -123,10 +123,12 @@ def _origin(metrics) -> GalaxyOrigin:
     return GalaxyOrigin(kind=UNKNOWN, source=f"The metrics of {', '.join(missing)} do not say; "
                         "evaluate again with python -m eval.main --run=RUN.")
   found = {label: GalaxyOrigin(**origin) for label, origin in origins.items()}
-  if len({origin.kind for origin in found.values()}) == 1:
+  kinds = {origin.kind for origin in found.values()}
+  if len(kinds) == 1:
     return next(iter(found.values()))
-  return GalaxyOrigin(kind=UNKNOWN, source="The runs differ: " + "; ".join(
-      f"{label}: {origin.headline}" for label, origin in found.items()) + ".")
+  differ = "; ".join(f"{label}: {origin.headline}" for label, origin in found.items())
+  return GalaxyOrigin(kind=UNKNOWN if UNKNOWN in kinds else MIXED,
+                      source=f"The runs differ: {differ}.")
 
 
 def _bootstraps(metrics):

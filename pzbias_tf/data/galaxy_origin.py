@@ -22,10 +22,14 @@ FITS_MARK, MARK = "SIMULATE", "simulated"
 SIMULATED, RENDERED, REAL, UNKNOWN = "simulated", "rendered", "real", "unknown"
 """Galaxies that never were; simulated images of real ones; real galaxies; not known."""
 
+MIXED = "mixed"
+"""Of a comparison: some of one kind, and some of another."""
+
 _MANIFEST = "manifest.json"
 _MARKS = {SIMULATED: "galaxies", RENDERED: "images"}
 _HEADLINES = {SIMULATED: "Simulated galaxies", RENDERED: "Simulated images of real galaxies",
-              REAL: "Real galaxies", UNKNOWN: "Not known whether real or simulated"}
+              REAL: "Real galaxies", UNKNOWN: "Not known whether real or simulated",
+              MIXED: "Galaxies of several kinds"}
 _NOT_REAL = ("The numbers tell what the method does, and not how well redshifts of observed "
              "galaxies are estimated.")
 
@@ -35,9 +39,9 @@ class GalaxyOrigin:
   """Where galaxies come from.
 
   Attributes:
-    kind: SIMULATED, RENDERED, REAL or UNKNOWN.
+    kind: SIMULATED, RENDERED, REAL, UNKNOWN or MIXED.
     source: of real galaxies, what they were read from, in words; of RENDERED ones, the table of
-      their redshifts and magnitudes; of UNKNOWN, why it is not known.
+      their redshifts and magnitudes; of UNKNOWN, why it is not known; of MIXED, which are what.
   """
 
   kind: str
@@ -57,7 +61,7 @@ class GalaxyOrigin:
         RENDERED: f"Redshifts and magnitudes are those{table}, the images are made by a "
                   f"simulation. {_NOT_REAL}",
         REAL: f"{self.source[:1].upper()}{self.source[1:]}, which nothing marks as simulated.",
-        UNKNOWN: self.source}[self.kind]
+        UNKNOWN: self.source, MIXED: self.source}[self.kind]
 
   @property
   def mark(self) -> str:

@@ -21,15 +21,16 @@ def printable(text: str) -> str:
 
 def print_page(text: str) -> None:
   """Prints a text whose reader may stop early, as `head` does."""
-  try:
+  with _while_somebody_reads(sys.stdout):
     print(text, flush=True)
-  except BrokenPipeError:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end
 
 
 @contextlib.contextmanager
 def printed_plainly() -> Iterator[None]:
-  """Spells out control characters in all that is printed and logged."""
+  """Spells out control characters in all that is printed and logged.
+
+  Where nobody reads what is printed any more, as behind `head`, the work goes on.
+  """
   handler = logging.get_absl_handler()
   handler.addFilter(_spell_out)
   try:
@@ -37,6 +38,19 @@ def printed_plainly() -> Iterator[None]:
       yield
   finally:
     handler.removeFilter(_spell_out)
+    with _while_somebody_reads(sys.stdout):
+      sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _while_somebody_reads(stream: Any) -> Iterator[None]:
+  """Sends what follows to nowhere once the reader of a pipe has gone."""
+  try:
+    yield
+  except BrokenPipeError:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())  # what the stream still holds goes there, too
+    os.close(nowhere)
 
 
 class _Plain:
@@ -47,8 +61,14 @@ class _Plain:
 
   def write(self, text: str) -> int:
     """Writes a text."""
-    self._stream.write(printable(text))
+    with _while_somebody_reads(self._stream):
+      self._stream.write(printable(text))
     return len(text)
+
+  def flush(self) -> None:
+    """Writes what is still held."""
+    with _while_somebody_reads(self._stream):
+      self._stream.flush()
 
   def __getattr__(self, name: str) -> Any:
     return getattr(self._stream, name)

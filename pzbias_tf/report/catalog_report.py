@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Mapping, Sequence
 
+from pzbias_tf.metrics.held_out import ResidualChange
 from pzbias_tf.metrics.stage_result import StageResult
 from pzbias_tf.report import captions
 from pzbias_tf.report.breakdown_tables import breakdowns
@@ -79,7 +81,7 @@ def _corrected_figures(pair, survey, suffix):
 
 def write_catalog_report(
     folder: str, pairs: Sequence[tuple[StageResult, StageResult | None]], survey: Survey,
-    description: RunDescription) -> list[str]:
+    description: RunDescription, changes: Mapping[str, ResidualChange]) -> list[str]:
   """Writes figures, table.md and, last, index.html; returns their paths.
 
   Args:
@@ -87,6 +89,7 @@ def write_catalog_report(
     pairs: as in `draw_catalog_figures`.
     survey: the survey.
     description: what was measured.
+    changes: {title of an estimate: what Step 4 changes of its residual against z_photo}.
 
   Raises:
     OSError: a file cannot be written.
@@ -94,15 +97,23 @@ def write_catalog_report(
   results = [result for pair in pairs for result in pair if result]
   summaries = {result.title: result.summary for result in results}
   content = words(
-      description, summaries, survey, verdict=_verdict(pairs), stages=False, what="estimate",
-      columns=_columns(summaries), heading="Estimates", subject=SUBJECT,
+      description, summaries, survey, verdict=_verdict(pairs, changes), stages=False,
+      what="estimate", columns=_columns(summaries), heading="Estimates", subject=SUBJECT,
       breakdowns=breakdowns(results, survey, results[0].title, what="estimate"))
   return write_page(folder, draw_catalog_figures(pairs, survey), content,
                     table=catalog_table(summaries))
 
 
-def _verdict(pairs):
+def _verdict(pairs, changes):
   """What the numbers say: on the estimates, and on Step 4 of each."""
-  return about_estimates({result.title: result.summary for pair in pairs for result in pair
-                          if result}, [(before.title, after.title) for before, after in pairs
-                                       if after])
+  return about_estimates(
+      {result.title: result.summary for pair in pairs for result in pair if result},
+      [(before.title, after.title, _in_errors(changes.get(before.title)))
+       for before, after in pairs if after])
+
+
+def _in_errors(own: ResidualChange | None) -> float | None:
+  """A change in units of its error; 0 where nothing was corrected, None where it is not known."""
+  if own is None or not math.isfinite(own.change.error):
+    return None
+  return own.change.mean / own.change.error if own.change.error else 0.0

@@ -104,7 +104,7 @@ class Page:
   """
 
   title: str
-  subject: str = "Photometric redshifts from galaxy images"
+  subject: str = "Photometric redshifts"
   origin: GalaxyOrigin
   verdict: Sequence[str]
   cautions: Sequence[str] = ()

@@ -75,7 +75,8 @@ class NamedFigure(NamedTuple):
 
 
 def words(description: RunDescription, summaries: Mapping[str, Mapping[str, Any]], survey: Survey,
-          *, verdict: Sequence[str], stages: bool, reference: str = "", what: str = "stage",
+          *, verdict: Sequence[str], stages: bool, same_galaxies: bool = True,
+          reference: str = "", what: str = "stage",
           columns: Sequence[tuple[str, str, int]] = COLUMNS, **other: Any) -> dict[str, Any]:
   """What a page says in words and tables: arguments of `page.Page`, without its pictures.
 
@@ -85,6 +86,7 @@ def words(description: RunDescription, summaries: Mapping[str, Mapping[str, Any]
     survey: the survey.
     verdict: what the numbers say.
     stages: whether stages of a training are compared.
+    same_galaxies: whether all numbers are of the same galaxies.
     reference: what the reference is, in words; "" where there is none.
     what, columns: as in `stage_table.table_cells`.
     **other: further arguments.
@@ -92,7 +94,7 @@ def words(description: RunDescription, summaries: Mapping[str, Mapping[str, Any]
   pdfs = any("crps" in summary for summary in summaries.values())
   return dict(
       title=description.name, origin=description.origin, facts=description.facts, verdict=verdict,
-      cautions=cautions(description.bootstraps, stages=stages),
+      cautions=cautions(description.bootstraps, stages=stages, same_galaxies=same_galaxies),
       table=page.with_directions(table_cells(summaries, what=what, columns=columns)),
       direction=captions.DIRECTION if pdfs else captions.CATALOG_DIRECTION,
       symbols=captions.symbols(summaries, survey, pdfs=pdfs, reference=reference),

@@ -20,6 +20,7 @@ STEP4 = "step4"
 """Name of the result of Step 4."""
 
 _FEW_BOOTSTRAPS = 25
+_OF_THE_CHANGE = " of the change (the same galaxies drawn for both)"
 
 
 class Quantity(NamedTuple):
@@ -84,31 +85,36 @@ def about_run(results: Sequence[StageResult], *, reference: str = "") -> list[st
 
 
 def about_estimates(summaries: Summaries,
-                    after_step4: Sequence[tuple[str, str]] = ()) -> list[str]:
+                    after_step4: Sequence[tuple[str, str, float | None]] = ()) -> list[str]:
   """Sentences on the last estimates after the first ones, on each after the one before it, Step 4.
 
   Args:
     summaries: at least one, those after Step 4 included.
-    after_step4: (title before, title after Step 4) of some of them.
+    after_step4: (title before, title after Step 4, change of the weighted
+      rms(z_photo) in units of the error that it has for the same galaxies; None where
+      this is not known) of some of them.
   """
-  after = {title for _, title in after_step4}
+  after = {title for _, title, _ in after_step4}
   sentences = _about_estimates({title: own for title, own in summaries.items()
                                 if title not in after})
   return _with_meanings(sentences + [
-      _about_step4(*((title, summaries[title]) for title in pair)) for pair in after_step4])
+      _about_step4((before, summaries[before]), (title, summaries[title]), change)
+      for before, title, change in after_step4])
 
 
-def cautions(number: int, *, stages: bool) -> list[str]:
+def cautions(number: int, *, stages: bool, same_galaxies: bool = True) -> list[str]:
   """What a reader of the verdict has to know.
 
   Args:
     number: number of bootstraps behind the errors; 0 where it is not known.
     stages: whether stages of a training were compared.
+    same_galaxies: whether their numbers are of the same galaxies.
   """
   words = [f"Errors are one standard deviation of bootstraps of the galaxies; what differs by less "
-           f"than {SURE:g} errors is not called a difference. Of twenty numbers that do not "
-           "differ, one does so by chance. The error of a difference takes the two samples for "
-           "independent; they are the same galaxies, so that most differences are known better."]
+           f"than {SURE:g} errors is not called a difference. By chance, one of twenty numbers "
+           "that do not differ is called so."
+           + (" The error of a difference takes the two samples for independent; they are the "
+              "same galaxies, so that most differences are known better.") * same_galaxies]
   if stages:
     words.append("Each stage was trained once. Other seeds give other numbers, and how far they "
                  "scatter is not part of these errors.")
@@ -128,9 +134,9 @@ def _about_estimates(summaries):
   return sentences + [_changes(*pair) for pair in zip(pairs[:-1], pairs[1:])]
 
 
-def _about_step4(before, after):
+def _about_step4(before, after, change=None):
   rest = [own for own in _COMPARED if own is not _RMS]
-  return f"{_difference(before, after, _RMS)} {_changes(before, after, rest)}"
+  return f"{_difference(before, after, _RMS, change)} {_changes(before, after, rest)}"
 
 
 def _with_meanings(sentences: Sequence[str]) -> list[str]:
@@ -147,19 +153,19 @@ def _with_meanings(sentences: Sequence[str]) -> list[str]:
   return words
 
 
-def _difference(first, last, own):
+def _difference(first, last, own, known_errors=None):
   """How a quantity differs between two estimates, (title, summary) each."""
   (before, old), (after, new) = first, last
-  errors = _errors(old, new, own)
+  errors = _errors(old, new, own) if known_errors is None else known_errors
   if errors is None:
     missing = [title for title, summary in (first, last) if _known(summary, own) is None]
     return (f"{own.told} cannot be compared: these galaxies do not determine that of "
             f"{' and '.join(missing)}.")
   ends = f"{_shown(old, own)} ({before})", f"{_shown(new, own)} ({after})"
-  change = (f"shows no difference: {' and '.join(ends)}, {_distance(errors)} apart"
+  distance = _distance(errors) + _OF_THE_CHANGE * (known_errors is not None)
+  change = (f"shows no difference: {' and '.join(ends)}, {distance} apart"
             if abs(errors) < SURE else
-            f"{'rises' if errors > 0 else 'falls'} from {' to '.join(ends)}, by "
-            f"{_distance(errors)}")
+            f"{'rises' if errors > 0 else 'falls'} from {' to '.join(ends)}, by {distance}")
   return f"{own.told} {change}{_about_target(after, new, own)}."
 
 

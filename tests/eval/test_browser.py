@@ -46,7 +46,7 @@ class BrowserTest(tf.test.TestCase, parameterized.TestCase):
         make_result(stage, num=300), name=name, title=f"a_rather_long_name_of_a_column{suffix}")
         for stage, name, suffix in (("step2", "estimate1", ""), ("step4", "step4", ", Step 4")))
     paths = write_catalog_report(self.create_tempdir().full_path, [(before, after)], SDSS,
-                                 DESCRIPTION)
+                                 DESCRIPTION, {})
     self.check(paths[-1], width)
 
   @parameterized.parameters(*browser.WIDTHS)

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 
 from absl import logging
 from absl.testing import parameterized
@@ -24,6 +25,18 @@ class TerminalTest(tf.test.TestCase, parameterized.TestCase):
     with contextlib.redirect_stdout(out), command.one_line_errors():
       print("id \x1b]0;owned\x07")
     self.assertEqual(out.getvalue(), "id \\x1b]0;owned\\x07\n")
+
+  @parameterized.parameters(1, 100_000)  # held until the end, and not
+  def test_work_goes_on_when_nobody_reads_any_more(self, length):
+    read, write = os.pipe()
+    os.close(read)
+    done = False
+    with os.fdopen(write, "w") as pipe, contextlib.redirect_stdout(pipe):
+      with command.one_line_errors():
+        print("x" * length)
+        print("y", flush=True)
+        done = True
+    self.assertTrue(done)
 
   def test_errors_of_commands(self):
     with self.assertRaisesRegex(SystemExit, r"^Error: id \\x1b\[2J twice$"):

@@ -98,11 +98,28 @@ class VerdictTest(tf.test.TestCase, parameterized.TestCase):
     self.assertIn("falls from 0.900 +- 0.010 (Step 3) to 0.500 +- 0.010 (Step 3 with its p(z) "
                   "calibrated), by 28 errors", told)
 
+  @parameterized.parameters((-4.2, "falls from 0.00400 +- 0.00040 (A) to 0.00300 +- 0.00040 (A, "
+                             "Step 4), by 4.2 errors of the change"),
+                            (0.5, "shows no difference: 0.00400 +- 0.00040 (A) and"),
+                            (None, "shows no difference: 0.00400 +- 0.00040 (A) and"))
+  def test_a_change_of_the_same_galaxies_is_judged_by_its_own_error(self, change, words):
+    """Two independent samples with these errors would differ by 1.8."""
+    pair = {title: summary(0.1, 0.0, 0.02, rms_residual_z_photo_by_galaxies={
+        "mean": rms, "error": 0.0004}) for title, rms in (("A", 0.004), ("A, Step 4", 0.003))}
+    told = about_estimates(pair, [("A", "A, Step 4", change)])[-1]
+    self.assertIn(words, told)
+    self.assertEqual("of the change" in told, change is not None)
+
   @parameterized.parameters((2, "uncertain by 71%"), (5, "uncertain by 35%"), (100, ""), (0, ""))
   def test_few_bootstraps_are_a_caution(self, number, words):
     text = " ".join(cautions(number, stages=False))
     self.assertIn(words, text)
     self.assertEqual("uncertain" in text, bool(words))
+
+  @parameterized.parameters(True, False)
+  def test_the_same_galaxies_are_named_where_they_are_the_same(self, same):
+    text = " ".join(cautions(100, stages=True, same_galaxies=same))
+    self.assertEqual("they are the same galaxies" in text, same)
 
   @parameterized.parameters(True, False)
   def test_a_single_training_is_a_caution_of_stages_alone(self, stages):

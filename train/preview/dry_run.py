@@ -18,7 +18,7 @@ from pzbias_tf.training.run_folder import is_stage
 from pzbias_tf.training.training_log import timing_kind
 from train.flags import Request
 from train.plan import timed
-from train.settings import chosen_columns, what_the_stage_uses, with_origins
+from train.settings import chosen_columns, of_photometry, what_the_stage_uses, with_origins
 from train.variants import Variant, find_inputs
 
 _NOT_SETTINGS = ("stage", "given", "dry_run", "testphase")  # of a request
@@ -70,6 +70,8 @@ def settings_table(request: Request, data: Dataset) -> list[tuple[str, str, str]
       continue
     if used.get(field.name, value) != value:
       value, origin = used[field.name], f"{request.stage.title} does not use it"
+    if field.name in of_photometry(data):
+      value, origin = of_photometry(data)[field.name], "photometry"
     rows.append((field.name, _text(field.name, value), origin))
   others = sorted(flags - {name for name, *_ in rows} - set(_NOT_SETTINGS))
   return rows + [(name, _text(name, getattr(request, name)),

@@ -18,14 +18,9 @@ def summary(manifest: manifest_lib.Manifest, output: str, *, survey: str) -> str
     output: its folder.
     survey: name or file of the survey, as the user gave it.
   """
-  galaxies = manifest.galaxies
   size = sum(shard.bytes for shard in manifest.shards)
-  reasons = manifest.source.get("rejected", {})
-  outside = {reason: number for reason, number in reasons.items() if reason in OUTSIDE_SAMPLE}
-  number_outside = sum(outside.values())
-  lines = [f"{output}: {galaxies['read']} galaxies read, {galaxies['written']} written, "
-           f"{galaxies['rejected'] - number_outside} rejected"
-           + f", {number_outside} outside of the sample" * bool(outside)
+  counts, *reasons = count_lines(manifest)
+  lines = [f"{output}: {counts}"
            + ("; photometry in the catalogue" if manifest.photometry else
               f"; {len(manifest.shards)} shards, {size / 1e6:.1f} MB")]
   lines += [f"  {split}: {manifest.records(split)} records" for split in manifest_lib.SPLITS]
@@ -33,16 +28,27 @@ def summary(manifest: manifest_lib.Manifest, output: str, *, survey: str) -> str
     lines.append(f"  each training galaxy has {manifest.augment_copies} records")
   if manifest.extra_columns:
     lines.append(f"  extra columns: {', '.join(manifest.extra_columns)}")
-  lines += [f"  {'outside of the sample' if reason in outside else 'rejected'}: {number} x {reason}"
-            for reason, number in reasons.items()]
-  lines += [f"  the sample ends at r = {limit:g}; --max_r_mag=none takes all"
-            for limit in [manifest.source.get("settings", {}).get("max_r_mag")]
-            if TOO_FAINT in outside and limit is not None]
-  lines += [f"  replaced: {number} values of {column}"
-            for column, number in manifest.replaced.items()]
-  lines += [f"  splits: {manifest.split_rule}",
+  lines += [*reasons, f"  splits: {manifest.split_rule}",
             f"Next: {next_command(manifest, output, survey=survey)}"]
   return "\n".join(lines)
+
+
+def count_lines(manifest: manifest_lib.Manifest) -> list[str]:
+  """Objects read, written, rejected and outside of the sample; reasons; replaced values."""
+  galaxies, reasons = manifest.galaxies, manifest.source.get("rejected", {})
+  outside = {reason: number for reason, number in reasons.items() if reason in OUTSIDE_SAMPLE}
+  number_outside = sum(outside.values())
+  limit = manifest.source.get("settings", {}).get("max_r_mag")
+  return [
+      f"{galaxies['read']} galaxies read, {galaxies['written']} written, "
+      f"{galaxies['rejected'] - number_outside} rejected"
+      + f", {number_outside} outside of the sample" * bool(outside),
+      *(f"  {'outside of the sample' if reason in outside else 'rejected'}: {number} x {reason}"
+        for reason, number in sorted(reasons.items(), key=lambda item: -item[1])),
+      *(f"  the sample ends at r = {end:g}; --max_r_mag=none takes all"
+        for end in [limit] if TOO_FAINT in outside and end is not None),
+      *(f"  replaced: {number} values of {column}"
+        for column, number in manifest.replaced.items())]
 
 
 def next_command(manifest: manifest_lib.Manifest, output: str, *, survey: str) -> str:

@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from data_tools.conversion.command_line import report_text
 from data_tools.summary import galaxy_table, summary_tables
 from data_tools.summary.pixel_statistics import band_statistics
 from pzbias_tf.data.manifest import Manifest, Shard
@@ -17,7 +18,9 @@ class SummaryTablesTest(tf.test.TestCase):
     return Manifest(
         dataset="sdss", survey="sdss", bands=("g", "r"), image_shape=(4, 4, 2), shards=shards,
         galaxies={"read": 12, "written": 5, "rejected": 7}, replaced={"r_mag": 3},
-        source={"rejected": {"duplicate id": 2, "z outside the redshift grid": 5}})
+        source={"rejected": {"duplicate id": 2, "r magnitude above --max_r_mag": 4,
+                             "z outside the redshift grid": 1},
+                "settings": {"max_r_mag": 17.8}})
 
   def test_splits(self):
     galaxies = galaxy_table.Galaxies(
@@ -48,9 +51,12 @@ class SummaryTablesTest(tf.test.TestCase):
     self.assertEqual(lines[2].split(), ["r", "0", "16", *["0.25"] * 7])
 
   def test_counts(self):
-    self.assertEqual(summary_tables.count_lines(self.manifest()), [
-        "12 galaxies read, 5 written, 7 rejected", "  5 rejected: z outside the redshift grid",
-        "  2 rejected: duplicate id", "  3 values of r_mag replaced"])
+    self.assertEqual(report_text.count_lines(self.manifest()), [
+        "12 galaxies read, 5 written, 3 rejected, 4 outside of the sample",
+        "  outside of the sample: 4 x r magnitude above --max_r_mag",
+        "  rejected: 2 x duplicate id", "  rejected: 1 x z outside the redshift grid",
+        "  the sample ends at r = 17.8; --max_r_mag=none takes all",
+        "  replaced: 3 values of r_mag"])
 
 
 if __name__ == "__main__":

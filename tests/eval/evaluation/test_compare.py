@@ -73,7 +73,7 @@ class CompareTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters(
       ((_SIMULATED, _SIMULATED), "Simulated galaxies", ""),
       ((_REAL, _REAL), "Real galaxies", ""),
-      ((_SIMULATED, _REAL), "Not known whether real or simulated",
+      ((_SIMULATED, _REAL), "Galaxies of several kinds",
        "The runs differ: run0: Simulated galaxies; run1: Real galaxies."),
       ((_SIMULATED, None), "Not known whether real or simulated",
        "The metrics of run1 do not say; evaluate again"))

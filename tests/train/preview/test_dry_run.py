@@ -13,6 +13,7 @@ import tensorflow as tf
 from pzbias_tf.training.run_folder import TIMING
 from pzbias_tf.training.training_log import timing_kind
 from tests.small_data import make_dataset
+from tests.small_photometry import make_photometry
 from tests.small_runs import request
 from tests.train.command_lines import flag_values, no_data, parse
 from train import main as train_main
@@ -57,6 +58,12 @@ class DryRunTest(tf.test.TestCase, parameterized.TestCase):
       (("--bins=50",), {}, "bins", "50", "flag"), ((), {}, "bins", "180", "survey"))
   def test_where_settings_come_from(self, words, preset, name, value, origin):
     self.assertEqual(table(*words, preset=preset)[name], (value, origin))
+
+  @parameterized.parameters("--stage=step1", "--stage=step3")
+  def test_photometry_has_one_view(self, stage):
+    data = make_photometry(self.create_tempdir().full_path)
+    rows = {name: rest for name, *rest in dry_run.settings_table(parse(stage), data)}
+    self.assertEqual(rows["augment"], ["none", "photometry"])
 
   def test_every_flag_that_sets_something_is_shown(self):
     others = {"tstep", "stage", "multir", "usecfht", "usecfhtd", "testphase", "dry_run"}
