@@ -117,7 +117,8 @@ class OnClusterTest(tf.test.TestCase, parameterized.TestCase):
 
   @unittest.skipUnless(importlib.util.find_spec("distributed"), "needs the extra dask")
   def test_killed_workers_lose_no_more_than_their_shards(self):
-    cluster = real_clusters.DaskCluster(os.path.join(self.folder, "dask"))
+    cluster = real_clusters.DaskCluster(os.path.join(self.folder, "dask"), workers=1)
+    cluster.add_worker(from_nothing=True)
     self.addCleanup(cluster.kill)
     dask = dict(runner="DaskRunner", runner_options=(cluster.option,))
     with self.killing():  # one of two

@@ -5,6 +5,8 @@ import glob
 import os
 import pathlib
 import signal
+import subprocess
+import sys
 import time
 
 from tests import programs
@@ -20,11 +22,15 @@ class Processes:
     self.folder, self.running = folder, []
     os.makedirs(folder, exist_ok=True)
 
-  def start(self, *words):
-    """Starts `python -m WORDS` in the root of the project."""
+  def start(self, *words, from_nothing=False):
+    """Starts `python -m WORDS` in the root of the project; from nothing, it imports everything."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    process = programs.Program("-m", *words, environment={
-        "PYTHONPATH": os.pathsep.join(paths), "CUDA_VISIBLE_DEVICES": ""})
+    environment = {"PYTHONPATH": os.pathsep.join(paths), "CUDA_VISIBLE_DEVICES": ""}
+    if from_nothing:
+      process = subprocess.Popen([sys.executable, "-m", *words], cwd=ROOT,
+                                 env={**os.environ, **environment}, stderr=subprocess.DEVNULL)
+    else:
+      process = programs.Program("-m", *words, environment=environment)
     self.running.append(process)
     return process
 
@@ -48,11 +54,12 @@ class DaskCluster(Processes):
     for _ in range(workers):
       self.add_worker()
 
-  def add_worker(self):
+  def add_worker(self, *, from_nothing=False):
     """Starts a worker, which is one process with one thread."""
     return self.start(
         "distributed.cli.dask_worker", "--host=127.0.0.1", "--nthreads=1", "--no-nanny",
-        "--no-dashboard", f"--scheduler-file={self.file}", f"--local-directory={self.folder}")
+        "--no-dashboard", f"--scheduler-file={self.file}", f"--local-directory={self.folder}",
+        from_nothing=from_nothing)
 
   @property
   def option(self):

@@ -76,7 +76,7 @@ class DaskTest(tf.test.TestCase):
     cluster = self.start("cluster", workers=1)
     with mock.patch.object(dask_cluster, "_LOOK_AFTER_S", 2.0), mock.patch.object(
         dask_cluster.logging, "warning",
-        side_effect=lambda *words: cluster.add_worker()) as warning:
+        side_effect=lambda *words: cluster.add_worker(from_nothing=True)) as warning:
       self.convert(cluster, ())
     warning.assert_called()
     self.assertIn("no workers; the pipeline waits for one", warning.call_args.args[0])
