@@ -35,7 +35,8 @@ class ExactIdsTest(tf.test.TestCase, parameterized.TestCase):
       with self.assertRaisesRegex(ValueError, "x: ids in column 'id' have lost digits: all end on "
                                   "zeros behind the 15th, -?12376.*--id_column=none"):
         table_ids.exact_ids(values, "id", "x")
-    for values in (ids[:9], np.append(ids, ids[0] + 1), ids // 10**4, ids // 1000):
+    made = 10**17 + 10**5 * np.arange(12)  # halo and galaxy of a simulation, all of them central
+    for values in (ids[:9], np.append(ids, ids[0] + 1), ids // 10**4, ids // 1000, made):
       self.assertEqual(table_ids.exact_ids(values, "id", "x").tolist(), values.astype(str).tolist())
 
   def test_ids_keep_all_their_digits(self):

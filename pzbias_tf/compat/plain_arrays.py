@@ -24,6 +24,7 @@ OTHER_UNITS = {
     REDSHIFT: re.compile(rf"{VELOCITY.pattern}|(?<![a-z])[kmg]?pc\b|angstrom", re.IGNORECASE)}
 """{what a column should hold: units of something else, as they are spelled in files}."""
 _AB = re.compile(r"[\s_(]*\bAB[)\s_]*|[\s_(]+AB[)\s_]*|^AB", re.IGNORECASE)
+_NOT_STATED = re.compile(r"n\.?\s?/?\s?[adu]\.?", re.IGNORECASE)  # N/A, nd; not newtons and nanoyears
 _WHAT = {MAGNITUDE: "magnitudes", REDSHIFT: "redshifts"}
 _MISSING_TYPES = ("NAType", "NaTType", "MaskedConstant", "NoneType")
 
@@ -128,12 +129,13 @@ def is_other_unit(text: str, kind: str) -> bool:
   if OTHER_UNITS[kind].search(text):
     return True
   text = (_AB.sub("", text) if kind == MAGNITUDE else text).strip()
-  if len(text) == 1 and text.isalpha():  # m may be magnitudes as well as metres
-    return False
+  if len(text) == 1 and text.isalpha() or _NOT_STATED.fullmatch(text):
+    return False  # m may be magnitudes as well as metres
   from astropy import units
   with warnings.catch_warnings(action="ignore"):  # about several slashes
     unit = units.Unit(text, parse_strict="silent")
-  return not isinstance(unit, units.UnrecognizedUnit) and _factor_to(unit, kind) != 1.0
+  unknown = units.UnrecognizedUnit, units.StructuredUnit  # the second has commas
+  return not isinstance(unit, unknown) and _factor_to(unit, kind) != 1.0
 
 
 def unit_of(values: Any) -> str:
