@@ -117,6 +117,7 @@ class ColumnsTest(tf.test.TestCase, parameterized.TestCase):
           "N/A", "n/a", "NA", "na", "n.a.", "nd", "None", "none", "-", "unitless", "log")),
       ("magnitudes", "MAG"), ("magnitudes", "mags"), ("magnitudes", "magnitude"),
       ("magnitudes", "Mag(AB)"), ("magnitudes", "mag,"), ("magnitudes", "mag, AB"),
+      ("magnitudes", "3.63078e-20 erg mag / (Hz s cm2)"),
       ("redshifts", "redshift"), ("redshifts", "1"), ("redshifts", "z,"),
       ("redshifts", ""), ("redshifts", "dimensionless"), ("redshifts", "z"))
   def test_units_that_fit(self, what, unit):

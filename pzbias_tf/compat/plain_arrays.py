@@ -134,7 +134,7 @@ def is_other_unit(text: str, kind: str) -> bool:
   from astropy import units
   with warnings.catch_warnings(action="ignore"):  # about several slashes
     unit = units.Unit(text, parse_strict="silent")
-  unknown = units.UnrecognizedUnit, units.StructuredUnit  # the second has commas
+  unknown = units.UnrecognizedUnit, units.StructuredUnit
   return not isinstance(unit, unknown) and _factor_to(unit, kind) != 1.0
 
 
@@ -177,11 +177,12 @@ def _data(values):
 def _factor(values, name, kind) -> float:
   """By what numbers are multiplied so that they are in the unit of a kind."""
   unit = getattr(values, "unit", None)
-  if unit is None or kind == ANY or str(unit) in ("", "redshift"):
+  if unit is None or kind == ANY or str(unit) in ("", "redshift") or (
+      _NOT_STATED.fullmatch(str(unit))):
     return 1.0
   from astropy import units
 
-  if isinstance(unit, units.UnrecognizedUnit):
+  if isinstance(unit, (units.UnrecognizedUnit, units.StructuredUnit)):  # the second has commas
     if kind in OTHER_UNITS and OTHER_UNITS[kind].search(str(unit)):
       raise _other_unit(name, unit, kind)
     return 1.0
@@ -197,6 +198,9 @@ def _factor_to(unit, kind) -> float | None:
 
   own = getattr(unit, "function_unit", unit)  # of mag(AB)
   physical = getattr(unit, "physical_unit", None)
+  if kind == MAGNITUDE and physical is None and (unit / units.AB).is_equivalent(units.mag):
+    # "mag AB" in a file is a product to astropy, of a number that VOTable rounds.
+    return 1.0 if np.isclose((unit / units.AB).to(units.mag), 1.0, rtol=1e-4) else None
   wanted = {MAGNITUDE: units.mag}.get(kind, units.dimensionless_unscaled)
   is_ab = physical is None or physical == units.dimensionless_unscaled or (
       physical.is_equivalent(units.AB) and np.isclose(physical.to(units.AB), 1.0))
