@@ -70,6 +70,8 @@ def exact_ids(values: Any, name: str, origin: str) -> np.ndarray:
   if values.dtype.kind in "cmMV":
     raise ValueError(f"{origin}: ids in column {name!r} are of type {values.dtype}; name another "
                      "--id_column, or write them as text or whole numbers")
+  if not values.size:  # numpy makes numbers of no texts
+    return np.zeros(values.shape, str)
   if values.dtype.kind == "f":
     values, mask = _whole(values, mask, name, origin), mask | np.isnan(values)
   if values.dtype.kind == "i" and values.dtype.itemsize == 8:  # what NaN becomes as a whole number

@@ -26,6 +26,11 @@ class ExactIdsTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, "x: ids in column 'id' .*--id_column"):
       table_ids.exact_ids(values, "id", "x")
 
+  @parameterized.parameters("S5", "U5", "O", "i8", "u8", "f4", ">i4")
+  def test_no_ids_at_all(self, kind):
+    ids = table_ids.exact_ids(np.array([], kind), "id", "x")
+    self.assertEqual((ids.shape, ids.dtype.kind), ((0,), "U"))
+
   def test_digits_that_a_spreadsheet_has_cut(self):
     ids = (1237648720693755904 + 7 * np.arange(12)) // 10**4 * 10**4 + 10**4 * np.arange(12)
     for values in (ids, ids.astype(str), ids.astype("S"), -ids, ids.astype(np.uint64),

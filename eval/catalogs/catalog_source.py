@@ -201,8 +201,8 @@ def _joined(columns, path, truth, named):
   further = table_files.columns_of(truth)
   name = named.get("id", "")
   usual = () if name == table_columns.NONE else _NAMES["id"]
-  usual = tuple(key for key in usual if all(table_columns.find(table, (key,)) for table in (
-      columns, further))) or usual  # of one name in both, ids are of one kind
+  usual = next(((key,) for key in usual if all(table_columns.find(table, (key,)) for table in (
+      columns, further))), usual)  # of one name in both, ids are of one kind
   own, other = (name if name in table else table_columns.find(table, usual)
                 for table in (columns, further))
   num, rows = tables.num_rows(columns, path), tables.num_rows(further, truth)
