@@ -206,6 +206,9 @@ def _joined(columns, path, truth, named):
   own, other = (name if name in table else table_columns.find(table, usual)
                 for table in (columns, further))
   num, rows = tables.num_rows(columns, path), tables.num_rows(further, truth)
+  for file, size in ((path, num), (truth, rows)):
+    if not size:
+      raise ValueError(f"{file}: no rows; name a file with galaxies")
   if own and other:
     ids, known = (table_ids.ids_of(table, key, file) for table, key, file in (
         (columns, own, path), (further, other, truth)))

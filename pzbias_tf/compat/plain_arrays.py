@@ -24,7 +24,7 @@ OTHER_UNITS = {
     REDSHIFT: re.compile(rf"{VELOCITY.pattern}|(?<![a-z])[kmg]?pc\b|angstrom", re.IGNORECASE)}
 """{what a column should hold: units of something else, as they are spelled in files}."""
 _AB = re.compile(r"[\s_(]*\bAB[)\s_]*|[\s_(]+AB[)\s_]*|^AB", re.IGNORECASE)
-_NOT_STATED = re.compile(r"n\.?\s?/?\s?[adu]\.?", re.IGNORECASE)  # N/A, nd; not newtons and nanoyears
+_NOT_STATED = re.compile(r"n\.?\s?/?\s?[adu]\.?", re.IGNORECASE)  # not newtons, nanoyears
 _WHAT = {MAGNITUDE: "magnitudes", REDSHIFT: "redshifts"}
 _MISSING_TYPES = ("NAType", "NaTType", "MaskedConstant", "NoneType")
 
