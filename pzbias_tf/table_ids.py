@@ -15,6 +15,7 @@ _EXACT_BITS = {2: 11, 4: 24}  # of floating-point numbers of so many bytes; 53 o
 _ROUNDED = re.compile(rb"[+-]?\d[.,]\d+[eE]\+?\d+|[+-]?\d[eE]\+\d+")
 
 _CUT = re.compile(r"[+-]?\d{15}0{2,}")  # what spreadsheets leave of longer numbers
+_MADE = re.compile(r"[+-]?\d{14}0+")  # the last digit that spreadsheets leave is seldom 0
 _FEWEST_CUT = 10  # ids; fewer may end on zeros by chance
 
 
@@ -69,6 +70,8 @@ def exact_ids(values: Any, name: str, origin: str) -> np.ndarray:
   if values.dtype.kind in "cmMV":
     raise ValueError(f"{origin}: ids in column {name!r} are of type {values.dtype}; name another "
                      "--id_column, or write them as text or whole numbers")
+  if not values.size:  # numpy makes numbers of no texts
+    return np.zeros(values.shape, str)
   if values.dtype.kind == "f":
     values, mask = _whole(values, mask, name, origin), mask | np.isnan(values)
   if values.dtype.kind == "i" and values.dtype.itemsize == 8:  # what NaN becomes as a whole number
@@ -96,11 +99,12 @@ def exact_ids(values: Any, name: str, origin: str) -> np.ndarray:
 
 
 def _are_cut(texts: np.ndarray) -> bool:
-  """Whether all ids that are not missing have zeros behind the 15th digit."""
+  """Whether all ids that are not missing have zeros behind the 15th digit, and not from there."""
   some = [text for text in texts[:1000].ravel().tolist() if text]
   if len(some) < _FEWEST_CUT or not all(map(_CUT.fullmatch, some)):
     return False
-  return all(map(_CUT.fullmatch, filter(None, texts.ravel().tolist())))
+  known = list(filter(None, texts.ravel().tolist()))
+  return all(map(_CUT.fullmatch, known)) and not all(map(_MADE.fullmatch, known))
 
 
 def _whole(values, mask, name, origin) -> np.ndarray:

@@ -87,6 +87,25 @@ class CatalogTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual(table()["zp"][found.rows], found.z_photo["zp"])
     self.assertAllEqual(catalog(ids="").rows, np.arange(NUM))
 
+  @parameterized.product(
+      kind=("u8", ">i8", "S20", "U20", ">U20", "O"), numbers=("f8", ">f8", "f4", ">f4"),
+      num=(1, 2, 300))
+  def test_each_id_keeps_its_own_numbers(self, kind, numbers, num):
+    """Sorted by id as text, of all digits, without those that are masked."""
+    rng = np.random.default_rng(num)
+    ids = [int(number) for number in rng.permutation(num) * 7 + 2**62]
+    ids = [number * 2**40 for number in ids] if kind == "O" else ids  # of more than 64 bits
+    gone = rng.random(num) < 0.2 if num > 1 else np.zeros(num, bool)
+    z, mag = rng.uniform(0.05, 0.3, num).astype(numbers), rng.uniform(15, 18, num).astype(numbers)
+    found = catalog({"name": np.array(ids, object) if kind == "O" else np.array(ids).astype(kind),
+                     "zp": z, "zs": np.ma.array(z[::-1], mask=gone), "mag": mag})
+    expected = sorted((str(own), row) for row, own in enumerate(ids) if not gone[row])
+    rows = [row for _, row in expected]
+    self.assertEqual(found.ids.tolist(), [own for own, _ in expected])
+    self.assertEqual(found.rows.tolist(), rows)
+    for own, given in ((found.z_photo["zp"], z), (found.z_spec, z[::-1]), (found.r_mag, mag)):
+      self.assertEqual(own.tolist(), [float(given[row]) for row in rows])
+
   def test_no_rows(self):
     with self.assertRaisesRegex(ValueError, "the table: no rows; name a file"):
       catalog(Table(table())[:0])

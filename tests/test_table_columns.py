@@ -113,7 +113,12 @@ class ColumnsTest(tf.test.TestCase, parameterized.TestCase):
       ("magnitudes", "AB mag"), ("magnitudes", "luptitude"), ("magnitudes", ""),
       ("magnitudes", "mag(Vega)"), ("magnitudes", "AB"), ("magnitudes", "mag_AB"),
       ("magnitudes", "mag AB"), ("magnitudes", "m"), ("magnitudes", "1"), ("magnitudes", "---"),
-      ("redshifts", "redshift"), ("redshifts", "1"), ("redshifts", "n/a"),
+      *((what, unit) for what in ("magnitudes", "redshifts") for unit in (
+          "N/A", "n/a", "NA", "na", "n.a.", "nd", "None", "none", "-", "unitless", "log")),
+      ("magnitudes", "MAG"), ("magnitudes", "mags"), ("magnitudes", "magnitude"),
+      ("magnitudes", "Mag(AB)"), ("magnitudes", "mag,"), ("magnitudes", "mag, AB"),
+      ("magnitudes", "3.63078e-20 erg mag / (Hz s cm2)"),
+      ("redshifts", "redshift"), ("redshifts", "1"), ("redshifts", "z,"),
       ("redshifts", ""), ("redshifts", "dimensionless"), ("redshifts", "z"))
   def test_units_that_fit(self, what, unit):
     table = TableColumns({"a": np.ones(2)})

@@ -26,6 +26,11 @@ class ExactIdsTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, "x: ids in column 'id' .*--id_column"):
       table_ids.exact_ids(values, "id", "x")
 
+  @parameterized.parameters("S5", "U5", "O", "i8", "u8", "f4", ">i4")
+  def test_no_ids_at_all(self, kind):
+    ids = table_ids.exact_ids(np.array([], kind), "id", "x")
+    self.assertEqual((ids.shape, ids.dtype.kind), ((0,), "U"))
+
   def test_digits_that_a_spreadsheet_has_cut(self):
     ids = (1237648720693755904 + 7 * np.arange(12)) // 10**4 * 10**4 + 10**4 * np.arange(12)
     for values in (ids, ids.astype(str), ids.astype("S"), -ids, ids.astype(np.uint64),
@@ -35,7 +40,8 @@ class ExactIdsTest(tf.test.TestCase, parameterized.TestCase):
       with self.assertRaisesRegex(ValueError, "x: ids in column 'id' have lost digits: all end on "
                                   "zeros behind the 15th, -?12376.*--id_column=none"):
         table_ids.exact_ids(values, "id", "x")
-    for values in (ids[:9], np.append(ids, ids[0] + 1), ids // 10**4, ids // 1000):
+    made = 10**17 + 10**5 * np.arange(12)  # halo and galaxy of a simulation, all of them central
+    for values in (ids[:9], np.append(ids, ids[0] + 1), ids // 10**4, ids // 1000, made):
       self.assertEqual(table_ids.exact_ids(values, "id", "x").tolist(), values.astype(str).tolist())
 
   def test_ids_keep_all_their_digits(self):

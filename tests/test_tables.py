@@ -80,6 +80,16 @@ class TablesTest(tf.test.TestCase):
     self.assertAllEqual(columns["r"], [17.0, 18.0])
     self.assertEqual(list(columns), table.colnames)
 
+  def test_masks_of_both_kinds(self):
+    """A row whose flag is unknown has no flag, and keeps its number."""
+    columns = tables.TableColumns({
+        "r": np.array([17.0, 18.0, 19.0, 20.0]), "r_isnull": np.array([1, 0, 0, 0]),
+        "r.mask": np.array([False, True, False, False]),
+        "r_isnull.mask": np.array([False, False, True, False])}).apply_masks()
+    self.assertAllEqual(columns["r"], [np.nan, np.nan, 19.0, 20.0])
+    self.assertAllEqual(columns["r_isnull"], [1, 0, np.nan, 0])
+    self.assertEqual(list(columns), ["r", "r_isnull"])
+
   def test_which_files_are_tables(self):
     for name in ("a.fits", "a.fits.gz", "a.csv", "a.csv.gz", "a.parquet", "a.txt", "a.dat.gz"):
       self.assertTrue(tables.is_table(name), name)

@@ -43,7 +43,7 @@ def kind_of(text: str) -> PixelUnit:
     return PixelUnit.UNKNOWN
   with warnings.catch_warnings(action="ignore"):  # about several slashes
     unit = units.Unit(text, parse_strict="silent")
-  if isinstance(unit, units.UnrecognizedUnit):
+  if isinstance(unit, (units.UnrecognizedUnit, units.StructuredUnit)):  # the second has commas
     if _MAGNITUDE.search(text):
       return PixelUnit.MAGNITUDE
     return PixelUnit.SURFACE_BRIGHTNESS if _PER_AREA.search(text) else PixelUnit.FLUX

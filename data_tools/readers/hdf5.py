@@ -248,7 +248,7 @@ def _alike(parts: Sequence[ImagePart], files: Sequence[str]) -> ImagePart:
   for unit, file in stated:
     if unit != stated[0][0]:
       raise ValueError(f"{file}: images in the unit {unit!r}, but {stated[0][1]} has "
-                       f"{stated[0][0]!r}; convert them to one unit")
+                       f"{stated[0][0]!r}; convert them to one unit, or spell it alike")
   return first
 
 

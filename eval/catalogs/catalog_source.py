@@ -201,11 +201,14 @@ def _joined(columns, path, truth, named):
   further = table_files.columns_of(truth)
   name = named.get("id", "")
   usual = () if name == table_columns.NONE else _NAMES["id"]
-  usual = tuple(key for key in usual if all(table_columns.find(table, (key,)) for table in (
-      columns, further))) or usual  # of one name in both, ids are of one kind
+  usual = next(((key,) for key in usual if all(table_columns.find(table, (key,)) for table in (
+      columns, further))), usual)  # of one name in both, ids are of one kind
   own, other = (name if name in table else table_columns.find(table, usual)
                 for table in (columns, further))
   num, rows = tables.num_rows(columns, path), tables.num_rows(further, truth)
+  for file, size in ((path, num), (truth, rows)):
+    if not size:
+      raise ValueError(f"{file}: no rows; name a file with galaxies")
   if own and other:
     ids, known = (table_ids.ids_of(table, key, file) for table, key, file in (
         (columns, own, path), (further, other, truth)))

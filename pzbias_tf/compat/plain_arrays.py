@@ -24,6 +24,7 @@ OTHER_UNITS = {
     REDSHIFT: re.compile(rf"{VELOCITY.pattern}|(?<![a-z])[kmg]?pc\b|angstrom", re.IGNORECASE)}
 """{what a column should hold: units of something else, as they are spelled in files}."""
 _AB = re.compile(r"[\s_(]*\bAB[)\s_]*|[\s_(]+AB[)\s_]*|^AB", re.IGNORECASE)
+_NOT_STATED = re.compile(r"n\.?\s?/?\s?[adu]\.?", re.IGNORECASE)  # not newtons, nanoyears
 _WHAT = {MAGNITUDE: "magnitudes", REDSHIFT: "redshifts"}
 _MISSING_TYPES = ("NAType", "NaTType", "MaskedConstant", "NoneType")
 
@@ -128,12 +129,13 @@ def is_other_unit(text: str, kind: str) -> bool:
   if OTHER_UNITS[kind].search(text):
     return True
   text = (_AB.sub("", text) if kind == MAGNITUDE else text).strip()
-  if len(text) == 1 and text.isalpha():  # m may be magnitudes as well as metres
-    return False
+  if len(text) == 1 and text.isalpha() or _NOT_STATED.fullmatch(text):
+    return False  # m may be magnitudes as well as metres
   from astropy import units
   with warnings.catch_warnings(action="ignore"):  # about several slashes
     unit = units.Unit(text, parse_strict="silent")
-  return not isinstance(unit, units.UnrecognizedUnit) and _factor_to(unit, kind) != 1.0
+  unknown = units.UnrecognizedUnit, units.StructuredUnit
+  return not isinstance(unit, unknown) and _factor_to(unit, kind) != 1.0
 
 
 def unit_of(values: Any) -> str:
@@ -175,11 +177,12 @@ def _data(values):
 def _factor(values, name, kind) -> float:
   """By what numbers are multiplied so that they are in the unit of a kind."""
   unit = getattr(values, "unit", None)
-  if unit is None or kind == ANY or str(unit) in ("", "redshift"):
+  if unit is None or kind == ANY or str(unit) in ("", "redshift") or (
+      _NOT_STATED.fullmatch(str(unit))):
     return 1.0
   from astropy import units
 
-  if isinstance(unit, units.UnrecognizedUnit):
+  if isinstance(unit, (units.UnrecognizedUnit, units.StructuredUnit)):  # the second has commas
     if kind in OTHER_UNITS and OTHER_UNITS[kind].search(str(unit)):
       raise _other_unit(name, unit, kind)
     return 1.0
@@ -195,6 +198,9 @@ def _factor_to(unit, kind) -> float | None:
 
   own = getattr(unit, "function_unit", unit)  # of mag(AB)
   physical = getattr(unit, "physical_unit", None)
+  if kind == MAGNITUDE and physical is None and (unit / units.AB).is_equivalent(units.mag):
+    # "mag AB" in a file is a product to astropy, of a number that VOTable rounds.
+    return 1.0 if np.isclose((unit / units.AB).to(units.mag), 1.0, rtol=1e-4) else None
   wanted = {MAGNITUDE: units.mag}.get(kind, units.dimensionless_unscaled)
   is_ab = physical is None or physical == units.dimensionless_unscaled or (
       physical.is_equivalent(units.AB) and np.isclose(physical.to(units.AB), 1.0))

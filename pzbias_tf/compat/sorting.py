@@ -16,7 +16,7 @@ def order_of_numbers(values: np.ndarray) -> np.ndarray:
   """`np.argsort(values, kind="stable")`.
 
   Args:
-    values: numbers, [n], finite.
+    values: numbers, [n]; NaN come last.
 
   Returns:
     Indices, [n] int64.
@@ -24,7 +24,7 @@ def order_of_numbers(values: np.ndarray) -> np.ndarray:
   order = np.argsort(values)
   ranked = values[order]
   equal = np.zeros(order.size + 1, bool)
-  equal[1:-1] = ranked[1:] == ranked[:-1]
+  equal[1:-1] = ~(ranked[1:] > ranked[:-1])  # NaN among them
   places = np.flatnonzero(equal[1:] | equal[:-1])
   order[places] = order[places][np.lexsort((order[places], ranked[places]))]
   return order
@@ -34,7 +34,7 @@ def order_in_groups(values: np.ndarray, group: np.ndarray, num_groups: int) -> n
   """`np.lexsort((values, group))`.
 
   Args:
-    values: numbers, [n], finite.
+    values: numbers, [n]; NaN come last.
     group: group of each value, [n] integers in [0, num_groups).
     num_groups: number of groups.
 

@@ -218,7 +218,10 @@ def _values(unit, number, column, encoding: str) -> Any:
   if values.dtype.kind in "SU":
     values = _until_zero(_texts(values, number, encoding))
   if column.null is not None and raw.dtype.kind in "iu":
-    return np.ma.MaskedArray(values, raw == int(column.null))
+    null = raw == int(column.null)
+    if values.dtype.kind == "u":  # astropy does not shift it as it does the numbers
+      null |= values == int(column.null)
+    return np.ma.MaskedArray(values, null)
   if column.null is not None and values.dtype.kind in "iuf":  # of a table of text
     return np.ma.MaskedArray(values, np.char.strip(raw) == str(column.null).strip().encode())
   return values

@@ -55,30 +55,36 @@ def read_parquet(path: str, scratch: str = "") -> TableColumns:
   file = ScratchFile(scratch)
   readers = [_ColumnReader(kind, file, rows) for kind in schema.types]
   for part in files:
-    _read_part(part, schema, readers, is_only=len(files) == 1)
+    _read_part(part, schema, readers)
   return _table(schema, readers, noted)
 
 
-def _read_part(part: str, schema, readers: Sequence[_ColumnReader], *, is_only: bool) -> None:
+def _read_part(part: str, schema, readers: Sequence[_ColumnReader]) -> None:
   """Reads the columns of one file; those that may have several values per row one by one.
 
   Of lists that are missing, pyarrow raises an error, which would take the other columns along.
   """
   plain = [name for name, reader in zip(schema.names, readers) if not reader.is_apart]
-  chosen = [reader for name, reader in zip(schema.names, readers) if name in plain]
+  chosen = [(name, reader) for name, reader in zip(schema.names, readers) if name in plain]
   for batch in _batches(part, list(dict.fromkeys(plain))) if plain else ():
-    # Of one file, several columns may have the same name; parts may have another order.
-    places = (range(len(chosen)) if is_only else
-              map(batch.schema.get_field_index, plain))
-    for reader, place in zip(chosen, places):
+    for (_, reader), place in zip(chosen, _places(batch, [name for name, _ in chosen])):
       reader.append(batch.column(place))
   for name, reader in zip(schema.names, readers):
     if reader.is_apart and not reader.problem and name not in plain:
       try:
         for batch in _batches(part, [name]):
-          reader.append(batch.column(0))
+          reader.append(batch.column(_places(batch, [name])[0]))
       except ValueError as error:
         reader.problem = f"{schema.field(name).type}: {error.__cause__}"
+
+
+def _places(batch, names: Sequence[str]) -> list[int]:
+  """Where columns are in a batch, which has all columns of one name side by side.
+
+  Asked for a column `a.list.element`, pyarrow also takes the list `a`.
+  """
+  found = {name: iter(batch.schema.get_all_field_indices(name)) for name in names}
+  return [next(found[name]) for name in names]
 
 
 def _table(schema, readers, noted: TableColumns) -> TableColumns:

@@ -64,22 +64,26 @@ class TableColumns(dict[str, np.ndarray]):
 
     The first are astropy's, since HDF5 and Parquet have no masks of their own.
     """
-    for name in list(self):
-      masked = name.removesuffix(MASK).removesuffix(_IS_NULL)
-      mask = _as_mask(self[name]) if masked != name and masked in self else None
-      if mask is None:
-        continue
-      values, texts = without_mask(np.ma.MaskedArray(
-          self.texts.get(masked, self[masked]) if self[masked].dtype.kind not in "iufb"
-          else self[masked], mask))
-      if masked in self.texts and texts is None:
-        texts = np.where(mask, self.texts[masked].dtype.type(), self.texts[masked])
-      self[masked] = values
-      self.texts.update({masked: texts} if texts is not None else {})
-      if name.endswith(MASK):
-        del self[name]
-        self.texts.pop(name, None)
+    for ending in (_IS_NULL, MASK):
+      for name in [name for name in self if name.endswith(ending)]:
+        self._apply_mask(name, name.removesuffix(ending))
     return self
+
+  def _apply_mask(self, name: str, masked: str) -> None:
+    """Takes out what one column says is missing in another; drops astropy's."""
+    mask = _as_mask(self[name]) if masked in self else None
+    if mask is None:
+      return
+    values, texts = without_mask(np.ma.MaskedArray(
+        self.texts.get(masked, self[masked]) if self[masked].dtype.kind not in "iufb"
+        else self[masked], mask))
+    if masked in self.texts and texts is None:
+      texts = np.where(mask, self.texts[masked].dtype.type(), self.texts[masked])
+    self[masked] = values
+    self.texts.update({masked: texts} if texts is not None else {})
+    if name.endswith(MASK):
+      del self[name]
+      self.texts.pop(name, None)
 
   def skip(self, name: str, reason: str) -> None:
     """Notes why a column is not among the others."""

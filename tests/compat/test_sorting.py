@@ -31,6 +31,21 @@ class SortingTest(tf.test.TestCase, parameterized.TestCase):
     values = np.array([0.0, -0.0, 1.0, -0.0, 0.0, -1.0])
     self.assertAllEqual(sorting.order_of_numbers(values), [5, 0, 1, 3, 4, 2])
 
+  @parameterized.product(
+      kind=("f8", "f4", "f2", ">f8", ">f4", "i8", "i2", "u8", "u1", ">i4"), size=(0, 1, 7, 600),
+      groups=("i8", ">i4", "u2"))
+  def test_numbers_of_any_kind(self, kind, size, groups):
+    rng = np.random.default_rng(size)
+    values = rng.integers(0, 60, size).astype(kind)
+    if values.dtype.kind == "f":
+      values[rng.integers(0, 60, size) < 20] *= -1  # zeros of either sign, too
+      for number in (np.nan, np.inf, -np.inf):
+        values[rng.integers(0, 9, size) == 0] = number
+    for own in (values, values[::-1], np.repeat(values, 2)[::2]):
+      group = rng.integers(3, size=size).astype(groups)
+      self.assertAllEqual(sorting.order_of_numbers(own), np.argsort(own, kind="stable"))
+      self.assertAllEqual(sorting.order_in_groups(own, group, 3), np.lexsort((own, group)))
+
   @parameterized.named_parameters(
       ("digits", texts("0123456789")), ("of one length", texts("01", shortest=6)),
       ("letters", texts("aZ_-9")), ("equal ones", texts("ab", longest=2)),

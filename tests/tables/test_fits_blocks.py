@@ -14,7 +14,7 @@ from astropy.table import MaskedColumn, Table
 import numpy as np
 import tensorflow as tf
 
-from pzbias_tf import tables
+from pzbias_tf import table_ids, tables
 from pzbias_tf.tables.disk_columns import is_on_disk
 from pzbias_tf.tables.scratch_file import ScratchError
 from tests.tables.small_blocks import assert_same_tables, read_in_blocks
@@ -118,6 +118,15 @@ class FitsBlocksTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(columns.texts["id"][21:24].tolist(), ["21", "", "23"])
     self.assertTrue(np.isnan(columns["z"][22]))
     assert_same_tables(columns, self.read(7, f"{self.path}.gz"))
+
+  @parameterized.product(kind=("u2", "u4", "u8", "i2", "i4", "i8", "u1"), rows=(1, 2, 5))
+  def test_masks_of_whole_numbers_as_astropy_writes_them(self, kind, rows):
+    number = np.iinfo(kind).max - np.arange(rows, dtype=kind)
+    mask = np.arange(rows) % 3 == 1
+    Table({"id": MaskedColumn(number, mask=mask)}).write(self.path)
+    columns = self.read(2)
+    expected = ["" if own else str(value) for own, value in zip(mask, number.tolist())]
+    self.assertEqual(table_ids.ids_of(columns, "id", "x").tolist(), expected)
 
   def test_a_file_that_is_cut_short(self):
     self.write([fits.Column("id", "K", array=np.arange(3000))])

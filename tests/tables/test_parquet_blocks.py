@@ -119,6 +119,26 @@ class ParquetBlocksTest(tf.test.TestCase, parameterized.TestCase):
                                 "name a column of one value per galaxy"):
       table_columns.named(columns, "v", "--r_column", path)
 
+  @parameterized.parameters(
+      ["a", "b", "a"], ["a", "b", "a.mask"], ["a.b.c", "z", "a", "a.b"], ["b", "a", "b", "a", "b"],
+      ["one.x", "one", "z"], ["several", "z", "several.list.element"], ["z", "several", "z"])
+  def test_each_column_has_its_own_numbers(self, *names):
+    import pyarrow as pa
+    from pyarrow import parquet
+    rows = np.arange(NUM)
+    columns = [pa.array([[float(row + 100 * place)] for row in rows], pa.list_(pa.float64(), 1))
+               if name == "one" else pa.array([[1, 2]] * NUM) if name == "several" else
+               pa.array(rows + 100 * place) for place, name in enumerate(names)]
+    path = os.path.join(self.folder, "names.parquet")
+    parquet.write_table(pa.Table.from_arrays(columns, names), path, row_group_size=9)
+    with read_in_blocks(7):
+      table = tables.read_table(path)
+    kept = set(names) - {"several"}
+    self.assertEqual(set(table), kept)
+    for name in kept:
+      self.assertAllEqual(table[name], rows + 100 * names.index(name), name)
+    self.assertEqual(table.twice, {name for name in kept if names.count(name) > 1})
+
   @parameterized.parameters("unit", "units", "UNIT", "Units")
   def test_units_of_fields(self, key):
     import pyarrow as pa

@@ -92,7 +92,7 @@ def _units(datasets, path, dataset, names: Sequence[str]) -> dict[str, str]:
 def _unit_words(attributes) -> list[str]:
   """The words of an attribute of units; [] without."""
   for name in attributes:
-    if name.lower() in _UNITS:
+    if name.lower() in _UNITS and not isinstance(attributes[name], h5py.Empty):  # "" of netCDF
       return ["" if word.lower() == "none" else word
               for word in map(_text, np.ravel(attributes[name]))]
   return []

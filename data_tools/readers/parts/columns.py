@@ -28,7 +28,8 @@ REQUIRED = ("z", "r", "ebv")
 _WHAT = {"z": "redshifts", "z_photo": "redshifts", "ebv": "magnitudes",
          **dict.fromkeys(("r", "r_err", "i", "i_err"), "magnitudes")}
 _EXTINCTION = re.compile(  # of a band
-    r"(?!.*ebv)(?:a_?[ugrizyvb]|(gal(actic)?_?)?ext(inction)?(_?[a-z]{1,3}\d?)?)", re.IGNORECASE)
+    r"(?!.*(?:b_?m?_?v|sfd))(?:a_?[ugrizyvb]|(gal(actic)?_?)?ext(inction)?(_?[a-z]{1,3}\d?)?)",
+    re.IGNORECASE)
 
 NAMED = "named columns"
 """Key of a catalogue's meta: {role: column} of r and E(B-V), where the user named unusual ones."""

@@ -17,7 +17,7 @@ class PixelUnitsTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(
       "nanomaggy", "nanomaggies", "counts/s", "ADU", "DN", "electron/s/pix", "Jy/pixel", "nJy",
-      "10^-20 erg/s/cm^2/Angstrom", "ELECTRONS/S")
+      "10^-20 erg/s/cm^2/Angstrom", "ELECTRONS/S", "nJy, AB")
   def test_flux(self, text):
     self.assertEqual(kind_of(text), PixelUnit.FLUX)
 

@@ -99,6 +99,14 @@ class UnitsTest(tf.test.TestCase, parameterized.TestCase):
     source = read_source(self.path("own.fits"), {}, (), self.path("truth.fits"))
     self.assertAllEqual(source.columns["z"], self.table["z"])
 
+  @parameterized.parameters((0, NUM, "own"), (NUM, 0, "truth"), (0, 0, "own"))
+  def test_tables_without_rows(self, num_own, num_truth, name):
+    own, truth = self.table[["objID", "photoZ"]][:num_own], self.table[["objID", "z"]][:num_truth]
+    own.write(self.path("own.fits"))
+    truth.write(self.path("truth.fits"))
+    with self.assertRaisesRegex(ValueError, f"{name}.fits: no rows; name a file with galaxies"):
+      read_source(self.path("own.fits"), {}, (), self.path("truth.fits"))
+
   def test_hdf5_of_another_kind(self):
     path = self.write_qp({}, group="photometry")
     with self.assertRaisesRegex(ValueError, r"catalog.hdf5: neither columns \(ancil\) nor p\(z\) "

@@ -94,6 +94,12 @@ class UnitsTest(sample_formats.FormatsTest, parameterized.TestCase):
     self.assertAllClose(catalog["r_mag"], np.asarray(self.table["r"]))
     self.assertAllEqual(catalog["id"], np.asarray(self.table["id"]))
 
+  @parameterized.parameters(h5py.Empty("S1"), b"", "", "None", "N/A", "1, -")
+  def test_units_that_say_nothing(self, unit):
+    """netCDF writes texts without letters as `Empty`."""
+    self.write_datasets(dict.fromkeys(("r", "z", "ebv"), unit), "units")
+    self.assertAllClose(readers.read(self.input, SDSS).catalog["r_mag"], self.table["r"])
+
   def test_units_of_vaex(self):
     self.write_datasets({"z": "km/s"}, form="table/columns/{}/data", place="table/columns/{}")
     self.assert_refused("z", "redshifts")

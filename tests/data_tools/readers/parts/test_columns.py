@@ -50,7 +50,8 @@ class OtherColumnsTest(tf.test.TestCase, parameterized.TestCase):
                                 "its name, and no E.B-V.*--ebv_column; if it holds E.B-V., rename"):
       build_catalog(table, NAMES, 3, options, origin="file")
 
-  @parameterized.parameters("sfd", "EBV_SFD", "E(B-V)", "extinction_ebv", "reddening", "dust")
+  @parameterized.parameters("sfd", "EBV_SFD", "E(B-V)", "extinction_ebv", "reddening", "dust",
+                            "ext_bv", "EXT_BMV", "ext_b_v", "extinction_sfd", "A_V/3.1")
   def test_names_of_reddenings(self, name):
     table = {"z": np.full(3, 0.1), "r": np.full(3, 17.0), name: np.full(3, 0.2)}
     catalog, _ = build_catalog(table, NAMES, 3, ReaderOptions(columns={"ebv": name}), origin="file")
